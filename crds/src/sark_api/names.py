@@ -1,0 +1,48 @@
+"""Names that two or more parts must spell alike: API group, annotations, metric and label names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "sark.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "SarkRollout"
+PLURAL: Final = "sarkrollouts"
+FIELD_MANAGER: Final = "sark-operator"
+FINALIZER: Final = f"{GROUP}/restore-baseline"
+
+FLAGS_KEY: Final = "flags.json"
+"""Key of the flag document in the flags ConfigMap."""
+FLAGD_KEY: Final = "flagd.json"
+"""Key of the same state as a flagd flag set, for OpenFeature providers."""
+
+ARM_NEW: Final = "rust"
+"""Value of the `implementation` label for the new arm."""
+ARM_BASELINE: Final = "python"
+"""Value of the `implementation` label for the baseline arm."""
+
+LABEL_ROLLOUT: Final = "sark_rollout"
+"""Label every series carries: namespace/name of the rollout in force, empty when there is none."""
+LABEL_IMPLEMENTATION: Final = "implementation"
+
+METRIC_REQUESTS: Final = "sark_requests_total"
+"""Counter{implementation,result}: authorization requests by the arm they were assigned to; result is allow, deny, undefined or
+error, where error is a request without a genuine decision of that arm's engine, so a fallback and a fail-closed deny count."""
+METRIC_REQUEST_SECONDS: Final = "sark_request_duration_seconds"
+"""Histogram{implementation}: seconds from the request's last body byte to the answer, by assigned arm."""
+METRIC_MEMORY: Final = "process_resident_memory_bytes"
+"""Gauge: resident memory of the sidecar process, in bytes."""
+METRIC_FLAG_REVISION: Final = "sark_flag_revision"
+"""Gauge: revision of the flag document the sidecar applies; 0 while it has none."""
+METRIC_OPA_SECONDS: Final = "opa_evaluation_duration_seconds"
+METRIC_OPA: Final = "opa_evaluation_total"
+METRIC_OPA_ERRORS: Final = "opa_evaluation_errors_total"
+METRIC_CACHE_SECONDS: Final = "cache_operation_duration_seconds"
+METRIC_CACHE: Final = "cache_operations_total"
+METRIC_FALLBACK: Final = "implementation_fallback_total"
+METRIC_ROLLOUT_PERCENTAGE: Final = "feature_flag_rollout_percentage"
+METRIC_ASSIGNMENTS: Final = "feature_flag_assignments_total"
+
+FEATURE_OPA: Final = "rust_opa"
+FEATURE_CACHE: Final = "rust_cache"

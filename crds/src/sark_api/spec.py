@@ -1,0 +1,253 @@
+"""The spec of a SarkRollout: what the user asks for.
+
+Every field's docstring is its description in the CRD, so it is what `kubectl explain` prints: meaning, unit, default and edge.
+Numbers are whole: a share is an integer percent, a ratio is in basis points or percent, a time is a duration string.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from .duration import Duration
+from .model import ApiModel
+
+DnsName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+
+
+def rule(expression: str, message: str) -> dict[str, str]:
+    """Return one CEL rule of the CRD; `message` is what `kubectl apply` prints when `expression` is false."""
+    return {"rule": expression, "message": message}
+
+
+class Mode(StrEnum):
+    """What the user wants the operator to do."""
+
+    AUTO = "Auto"
+    PAUSED = "Paused"
+    ROLLBACK = "Rollback"
+
+
+class SchedulePreset(StrEnum):
+    """A schedule known by name."""
+
+    SEED = "Seed"
+
+
+class Action(StrEnum):
+    """What a breach of a criterion does."""
+
+    REVERT = "Revert"
+    HOLD = "Hold"
+    WARN = "Warn"
+
+
+class Toggle(StrEnum):
+    """A feature's switch."""
+
+    ENABLED = "Enabled"
+    DISABLED = "Disabled"
+
+
+class OnDelete(StrEnum):
+    """What deleting the object does to the fleet."""
+
+    BASELINE = "Baseline"
+    KEEP = "Keep"
+
+
+class Target(ApiModel):
+    """Whose sidecars are steered."""
+
+    match_labels: dict[LabelKey, LabelValue] = Field(
+        min_length=1, max_length=16, json_schema_extra={"x-kubernetes-map-type": "atomic"}
+    )
+    """Labels of the pods that carry the sidecar, in the rollout's own namespace. Every label must match; at least one is required.
+    Only ready pods count; a rollout that selects none waits and says so."""
+
+    flags_config_map: DnsName
+    """Name of the ConfigMap that carries the flag document, in the rollout's own namespace. It must exist (an empty one will do),
+    because pods mount it; the operator owns its keys flags.json and flagd.json. One ConfigMap belongs to one rollout."""
+
+    admin_port: int = Field(default=8182, ge=1, le=65535)
+    """TCP port of the sidecar's admin endpoint on the pod's address, where the operator reads /flags. Default 8182."""
+
+
+class Features(ApiModel):
+    """Which halves of the new arm are moved."""
+
+    opa: Toggle = Toggle.ENABLED
+    """Whether the new arm evaluates in the embedded engine (rust_opa_enabled). Default Enabled; Disabled leaves evaluation with OPA."""
+
+    cache: Toggle = Toggle.ENABLED
+    """Whether the new arm keeps decisions in the in-process cache (rust_cache_enabled). Default Enabled; Disabled leaves them in Redis."""
+
+
+class Prometheus(ApiModel):
+    """Where the proof comes from."""
+
+    address: str = Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#]+([/][^\s?#]*)?$")
+    """Base URL of the Prometheus server, as in http://prometheus.monitoring:9090, without query. Required."""
+
+    timeout: Duration = timedelta(seconds=5)
+    """How long one query may take, 1s to 60s. Default 5s. A query that takes longer is Unknown: neither pass nor breach."""
+
+
+class Step(ApiModel):
+    """One stage of the rollout."""
+
+    percent: int = Field(ge=1, le=100)
+    """Share of subjects served by the new arm, integer percent, 1 to 100. Each step must be larger than the one before; the last is 100."""
+
+    bake: Duration = timedelta(hours=48)
+    """Proven time the step needs before the next: time in which every ready sidecar had confirmed the step, metrics were readable and
+    no criterion was breached or unknown. Default 48h. At least criteria.window, so that the last window lies wholly inside the step."""
+
+    hold: Duration = timedelta(0)
+    """Least wall time the step lasts, whatever has been proven. Default 0s: as soon as the bake is proven."""
+
+
+class ErrorRate(ApiModel):
+    """Share of new-arm requests without a genuine engine decision; a fail-closed deny and a fallback count as errors."""
+
+    limit_basis_points: int = Field(default=100, ge=1, le=10_000)
+    """Breach above this share of requests in criteria.window, in basis points (1/100 of a percent). Default 100 = 1%."""
+
+    min_samples: int = Field(default=100, ge=1, le=1_000_000_000)
+    """Requests of the new arm the window must hold before a verdict is given; below it the verdict is Unknown. Default 100."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert to 0% at once, Hold the step, or Warn only. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class LatencyP95(ApiModel):
+    """95th percentile of the new arm against the baseline arm in the same window (at 100%: against the last baseline measured)."""
+
+    limit_percent_of_baseline: int = Field(default=200, ge=101, le=100_000)
+    """Breach when more than 5% of new-arm requests take longer than this percentage of the baseline's p95. Default 200 = twice."""
+
+    min_samples: int = Field(default=100, ge=20, le=1_000_000_000)
+    """Requests each arm must have in the window before a verdict is given; below it the verdict is Unknown. Default 100."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class MemoryGrowth(ApiModel):
+    """Slope of each sidecar's resident memory."""
+
+    limit_kibibytes_per_hour: int = Field(default=2048, ge=1, le=1_073_741_824)
+    """Breach when a pod's memory grows faster than this with 95% confidence, in KiB per hour. Default 2048 = 2 MiB/h."""
+
+    window: Duration = timedelta(hours=1)
+    """Length of memory history the slope is taken over, at least 30s. Default 1h. A pod younger than this is left out; when all are
+    younger the verdict is Unknown, so a bake shorter than this window cannot pass with action Revert or Hold."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class Criteria(ApiModel):
+    """What must hold for the rollout to go on. Defaults are the performance report's rollback criteria."""
+
+    window: Duration = timedelta(minutes=5)
+    """Length of the metric window that rates and latencies are computed over, at least 5s and at least four scrape intervals. Default 5m."""
+
+    error_rate: ErrorRate = ErrorRate()
+    """Errors of the new arm. Default: more than 1% reverts."""
+
+    latency_p95: LatencyP95 = Field(default=LatencyP95(), alias="latencyP95")
+    """Latency of the new arm against the baseline arm. Default: p95 above twice the baseline's reverts."""
+
+    memory_growth: MemoryGrowth = MemoryGrowth()
+    """Memory of the sidecars. Default: more than 2 MiB/h, sustained, reverts."""
+
+
+class Rollback(ApiModel):
+    """When to go back without a breach, and what deletion means."""
+
+    blind_for: Duration = timedelta(minutes=15)
+    """Go back to 0% after this long above 0% with any criterion of action Revert unknown. Default 15m. 0s turns it off: then a
+    metrics outage holds the step for ever."""
+
+    on_delete: OnDelete = OnDelete.BASELINE
+    """What deleting the rollout does first: Baseline restores 0% and waits for the flag to be written, Keep leaves the last share in force. Default Baseline."""
+
+
+_STEPS_RULES = [
+    rule(
+        "self.all(i, s, i == 0 || self[i - 1].percent < s.percent)",
+        "steps must grow: give each step a larger percent than the one before, as in 5, 10, 25, 50, 100",
+    ),
+    rule("self[size(self) - 1].percent == 100", "the last step must be 100 percent: end the list with percent: 100"),
+]
+
+
+class SarkRolloutSpec(ApiModel):
+    """What the user asks for."""
+
+    target: Target = Field(
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule(
+                    "self == oldSelf",
+                    "target cannot be changed: delete this SarkRollout (its baseline is restored) and create one for the new target",
+                )
+            ]
+        }
+    )
+    """Whose sidecars are steered. Cannot be changed after creation."""
+
+    features: Features = Features()
+    """Which halves of the new arm are moved. Default: both."""
+
+    prometheus: Prometheus
+    """Where the proof comes from. Required: without metrics no step can be proven."""
+
+    steps: list[Step] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=32,
+        json_schema_extra={"x-kubernetes-validations": _STEPS_RULES, "x-kubernetes-list-type": "atomic"},
+    )
+    """The stages, in order. Give either steps or schedule."""
+
+    schedule: SchedulePreset | None = None
+    """A schedule by name instead of steps. Seed: 5% for two weeks, then 10, 25, 50 and 100% for a week each, 48h proven in every one."""
+
+    criteria: Criteria = Criteria()
+    """What must hold for the rollout to go on. Default: the performance report's rollback criteria."""
+
+    rollback: Rollback = Rollback()
+    """When to go back without a breach, and what deletion means."""
+
+    mode: Mode = Mode.AUTO
+    """What the operator shall do: Auto advances when proven; Paused stays at the present share and freezes the bake, while a breach still
+    reverts; Rollback goes to 0% and stays there. Default Auto."""
+
+    attempt: int = Field(default=1, ge=1, le=1_000_000)
+    """Number of this try. After a revert the rollout rests at 0%; raise the number to start again from the first step. Default 1."""
+
+    interval: Duration = timedelta(seconds=15)
+    """Time between two evaluations, 1s to 10m. Default 15s."""
+
+    valid_for: Duration = timedelta(minutes=15)
+    """How long sidecars follow the flag document between 0% and 100% without hearing from the operator; past it they go to baseline by
+    themselves. The operator renews it. At least 10s. Default 15m."""
+
+    watch_after: Duration = timedelta(hours=48)
+    """How long the criteria are still watched at 100% after completion; a breach reverts. Default 48h. 0s ends the watch at completion."""
+
+    def plan(self) -> tuple[Step, ...]:
+        """Return the steps to follow, presets expanded."""
+        if self.steps:
+            return tuple(self.steps)
+        week = timedelta(days=7)
+        return tuple(
+            Step(percent=percent, hold=week * weeks) for percent, weeks in ((5, 2), (10, 1), (25, 1), (50, 1), (100, 1))
+        )

@@ -1,0 +1,241 @@
+"""The status of a SarkRollout: where it is, since when, until when, why not further, and what it has proven."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from .instant import Instant, PreciseInstant
+from .model import ApiModel
+
+HISTORY_LIMIT = 20
+
+
+class Phase(StrEnum):
+    """One word for people; machines use the conditions."""
+
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    REVERTING = "Reverting"
+    REVERTED = "Reverted"
+    COMPLETED = "Completed"
+
+
+class Verdict(StrEnum):
+    """What a criterion says. Unknown is neither pass nor breach."""
+
+    PASS = "Pass"
+    BREACH = "Breach"
+    UNKNOWN = "Unknown"
+
+
+class ConditionStatus(StrEnum):
+    """Status of a condition."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Condition(ApiModel):
+    """One observation about the rollout, in the form of metav1.Condition."""
+
+    type: str = Field(min_length=1, max_length=64)
+    """Name of the condition."""
+    status: ConditionStatus
+    """True, False or Unknown."""
+    reason: str = Field(min_length=1, max_length=128, pattern="^[A-Za-z][A-Za-z0-9]*$")
+    """One CamelCase word a program can act on."""
+    message: str = Field(max_length=2048)
+    """One sentence a person can act on."""
+    last_transition_time: Instant
+    """When status last changed."""
+    observed_generation: int
+    """The metadata.generation this was observed at."""
+
+
+class FlagsApplied(ApiModel):
+    """The flag document last written."""
+
+    revision: int
+    """Its revision; it only grows."""
+    share_revision: int
+    """Revision at which the present share was first written; later revisions only renewed it."""
+    percent: int
+    """The share it asks for, integer percent."""
+    sha256: str = Field(max_length=64)
+    """Its checksum, which every sidecar must confirm."""
+    written_at: PreciseInstant
+    """When this share was first written."""
+    valid_until: PreciseInstant | None = None
+    """When sidecars stop following it unless it is renewed; absent at 0% and 100%."""
+
+
+class StepProgress(ApiModel):
+    """The step the rollout is in."""
+
+    index: int
+    """Position in the plan, from 1."""
+    total: int
+    """Number of steps in the plan."""
+    percent: int
+    """Share this step asks for, integer percent."""
+    started_at: PreciseInstant
+    """When the step began."""
+
+
+class Convergence(ApiModel):
+    """Which sidecars have confirmed the flag document."""
+
+    confirmed: int
+    """Ready sidecars that apply it."""
+    total: int
+    """Ready pods of the target."""
+    since: PreciseInstant | None = None
+    """Since when all of them do; absent while one does not."""
+    laggards: list[str] = Field(default=[], max_length=5)
+    """Up to five pods that do not, each with the reason."""
+
+
+class Bake(ApiModel):
+    """Proven time of the present step."""
+
+    required_seconds: int
+    """Proven seconds the step needs."""
+    proven_milliseconds: int
+    """Proven time so far, in milliseconds."""
+    counted_at: PreciseInstant | None = None
+    """When time was last added."""
+    frozen: str = Field(default="", max_length=512)
+    """Why time is not being counted; empty while it is."""
+
+
+class CriterionStatus(ApiModel):
+    """What one criterion said last, with its numbers."""
+
+    name: str = Field(max_length=64)
+    """Name as in spec.criteria."""
+    verdict: Verdict
+    """Pass, Breach or Unknown."""
+    action: str = Field(max_length=16)
+    """What a breach does: Revert, Hold or Warn."""
+    value: str = Field(default="", max_length=64)
+    """The measured value with its unit; empty when there is none."""
+    limit: str = Field(default="", max_length=64)
+    """The limit with its unit."""
+    samples: int = 0
+    """Requests, or pods, the value rests on."""
+    min_samples: int = 0
+    """Samples needed for a verdict."""
+    message: str = Field(max_length=1024)
+    """The verdict as a sentence with its numbers."""
+    query: str = Field(default="", max_length=2048)
+    """The PromQL the value was computed from."""
+    since: PreciseInstant | None = None
+    """Since when the verdict is this one."""
+
+
+class Revert(ApiModel):
+    """The last way back."""
+
+    reason: str = Field(max_length=128)
+    """Reason, one CamelCase word."""
+    criterion: str = Field(default="", max_length=64)
+    """Criterion that was breached; empty when it was another cause."""
+    message: str = Field(max_length=2048)
+    """Why, as a sentence with its numbers."""
+    from_percent: int
+    """Share the fleet was at."""
+    decided_at: PreciseInstant
+    """When it was decided."""
+    revision: int = 0
+    """Revision of the flag document that restored the baseline; 0 until it is written."""
+    completed_at: PreciseInstant | None = None
+    """When every ready sidecar had confirmed it; absent until then."""
+
+
+class HistoryEntry(ApiModel):
+    """One transition and its evidence."""
+
+    time: PreciseInstant
+    """When."""
+    actor: str = Field(max_length=128)
+    """Who decided: operator, or user by spec."""
+    reason: str = Field(max_length=128)
+    """Reason, one CamelCase word."""
+    from_percent: int
+    """Share before."""
+    to_percent: int
+    """Share after."""
+    revision: int
+    """Revision of the flag document written for it; 0 when none was."""
+    message: str = Field(max_length=2048)
+    """Why, as a sentence with its numbers."""
+    policy_revision: str = Field(default="", max_length=64)
+    """Policy revision the sidecars reported."""
+    operator_version: str = Field(default="", max_length=64)
+    """Version of the operator that decided."""
+
+
+class Summary(ApiModel):
+    """Short texts for `kubectl get`."""
+
+    traffic: str = Field(default="", max_length=64)
+    """Target and observed share, as in 25%->25%."""
+    step: str = Field(default="", max_length=64)
+    """Step of steps, as in 3/5."""
+    bake: str = Field(default="", max_length=64)
+    """Proven of required time, as in 31h/48h."""
+    replicas: str = Field(default="", max_length=64)
+    """Sidecars that confirmed of ready pods, as in 14/14."""
+    verdict: str = Field(default="", max_length=64)
+    """Pass, Breach, Unknown, or Hold."""
+
+
+class SarkRolloutStatus(ApiModel):
+    """What the operator has observed and decided. Written by the operator alone."""
+
+    observed_generation: int = 0
+    """The metadata.generation this status answers to."""
+    phase: Phase = Phase.PENDING
+    """Pending, Progressing, Paused, Reverting, Reverted or Completed: a display word; use the conditions in programs."""
+    reason: str = Field(default="", max_length=128)
+    """Why the rollout is not further, one CamelCase word."""
+    message: str = Field(default="", max_length=2048)
+    """Why the rollout is not further, one sentence."""
+    attempt: int = 0
+    """The spec.attempt this progress belongs to."""
+    started_at: PreciseInstant | None = None
+    """When this attempt wrote its first share."""
+    completed_at: PreciseInstant | None = None
+    """When the last step was proven."""
+    blind_since: PreciseInstant | None = None
+    """Since when a criterion that must be seen has been Unknown above 0%."""
+    evaluated_at: PreciseInstant | None = None
+    """When the criteria were last evaluated."""
+    observed_basis_points: int | None = None
+    """Share of requests the new arm had in the last window, in basis points; absent without data."""
+    baseline_p95_microseconds: int | None = None
+    """Last p95 of the baseline arm with enough samples, in microseconds; the reference at 100%."""
+    step: StepProgress | None = None
+    """The step the rollout is in; absent before the first."""
+    flags: FlagsApplied | None = None
+    """The flag document last written."""
+    convergence: Convergence | None = None
+    """Which sidecars have confirmed it."""
+    bake: Bake | None = None
+    """Proven time of the present step."""
+    criteria: list[CriterionStatus] = Field(default=[], max_length=32)
+    """What each criterion said last."""
+    revert: Revert | None = None
+    """The last way back, if any."""
+    history: list[HistoryEntry] = Field(default=[], max_length=HISTORY_LIMIT)
+    """The last 20 transitions, oldest first."""
+    conditions: list[Condition] = Field(
+        default=[], max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
+    )
+    """Ready, Progressing, Converged, MetricsAvailable, SampleSufficient, CriteriaMet, Paused, Reverting, Completed, Degraded."""
+    summary: Summary = Summary()
+    """Short texts for kubectl get."""

@@ -1,0 +1,1 @@
+"""A local cluster without containers, the scenarios run on it, and the demonstration."""

@@ -1,0 +1,183 @@
+"""Types of the native module. The public names are re-exported by `sark_engine`."""
+
+from collections.abc import Sequence
+from typing import Final, final
+
+__version__: Final[str]
+build_profile: Final[str]
+"""`release` or `debug`: assert it before measuring anything."""
+regorus_version: Final[str]
+
+class EngineError(Exception):
+    """Base of every error of the engine."""
+
+class PolicyError(EngineError):
+    """A policy or its data was refused at load; the message names the file, the line and the reason."""
+
+class EvaluationError(EngineError):
+    """An evaluation gave no genuine decision: a builtin failed, a conflict, a limit was hit, or the engine panicked (contained)."""
+
+class InputError(EngineError):
+    """The input is not JSON, is too deep or is too large."""
+
+@final
+class Policies:
+    """An immutable, compiled set of policies and data.
+
+    Compiling happens here, off the request path; each serving thread builds its own evaluator from it.
+    """
+
+    def __new__(cls, modules: Sequence[tuple[str, str]], data: bytes = b"{}") -> Policies:
+        """Compile `modules`, pairs of (file name, Rego v1 source), with the base document `data` (a JSON object).
+
+        Raises PolicyError.
+        """
+
+    @property
+    def revision(self) -> str:
+        """Lower-case hex SHA-256 over the sorted module sources and the canonical data, the same for the same content in any order."""
+
+    @property
+    def packages(self) -> list[str]:
+        """Package paths without the leading `data.`, sorted."""
+
+    @property
+    def unsupported(self) -> dict[str, list[str]]:
+        """Rule path (as in `authz/allow`) to the builtins it reaches that the engine does not have; such a path is served by baseline."""
+
+@final
+class Engine:
+    """Decisions in process: policies, one warmed evaluator per thread, and a bounded decision cache. Thread-safe."""
+
+    def __new__(
+        cls,
+        policies: Policies,
+        *,
+        cache_max_entries: int = 10_000,
+        cache_max_bytes: int = 67_108_864,
+        cache_ttl_seconds: float = 300.0,
+        evaluation_timeout_seconds: float = 1.0,
+    ) -> Engine: ...
+    @property
+    def policies(self) -> Policies: ...
+    def replace_policies(self, policies: Policies) -> None:
+        """Serve `policies` from the next evaluation on; evaluations under way finish with the old ones."""
+
+    def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:
+        """Evaluate rule or package `path` (`authz/allow`) on a JSON `input`; return compact JSON, or None when undefined.
+
+        Never cached. The GIL is released. Raises InputError, EvaluationError.
+        """
+
+    def decide(self, path: str, input: bytes | None = None) -> bytes | None:
+        """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached."""
+
+    def cache_clear(self) -> None: ...
+
+@final
+class BaselineJob:
+    """A request the Rust side hands to Python: it needs HTTP OPA, Redis, or both."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def path(self) -> str:
+        """Decision path, percent-decoded segments joined by `/`, as in `authz/allow`."""
+
+    @property
+    def body(self) -> bytes:
+        """The request body as received (JSON object with optional `input`); empty for GET."""
+
+    @property
+    def query(self) -> str:
+        """The request's query string without `?`."""
+
+    @property
+    def arm(self) -> str:
+        """Arm the subject is assigned to: `rust` or `python`. A job of arm `rust` is a half-moved feature or a fallback."""
+
+    @property
+    def opa(self) -> str:
+        """Who evaluates: `rust` (call Engine.evaluate) or `http`."""
+
+    @property
+    def cache(self) -> str:
+        """Who keeps the decision: `redis`, or `rust` (already missed; pass the result to Server.complete and it is kept)."""
+
+    @property
+    def fallback(self) -> str:
+        """Error type of the rust arm that made this a fallback (`evaluation`, `timeout`, `panic`, `unsupported_builtin`), else empty."""
+
+@final
+class Server:
+    """The data plane: owns the listener, the worker threads and every metric. A rust-arm request never takes the GIL."""
+
+    def __new__(
+        cls,
+        engine: Engine,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        workers: int = 1,
+        max_body_bytes: int = 1_048_576,
+        max_header_bytes: int = 16_384,
+        header_timeout_seconds: float = 5.0,
+        body_timeout_seconds: float = 5.0,
+        max_connections: int = 1024,
+        baseline_queue: int = 1024,
+        baseline_timeout_seconds: float = 10.0,
+        subject_pointer: str = "/user/id",
+        subject_fallbacks: Sequence[str] = ("/agent/id", "/source_agent/id", "/subject", "/user"),
+        subject_header: str | None = None,
+    ) -> Server: ...
+    def start(self) -> int:
+        """Bind and serve in the background; return the port. Raises OSError."""
+
+    @property
+    def baseline_fd(self) -> int:
+        """A file descriptor that becomes readable when jobs wait: register it with the event loop's add_reader."""
+
+    def take_jobs(self, limit: int = 64) -> list[BaselineJob]:
+        """Take up to `limit` waiting jobs without blocking; clears the descriptor when none is left."""
+
+    def complete(
+        self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = ""
+    ) -> bool:
+        """Answer a job with an HTTP status and a JSON body; False when its client has gone or it has timed out.
+
+        `outcome` is `allow`, `deny`, `undefined` or `error` and becomes the request's result label (a fallback is always `error`
+        of the rust arm). With job.cache == "rust" and outcome other than error, the body is kept in the in-process cache.
+        """
+
+    def set_flags(
+        self, *, rollout: str, revision: int, percentage: int, salt: str, rust_opa: bool, rust_cache: bool
+    ) -> None:
+        """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label."""
+
+    def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
+        """Inject faults into rust-arm requests: delay each one, and fail this share of them. Zero turns it off."""
+
+    @property
+    def first_fault_at(self) -> float | None:
+        """Unix time of the first request a fault was injected into since faults were last turned on; None when there is none."""
+
+    def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
+        """Record one evaluation by HTTP OPA: opa_evaluation_*{implementation="python"}; outcome is allow, deny or error."""
+
+    def observe_cache(self, operation: str, result: str, seconds: float) -> None:
+        """Record one Redis operation: cache_operation*{implementation="python"}; operation get, set, delete; result hit, miss, ok, error."""
+
+    def set_gauge(self, name: str, help: str, value: float) -> None:
+        """Set a gauge of the sidecar's own (name starts with `sark_`); it is exposed with the rest."""
+
+    def inc_counter(self, name: str, help: str, amount: int = 1) -> None:
+        """Add to a counter of the sidecar's own (name starts with `sark_` and ends with `_total`)."""
+
+    def metrics(self) -> bytes:
+        """All metrics in Prometheus' text format 0.0.4, with process_* of this process; every series carries sark_rollout."""
+
+    def drain(self, timeout_seconds: float) -> bool:
+        """Stop accepting, let requests under way finish, close. True when all finished in time."""
+
+def bucket(salt: str, subject: str) -> int:
+    """The assignment rule: murmur3_x86_32(utf8(salt + ":" + subject), seed 0) * 10000 >> 32."""

@@ -1,0 +1,1 @@
+"""The operator: a pure core that decides, and a shell that observes and acts."""

@@ -1,0 +1,124 @@
+"""What one tick saw: plain values, collected by the shell, read by `decide`.
+
+A thing that could not be seen is a `Missing` with the reason, never a zero: no data is not good data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sark_api.flags import FlagDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that could not be observed."""
+
+    reason: str
+    """CamelCase word for conditions, as in MetricsUnreachable."""
+    message: str
+    """One sentence: what could not be seen, where, and what to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodReport:
+    """What one ready pod's sidecar said of itself."""
+
+    name: str
+    percent: int | None = None
+    """Share it applies now; 0 when its document has expired; None when it could not be asked."""
+    revision: int | None = None
+    sha256: str = ""
+    rollout: str = ""
+    policy_revision: str = ""
+    """Revision of the policies its embedded engine serves."""
+    baseline_policy_revision: str = ""
+    """Revision of the policies its OPA serves; empty when the sidecar cannot tell."""
+    error: str = ""
+    """Why it could not be asked, as a clause: `GET /flags: connection refused`; empty when it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Observations in one window by upper bound."""
+
+    bounds: tuple[float, ...]
+    """Upper bounds in seconds, increasing; the last is infinity."""
+    counts: tuple[float, ...]
+    """Observations at or below each bound (cumulative), as Prometheus counts them."""
+
+    @property
+    def total(self) -> float:
+        """Number of observations."""
+        return self.counts[-1] if self.counts else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ArmWindow:
+    """One arm's requests in one window."""
+
+    requests: float = 0.0
+    errors: float = 0.0
+    latency: Histogram = Histogram((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySeries:
+    """One pod's resident memory over time."""
+
+    pod: str
+    points: tuple[tuple[float, float], ...]
+    """Pairs of (Unix seconds, bytes), oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What Prometheus said, and how it was asked."""
+
+    arms: Mapping[str, ArmWindow] | Missing
+    """By implementation label (`rust`, `python`); an arm without series is absent: it served nothing."""
+    memory: tuple[MemorySeries, ...] | Missing
+    queries: Mapping[str, str] = field(default_factory=dict)
+    """Criterion name to the PromQL its numbers came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedFlags:
+    """The flags ConfigMap as it is."""
+
+    resource_version: str
+    document: FlagDocument | None
+    """The document in it; None when it has none yet or it cannot be read."""
+    error: str = ""
+    """Why the document cannot be read; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything one tick saw."""
+
+    flags: ObservedFlags | Missing
+    pods: tuple[PodReport, ...] | Missing
+    """Reports of all ready pods, by name."""
+    metrics: Metrics
+    rival: str = ""
+    """namespace/name of another live rollout that holds this target; empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose rollout it is."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    deleting: bool = False
+    created_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """namespace/name, the value of the sark_rollout label."""
+        return f"{self.namespace}/{self.name}"

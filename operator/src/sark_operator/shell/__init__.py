@@ -1,0 +1,1 @@
+"""The shell: observes the cluster, asks `decide`, and acts."""

@@ -1,0 +1,1 @@
+"""The sidecar: an OPA for its application, steered by flags."""
