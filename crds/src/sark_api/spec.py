@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from .duration import Duration
 from .model import ApiModel
@@ -20,7 +20,7 @@ LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
 
 
-def rule(expression: str, message: str) -> dict[str, str]:
+def rule(expression: str, message: str) -> JsonValue:
     """Return one CEL rule of the CRD; `message` is what `kubectl apply` prints when `expression` is false."""
     return {"rule": expression, "message": message}
 
@@ -224,7 +224,7 @@ class SarkRolloutSpec(ApiModel):
     """What must hold for the rollout to go on. Default: the performance report's rollback criteria."""
 
     rollback: Rollback = Rollback()
-    """When to go back without a breach, and what deletion means."""
+    """When to go back without a breach, and what deletion means. Default: back after 15m without sight, back on deletion."""
 
     mode: Mode = Mode.AUTO
     """What the operator shall do: Auto advances when proven; Paused stays at the present share and freezes the bake, while a breach still
