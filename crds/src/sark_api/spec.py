@@ -152,6 +152,23 @@ class MemoryGrowth(ApiModel):
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
 
 
+class CustomCriterion(ApiModel):
+    """A query of the user's own."""
+
+    name: str = Field(min_length=1, max_length=32, pattern=r"^[a-z][A-Za-z0-9]*$")
+    """Name by which status, events and metrics speak of it: a lower-case letter, then letters and digits."""
+
+    query: str = Field(min_length=1, max_length=4096)
+    """PromQL that yields one number, a scalar or a vector of one series. No series, several, or NaN is Unknown; so is a query that
+    does not parse, and the condition quotes Prometheus."""
+
+    max: str = Field(min_length=1, max_length=24, pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,9})?$")
+    """Breach above this number, written as a decimal string such as "0.05" or "7.5", in the query's own unit."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
 class Criteria(ApiModel):
     """What must hold for the rollout to go on. Defaults are the performance report's rollback criteria."""
 
@@ -166,6 +183,13 @@ class Criteria(ApiModel):
 
     memory_growth: MemoryGrowth = MemoryGrowth()
     """Memory of the sidecars. Default: more than 2 MiB/h, sustained, reverts."""
+
+    custom: list[CustomCriterion] = Field(
+        default=[],
+        max_length=8,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
+    """Further queries with a limit each, at most eight. Default: none."""
 
 
 class Rollback(ApiModel):

@@ -65,6 +65,7 @@ VALID = {
     "paused": put("mode", "Paused"),
     "a warning criterion": put("criteria.errorRate.action", "Warn"),
     "an https address with a path": put("prometheus.address", "https://metrics.example:9090/prometheus"),
+    "a custom criterion": put("criteria.custom", [{"name": "queue", "query": "max(queue_length)", "max": "7.5"}]),
     "blind for ever": put("rollback.blindFor", "0s"),
 }
 
@@ -96,6 +97,14 @@ INVALID = {
     "an unknown mode": (put("mode", "Yolo"), 'supported values: "Auto", "Paused", "Rollback"'),
     "an unknown action": (put("criteria.errorRate.action", "Explode"), 'supported values: "Revert", "Hold", "Warn"'),
     "a misspelt field": (put("criteria.errorRates", {}), 'unknown field "spec.criteria.errorRates"'),
+    "a custom limit that is no number": (
+        put("criteria.custom", [{"name": "queue", "query": "up", "max": "many"}]),
+        "spec.criteria.custom[0].max",
+    ),
+    "two custom criteria of one name": (
+        put("criteria.custom", [{"name": "queue", "query": "up", "max": "1"}, {"name": "queue", "query": "up", "max": "2"}]),
+        "Duplicate value",
+    ),
     "attempt zero": (put("attempt", 0), "greater than or equal to 1"),
 }
 

@@ -80,6 +80,8 @@ class Metrics:
     arms: Mapping[str, ArmWindow] | Missing
     """By implementation label (`rust`, `python`); an arm without series is absent: it served nothing."""
     memory: tuple[MemorySeries, ...] | Missing
+    custom: Mapping[str, float | Missing] = field(default_factory=dict)
+    """By name of the custom criterion: the one number its query gave."""
     queries: Mapping[str, str] = field(default_factory=dict)
     """Criterion name to the PromQL its numbers came from."""
 
