@@ -1,0 +1,52 @@
+"""Namespaces of a local cluster: one for each test or rollout, so that nothing left behind is seen by the next."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
+
+READY_SECONDS: Final = 30.0
+
+
+class NamespaceError(RuntimeError):
+    """A namespace did not become usable in time."""
+
+
+@contextlib.contextmanager
+def fresh_namespace(api: client.ApiClient, prefix: str = "test") -> Iterator[str]:
+    """Create a namespace with a name of its own, wait until pods can be made in it; delete it afterwards without waiting."""
+    name = f"{prefix}-{secrets.token_hex(4)}"
+    create_namespace(api, name)
+    try:
+        yield name
+    finally:
+        with contextlib.suppress(ApiException):
+            client.CoreV1Api(api).delete_namespace(name)
+
+
+def create_namespace(api: client.ApiClient, name: str) -> None:
+    """Create namespace `name` and wait until pods can be made in it. Raises NamespaceError."""
+    core = client.CoreV1Api(api)
+    core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
+    deadline = time.monotonic() + READY_SECONDS
+    while not _has_service_account(core, name):
+        if time.monotonic() > deadline:
+            raise NamespaceError(f"namespace {name} has no default service account after {READY_SECONDS:.0f} s")
+        time.sleep(0.05)
+
+
+def _has_service_account(core: client.CoreV1Api, namespace: str) -> bool:
+    """Pods are refused until the controller manager has made the account they run as."""
+    try:
+        core.read_namespaced_service_account("default", namespace)
+    except ApiException as error:
+        if error.status == 404:
+            return False
+        raise
+    return True
