@@ -12,13 +12,16 @@ import pytest
 from kubernetes import client
 
 from sark_e2e import binaries, run_folder
+from sark_e2e.cluster import POLICIES, install_crd
+from sark_e2e.cluster import prometheus_server as prometheus_server_of
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.namespace import fresh_namespace
-from sark_e2e.program import ROOT
+from sark_e2e.opa import OpaServer
 from sark_e2e.progress import to_stderr
+from sark_e2e.prometheus import PrometheusServer
+from sark_e2e.redis import RedisServer
 
-CRD = ROOT / "crds" / "sarkrollouts.sark.dev.yaml"
 _HERE = Path(__file__).parent
 _TAIL_LINES = 8
 _FOLDER = pytest.StashKey[Path]()
@@ -98,6 +101,27 @@ def namespace(api: client.ApiClient) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def crd(control_plane: ControlPlane) -> ControlPlane:
     """The control plane with the SarkRollout CRD installed and served."""
-    control_plane.kubectl("apply", "--server-side", "-f", str(CRD))
-    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+    install_crd(control_plane.kubectl)
     return control_plane
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(control_plane: ControlPlane, network: LoopbackNetwork, folder: Path) -> Iterator[PrometheusServer]:
+    """A Prometheus that scrapes every annotated pod each second."""
+    binary = binaries.program("prometheus")
+    with prometheus_server_of(control_plane, binary=binary, network=network, folder=folder / "prometheus") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def opa_server(network: LoopbackNetwork, folder: Path) -> Iterator[OpaServer]:
+    """An OPA server with the example's policies."""
+    with OpaServer(binaries.program("opa"), network=network, folder=folder / "opa", policies=POLICIES) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis_server(network: LoopbackNetwork, folder: Path) -> Iterator[RedisServer]:
+    """A Redis server, empty at the session's start; tests use keys or prefixes of their own."""
+    with RedisServer(binaries.redis_server(), network=network, folder=folder / "redis") as running:
+        yield running

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from sark_e2e import binaries
 from sark_e2e.control_plane import ControlPlane
+from sark_e2e.deadline import eventually
 from sark_e2e.program import CATALOGUE
-
-
-def eventually(condition: Callable[[], bool], *, what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"
-        time.sleep(0.1)
 
 
 def test_the_server_has_the_minor_version_that_is_pinned(control_plane: ControlPlane):
@@ -54,4 +45,4 @@ def test_objects_go_with_their_owner(api: client.ApiClient, namespace: str):
     def gone() -> bool:
         return all(each.metadata.name != "owned" for each in core.list_namespaced_config_map(namespace).items)
 
-    eventually(gone, what="collection by owner reference")
+    eventually(gone, what="collection by owner reference", seconds=60)

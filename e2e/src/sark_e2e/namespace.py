@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import time
 from collections.abc import Iterator
 from typing import Final
 
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from .deadline import eventually
+
 READY_SECONDS: Final = 30.0
-
-
-class NamespaceError(RuntimeError):
-    """A namespace did not become usable in time."""
 
 
 @contextlib.contextmanager
@@ -31,14 +28,14 @@ def fresh_namespace(api: client.ApiClient, prefix: str = "test") -> Iterator[str
 
 
 def create_namespace(api: client.ApiClient, name: str) -> None:
-    """Create namespace `name` and wait until pods can be made in it. Raises NamespaceError."""
+    """Create namespace `name` and wait until pods can be made in it. Raises TimeoutError."""
     core = client.CoreV1Api(api)
     core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=name)))
-    deadline = time.monotonic() + READY_SECONDS
-    while not _has_service_account(core, name):
-        if time.monotonic() > deadline:
-            raise NamespaceError(f"namespace {name} has no default service account after {READY_SECONDS:.0f} s")
-        time.sleep(0.05)
+    eventually(
+        lambda: _has_service_account(core, name),
+        what=f"the default service account of namespace {name}",
+        seconds=READY_SECONDS,
+    )
 
 
 def _has_service_account(core: client.CoreV1Api, namespace: str) -> bool:
