@@ -1,0 +1,113 @@
+# What a person can do here: `make help`. Nothing needs root, and nothing is installed outside this folder.
+
+VENV := .venv
+BIN := $(VENV)/bin
+CARGO_FLAGS := --manifest-path engine-rs/Cargo.toml --locked
+ENGINE := engine-rs/crates/sark-engine-py
+ENGINE_SOURCES := $(shell find engine-rs -path engine-rs/target -prune -o -type f -print 2>/dev/null)
+CRD := crds/sarkrollouts.sark.dev.yaml
+STAMPS := $(VENV)/.stamps
+# Python programs that start others need the environment's programs on PATH, and PyO3 needs to know which Python is meant.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+##@ Run
+
+demo: setup tools ## Move a real fleet on this machine and watch it go back by itself (KEEP=1 leaves it running)
+	$(BIN)/python -m sark_e2e.demo
+
+bench: setup tools ## Print decisions a second and latencies of both arms
+	$(BIN)/python -m sark_e2e.bench
+
+##@ Test
+
+test: check test-unit test-property test-rust test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
+
+check: check-python check-contract check-rust ## All a reviewer would run: format, lint, types, import contracts, drift
+
+check-python: setup
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -W error -m compileall -q crds operator sidecar e2e tests requirements
+
+check-contract: setup
+	$(BIN)/python -m sark_api.crd | diff -u $(CRD) - || { echo "error: $(CRD) is stale: run make crds"; exit 1; }
+	$(BIN)/python -m mypy.stubtest sark_engine._sark_engine
+
+check-rust: rust-toolchain setup
+	cargo fmt --manifest-path engine-rs/Cargo.toml --all --check
+	cargo clippy $(CARGO_FLAGS) --profile thin --workspace --all-targets -- -D warnings
+
+test-unit: setup ## Unit tests: seconds
+	$(PYTEST) tests/unit
+
+test-property: setup ## Property tests
+	$(PYTEST) tests/property
+
+test-rust: rust-toolchain setup ## Tests of the engine's crates
+	cargo test $(CARGO_FLAGS) --profile thin --workspace
+
+test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
+	$(PYTEST) tests/integration
+
+##@ Prepare
+
+setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, the engine's wheel included (cold: about 6 min)
+
+tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: about 12 min)
+	$(BIN)/python -m sark_e2e.binaries
+
+crds: setup ## Write the CRD from its models
+	$(BIN)/python -m sark_api.crd > $(CRD)
+
+lock: setup ## Compile the hashed requirement files anew, with the newest versions allowed
+	$(BIN)/python requirements/lock.py
+
+format: setup ## Format all sources
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	cargo fmt --manifest-path engine-rs/Cargo.toml --all
+
+clean: ## Remove the environment, builds and caches (programs built with Go too)
+	rm -rf $(VENV) .cache build dist engine-rs/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The stamps make each step run again exactly when what it is made of has changed.
+
+$(STAMPS)/environment: requirements/bootstrap.txt tools/python.sh
+	@echo "== making $(VENV)"
+	python="$$(sh tools/python.sh)" && "$$python" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/environment
+	@echo "== installing requirements/dev.txt (about a minute when nothing has been downloaded yet)"
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/requirements
+	@echo "== installing the project, editable"
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
+	@echo "== building the engine's wheel with Rust (about 4 min when nothing has been built yet)"
+	rm -rf .cache/wheels
+	$(BIN)/maturin build --release --locked --manifest-path $(ENGINE)/Cargo.toml --interpreter $(BIN)/python --out .cache/wheels
+	$(BIN)/python -m pip install --quiet --no-deps --no-index --force-reinstall .cache/wheels/*.whl
+	@touch $@
+
+rust-toolchain:
+	@sh tools/rust.sh
+
+.PHONY: bench check check-contract check-python check-rust clean crds demo format help lock rust-toolchain setup test \
+	test-integration test-property test-rust test-unit tools

@@ -1,0 +1,55 @@
+"""Compiles the hashed requirement files from pyproject.toml: `make lock`.
+
+bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project. sark-engine is
+left out, because it is built from engine-rs and installed as a local wheel.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LOCAL = {"sark-engine"}
+LOWEST_PYTHON = "3.11"
+
+
+def requirements(project: dict[str, object]) -> list[str]:
+    """Return every requirement that `project`, a parsed pyproject.toml, names, without what is built here."""
+    table = project["project"]
+    groups = project["dependency-groups"]
+    assert isinstance(table, dict)  # noqa: S101 - the shape pyproject.toml prescribes
+    assert isinstance(groups, dict)  # noqa: S101
+    lists = [table["dependencies"], *table["optional-dependencies"].values(), *groups.values()]
+    named = {line for lines in lists for line in lines}
+    return sorted(line for line in named if _name(line) not in LOCAL)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+
+
+def compile_file(source: str, target: Path) -> None:
+    """Write to `target` what satisfies the requirements in `source`, with hashes, for every platform and Python we support."""
+    command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--universal", f"--python-version={LOWEST_PYTHON}"]
+    shape = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    done = subprocess.run(
+        [*command, *shape, "--no-config", "--upgrade"], input=source, text=True, stdout=subprocess.PIPE, check=True, cwd=HERE
+    )
+    head = "# Compiled by `make lock`; change pyproject.toml or bootstrap.in instead.\n"
+    target.write_text(head + done.stdout, encoding="utf-8")
+    print(f"{target.name}: {len(re.findall(r'^[a-z].*==', done.stdout, re.MULTILINE))} packages")
+
+
+def main() -> None:
+    """Compile both files."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt")
+    compile_file("\n".join(requirements(project)), HERE / "dev.txt")
+
+
+if __name__ == "__main__":
+    main()
