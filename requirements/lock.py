@@ -1,8 +1,9 @@
 """Compiles the hashed requirement files from pyproject.toml: `make lock`.
 
-bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project. sark-engine is
-left out, because it is built from engine-rs and installed as a local wheel.
+bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project. sark-engine
+is left out, because it is built from engine-rs and installed as a local wheel.
 """
+# ruff: noqa: INP001, T201 - a script, no part of a package
 
 from __future__ import annotations
 

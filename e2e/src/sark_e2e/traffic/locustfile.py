@@ -89,5 +89,5 @@ def _write(environment: Environment) -> None:
     fresh.rename(STATS)
 
 
-events.test_start.add_listener(_start)
-events.quitting.add_listener(_finish)
+events.test_start.add_listener(_start)  # type: ignore[no-untyped-call]
+events.quitting.add_listener(_finish)  # type: ignore[no-untyped-call]
