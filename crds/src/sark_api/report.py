@@ -22,6 +22,8 @@ class FlagState(StrEnum):
     """The watch of the ConfigMap is up."""
     FILE = "file"
     """Only the mounted file is used, by configuration."""
+    STATIC = "static"
+    """The flags are those of the sidecar's own configuration; no document is followed."""
     STALE = "stale"
     """The API is away; the last good document is still valid."""
     EXPIRED = "expired"

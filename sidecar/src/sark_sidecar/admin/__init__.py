@@ -1,0 +1,1 @@
+"""The read-only listener: probes, metrics, and what is applied."""

@@ -1,0 +1,127 @@
+"""The admin port: five paths, GET only, bounded in connections and in how long each may dawdle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Self
+from weakref import WeakKeyDictionary
+
+import structlog
+from aiohttp import web
+
+from sark_api.report import FLAGS_PATH
+from sark_sidecar.settings import AdminSettings
+
+from . import status
+from .status import Parts
+
+log = structlog.get_logger()
+FIRST_REQUEST_SECONDS = 5.0
+"""A connection that has not sent a whole request by then is closed."""
+IDLE_SECONDS = 75.0
+_TOO_MANY_LINES = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class AdminServer:
+    """Serves `Parts`."""
+
+    def __init__(self, settings: AdminSettings, parts: Parts) -> None:
+        """Open nothing yet."""
+        self._settings = settings
+        self._parts = parts
+        self._last_seen: WeakKeyDictionary[asyncio.Protocol, tuple[float, bool]] = WeakKeyDictionary()
+        app = web.Application(client_max_size=4096, middlewares=[self._bounded])
+        app.add_routes(
+            [
+                web.get(FLAGS_PATH, self._flags),
+                web.get("/metrics", self._metrics),
+                web.get("/health", self._health),
+                web.get("/ready", self._ready),
+                web.get("/v1/status", self._status),
+            ]
+        )
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=IDLE_SECONDS, max_line_size=4096, max_field_size=4096, handle_signals=False
+        )
+        self._listener: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(self._accept, self._settings.host, self._settings.port, backlog=64)
+        self.port = int(self._listener.sockets[0].getsockname()[1])
+        self._sweeper = loop.create_task(self._sweep())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening and close what is open."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
+        await self._runner.cleanup()
+
+    def _accept(self) -> asyncio.Protocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._settings.max_connections:
+            return _Busy()
+        connection = server()
+        self._last_seen[connection] = (time.monotonic(), False)
+        return connection
+
+    async def _sweep(self) -> None:
+        """Close connections that send nothing: without this a few of them would shut the operator out."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.monotonic()
+            for connection, (seen, served) in list(self._last_seen.items()):
+                transport = getattr(connection, "transport", None)
+                if transport is not None and now - seen > (IDLE_SECONDS if served else FIRST_REQUEST_SECONDS):
+                    transport.abort()
+
+    @web.middleware
+    async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        self._last_seen[request.protocol] = (time.monotonic(), True)
+        return await handler(request)
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        reasons = status.unready(self._parts)
+        return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+
+    async def _flags(self, _: web.Request) -> web.Response:
+        report = status.flag_report(self._parts)
+        if report is None:
+            return web.json_response({"code": "unavailable", "message": self._parts.waiting}, status=503)
+        return web.Response(text=report.model_dump_json(), content_type="application/json")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        if self._parts.metrics is None:
+            return web.json_response({"code": "unavailable", "message": self._parts.waiting}, status=503)
+        return web.Response(body=self._parts.metrics(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.json_response(status.status(self._parts))
+
+
+class _Busy(asyncio.Protocol):
+    """Answers a connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(_TOO_MANY_LINES)
+        transport.close()

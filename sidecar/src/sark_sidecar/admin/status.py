@@ -1,0 +1,145 @@
+"""What the sidecar says of itself on the admin port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import sark_engine
+
+from sark_api.instant import format_precise_instant
+from sark_api.report import FlagReport
+from sark_sidecar.faults import FaultHook
+from sark_sidecar.flags.following import FlagFollower
+from sark_sidecar.flags.state import report
+from sark_sidecar.opa.view import OpaView
+from sark_sidecar.policies.embedded import EmbeddedPolicies
+from sark_sidecar.settings import Settings
+
+SIDECAR_VERSION = version("sark-rollout")
+ENGINE_VERSION = sark_engine.__version__
+
+
+@dataclass(slots=True)
+class Parts:
+    """What there is to report on; parts appear while the sidecar starts."""
+
+    settings: Settings
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    policies: EmbeddedPolicies | None = None
+    opa: OpaView | None = None
+    flags: FlagFollower | None = None
+    faults: FaultHook | None = None
+    redis_problem: Callable[[], str] = lambda: ""
+    metrics: Callable[[], bytes] | None = None
+    data_port: int | None = None
+    waiting: str = "starting"
+    """Why the sidecar is not ready; empty when it is."""
+
+
+def unready(parts: Parts) -> list[str]:
+    """Return the reasons why no traffic should come yet, as sentences; empty when ready."""
+    return [parts.waiting] if parts.waiting else []
+
+
+def flag_report(parts: Parts) -> FlagReport | None:
+    """Return the answer of `GET /flags`; None before the flags are followed."""
+    if parts.flags is None or parts.policies is None:
+        return None
+    return report(
+        parts.flags.flags,
+        policy=parts.policies.policies.revision,
+        baseline_policy=parts.opa.revision if parts.opa else "",
+        sidecar=SIDECAR_VERSION,
+        engine=ENGINE_VERSION,
+    )
+
+
+def status(parts: Parts) -> dict[str, Any]:
+    """Return the answer of `GET /v1/status`."""
+    return {
+        "ready": not parts.waiting,
+        "waiting": parts.waiting,
+        "since": format_precise_instant(parts.started),
+        "versions": {
+            "sidecar": SIDECAR_VERSION,
+            "engine": ENGINE_VERSION,
+            "engine_build": sark_engine.build_profile,
+            "regorus": sark_engine.regorus_version,
+        },
+        "data": {"host": parts.settings.data.host, "port": parts.data_port},
+        "flags": _flags(parts),
+        "policies": _policies(parts),
+        "opa": _opa(parts),
+        "cache": {
+            "backend": parts.settings.cache.backend.value,
+            "ttl_seconds": parts.settings.cache.ttl,
+            "redis_problem": parts.redis_problem(),
+        },
+        "faults": _faults(parts.faults),
+    }
+
+
+def _flags(parts: Parts) -> dict[str, Any]:
+    applied = flag_report(parts)
+    if parts.flags is None or applied is None:
+        return {}
+    flags = parts.flags.flags
+    return {
+        **applied.model_dump(mode="json"),
+        "mode": parts.settings.flags.mode.value,
+        "rust_opa_enabled": flags.share.rust_opa,
+        "rust_cache_enabled": flags.share.rust_cache,
+        "valid_until": format_precise_instant(flags.document.valid_until)
+        if flags.document and flags.document.valid_until
+        else None,
+        "problem": parts.flags.problem,
+        "refused": flags.refused,
+        "ignored": flags.ignored,
+        "last_refusals": [
+            {"origin": refusal.origin.value, "at": format_precise_instant(refusal.at), "reason": refusal.reason}
+            for refusal in flags.last_refusals.values()
+        ],
+    }
+
+
+def _policies(parts: Parts) -> dict[str, Any]:
+    if parts.policies is None:
+        return {}
+    serving = parts.policies
+    return {
+        "revision": serving.policies.revision,
+        "since": format_precise_instant(serving.since),
+        "modules": len(serving.sources.modules),
+        "packages": serving.policies.packages[:200],
+        "unsupported": serving.policies.unsupported,
+        "problem": serving.problem,
+    }
+
+
+def _opa(parts: Parts) -> dict[str, Any]:
+    if parts.opa is None:
+        return {}
+    known = parts.opa.known
+    return {
+        "url": parts.settings.opa.url,
+        "revision": parts.opa.revision,
+        "matches": parts.opa.matches,
+        "seen_at": format_precise_instant(known.at) if known else None,
+        "problem": parts.opa.problem,
+    }
+
+
+def _faults(hook: FaultHook | None) -> dict[str, Any]:
+    if hook is None:
+        return {"enabled": False}
+    first = hook.first_fault_at
+    return {
+        "enabled": True,
+        **hook.faults.model_dump(mode="json"),
+        "first_fault_at": format_precise_instant(datetime.fromtimestamp(first, UTC)) if first is not None else None,
+        "problem": hook.problem,
+    }

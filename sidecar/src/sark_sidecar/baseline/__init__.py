@@ -1,0 +1,1 @@
+"""The baseline arm: OPA over HTTP, decisions kept in Redis."""

@@ -1,0 +1,191 @@
+"""Answers the requests that need OPA over HTTP, Redis, or both. Whatever goes wrong, the answer is never an allow."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+from sark_engine import EngineError, InputError
+
+from sark_sidecar import exact_json
+from sark_sidecar.opa import answer
+from sark_sidecar.opa.answer import NO_STORE, UNDEFINED, Answer
+from sark_sidecar.opa.client import OpaFailure
+from sark_sidecar.opa.question import BadQuestion, Question, parse_question
+from sark_sidecar.opa.view import OpaPolicies
+
+log = structlog.get_logger()
+
+
+class Job(Protocol):
+    """A request the data plane hands over; see sark_engine.BaselineJob."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def body(self) -> bytes: ...  # noqa: D102
+    @property
+    def query(self) -> str: ...  # noqa: D102
+    @property
+    def opa(self) -> str: ...  # noqa: D102
+    @property
+    def cache(self) -> str: ...  # noqa: D102
+    @property
+    def fallback(self) -> str: ...  # noqa: D102
+
+
+class Opa(Protocol):
+    """Decides over HTTP."""
+
+    async def decide(self, question: Question) -> Answer:
+        """Return the answer, or raise OpaFailure."""
+
+
+class Decisions(Protocol):
+    """Keeps decisions; never raises."""
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return what is kept under each key."""
+
+    async def set(self, key: str, value: bytes) -> None:
+        """Keep a value."""
+
+
+class EmbeddedEngine(Protocol):
+    """Decides in process."""
+
+    def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002 - the engine's word
+        """Return the decision as JSON; None when undefined. Raise EngineError."""
+
+
+class DataPlane(Protocol):
+    """The part of sark_engine.Server that takes answers and observations."""
+
+    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
+        """Answer a job."""
+
+    def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
+        """Record an evaluation by HTTP OPA."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A job, the question in it, and where its decision may be kept."""
+
+    job: Job
+    question: Question
+    key: str
+    """Of Redis; empty when the decision must not be kept there."""
+    keep_in_process: bool
+
+
+class BaselineArm:
+    """Answers jobs in two steps: `begin` for a batch, `finish` for each that no cache could answer."""
+
+    def __init__(
+        self,
+        *,
+        data_plane: DataPlane,
+        opa: Opa,
+        decisions: Decisions,
+        engine: EmbeddedEngine,
+        threads: Executor,
+        opa_policies: Callable[[], OpaPolicies | None],
+        embedded_revision: Callable[[], str],
+    ) -> None:
+        """Wire the parts; `threads` runs the embedded engine, whose evaluations may take longer than the loop can wait."""
+        self._data_plane = data_plane
+        self._opa = opa
+        self._decisions = decisions
+        self._engine = engine
+        self._threads = threads
+        self._opa_policies = opa_policies
+        self._embedded_revision = embedded_revision
+
+    async def begin(self, jobs: Sequence[Job]) -> list[Asked]:
+        """Look all jobs up in one round trip, answer those found, and return the rest."""
+        asked = [one for job in jobs if (one := self._ask(job)) is not None]
+        keys = [one.key for one in asked if one.key]
+        kept = dict(zip(keys, await self._decisions.get(keys), strict=True)) if keys else {}
+        return [one for one in asked if not self._answer_from(one, kept.get(one.key))]
+
+    async def finish(self, asked: Asked) -> None:
+        """Evaluate, answer, and keep the decision where it may be kept."""
+        try:
+            decided = await (self._embedded(asked) if asked.job.opa == "rust" else self._over_http(asked.question))
+        except Exception:
+            log.exception("a request could not be answered", path=asked.job.path)
+            decided = answer.error(500, "internal_error", "the sidecar failed to answer; see its log")
+        cache_control = "" if decided.keep and asked.keep_in_process else NO_STORE
+        self._complete(asked.job, decided, cache_control)
+        if asked.key and decided.keep:
+            await self._decisions.set(asked.key, _result(decided))
+
+    def _ask(self, job: Job) -> Asked | None:
+        try:
+            question = parse_question(job.path, job.body, job.query)
+        except BadQuestion as error:
+            self._complete(job, answer.error(400, "invalid_parameter", str(error)))
+            return None
+        policies = self._opa_policies()
+        if question.parameters or policies is None or not policies.may_be_kept(question.segments):
+            return Asked(job, question, "", keep_in_process=False)
+        # A cache shared by both arms is only sound while both serve the same policies.
+        agree = policies.revision == self._embedded_revision()
+        if job.cache == "redis" and (job.opa == "http" or agree):
+            return Asked(job, question, question.key(policies.revision), keep_in_process=False)
+        return Asked(job, question, "", keep_in_process=agree)
+
+    def _answer_from(self, asked: Asked, kept: bytes | None) -> bool:
+        if kept is None:
+            return False
+        try:
+            value = exact_json.loads(kept)
+        except exact_json.JsonError:
+            log.warning("a kept decision is not JSON and is not used", key=asked.key)
+            return False
+        self._complete(asked.job, answer.decision(kept, value))
+        return True
+
+    async def _embedded(self, asked: Asked) -> Answer:
+        question = asked.question
+        loop = asyncio.get_running_loop()
+        try:
+            result = await loop.run_in_executor(self._threads, self._engine.evaluate, asked.job.path, question.input)
+        except InputError as error:
+            return answer.error(400, "invalid_parameter", str(error))
+        except EngineError as error:
+            log.warning("the embedded engine failed; asked OPA instead", path=asked.job.path, reason=str(error))
+            # Answered, but not by the arm that was asked: an error of that arm, and not a decision to keep as its own.
+            return replace(await self._over_http(question), outcome="error", keep=False)
+        if result is None:
+            return UNDEFINED
+        return answer.decision(result, exact_json.loads(result), keep=True)
+
+    async def _over_http(self, question: Question) -> Answer:
+        began = time.perf_counter()
+        try:
+            decided = await self._opa.decide(question)
+        except OpaFailure as failure:
+            self._data_plane.observe_evaluation(time.perf_counter() - began, "error", failure.kind)
+            log.warning("no decision from OPA", path=question.path, kind=failure.kind, reason=str(failure))
+            return answer.error(500, "internal_error", str(failure))
+        # The metric knows no `undefined`: an undefined decision lets nobody in, so it counts as a denial.
+        outcome = "deny" if decided.outcome == "undefined" else decided.outcome
+        error_type = "evaluation" if decided.outcome == "error" else ""
+        self._data_plane.observe_evaluation(time.perf_counter() - began, outcome, error_type)
+        return decided
+
+    def _complete(self, job: Job, decided: Answer, cache_control: str = "") -> None:
+        self._data_plane.complete(job.id, decided.status, decided.body, outcome=decided.outcome, cache_control=cache_control)
+
+
+def _result(decided: Answer) -> bytes:
+    return decided.body.removeprefix(b'{"result":').removesuffix(b"}\n")

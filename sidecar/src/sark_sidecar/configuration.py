@@ -1,0 +1,129 @@
+"""Reading the configuration, and saying in one sentence what is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import SettingsError
+
+from .settings import ENVIRONMENT_PREFIX, Settings
+
+CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
+_MAX_CONFIG_BYTES = 262_144
+_MOST_SENTENCES = 5
+
+
+class ConfigurationError(ValueError):
+    """The configuration cannot be used; each line of the message is one sentence that says what, where, and what to write."""
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Return the settings of `file` (or of the file that SARK_SIDECAR_CONFIG names, if any) with the environment over it.
+
+    Raises:
+        ConfigurationError: a key is unknown or missing, a value is wrong, or the file cannot be read.
+    """
+    named = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
+    members = _read(named) if named else {}
+    _refuse_unknown_variables(os.environ)
+    try:
+        return Settings(**members)
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_sentences(error))) from error
+    except SettingsError as error:
+        raise ConfigurationError(f"environment: {error}; a list or section is written as JSON") from error
+
+
+def setting_keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted name of every setting, sections included."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from setting_keys(field.annotation, f"{prefix}{name}.")
+
+
+def variable_name(key: str) -> str:
+    """Return the environment variable of a dotted key."""
+    return ENVIRONMENT_PREFIX + key.upper().replace(".", "__")
+
+
+def describe(settings: Settings) -> str:
+    """Return the settings in force as YAML, secrets masked."""
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"configuration file {file}: {error.strerror}") from error
+    if len(raw) > _MAX_CONFIG_BYTES:
+        raise ConfigurationError(f"configuration file {file} has {len(raw)} bytes; at most {_MAX_CONFIG_BYTES} are read")
+    try:
+        members = yaml.load(raw, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader with one more refusal
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigurationError(f"configuration file {file} is not YAML: {_one_line(error)}") from error
+    if members is None:
+        return {}
+    if not isinstance(members, dict) or not all(isinstance(key, str) for key in members):
+        raise ConfigurationError(f"configuration file {file} must hold sections such as `opa:` and `cache:`")
+    return members
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A SafeLoader that refuses a key given twice, and aliases, which could grow without bound."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not accepted")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} appears twice")
+        return super().construct_mapping(node, deep)
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    known = {variable_name(key) for key in setting_keys()} | {CONFIG_VARIABLE}
+    for name in sorted(environment):
+        if name.upper().startswith(ENVIRONMENT_PREFIX) and name.upper() not in known:
+            raise ConfigurationError(f"environment variable {name} is not a setting{_nearest(name.upper(), known)}")
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    known = set(setting_keys())
+    for problem in problems[:_MOST_SENTENCES]:
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            yield f"{key} is not a setting{_nearest(key, known)}"
+        elif problem["type"] == "missing":
+            key = "policies.directory" if key == "policies" else key
+            yield f"{key} is missing; set it in the file or as {variable_name(key)}"
+        else:
+            yield f"{_where(key)}: {problem['msg'].removeprefix('Value error, ')}"
+    if len(problems) > _MOST_SENTENCES:
+        yield f"and {len(problems) - _MOST_SENTENCES} more"
+
+
+def _where(key: str) -> str:
+    variable = variable_name(key)
+    return f"{key} (from {variable})" if variable in os.environ else key
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else "; see docs/sidecar.md for the settings"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,95 @@
+"""Faults on purpose, for rehearsals. Nothing here runs unless the configuration enables it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .flags.file import read_document_file
+
+log = structlog.get_logger()
+POLL_SECONDS = 0.2
+
+
+class RustFaults(BaseModel):
+    """What happens to requests of the rust arm."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    latency_ms: float = Field(default=0, ge=0, le=60_000)
+    error_percent: float = Field(default=0, ge=0, le=100)
+
+
+class Faults(BaseModel):
+    """The content of the fault file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    rust: RustFaults = RustFaults()
+
+
+class FaultSink(Protocol):
+    """The part of the data plane that injects."""
+
+    def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
+        """Inject these faults from the next request on."""
+
+    @property
+    def first_fault_at(self) -> float | None:
+        """Unix time of the first fault."""
+
+
+class FaultHook:
+    """Follows the fault file. Exists only when fault injection is enabled."""
+
+    def __init__(self, file: Path, sink: FaultSink) -> None:
+        """Say loudly that faults can be injected."""
+        self._file = file
+        self._sink = sink
+        self._faults = Faults()
+        self._problem = ""
+        log.warning("fault injection is enabled by configuration", file=str(file))
+
+    @property
+    def faults(self) -> Faults:
+        """What is injected now."""
+        return self._faults
+
+    @property
+    def first_fault_at(self) -> float | None:
+        """Unix time of the first request a fault was injected into since faults were last turned on."""
+        return self._sink.first_fault_at
+
+    @property
+    def problem(self) -> str:
+        """Why the file's present content is not followed; empty when it is."""
+        return self._problem
+
+    async def follow(self) -> None:
+        """Apply each change of the file until cancelled; without a file there are no faults."""
+        while True:
+            await self.look()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def look(self) -> None:
+        """Read the file once. What cannot be read changes nothing: it may be half written."""
+        try:
+            text = await asyncio.to_thread(read_document_file, self._file)
+            faults = Faults() if text is None else Faults.model_validate_json(text)
+        except (ValidationError, ValueError, OSError) as error:
+            problem = " ".join(str(error).split())
+            if problem != self._problem:
+                log.warning("fault file refused; the faults stay as they were", reason=problem)
+            self._problem = problem
+            return
+        self._problem = ""
+        if faults != self._faults:
+            self._faults = faults
+            self._sink.set_faults(
+                rust_latency_seconds=faults.rust.latency_ms / 1000, rust_error_ratio=faults.rust.error_percent / 100
+            )
+            log.warning("faults changed", latency_ms=faults.rust.latency_ms, error_percent=faults.rust.error_percent)

@@ -1,0 +1,1 @@
+"""Flags: which document is in force, and where it comes from."""

@@ -1,0 +1,33 @@
+"""A client for the API of the cluster the sidecar runs in, or of the one a kubeconfig names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kubernetes.aio import client, config
+
+
+class ClusterAccessError(Exception):
+    """There is no way to reach an API; the message says what is missing."""
+
+
+async def cluster_client(kubeconfig: Path | None) -> client.ApiClient:
+    """Return a client; the caller closes it.
+
+    Raises:
+        ClusterAccessError: the kubeconfig cannot be used, or this is no pod.
+    """
+    configuration = client.Configuration()
+    try:
+        if kubeconfig is not None:
+            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, OSError, ValueError) as error:
+        advice = (
+            f"flags.kubeconfig {kubeconfig}" if kubeconfig else "no service account here; outside a pod set flags.kubeconfig"
+        )
+        raise ClusterAccessError(f"the Kubernetes API cannot be used: {advice}: {error}") from error
+    # Retries would hide from the watch that the API is away; it has its own.
+    configuration.retries = None
+    return client.ApiClient(configuration)

@@ -1,0 +1,159 @@
+"""Keeping the flags in force: feeds the pure state from the sources and the clock, and tells the data plane what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from sark_api.flags import FlagDocument
+from sark_sidecar.telemetry import Telemetry
+
+from . import state
+from .persisted import load_document, save_document
+from .state import Flags, Origin, Share
+
+log = structlog.get_logger()
+_LONGEST_NAP = 1.0
+"""Seconds between looks at the wall clock, so that a clock that jumps cannot delay an expiry by more."""
+
+
+def utc_now() -> datetime:
+    """Return the wall clock's time."""
+    return datetime.now(UTC)
+
+
+class FlagFollower:
+    """Owns the current `Flags`. Every change of the share reaches `apply` before anybody can read it here."""
+
+    def __init__(
+        self,
+        *,
+        follows_api: bool,
+        apply: Callable[[Share], None],
+        telemetry: Telemetry,
+        state_file: Path | None = None,
+        fixed: Share | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Start with the `fixed` share, else without a document: baseline, 0 %."""
+        self._apply = apply
+        self._telemetry = telemetry
+        self._state_file = state_file
+        self._clock = clock
+        self._unsaved = asyncio.Event()
+        self._flags = Flags(since=clock(), follows_api=follows_api, fixed=fixed)
+        self.answered = asyncio.Event()
+        """Set once any source has said something, be it that there is no document."""
+        self.problem = ""
+        """Why the source cannot be read now; empty when it can."""
+        apply(self._flags.share)
+        telemetry.flags(self._flags)
+
+    @property
+    def flags(self) -> Flags:
+        """What is in force."""
+        return self._flags
+
+    def receive(self, text: str | bytes, origin: Origin) -> None:
+        """Take a document from a source."""
+        if origin is not Origin.STATE_FILE:
+            self.answered.set()
+        if self._is_primary(origin):
+            self.problem = ""
+        self._become(state.offer(self._flags, text, origin, self._clock()), origin)
+
+    def absent(self, reason: str, origin: Origin) -> None:
+        """Take note that a source has no document; the last good one stays in force until its validity ends."""
+        self.answered.set()
+        log.warning("no flag document", origin=origin.value, reason=reason)
+        if self._is_primary(origin):
+            self.problem = reason
+
+    def refuse(self, reason: str, origin: Origin) -> None:
+        """Count what a source has in place of a document as refused; the last good one stays in force."""
+        self.answered.set()
+        digest = hashlib.sha256(reason.encode()).hexdigest()
+        self._become(state.refuse(self._flags, reason, origin, self._clock(), digest), origin)
+
+    def link(self, up: bool, reason: str) -> None:
+        """Take note of the watch going up or down."""
+        if up != self._flags.connected or reason != self.problem:
+            (log.info if up else log.warning)("flag watch", up=up, reason=reason)
+        if up != self._flags.connected or not up:
+            self.problem = reason
+        self._become(state.connect(self._flags, up=up), Origin.WATCH)
+
+    async def restore(self) -> None:
+        """Begin with the document kept from the last run, if there is one."""
+        if self._state_file is None:
+            return
+        try:
+            text = await asyncio.to_thread(load_document, self._state_file)
+        except (OSError, ValueError) as error:
+            log.warning("kept flag document cannot be read", error=str(error))
+            return
+        if text is not None:
+            self.receive(text, Origin.STATE_FILE)
+
+    async def keep_time(self) -> None:
+        """Apply the end of a document's validity when it comes, event or not; run until cancelled."""
+        while True:
+            deadline = self._flags.deadline
+            left = (deadline - self._clock()).total_seconds() if deadline else _LONGEST_NAP
+            # A millisecond past the deadline: at the very instant the document is still valid.
+            await asyncio.sleep(min(_LONGEST_NAP, max(left, 0.0) + 0.001))
+            self._become(state.tick(self._flags, self._clock()), None)
+
+    async def keep_state(self) -> None:
+        """Write each adopted document to the state file; run until cancelled."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            document = self._flags.document
+            if self._state_file is None or document is None:
+                continue
+            try:
+                await asyncio.to_thread(save_document, self._state_file, document)
+            except OSError as error:
+                self._telemetry.state_file_failed()
+                log.warning("flag document cannot be kept", file=str(self._state_file), error=str(error))
+
+    def _is_primary(self, origin: Origin) -> bool:
+        return origin is (Origin.WATCH if self._flags.follows_api else Origin.FILE)
+
+    def _become(self, after: Flags, origin: Origin | None) -> None:
+        before, share = self._flags, after.share
+        if share != before.share:
+            self._apply(share)
+        self._flags = after
+        if after is before:
+            return
+        self._telemetry.flags(after)
+        if after.refused > before.refused and origin is not None:
+            log.warning("flag document refused", origin=origin.value, reason=after.last_refusals[origin].reason)
+        if share != before.share:
+            log.info("flags applied", origin=origin.value if origin else "clock", state=after.state.value, **_fields(share))
+        if after.document is not before.document and after.document is not None:
+            _mention_shadow(after.document)
+            if origin is not Origin.STATE_FILE:
+                self._unsaved.set()
+
+
+def _fields(share: Share) -> dict[str, object]:
+    return {
+        "rollout": share.rollout,
+        "revision": share.revision,
+        "percentage": share.percentage,
+        "rust_opa": share.rust_opa,
+        "rust_cache": share.rust_cache,
+    }
+
+
+def _mention_shadow(document: FlagDocument) -> None:
+    if document.shadow.enabled and document.shadow.sample_percentage > 0:
+        log.warning("this version does not compare decisions in shadow", revision=document.revision)

@@ -1,0 +1,1 @@
+"""One OPA server: asking it for decisions, and what it says of its policies."""

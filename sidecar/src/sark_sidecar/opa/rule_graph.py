@@ -1,0 +1,121 @@
+"""What OPA's compiled modules say about themselves: which rules there are, what each reaches, and which base data they name.
+
+`GET /v1/policies` returns, beside each module's source, its syntax tree after compilation: imports are resolved, and every
+reference to a rule or to base data starts with `data`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DataPath = tuple[str, ...]
+"""A path below `data`; `("authz", "allow")` is `data.authz.allow`."""
+
+NONDETERMINISTIC = frozenset(
+    {
+        "http.send",
+        "io.jwt.decode_verify",
+        "io.jwt.encode_sign",
+        "io.jwt.encode_sign_raw",
+        "net.lookup_ip_addr",
+        "opa.runtime",
+        "rand.intn",
+        "time.now_ns",
+        "uuid.rfc4122",
+    }
+)
+"""Builtins whose answer can change while the input does not (OPA's own list)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGraph:
+    """Rules, what they reach, and whether their answers may be kept."""
+
+    rules: frozenset[DataPath]
+    edges: Mapping[DataPath, frozenset[DataPath]]
+    """Rule to the constant beginnings of the `data` references in it."""
+    volatile: frozenset[DataPath]
+    """Rules that call a nondeterministic builtin themselves."""
+
+    def may_be_kept(self, path: DataPath) -> bool:
+        """Return whether the same question about `path` always has the same answer while policies and data stay."""
+        seen: set[DataPath] = set()
+        waiting = [path]
+        while waiting:
+            wanted = waiting.pop()
+            for rule in self.rules:
+                if rule not in seen and related(rule, wanted):
+                    if rule in self.volatile:
+                        return False
+                    seen.add(rule)
+                    waiting.extend(self.edges.get(rule, ()))
+        return True
+
+    def is_virtual(self, path: DataPath) -> bool:
+        """Return whether a rule defines `path` or something above it."""
+        return any(path[: len(rule)] == rule for rule in self.rules)
+
+    def has_rules_below(self, path: DataPath) -> bool:
+        """Return whether a rule defines something below `path`."""
+        return any(len(rule) > len(path) and rule[: len(path)] == path for rule in self.rules)
+
+    def base_references(self) -> set[DataPath]:
+        """Return the constant paths of base data the rules name."""
+        return {path for paths in self.edges.values() for path in paths if path and not self.is_virtual(path)}
+
+
+def related(one: DataPath, other: DataPath) -> bool:
+    """Return whether one path is the other or lies below it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
+
+
+def rule_graph(trees: Iterable[Mapping[str, Any]]) -> RuleGraph:
+    """Return the graph of compiled modules.
+
+    Raises:
+        ValueError: a tree is not shaped as OPA's.
+    """
+    edges: dict[DataPath, set[DataPath]] = defaultdict(set)
+    volatile: set[DataPath] = set()
+    for tree in trees:
+        try:
+            package = _constant(tree["package"]["path"])[1:]
+            for rule in tree.get("rules") or []:
+                path = package + _constant(rule["head"].get("ref") or [{"type": "var", "value": rule["head"]["name"]}])
+                edges[path] |= {reference[1:] for reference in _references(rule) if reference[0] == "data"}
+                if any(".".join(reference) in NONDETERMINISTIC for reference in _references(rule)):
+                    volatile.add(path)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise ValueError("OPA's syntax tree has a shape this version does not know") from error
+    return RuleGraph(frozenset(edges), {path: frozenset(to) for path, to in edges.items()}, frozenset(volatile))
+
+
+def _constant(ref: list[dict[str, Any]]) -> DataPath:
+    """The beginning of a reference up to its first part that is not known before evaluation."""
+    path: list[str] = []
+    for index, part in enumerate(ref):
+        if index > 0 and part["type"] != "string":
+            break
+        path.append(str(part["value"]))
+    return tuple(path)
+
+
+def _references(tree: Any) -> Iterator[DataPath]:
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            if node.get("type") == "ref" and isinstance(node.get("value"), list) and node["value"]:
+                yield _constant(node["value"])
+                # Its first part is the name just read; the rest can hold references of their own.
+                waiting.extend(node["value"][1:])
+            elif node.get("type") == "var" and node.get("value") == "data":
+                yield ("data",)
+            else:
+                waiting.extend(node.values())

@@ -1,0 +1,124 @@
+"""What OPA serves, asked again and again: the revision of its policies and data, and which decisions may be kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import sark_engine
+import structlog
+
+from sark_sidecar import exact_json
+from sark_sidecar.policies.directory import PolicySources
+from sark_sidecar.telemetry import Telemetry
+
+from .base_data import DataTooScattered, assemble, base_paths
+from .client import OpaFailure
+from .rule_graph import DataPath, RuleGraph, rule_graph
+
+log = structlog.get_logger()
+_MAX_VERDICTS = 1024
+_MOST_OF_THE_TIME = 20
+"""A look that takes long is repeated no sooner than after this many times its duration."""
+
+
+class PolicyServer(Protocol):
+    """The part of OPA that is asked here."""
+
+    async def modules(self) -> bytes:
+        """Return the answer of GET /v1/policies."""
+
+    async def documents(self, paths: list[DataPath]) -> list[tuple[DataPath, Any]]:
+        """Return the documents that exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpaPolicies:
+    """OPA's policies at one moment."""
+
+    revision: str
+    graph: RuleGraph
+    at: datetime
+    _verdicts: dict[DataPath, bool] = field(default_factory=dict)
+
+    def may_be_kept(self, path: DataPath) -> bool:
+        """Return whether decisions of `path` may be kept in a cache; remembered for the paths seen first."""
+        verdict = self._verdicts.get(path)
+        if verdict is None:
+            verdict = self.graph.may_be_kept(path)
+            if len(self._verdicts) < _MAX_VERDICTS:
+                self._verdicts[path] = verdict
+        return verdict
+
+
+class OpaView:
+    """Follows one OPA server."""
+
+    def __init__(
+        self, server: PolicyServer, *, ours: Callable[[], tuple[PolicySources, str]], interval: float, telemetry: Telemetry
+    ) -> None:
+        """`ours` returns the embedded engine's sources and revision; `interval` is in seconds."""
+        self._server = server
+        self._ours = ours
+        self._interval = interval
+        self._telemetry = telemetry
+        self._known: OpaPolicies | None = None
+        self.problem = "OPA has not been asked yet"
+        """Why OPA's policies are unknown now; empty when they are known."""
+
+    @property
+    def known(self) -> OpaPolicies | None:
+        """The last policies seen; they stay when OPA goes away, so that decisions kept under them are still found."""
+        return self._known
+
+    @property
+    def revision(self) -> str:
+        """Revision of the policies OPA serves now; empty when it could not be asked the last time."""
+        return self._known.revision if self._known is not None and not self.problem else ""
+
+    @property
+    def matches(self) -> bool:
+        """Whether OPA serves what the embedded engine serves."""
+        return self.revision == self._ours()[1]
+
+    async def follow(self) -> None:
+        """Ask for ever; run until cancelled."""
+        while True:
+            began = time.monotonic()
+            await self.look()
+            await asyncio.sleep(max(self._interval, _MOST_OF_THE_TIME * (time.monotonic() - began)))
+
+    async def look(self) -> None:
+        """Ask once."""
+        before = self.revision
+        try:
+            self._known = await self._read()
+            self.problem = ""
+        except (OpaFailure, DataTooScattered, ValueError) as error:
+            if str(error) != self.problem:
+                log.warning("policies of OPA are unknown", reason=str(error))
+            self.problem = str(error)
+        self._telemetry.policies_match(self.matches, opa_up=not self.problem)
+        if self.revision and self.revision != before:
+            log.info("policies of OPA", revision=self.revision, match=self.matches)
+
+    async def _read(self) -> OpaPolicies:
+        ours, _ = self._ours()
+        raw = await self._server.modules()
+        sources, graph = await asyncio.to_thread(_parse, raw)
+        documents = await self._server.documents(base_paths(ours.data, graph))
+        data = exact_json.dumps(assemble(ours.data, graph, documents))
+        revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
+        return OpaPolicies(revision=revision, graph=graph, at=datetime.now(UTC))
+
+
+def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
+    modules = exact_json.loads(raw).get("result") or []
+    try:
+        return [module["raw"] for module in modules], rule_graph(module["ast"] for module in modules)
+    except (KeyError, TypeError) as error:
+        raise ValueError("OPA's answer to GET /v1/policies has a shape this version does not know") from error

@@ -1,0 +1,1 @@
+"""Policies: what the embedded engine serves, and whether OPA serves the same."""

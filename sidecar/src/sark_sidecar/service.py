@@ -1,0 +1,295 @@
+"""The sidecar's life: start in order, serve, and leave without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from sark_engine import BaselineJob, Engine, Server
+
+from .admin.server import AdminServer
+from .admin.status import Parts
+from .baseline.arm import Asked, BaselineArm
+from .baseline.decisions import NoDecisions, RedisDecisions
+from .baseline.dispatcher import Dispatcher
+from .faults import FaultHook
+from .flags.cluster import ClusterAccessError, cluster_client
+from .flags.configmap import FlagConfigMap
+from .flags.file import FlagFile
+from .flags.following import FlagFollower
+from .flags.state import Origin, Share
+from .opa.client import OpaServer
+from .opa.view import OpaView
+from .policies.directory import PolicyFolderError
+from .policies.embedded import EmbeddedPolicies, compile_folder, warn_unsupported
+from .settings import CacheBackend, FlagMode, Settings, StaticFlags
+from .telemetry import Telemetry
+
+log = structlog.get_logger()
+_EVALUATION_THREADS = 2
+_FIRST_LOOK_SECONDS = 2.0
+
+
+class StartError(Exception):
+    """The sidecar cannot start; the message is one sentence for whoever starts it."""
+
+
+class TaskEnded(Exception):  # noqa: N818 - what happened, not a kind of error
+    """A background task ended that should run for ever."""
+
+
+class Service:
+    """One sidecar process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Build nothing yet."""
+        self._settings = settings
+        self._parts = Parts(settings)
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT.
+
+        Raises:
+            StartError: a part could not be started.
+            TaskEnded: a background task broke; requests under way were finished first.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            await self._stopping.wait()
+        if self._failure is not None:
+            raise TaskEnded(f"a background task ended: {self._failure!r}") from self._failure
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, parts = self._settings, self._parts
+        try:
+            admin = await stack.enter_async_context(AdminServer(settings.admin, parts))
+        except OSError as error:
+            raise StartError(f"admin.host {settings.admin.host}, admin.port {settings.admin.port}: {error.strerror}") from error
+        parts.waiting = "the policies are being compiled"
+        parts.policies = policies = await self._compile()
+        engine = self._engine(policies)
+        server = self._server(engine)
+        parts.metrics = server.metrics
+        telemetry = Telemetry(server)
+        stack.push_async_callback(self._end_tasks)
+        await self._start_baseline(stack, server, engine, policies, telemetry)
+        self._start_faults(server, telemetry)
+        self._spawn("policies", policies.follow(engine, telemetry))
+        parts.waiting = "the flags are not known yet"
+        await self._start_flags(stack, server, telemetry)
+        parts.data_port = self._listen(server)
+        stack.push_async_callback(self._drain, server, telemetry)
+        parts.waiting = ""
+        telemetry.ready(ready=True)
+        log.info("ready", data_port=parts.data_port, admin_port=admin.port, policy_revision=policies.policies.revision)
+
+    async def _compile(self) -> EmbeddedPolicies:
+        try:
+            compiled = await asyncio.to_thread(compile_folder, self._settings.policies)
+        except PolicyFolderError as error:
+            raise StartError(f"policies.directory: {error}") from error
+        warn_unsupported(compiled[0])
+        return EmbeddedPolicies(self._settings.policies, compiled)
+
+    def _engine(self, policies: EmbeddedPolicies) -> Engine:
+        cache, limits = self._settings.cache, self._settings.limits
+        return Engine(
+            policies.policies,
+            cache_max_entries=cache.max_size,
+            cache_max_bytes=cache.max_bytes,
+            cache_ttl_seconds=cache.ttl,
+            evaluation_timeout_seconds=limits.evaluation_timeout,
+        )
+
+    def _server(self, engine: Engine) -> Server:
+        data, limits, settings = self._settings.data, self._settings.limits, self._settings
+        # The data plane's own deadline is the last resort: what Python waits for ends before it.
+        longest = settings.opa.timeout + limits.evaluation_timeout + 2 * settings.cache.redis_timeout + 1.0
+        return Server(
+            engine,
+            host=data.host,
+            port=data.port,
+            workers=limits.workers,
+            max_body_bytes=limits.max_body_bytes,
+            max_header_bytes=limits.max_header_bytes,
+            header_timeout_seconds=limits.header_timeout,
+            body_timeout_seconds=limits.body_timeout,
+            max_connections=limits.max_connections,
+            baseline_queue=limits.baseline_queue,
+            baseline_timeout_seconds=longest,
+            subject_pointer=data.subject_pointer,
+            subject_fallbacks=data.subject_fallbacks,
+            subject_header=data.subject_header,
+        )
+
+    async def _start_baseline(
+        self, stack: AsyncExitStack, server: Server, engine: Engine, policies: EmbeddedPolicies, telemetry: Telemetry
+    ) -> None:
+        settings, parts = self._settings, self._parts
+        opa = await stack.enter_async_context(OpaServer(settings.opa, max_decision_bytes=settings.limits.max_decision_bytes))
+        decisions: RedisDecisions | NoDecisions = NoDecisions()
+        if settings.cache.backend is CacheBackend.REDIS:
+            decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, telemetry))
+        parts.redis_problem = lambda: decisions.problem
+        view = OpaView(
+            opa,
+            ours=lambda: (policies.sources, policies.policies.revision),
+            interval=settings.opa.poll_interval,
+            telemetry=telemetry,
+        )
+        parts.opa = view
+        threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        arm = BaselineArm(
+            data_plane=server,
+            opa=opa,
+            decisions=decisions,
+            engine=engine,
+            threads=threads,
+            opa_policies=lambda: view.known,
+            embedded_revision=lambda: policies.policies.revision,
+        )
+        dispatcher: Dispatcher[BaselineJob, Asked] = Dispatcher(server, arm, concurrency=settings.limits.baseline_concurrency)
+        dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+        try:
+            # So that the first decisions can be kept; an OPA that is away must not hold up the start.
+            await asyncio.wait_for(view.look(), _FIRST_LOOK_SECONDS)
+        except TimeoutError:
+            log.warning("OPA has not told its policies yet", url=settings.opa.url)
+        self._spawn("opa", view.follow())
+
+    def _start_faults(self, server: Server, telemetry: Telemetry) -> None:
+        faults = self._settings.fault_injection
+        telemetry.fault_injection(faults.enabled)
+        if faults.enabled and faults.file is not None:
+            self._parts.faults = FaultHook(faults.file, server)
+            self._spawn("faults", self._parts.faults.follow())
+
+    async def _start_flags(self, stack: AsyncExitStack, server: Server, telemetry: Telemetry) -> None:
+        settings = self._settings.flags
+        follower = FlagFollower(
+            follows_api=settings.mode is FlagMode.WATCH,
+            apply=lambda share: _set_flags(server, share),
+            telemetry=telemetry,
+            state_file=settings.state_file,
+            fixed=_fixed_share(self._settings) if settings.mode is FlagMode.STATIC else None,
+        )
+        self._parts.flags = follower
+        if settings.mode is FlagMode.STATIC:
+            return
+        if self._settings.feature_flags != StaticFlags():
+            log.warning("feature_flags are not used: the flags come from a document", mode=settings.mode.value)
+        await follower.restore()
+        if settings.file is not None:
+            file = FlagFile(
+                settings.file,
+                on_text=lambda text: follower.receive(text, Origin.FILE),
+                on_problem=lambda reason: follower.absent(reason, Origin.FILE),
+            )
+            await file.look()
+            self._spawn("flag file", file.run())
+        if settings.mode is FlagMode.WATCH:
+            await self._start_watch(stack, follower)
+        self._spawn("flag validity", follower.keep_time())
+        self._spawn("flag state file", follower.keep_state())
+        await self._first_flags(follower)
+
+    async def _start_watch(self, stack: AsyncExitStack, follower: FlagFollower) -> None:
+        settings = self._settings.flags
+        try:
+            client = await cluster_client(settings.kubeconfig)
+        except ClusterAccessError as error:
+            raise StartError(str(error)) from error
+        await stack.enter_async_context(client)
+        watch = FlagConfigMap(
+            client,
+            settings.effective_namespace(),
+            settings.config_map,
+            on_text=lambda text: follower.receive(text, Origin.WATCH),
+            on_absent=lambda reason: follower.absent(reason, Origin.WATCH),
+            on_broken=lambda reason: follower.refuse(reason, Origin.WATCH),
+            on_link=follower.link,
+        )
+        self._spawn("flag watch", watch.run())
+
+    async def _first_flags(self, follower: FlagFollower) -> None:
+        """Wait for the source's first word, or for the user's patience to end: without one, baseline is served all the same."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        answered = asyncio.ensure_future(follower.answered.wait())
+        try:
+            await asyncio.wait(
+                {stopping, answered}, timeout=self._settings.flags.start_timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            stopping.cancel()
+            answered.cancel()
+        if not follower.answered.is_set():
+            log.warning("no word from the source of the flags", state=follower.flags.state.value, problem=follower.problem)
+
+    def _listen(self, server: Server) -> int:
+        try:
+            return server.start()
+        except OSError as error:
+            data = self._settings.data
+            raise StartError(f"data.host {data.host}, data.port {data.port}: {error}") from error
+
+    async def _drain(self, server: Server, telemetry: Telemetry) -> None:
+        """First of all to happen at the end: everything else still works while requests under way finish."""
+        self._parts.waiting = "shutting down"
+        telemetry.ready(ready=False)
+        log.info("draining", seconds=self._settings.limits.drain_timeout)
+        finished = await asyncio.to_thread(server.drain, self._settings.limits.drain_timeout)
+        (log.info if finished else log.warning)("drained", finished=finished)
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A follower that died would leave a sidecar that looks alive and follows nothing: rather stop, and be restarted."""
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        self._failure = task.exception() or TaskEnded(task.get_name())
+        log.error("a background task ended; shutting down", task=task.get_name(), exc_info=task.exception())
+        self._stopping.set()
+
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _set_flags(server: Server, share: Share) -> None:
+    server.set_flags(
+        rollout=share.rollout,
+        revision=share.revision,
+        percentage=share.percentage,
+        salt=share.salt,
+        rust_opa=share.rust_opa,
+        rust_cache=share.rust_cache,
+    )
+
+
+def _fixed_share(settings: Settings) -> Share:
+    flags = settings.feature_flags
+    return Share(
+        percentage=flags.rollout_percentage,
+        salt=settings.flags.salt,
+        rust_opa=flags.rust_opa_enabled,
+        rust_cache=flags.rust_cache_enabled,
+    )

@@ -1,0 +1,262 @@
+"""The sidecar's configuration: one YAML file, and environment variables over it.
+
+Keys keep the words of the performance report (`opa.url`, `cache.ttl`, `feature_flags.rollout_percentage`). In the environment
+the key `opa.url` is `SARK_SIDECAR_OPA__URL`. What is not a key is refused with the nearest one that is.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from .seconds import Seconds, format_seconds
+
+ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it must be an address such as http://localhost:8181")
+    if parts.username or parts.password:
+        raise ValueError("it must not contain a user name or password")
+    return value.rstrip("/")
+
+
+def _redis_url(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
+        raise ValueError("redis_url must be an address such as redis://localhost:6379/0")
+    return value
+
+
+def _pointer(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError(f"{value!r} is not a JSON pointer; it starts with a slash, as in /user/id")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Pointer = Annotated[str, Field(max_length=256), AfterValidator(_pointer)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OpaSettings(_Section):
+    """The OPA server of the baseline arm."""
+
+    url: HttpUrl = "http://localhost:8181"
+    timeout: Seconds = Field(default=10.0, gt=0, le=60)
+    """For one decision, connecting included."""
+    max_connections: int = Field(default=64, ge=1, le=1024)
+    poll_interval: Seconds = Field(default=3.0, ge=0.1, le=60)
+    """How often OPA is asked which policies it serves; slower by itself when that takes long."""
+
+
+class CacheBackend(StrEnum):
+    """Who keeps the baseline arm's decisions."""
+
+    REDIS = "redis"
+    RUST = "rust"
+    """There is no Redis: the baseline arm asks OPA each time; the rust arm has its own cache in any case."""
+
+
+class CacheSettings(_Section):
+    """Decision caches of both arms."""
+
+    backend: CacheBackend = CacheBackend.REDIS
+    max_size: int = Field(default=10_000, ge=1, le=10_000_000)
+    """Most entries of the in-process cache."""
+    max_bytes: int = Field(default=67_108_864, ge=65_536, le=17_179_869_184)
+    """Most bytes of the in-process cache."""
+    ttl: Seconds = Field(default=300.0, gt=0)
+    max_ttl: Seconds = Field(default=300.0, gt=0, le=86_400)
+    """The longest `ttl` accepted: a permission taken away stays in force that long."""
+    redis_url: SecretStr = Field(default=SecretStr("redis://localhost:6379/0"))
+    redis_timeout: Seconds = Field(default=0.25, gt=0, le=5)
+    """For one command; a slower Redis counts as a miss."""
+    redis_max_connections: int = Field(default=32, ge=1, le=1024)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        _redis_url(self.redis_url)
+        if self.ttl > self.max_ttl:
+            raise ValueError(
+                f"ttl {format_seconds(self.ttl)} is above max_ttl {format_seconds(self.max_ttl)}; "
+                "lower ttl, or raise max_ttl if decisions may stay that long after a permission is taken away"
+            )
+        return self
+
+
+class StaticFlags(_Section):
+    """Flags used only with `flags.mode: static`."""
+
+    rust_opa_enabled: bool = False
+    rust_cache_enabled: bool = False
+    rollout_percentage: int = Field(default=0, ge=0, le=100)
+
+
+class DataSettings(_Section):
+    """The listener the application asks."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8180
+    subject_pointer: Pointer = "/user/id"
+    subject_fallbacks: tuple[Pointer, ...] = Field(
+        default=("/agent/id", "/source_agent/id", "/subject", "/user"), max_length=16
+    )
+    subject_header: str | None = Field(default=None, max_length=128, pattern=r"^[A-Za-z0-9-]+$")
+
+
+class AdminSettings(_Section):
+    """The read-only listener for the operator, Prometheus and probes; in a pod set host to the pod's IP."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8182
+    max_connections: int = Field(default=64, ge=4, le=1024)
+
+
+class FlagMode(StrEnum):
+    """Where the flags come from."""
+
+    WATCH = "watch"
+    FILE = "file"
+    STATIC = "static"
+
+
+class FlagSettings(_Section):
+    """The source of the flag document."""
+
+    mode: FlagMode = FlagMode.STATIC
+    namespace: str = Field(default="", max_length=63)
+    """Of the ConfigMap; empty: the pod's own."""
+    config_map: str = Field(default="", max_length=253)
+    file: Path | None = None
+    """A mounted copy; with mode watch it is read too."""
+    state_file: Path | None = None
+    """Where the last good document is kept over restarts."""
+    kubeconfig: Path | None = None
+    """Empty: the pod's service account."""
+    start_timeout: Seconds = Field(default=10.0, ge=0, le=300)
+    """After this long without any answer of the source the sidecar is ready all the same, on baseline."""
+    salt: str = Field(default="static", max_length=256)
+    """Of the assignment, with mode static."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.mode is FlagMode.WATCH:
+            if not self.config_map:
+                raise ValueError("mode watch needs config_map, the name of the ConfigMap with the flag document")
+            self.effective_namespace()
+        if self.mode is FlagMode.FILE and self.file is None:
+            raise ValueError("mode file needs file, the path of the flag document")
+        return self
+
+    def effective_namespace(self) -> str:
+        """Return the ConfigMap's namespace: the one set, else the pod's own."""
+        if self.namespace:
+            return self.namespace
+        try:
+            return _NAMESPACE_FILE.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ValueError("mode watch outside a pod needs namespace, the ConfigMap's namespace") from error
+
+
+class PolicySettings(_Section):
+    """The policies of the embedded engine; they must be those OPA serves."""
+
+    directory: Path
+    poll_interval: Seconds = Field(default=2.0, ge=0.1, le=60)
+    max_files: int = Field(default=1000, ge=1, le=100_000)
+    max_bytes: int = Field(default=33_554_432, ge=1, le=1_073_741_824)
+
+
+class FaultSettings(_Section):
+    """The fault-injection hook, for rehearsals; off unless enabled here."""
+
+    enabled: bool = False
+    file: Path | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.enabled and self.file is None:
+            raise ValueError("enabled needs file, the path of the JSON file that names the faults")
+        return self
+
+
+class LimitSettings(_Section):
+    """Bounds on everything that comes from outside."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, le=67_108_864)
+    max_header_bytes: int = Field(default=16_384, ge=1024, le=1_048_576)
+    header_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    body_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    max_connections: int = Field(default=1024, ge=1, le=65_536)
+    baseline_queue: int = Field(default=1024, ge=1, le=65_536)
+    baseline_concurrency: int = Field(default=256, ge=1, le=4096)
+    max_decision_bytes: int = Field(default=4_194_304, ge=1024, le=67_108_864)
+    evaluation_timeout: Seconds = Field(default=1.0, gt=0, le=60)
+    """For one evaluation by the embedded engine."""
+    drain_timeout: Seconds = Field(default=25.0, gt=0, le=600)
+    """How long requests under way may take after SIGTERM."""
+
+
+class LogLevel(StrEnum):
+    """Least important level that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogSettings(_Section):
+    """Logs go to standard error, one JSON object a line."""
+
+    level: LogLevel = LogLevel.INFO
+
+
+class Settings(BaseSettings):
+    """All of the configuration."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENVIRONMENT_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    policies: PolicySettings
+    opa: OpaSettings = OpaSettings()
+    cache: CacheSettings = CacheSettings()
+    feature_flags: StaticFlags = StaticFlags()
+    flags: FlagSettings = FlagSettings()
+    data: DataSettings = DataSettings()
+    admin: AdminSettings = AdminSettings()
+    fault_injection: FaultSettings = FaultSettings()
+    limits: LimitSettings = LimitSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then the file (which comes in as arguments); nothing else is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings

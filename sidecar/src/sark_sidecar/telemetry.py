@@ -1,0 +1,87 @@
+"""The sidecar's own metrics, by name, in one place. Requests, evaluations and caches are counted by the data plane."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .flags.state import Flags
+
+
+class MetricSink(Protocol):
+    """What the data plane's registry offers for series of the sidecar's own."""
+
+    def set_gauge(self, name: str, help: str, value: float) -> None:  # noqa: A002 - the registry's word
+        """Set a gauge."""
+
+    def inc_counter(self, name: str, help: str, amount: int = 1) -> None:  # noqa: A002 - the registry's word
+        """Add to a counter."""
+
+
+_COUNTERS = {
+    "sark_flag_documents_refused_total": "Flag documents refused: broken, or contradicting the one in force.",
+    "sark_flag_documents_ignored_total": "Flag documents with a revision below the one in force.",
+    "sark_flag_state_file_failures_total": "Times the last good flag document could not be kept on disk.",
+    "sark_policy_load_failures_total": "Policy sets of the directory that were refused; the old one went on serving.",
+    "sark_redis_skipped_total": "Redis commands not sent because Redis had just failed.",
+}
+_GAUGES = {
+    "sark_flags_stale": "1 while the source of the flags cannot be read and the last good document is followed.",
+    "sark_flags_expired": "1 while the flag document is past its validity and the sidecar is on baseline.",
+    "sark_policies_match": "1 while OPA serves the policies the embedded engine serves, 0 when not or unknown.",
+    "sark_opa_up": "1 while OPA answers when asked for its policies.",
+    "sark_ready": "1 while the sidecar takes requests and is ready.",
+    "sark_fault_injection_enabled": "1 when fault injection is enabled by configuration.",
+}
+
+
+class Telemetry:
+    """Writes them. All exist from the start, so that an absent series means an absent sidecar."""
+
+    def __init__(self, sink: MetricSink) -> None:
+        """Register every series at zero."""
+        self._sink = sink
+        self._refused = 0
+        self._ignored = 0
+        for name in _COUNTERS:
+            self._count(name, 0)
+        for name in _GAUGES:
+            self._gauge(name, 0)
+
+    def flags(self, flags: Flags) -> None:
+        """Show the state of the flags."""
+        self._count("sark_flag_documents_refused_total", flags.refused - self._refused)
+        self._count("sark_flag_documents_ignored_total", flags.ignored - self._ignored)
+        self._refused, self._ignored = flags.refused, flags.ignored
+        self._gauge("sark_flags_stale", flags.state.value == "stale")
+        self._gauge("sark_flags_expired", flags.state.value == "expired")
+
+    def state_file_failed(self) -> None:
+        """Count a document that could not be kept."""
+        self._count("sark_flag_state_file_failures_total", 1)
+
+    def policies_refused(self) -> None:
+        """Count a policy set that was refused."""
+        self._count("sark_policy_load_failures_total", 1)
+
+    def policies_match(self, match: bool, *, opa_up: bool) -> None:
+        """Show whether both arms serve the same policies."""
+        self._gauge("sark_policies_match", match)
+        self._gauge("sark_opa_up", opa_up)
+
+    def redis_skipped(self, commands: int) -> None:
+        """Count commands that were not sent."""
+        self._count("sark_redis_skipped_total", commands)
+
+    def ready(self, ready: bool) -> None:
+        """Show readiness."""
+        self._gauge("sark_ready", ready)
+
+    def fault_injection(self, enabled: bool) -> None:
+        """Show whether faults can be injected."""
+        self._gauge("sark_fault_injection_enabled", enabled)
+
+    def _count(self, name: str, amount: int) -> None:
+        self._sink.inc_counter(name, _COUNTERS[name], amount)
+
+    def _gauge(self, name: str, value: float) -> None:
+        self._sink.set_gauge(name, _GAUGES[name], float(value))
