@@ -120,10 +120,10 @@ class Fleet:
         self._report(f"sidecar {name} is ready at {pod.ip}")
         return member
 
-    def inject(self, *, latency_seconds: float = 0.0, error_ratio: float = 0.0) -> None:
+    def inject(self, *, latency_ms: float = 0, error_percent: float = 0) -> None:
         """Inject faults into the rust arm of every sidecar; zeros end it."""
         for pod in self.pods:
-            pod.sidecar.inject(latency_seconds=latency_seconds, error_ratio=error_ratio)
+            pod.sidecar.inject(latency_ms=latency_ms, error_percent=error_percent)
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:

@@ -52,11 +52,10 @@ class Sidecar(Process):
             report=report,
         )
 
-    def inject(self, *, latency_seconds: float = 0.0, error_ratio: float = 0.0) -> None:
-        """Delay every rust-arm request and fail a share of them, from the next moment on; zeros end it."""
+    def inject(self, *, latency_ms: float = 0, error_percent: float = 0) -> None:
+        """Delay every rust-arm request and fail a share of them, within a fraction of a second; zeros end it."""
         fresh = self._faults.with_suffix(".new")
-        members = {"rust_latency_seconds": latency_seconds, "rust_error_ratio": error_ratio}
-        fresh.write_text(json.dumps(members), encoding="utf-8")
+        fresh.write_text(json.dumps({"rust": {"latency_ms": latency_ms, "error_percent": error_percent}}), encoding="utf-8")
         fresh.rename(self._faults)
 
 
