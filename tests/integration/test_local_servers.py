@@ -28,6 +28,7 @@ from sark_e2e.program import CATALOGUE
 from sark_e2e.prometheus import PrometheusServer
 from sark_e2e.reaper import start_time
 from sark_e2e.redis import RedisServer
+from sark_e2e.traffic.load import Traffic
 from sark_e2e.traffic.mix import PATH, Mix
 
 PORT = 8182
@@ -150,3 +151,20 @@ def test_children_end_when_their_parent_is_killed(tmp_path: Path):
 
     # Then its child ends all the same
     eventually(lambda: start_time(child) != started, what="the end of the child", seconds=30)
+
+
+def test_the_load_asks_at_its_rate_and_counts_the_answers(opa_server: OpaServer, tmp_path: Path):
+    # Given a load on OPA itself, which answers the same API as a sidecar
+    with Traffic([opa_server.url], rate=100, folder=tmp_path) as traffic:
+        # When it has asked for some seconds
+        eventually(lambda: traffic.stats().requests > 300, what="300 questions", seconds=60)
+        first = traffic.stats()
+        eventually(lambda: traffic.stats().time > first.time + 3, what="newer numbers", seconds=60)
+        second = traffic.stats()
+
+    # Then it is not faster than was asked for, and every answer is a decision
+    rate = (second.requests - first.requests) / (second.time - first.time)
+    assert rate < 150
+    assert second.failures == 0
+    assert set(second.answers) == {"allow", "deny"}
+    assert second.p50_ms <= second.p95_ms <= second.p99_ms
