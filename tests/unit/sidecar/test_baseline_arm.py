@@ -1,0 +1,314 @@
+"""The baseline arm's logic, with doubles that speak OPA's and Redis' interfaces: what is asked, kept, counted and answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from sark_engine import EvaluationError, InputError
+
+from sark_sidecar import exact_json
+from sark_sidecar.baseline.arm import BaselineArm
+from sark_sidecar.opa import answer
+from sark_sidecar.opa.answer import UNDEFINED, Answer
+from sark_sidecar.opa.client import OpaFailure
+from sark_sidecar.opa.question import Question
+from sark_sidecar.opa.rule_graph import RuleGraph
+from sark_sidecar.opa.view import OpaPolicies
+
+ALLOW = {"allow": True, "reason": "ok"}
+DENY = {"allow": False, "reason": "no"}
+VOLATILE = ("authz", "volatile")
+
+
+@dataclass
+class Job:
+    id: int = 1
+    path: str = "authz/allow"
+    body: bytes = b'{"input":{"user":"a"}}'
+    query: str = ""
+    opa: str = "http"
+    cache: str = "redis"
+    fallback: str = ""
+
+
+@dataclass
+class Opa:
+    answers: object = None
+    questions: list[Question] = field(default_factory=list)
+
+    async def decide(self, question: Question) -> Answer:
+        self.questions.append(question)
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        if isinstance(self.answers, Answer):
+            return self.answers
+        return answer.decision(exact_json.dumps(self.answers), self.answers, keep=True)
+
+
+@dataclass
+class Decisions:
+    kept: dict[str, bytes] = field(default_factory=dict)
+    asked: list[list[str]] = field(default_factory=list)
+
+    async def get(self, keys: Sequence[str]) -> list[bytes | None]:
+        self.asked.append(list(keys))
+        return [self.kept.get(key) for key in keys]
+
+    async def set(self, key: str, value: bytes) -> None:
+        self.kept[key] = value
+
+
+@dataclass
+class Engine:
+    answers: object = b"true"
+    inputs: list[bytes | None] = field(default_factory=list)
+
+    def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002, ARG002 - the engine's signature
+        self.inputs.append(input)
+        if isinstance(self.answers, Exception):
+            raise self.answers
+        assert self.answers is None or isinstance(self.answers, bytes)
+        return self.answers
+
+
+@dataclass
+class DataPlane:
+    completed: dict[int, tuple[int, object, str, str]] = field(default_factory=dict)
+    evaluations: list[tuple[str, str]] = field(default_factory=list)
+
+    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
+        assert job_id not in self.completed, "a job is answered once"
+        self.completed[job_id] = (status, json.loads(body), outcome, cache_control)
+        return True
+
+    def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
+        assert seconds >= 0
+        self.evaluations.append((outcome, error_type))
+
+
+@dataclass
+class Parts:
+    """An arm and everything it touches."""
+
+    opa: Opa = field(default_factory=lambda: Opa(ALLOW))
+    decisions: Decisions = field(default_factory=Decisions)
+    engine: Engine = field(default_factory=Engine)
+    data_plane: DataPlane = field(default_factory=DataPlane)
+    opa_revision: str | None = "r1"
+    embedded_revision: str = "r1"
+
+    async def serve(self, *jobs: Job) -> DataPlane:
+        graph = RuleGraph(frozenset({("authz", "allow"), VOLATILE}), {}, frozenset({VOLATILE}))
+        known = OpaPolicies(self.opa_revision, graph, datetime.now(UTC)) if self.opa_revision is not None else None
+        with ThreadPoolExecutor(1) as threads:
+            arm = BaselineArm(
+                data_plane=self.data_plane,
+                opa=self.opa,
+                decisions=self.decisions,
+                engine=self.engine,
+                threads=threads,
+                opa_policies=lambda: known,
+                embedded_revision=lambda: self.embedded_revision,
+            )
+            for asked in await arm.begin(jobs):
+                await arm.finish(asked)
+        return self.data_plane
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+@pytest.mark.asyncio
+async def test_a_decision_is_asked_once_and_then_answered_from_redis(parts: Parts):
+    await parts.serve(Job(1))
+    data_plane = await parts.serve(Job(2), Job(3))
+    assert [data_plane.completed[number][:3] for number in (1, 2, 3)] == [(200, {"result": ALLOW}, "allow")] * 3
+    assert len(parts.opa.questions) == 1
+    # One evaluation is counted, and a batch costs one round trip.
+    assert data_plane.evaluations == [("allow", "")]
+    assert [len(keys) for keys in parts.decisions.asked] == [1, 2]
+
+
+@pytest.mark.parametrize("change", ["path", "body", "revision"])
+@pytest.mark.asyncio
+async def test_another_question_is_not_answered_from_the_first(parts: Parts, change: str):
+    await parts.serve(Job(1))
+    parts.opa.answers = DENY
+    second = Job(2)
+    if change == "path":
+        second.path = "authz/other"
+    elif change == "body":
+        second.body = b'{"input":{"user":"b"}}'
+    else:
+        parts.opa_revision = parts.embedded_revision = "r2"
+    data_plane = await parts.serve(second)
+    assert data_plane.completed[2][2] == "deny"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (OpaFailure("timeout", "late"), "timeout"),
+        (OpaFailure("connection", "gone"), "connection"),
+        (OpaFailure("evaluation", "no"), "evaluation"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_without_a_decision_the_answer_is_an_error_never_an_allow(parts: Parts, failure: OpaFailure, kind: str):
+    parts.opa.answers = failure
+    data_plane = await parts.serve(Job(1))
+    assert data_plane.completed[1] == (500, {"code": "internal_error", "message": str(failure)}, "error", "no-store")
+    assert data_plane.evaluations == [("error", kind)]
+    assert parts.decisions.kept == {}
+
+
+@pytest.mark.asyncio
+async def test_a_bug_is_an_error_too_and_the_job_is_answered(parts: Parts):
+    parts.opa.answers = ZeroDivisionError("bug")
+    assert (await parts.serve(Job(1))).completed[1][0] == 500
+
+
+@pytest.mark.asyncio
+async def test_opas_refusal_of_a_bad_request_reaches_the_client_and_is_not_kept(parts: Parts):
+    parts.opa.answers = Answer(400, b'{"code":"invalid_parameter","message":"bad path"}', "error")
+    data_plane = await parts.serve(Job(1))
+    assert data_plane.completed[1][:3] == (400, {"code": "invalid_parameter", "message": "bad path"}, "error")
+    assert parts.decisions.kept == {}
+
+
+@pytest.mark.asyncio
+async def test_a_malformed_request_is_answered_without_asking_anybody(parts: Parts):
+    data_plane = await parts.serve(Job(1, body=b"[]"), Job(2))
+    assert data_plane.completed[1][0] == 400
+    assert data_plane.completed[2][0] == 200
+    assert len(parts.opa.questions) == 1
+
+
+@pytest.mark.asyncio
+async def test_undefined_is_answered_as_opa_does_and_not_kept(parts: Parts):
+    parts.opa.answers = UNDEFINED
+    data_plane = await parts.serve(Job(1))
+    assert data_plane.completed[1] == (200, {}, "undefined", "no-store")
+    assert parts.decisions.kept == {}
+
+
+@pytest.mark.parametrize("job", [Job(path="authz/volatile"), Job(path="authz"), Job(query="metrics=true"), Job(query="pretty")])
+@pytest.mark.asyncio
+async def test_what_may_differ_next_time_or_asks_for_more_is_not_kept(parts: Parts, job: Job):
+    await parts.serve(job)
+    assert parts.decisions.kept == {}
+    assert parts.decisions.asked == []
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_kept_while_opas_policies_are_unknown(parts: Parts):
+    parts.opa_revision = None
+    data_plane = await parts.serve(Job(1))
+    assert data_plane.completed[1][0] == 200
+    assert (parts.decisions.kept, parts.decisions.asked) == ({}, [])
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"{", b"\xff", b"NaN"])
+@pytest.mark.asyncio
+async def test_rubbish_in_redis_is_a_miss(parts: Parts, rubbish: bytes):
+    await parts.serve(Job(1))
+    for key in parts.decisions.kept:
+        parts.decisions.kept[key] = rubbish
+    data_plane = await parts.serve(Job(2))
+    assert data_plane.completed[2][:3] == (200, {"result": ALLOW}, "allow")
+    assert len(parts.opa.questions) == 2
+
+
+@pytest.mark.asyncio
+async def test_the_embedded_engine_with_redis_shares_decisions_with_http(parts: Parts):
+    # Given a decision of HTTP OPA
+    await parts.serve(Job(1))
+    # Then the half-moved feature finds it, because both serve the same policies
+    data_plane = await parts.serve(Job(2, opa="rust"))
+    assert data_plane.completed[2][1] == {"result": ALLOW}
+    assert parts.engine.inputs == []
+
+
+@pytest.mark.asyncio
+async def test_the_embedded_engine_decides_and_is_kept_in_redis(parts: Parts):
+    parts.engine.answers = b'{"allow":false}'
+    data_plane = await parts.serve(Job(1, opa="rust"))
+    assert data_plane.completed[1][:3] == (200, {"result": {"allow": False}}, "deny")
+    assert parts.engine.inputs == [b'{"user":"a"}']
+    assert list(parts.decisions.kept.values()) == [b'{"allow":false}']
+    # HTTP OPA was not asked, so nothing is counted for it.
+    assert data_plane.evaluations == []
+
+
+@pytest.mark.asyncio
+async def test_with_different_policies_the_arms_share_nothing(parts: Parts):
+    parts.embedded_revision = "r2"
+    data_plane = await parts.serve(Job(1, opa="rust"), Job(2, cache="rust"))
+    assert parts.decisions.kept == {}
+    assert data_plane.completed[2][3] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("opa_answer", "cache_control"), [(ALLOW, ""), (UNDEFINED, "no-store"), (OpaFailure("timeout", "x"), "no-store")]
+)
+@pytest.mark.asyncio
+async def test_the_in_process_cache_keeps_genuine_decisions_of_http_only(parts: Parts, opa_answer: object, cache_control: str):
+    parts.opa.answers = opa_answer
+    data_plane = await parts.serve(Job(1, cache="rust"))
+    assert data_plane.completed[1][3] == cache_control
+    assert parts.decisions.asked == []
+
+
+@pytest.mark.asyncio
+async def test_a_failing_engine_falls_back_to_http_and_is_an_error_of_its_arm(parts: Parts):
+    parts.engine.answers = EvaluationError("conflict")
+    data_plane = await parts.serve(Job(1, opa="rust"))
+    assert data_plane.completed[1][:3] == (200, {"result": ALLOW}, "error")
+    assert data_plane.evaluations == [("allow", "")]
+    assert parts.decisions.kept == {}
+
+
+@pytest.mark.asyncio
+async def test_when_both_fail_the_answer_is_an_error(parts: Parts):
+    parts.engine.answers = EvaluationError("conflict")
+    parts.opa.answers = OpaFailure("connection", "gone")
+    assert (await parts.serve(Job(1, opa="rust"))).completed[1][0] == 500
+
+
+@pytest.mark.asyncio
+async def test_an_input_the_engine_refuses_is_the_clients_error(parts: Parts):
+    parts.engine.answers = InputError("the input nests deeper than 100 levels")
+    data_plane = await parts.serve(Job(1, opa="rust"))
+    assert data_plane.completed[1][0] == 400
+    assert parts.opa.questions == []
+
+
+@pytest.mark.asyncio
+async def test_an_undefined_embedded_decision(parts: Parts):
+    parts.engine.answers = None
+    assert (await parts.serve(Job(1, opa="rust"))).completed[1][:3] == (200, {}, "undefined")
+
+
+@pytest.mark.parametrize(
+    ("value", "outcome"),
+    [
+        (True, "allow"),
+        (ALLOW, "allow"),
+        (False, "deny"),
+        ({"allow": 1}, "deny"),
+        ({"allowed": True}, "deny"),
+        ([True], "deny"),
+        ("true", "deny"),
+        (None, "deny"),
+        ({}, "deny"),
+    ],
+)
+def test_only_true_and_an_object_that_allows_mean_allow(value: object, outcome: str):
+    assert answer.outcome_of(value) == outcome

@@ -1,0 +1,138 @@
+"""Configuration: what is accepted, what is refused and in which words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sark_sidecar.configuration import ConfigurationError, describe, load_settings, setting_keys, variable_name
+from sark_sidecar.settings import CacheBackend, FlagMode, Settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SARK_SIDECAR_")]:
+        monkeypatch.delenv(name)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "sidecar.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def load(tmp_path: Path, text: str) -> Settings:
+    return load_settings(written(tmp_path, text))
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, text)
+    return str(caught.value)
+
+
+POLICIES = "policies: {directory: /policies}\n"
+
+
+def test_the_reports_keys_and_their_defaults(tmp_path: Path):
+    settings = load(tmp_path, POLICIES)
+    assert (settings.opa.url, settings.opa.timeout) == ("http://localhost:8181", 10.0)
+    assert (settings.cache.backend, settings.cache.max_size, settings.cache.ttl) == (CacheBackend.REDIS, 10_000, 300.0)
+    flags = settings.feature_flags
+    assert (flags.rust_opa_enabled, flags.rust_cache_enabled, flags.rollout_percentage) == (False, False, 0)
+    assert (settings.data.host, settings.data.port, settings.admin.port) == ("127.0.0.1", 8180, 8182)
+    assert settings.flags.mode is FlagMode.STATIC
+    assert not settings.fault_injection.enabled
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_OPA__TIMEOUT", "250ms")
+    monkeypatch.setenv("SARK_SIDECAR_DATA__SUBJECT_FALLBACKS", '["/who"]')
+    settings = load(tmp_path, POLICIES + "opa: {timeout: 3s, url: http://opa:8181/}")
+    assert (settings.opa.timeout, settings.opa.url) == (0.25, "http://opa:8181")
+    assert settings.data.subject_fallbacks == ("/who",)
+
+
+def test_the_file_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_CONFIG", str(written(tmp_path, POLICIES + "cache: {ttl: 1m30s}")))
+    assert load_settings(None).cache.ttl == 90.0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("opa: {urll: x}", "opa.urll is not a setting; did you mean opa.url?"),
+        ("polices: {}", "polices is not a setting; did you mean policies?"),
+        ("cache: {ttl: 10m}", "cache: ttl 600s is above max_ttl 300s"),
+        ("cache: {ttl: 300}", "cache.ttl: 300 has no unit; write a number with its unit, as in 250ms, 10s, 5m or 1h30m"),
+        ("cache: {ttl: soon}", "cache.ttl: 'soon' is not a duration"),
+        ("cache: {backend: memcached}", "cache.backend: Input should be 'redis' or 'rust'"),
+        ("opa: {url: localhost:8181}", "opa.url: it must be an address such as http://localhost:8181"),
+        ("opa: {url: 'http://a:b@opa'}", "opa.url: it must not contain a user name or password"),
+        ("flags: {mode: watch, namespace: a}", "flags: mode watch needs config_map"),
+        ("flags: {mode: watch, config_map: a}", "flags: mode watch outside a pod needs namespace"),
+        ("flags: {mode: file}", "flags: mode file needs file"),
+        ("fault_injection: {enabled: true}", "fault_injection: enabled needs file"),
+        (
+            "feature_flags: {rollout_percentage: 101}",
+            "feature_flags.rollout_percentage: Input should be less than or equal to 100",
+        ),
+        ("data: {subject_pointer: user.id}", "data.subject_pointer: 'user.id' is not a JSON pointer; it starts with a slash"),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_with_one_sentence(tmp_path: Path, text: str, sentence: str):
+    assert sentence in refusal(tmp_path, POLICIES + text)
+    assert "\n" not in refusal(tmp_path, POLICIES + text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- a", "must hold sections"),
+        ("a: [", "is not YAML"),
+        ("opa: {}\nopa: {}", "the key 'opa' appears twice"),
+        ("a: &x [1]\nb: *x", "aliases (*name) are not accepted"),
+        ("#" * 300_000, "at most 262144 are read"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, sentence: str):
+    assert sentence in refusal(tmp_path, text)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match=r"configuration file .*absent.yaml: No such file"):
+        load_settings(tmp_path / "absent.yaml")
+
+
+def test_the_policies_must_be_named(tmp_path: Path):
+    assert refusal(tmp_path, "") == "policies.directory is missing; set it in the file or as SARK_SIDECAR_POLICIES__DIRECTORY"
+
+
+def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_OPA__TIMEOT", "1s")
+    assert refusal(tmp_path, POLICIES) == (
+        "environment variable SARK_SIDECAR_OPA__TIMEOT is not a setting; did you mean SARK_SIDECAR_OPA__TIMEOUT?"
+    )
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_DATA__PORT", "http")
+    assert refusal(tmp_path, POLICIES).startswith("data.port (from SARK_SIDECAR_DATA__PORT): ")
+
+
+def test_no_password_appears_in_what_is_printed_or_refused(tmp_path: Path):
+    shown = describe(load(tmp_path, POLICIES + "cache: {redis_url: 'redis://:hunter2@redis:6379/0'}"))
+    assert "hunter2" not in shown
+    assert "hunter2" not in refusal(tmp_path, POLICIES + "cache: {redis_url: 'http://:hunter2@redis'}")
+
+
+def test_every_setting_has_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Given what is printed as being in force
+    shown = yaml.safe_load(describe(load(tmp_path, POLICIES)))
+    leaves = {f"{section}.{key}" for section, members in shown.items() for key in members}
+    # Then each of its keys is one that the refusal of unknown variables knows
+    assert leaves <= set(setting_keys())
+    assert variable_name("opa.max_connections") == "SARK_SIDECAR_OPA__MAX_CONNECTIONS"

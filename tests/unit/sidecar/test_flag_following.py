@@ -1,0 +1,234 @@
+"""The shell around the flag state: files, the clock, the state file, and the order in which the data plane learns."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sark_api.flags import MAX_DOCUMENT_BYTES, FeatureFlags, FlagDocument, Shadow
+from sark_api.report import FlagState
+from sark_sidecar.flags.configmap import MAX_BACKOFF_SECONDS, backoff
+from sark_sidecar.flags.file import FlagFile, read_document_file
+from sark_sidecar.flags.following import FlagFollower
+from sark_sidecar.flags.persisted import load_document, save_document
+from sark_sidecar.flags.state import Origin, Share
+from sark_sidecar.telemetry import Telemetry
+
+
+class Metrics:
+    """The registry's interface, kept in memory."""
+
+    def __init__(self) -> None:
+        self.gauges: dict[str, float] = {}
+        self.counters: Counter[str] = Counter()
+
+    def set_gauge(self, name: str, help: str, value: float) -> None:  # noqa: A002, ARG002 - the registry's signature
+        self.gauges[name] = value
+
+    def inc_counter(self, name: str, help: str, amount: int = 1) -> None:  # noqa: A002, ARG002 - the registry's signature
+        self.counters[name] += amount
+
+
+def document(percentage: int = 25, revision: int = 1, valid: timedelta = timedelta(minutes=5)) -> FlagDocument:
+    return FlagDocument(
+        feature_flags=FeatureFlags(rust_opa_enabled=True, rust_cache_enabled=True, rollout_percentage=percentage),
+        salt="salt",
+        rollout="team/gateway",
+        revision=revision,
+        valid_until=datetime.now(UTC) + valid if 0 < percentage < 100 else None,
+    ).sealed()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def applied() -> list[Share]:
+    return []
+
+
+@asynccontextmanager
+async def following(applied: list[Share], metrics: Metrics, state_file: Path | None = None) -> AsyncIterator[FlagFollower]:
+    follower = FlagFollower(follows_api=True, apply=applied.append, telemetry=Telemetry(metrics), state_file=state_file)
+    tasks = [asyncio.create_task(follower.keep_time()), asyncio.create_task(follower.keep_state())]
+    try:
+        yield follower
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_without_a_document_everybody_is_on_baseline(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        assert applied == [Share()]
+        assert (follower.flags.state, follower.flags.share.percentage) == (FlagState.NONE, 0)
+
+
+@pytest.mark.asyncio
+async def test_validity_ends_by_the_clock_alone(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        # Given a share that is valid for a moment, and no further event
+        follower.receive(document(percentage=25, valid=timedelta(seconds=0.3)).to_json(), Origin.WATCH)
+        assert applied[-1].percentage in {25, 0}
+        # Then the data plane is told to go to baseline
+        await until(lambda: applied[-1].percentage == 0 and len(applied) > 1)
+        assert follower.flags.state is FlagState.EXPIRED
+        assert metrics.gauges["sark_flags_expired"] == 1
+        assert applied[-1].rollout == "team/gateway"
+
+
+@pytest.mark.asyncio
+async def test_a_broken_document_is_counted_once_and_the_last_good_one_stays(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        follower.receive(document(revision=3).to_json(), Origin.WATCH)
+        broken = document(revision=4).to_json().replace('"rollout_percentage": 25', '"rollout_percentage": 99')
+        for _ in range(3):
+            follower.receive(broken, Origin.WATCH)
+        assert [share.revision for share in applied] == [0, 3]
+        assert metrics.counters["sark_flag_documents_refused_total"] == 1
+        assert "sha256 does not match" in follower.flags.last_refusals[Origin.WATCH].reason
+        # A share between 0 and 100 without an end is refused too.
+        endless = document(percentage=25, revision=5).model_copy(update={"valid_until": None}).sealed()
+        follower.receive(endless.to_json(), Origin.WATCH)
+        assert follower.flags.share.revision == 3
+        assert metrics.counters["sark_flag_documents_refused_total"] == 2
+
+
+@pytest.mark.asyncio
+async def test_an_older_document_is_ignored_and_counted(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        follower.receive(document(percentage=0, revision=9).to_json(), Origin.WATCH)
+        follower.receive(document(percentage=100, revision=8).to_json(), Origin.FILE)
+        assert follower.flags.share.percentage == 0
+        assert metrics.counters["sark_flag_documents_ignored_total"] == 1
+
+
+@pytest.mark.asyncio
+async def test_a_deleted_config_map_leaves_the_last_document_in_force(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        follower.receive(document(percentage=100).to_json(), Origin.WATCH)
+        follower.absent("ConfigMap team/flags was deleted", Origin.WATCH)
+        assert follower.flags.share.percentage == 100
+        assert follower.problem == "ConfigMap team/flags was deleted"
+
+
+@pytest.mark.asyncio
+async def test_a_restart_goes_on_with_the_kept_document(tmp_path: Path, applied: list[Share], metrics: Metrics):
+    kept = tmp_path / "flags.json"
+    async with following(applied, metrics, kept) as follower:
+        follower.receive(document(revision=7).to_json(), Origin.WATCH)
+        await until(kept.exists)
+    async with following(applied, metrics, kept) as restarted:
+        await restarted.restore()
+        assert restarted.flags.share == follower.flags.share
+        assert restarted.flags.state is FlagState.STALE
+        # What was kept is no word of the source.
+        assert not restarted.answered.is_set()
+
+
+@pytest.mark.asyncio
+async def test_a_kept_document_past_its_validity_only_fences(tmp_path: Path, applied: list[Share], metrics: Metrics):
+    kept = tmp_path / "flags.json"
+    save_document(kept, document(revision=7, valid=timedelta(seconds=-1)))
+    async with following(applied, metrics, kept) as follower:
+        await follower.restore()
+        assert (follower.flags.share.revision, follower.flags.share.percentage) == (7, 0)
+        follower.receive(document(percentage=100, revision=6).to_json(), Origin.WATCH)
+        assert follower.flags.share.percentage == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b"x" * (MAX_DOCUMENT_BYTES + 10)])
+@pytest.mark.asyncio
+async def test_rubbish_in_the_state_file_is_no_hindrance(
+    content: bytes, tmp_path: Path, applied: list[Share], metrics: Metrics
+):
+    kept = tmp_path / "flags.json"
+    kept.write_bytes(content)
+    async with following(applied, metrics, kept) as follower:
+        await follower.restore()
+        assert follower.flags.share == Share()
+        follower.receive(document(revision=1).to_json(), Origin.WATCH)
+        assert follower.flags.share.revision == 1
+
+
+@pytest.mark.asyncio
+async def test_a_state_file_that_cannot_be_written_is_counted(tmp_path: Path, applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics, tmp_path / "absent" / "flags.json") as follower:
+        follower.receive(document().to_json(), Origin.WATCH)
+        await until(lambda: metrics.counters["sark_flag_state_file_failures_total"] == 1)
+        assert follower.flags.share.percentage == 25
+
+
+def test_the_state_file_is_replaced_as_a_whole(tmp_path: Path):
+    path = tmp_path / "flags.json"
+    save_document(path, document(revision=1))
+    save_document(path, document(revision=2))
+    text = load_document(path)
+    assert text is not None
+    assert b'"revision": 2' in text
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.asyncio
+async def test_a_file_is_told_of_once_per_content(tmp_path: Path):
+    path = tmp_path / "flags.json"
+    seen: list[bytes] = []
+    problems: list[str] = []
+    file = FlagFile(path, on_text=seen.append, on_problem=problems.append)
+    for content in (None, None, b"one", b"one", b"two", None):
+        if content is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(content)
+        await file.look()
+    assert seen == [b"one", b"two"]
+    assert problems == [f"flag file {path} does not exist"] * 2
+
+
+@pytest.mark.asyncio
+async def test_a_pipe_or_folder_in_place_of_the_file_hangs_nothing(tmp_path: Path):
+    problems: list[str] = []
+    for name in ("pipe", "folder"):
+        path = tmp_path / name
+        os.mkfifo(path) if name == "pipe" else path.mkdir()
+        await FlagFile(path, on_text=lambda _: pytest.fail("read"), on_problem=problems.append).look()
+    assert "is not a plain file" in problems[0]
+    assert "Is a directory" in problems[1]
+
+
+def test_of_an_endless_file_only_the_beginning_is_read(tmp_path: Path):
+    path = tmp_path / "flags.json"
+    path.write_bytes(b"x" * (MAX_DOCUMENT_BYTES * 2))
+    assert len(read_document_file(path) or b"") == MAX_DOCUMENT_BYTES + 1
+
+
+@pytest.mark.asyncio
+async def test_a_shadow_that_is_asked_for_changes_nothing_else(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        asked = document().model_copy(update={"shadow": Shadow(enabled=True, sample_percentage=10)}).sealed()
+        follower.receive(asked.to_json(), Origin.WATCH)
+        assert follower.flags.share.percentage == 25
+
+
+def test_the_back_off_grows_is_spread_and_has_an_end():
+    assert backoff(0, 0.0) == 0.05
+    assert backoff(3, 0.0) < backoff(3, 1.0) == 2 * backoff(3, 0.0)
+    assert all(backoff(failures, 1.0) <= MAX_BACKOFF_SECONDS for failures in range(2000))
+    assert backoff(50, 0.0) == MAX_BACKOFF_SECONDS / 2

@@ -1,0 +1,125 @@
+"""What is read out of OPA's compiled modules: reach, volatility, and where base data lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sark_sidecar import exact_json
+from sark_sidecar.opa.base_data import MAX_PATHS, DataTooScattered, assemble, base_paths
+from sark_sidecar.opa.rule_graph import RuleGraph, related, rule_graph
+
+
+def ref(text: str) -> dict[str, Any]:
+    """`data.a[x]` as OPA writes it: a part in angle brackets is a variable."""
+    first, *rest = text.split(".")
+    parts: list[dict[str, Any]] = [{"type": "var", "value": first}]
+    parts += [
+        {"type": "var", "value": part[1:-1]} if part.startswith("<") else {"type": "string", "value": part} for part in rest
+    ]
+    return {"type": "ref", "value": parts}
+
+
+def rule(name: str, *mentions: str) -> dict[str, Any]:
+    first, *rest = name.split(".")
+    head = [{"type": "var", "value": first}, *({"type": "string", "value": part} for part in rest)]
+    return {"head": {"name": first, "ref": head}, "body": [{"terms": [ref(each)]} for each in mentions]}
+
+
+def module(package: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    return {"package": {"path": ref(f"data.{package}")["value"]}, "rules": list(rules)}
+
+
+@pytest.fixture
+def graph() -> RuleGraph:
+    return rule_graph(
+        [
+            module(
+                "mcp.gateway",
+                rule("decision", "data.mcp.gateway.allow", "sprintf"),
+                rule("allow", "data.mcp.tenants.<t>", "data.lib.roles.admin", "input.user"),
+                rule("fresh", "data.lib.clock.hour"),
+                rule("deep.er", "data.limits.max"),
+            ),
+            module("lib.roles", rule("admin", "data.roles")),
+            module("lib.clock", rule("hour", "time.clock", "time.now_ns")),
+            {"package": {"path": ref("data.empty")["value"]}},
+        ]
+    )
+
+
+def test_a_path_that_reaches_the_clock_must_not_be_kept(graph: RuleGraph):
+    assert not graph.may_be_kept(("mcp", "gateway", "fresh"))
+    assert not graph.may_be_kept(("lib", "clock", "hour"))
+    # A package is all its rules; so is everything above it.
+    assert not graph.may_be_kept(("mcp", "gateway"))
+    assert not graph.may_be_kept(())
+
+
+def test_a_path_that_does_not_may(graph: RuleGraph):
+    assert graph.may_be_kept(("mcp", "gateway", "decision"))
+    assert graph.may_be_kept(("mcp", "gateway", "decision", "allow"))
+    assert graph.may_be_kept(("nothing", "here"))
+
+
+def test_a_rule_that_names_a_package_by_variable_reaches_all_of_it():
+    graph = rule_graph([module("a", rule("x", "data.lib.<any>")), module("lib.r", rule("dice", "rand.intn"))])
+    assert not graph.may_be_kept(("a", "x"))
+
+
+def test_data_as_a_whole_reaches_everything():
+    whole = {"head": {"name": "x"}, "body": [{"terms": {"type": "var", "value": "data"}}]}
+    graph = rule_graph([module("a", whole), module("b", rule("id", "uuid.rfc4122"))])
+    assert not graph.may_be_kept(("a", "x"))
+
+
+def test_rules_that_name_each_other_end():
+    graph = rule_graph([module("a", rule("x", "data.a.y"), rule("y", "data.a.x"))])
+    assert graph.may_be_kept(("a", "x"))
+
+
+def test_references_inside_references_are_seen():
+    inner = {"type": "ref", "value": [{"type": "var", "value": "data"}, {"type": "string", "value": "t"}, ref("data.key")]}
+    graph = rule_graph([module("a", {"head": {"name": "x"}, "body": [{"terms": inner}]})])
+    assert graph.base_references() == {("t",), ("key",)}
+
+
+@pytest.mark.parametrize("tree", [{}, {"package": {}}, {"package": {"path": []}, "rules": [{}]}, {"package": 3}])
+def test_a_tree_of_another_shape_is_refused(tree: dict[str, Any]):
+    with pytest.raises(ValueError, match="a shape this version does not know"):
+        rule_graph([tree])
+
+
+def test_base_data_beside_packages_is_found_and_rules_are_left_out(graph: RuleGraph):
+    ours = {"roles": {"a": 1}, "mcp": {"tenants": {"x": 1}, "extra": [1], "gateway": {"decision": "shadowed"}}, "plain": 3}
+    assert base_paths(ours, graph) == [("limits", "max"), ("mcp", "extra"), ("mcp", "tenants"), ("plain",), ("roles",)]
+
+
+def test_equal_data_is_assembled_equal_and_different_data_different(graph: RuleGraph):
+    ours = {"roles": {"a": 1}, "mcp": {"tenants": {"x": 1}}}
+    read = [(("mcp", "tenants"), {"x": 1}), (("roles",), {"a": 1})]
+    assert assemble(ours, graph, read) == ours
+    assert assemble(ours, graph, [(("mcp", "tenants"), {"x": 2}), read[1]]) != ours
+    assert assemble(ours, graph, read[:1]) != ours
+    # A document that we lack but a rule names makes the difference too.
+    assert assemble(ours, graph, [*read, (("limits", "max"), 5)]) != ours
+
+
+def test_numbers_read_back_keep_their_digits(graph: RuleGraph):
+    value = exact_json.loads(b'{"x": 12345678901234567890123}')
+    assert exact_json.dumps(assemble({}, graph, [(("roles",), value)])) == b'{"roles":{"x":12345678901234567890123}}'
+
+
+def test_data_in_too_many_places_is_not_compared(graph: RuleGraph):
+    with pytest.raises(DataTooScattered, match=f"at most {MAX_PATHS}"):
+        base_paths({f"d{number}": {} for number in range(MAX_PATHS + 1)}, graph)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [("a.b", "a", True), ("a", "a.b", True), ("a.b", "a.c", False), ("", "a", True), ("ab", "a", False)],
+)
+def test_paths_are_related_when_one_lies_below_the_other(one: str, other: str, expected: bool):
+    paths = [tuple(part for part in text.split(".") if part) for text in (one, other)]
+    assert related(paths[0], paths[1]) is expected
