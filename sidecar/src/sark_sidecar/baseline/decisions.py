@@ -10,7 +10,7 @@ from typing import Protocol, Self, cast
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from sark_sidecar.settings import CacheSettings
@@ -112,7 +112,9 @@ class RedisDecisions:
         if not self.problem:
             log.warning("redis cannot be used; every decision is asked of OPA", reason=problem)
         self.problem = problem
-        self._paused_until = time.monotonic() + PAUSE_SECONDS
+        if not isinstance(error, ResponseError):
+            # Not for a refusal: Redis answered, and the next key may be fine.
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
 
     def _worked(self) -> None:
         if self.problem:
