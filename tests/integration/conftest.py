@@ -12,8 +12,7 @@ import pytest
 from kubernetes import client
 
 from sark_e2e import binaries, run_folder
-from sark_e2e.cluster import POLICIES, install_crd
-from sark_e2e.cluster import prometheus_server as prometheus_server_of
+from sark_e2e.cluster import LocalCluster
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.namespace import fresh_namespace
@@ -24,6 +23,7 @@ from sark_e2e.redis import RedisServer
 
 _HERE = Path(__file__).parent
 _TAIL_LINES = 8
+_MOST_LOGS = 12
 _FOLDER = pytest.StashKey[Path]()
 
 
@@ -51,7 +51,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     report: pytest.TestReport = yield
     folder = item.config.stash.get(_FOLDER, None)
     if report.failed and folder is not None:
-        tails = [f"{path}\n{_end_of(path)}" for path in run_folder.logs(folder)]
+        tails = [f"{path}\n{_end_of(path)}" for path in run_folder.logs(folder)[-_MOST_LOGS:]]
         report.sections.append(("logs of the servers", "\n\n".join([f"all logs are in {folder}", *tails])))
     return report
 
@@ -62,33 +62,60 @@ def _end_of(path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def folder(request: pytest.FixtureRequest) -> Path:
+def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
+    """The whole local cluster: control plane with the CRD, Prometheus, OPA with the example's policies, Redis."""
+    made = LocalCluster("pytest", report=to_stderr)
+    request.config.stash[_FOLDER] = made.folder
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def folder(cluster: LocalCluster) -> Path:
     """Where the session's servers keep logs, keys and data."""
-    path = run_folder.create("pytest")
-    request.config.stash[_FOLDER] = path
-    return path
+    return cluster.folder
 
 
 @pytest.fixture(scope="session")
-def network() -> Iterator[LoopbackNetwork]:
+def network(cluster: LocalCluster) -> LoopbackNetwork:
     """Addresses of the session's servers and pods."""
-    with LoopbackNetwork() as held:
-        yield held
+    return cluster.network
 
 
 @pytest.fixture(scope="session")
-def control_plane(network: LoopbackNetwork, folder: Path) -> Iterator[ControlPlane]:
+def control_plane(cluster: LocalCluster) -> ControlPlane:
     """A running etcd, kube-apiserver and kube-controller-manager."""
-    programs = binaries.programs(binaries.CONTROL_PLANE)
-    with ControlPlane(programs, network=network, folder=folder, report=to_stderr) as running:
-        yield running
+    return cluster.control_plane
 
 
 @pytest.fixture(scope="session")
-def api(control_plane: ControlPlane) -> Iterator[client.ApiClient]:
+def crd(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane; the SarkRollout CRD is installed and served."""
+    return control_plane
+
+
+@pytest.fixture(scope="session")
+def api(cluster: LocalCluster) -> client.ApiClient:
     """A client that speaks as the administrator."""
-    with control_plane.client() as opened:
-        yield opened
+    return cluster.api
+
+
+@pytest.fixture(scope="session")
+def prometheus_server(cluster: LocalCluster) -> PrometheusServer:
+    """A Prometheus that scrapes every annotated pod each second. A test that stops it starts it again."""
+    return cluster.prometheus
+
+
+@pytest.fixture(scope="session")
+def opa_server(cluster: LocalCluster) -> OpaServer:
+    """An OPA server with the example's policies. A test that stops it starts it again."""
+    return cluster.opa
+
+
+@pytest.fixture(scope="session")
+def redis_server(cluster: LocalCluster) -> RedisServer:
+    """A Redis server, empty at the session's start; tests use keys or prefixes of their own."""
+    return cluster.redis
 
 
 @pytest.fixture
@@ -96,32 +123,3 @@ def namespace(api: client.ApiClient) -> Iterator[str]:
     """A namespace of the test's own, in which pods can be created."""
     with fresh_namespace(api) as name:
         yield name
-
-
-@pytest.fixture(scope="session")
-def crd(control_plane: ControlPlane) -> ControlPlane:
-    """The control plane with the SarkRollout CRD installed and served."""
-    install_crd(control_plane.kubectl)
-    return control_plane
-
-
-@pytest.fixture(scope="session")
-def prometheus_server(control_plane: ControlPlane, network: LoopbackNetwork, folder: Path) -> Iterator[PrometheusServer]:
-    """A Prometheus that scrapes every annotated pod each second."""
-    binary = binaries.program("prometheus")
-    with prometheus_server_of(control_plane, binary=binary, network=network, folder=folder / "prometheus") as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def opa_server(network: LoopbackNetwork, folder: Path) -> Iterator[OpaServer]:
-    """An OPA server with the example's policies."""
-    with OpaServer(binaries.program("opa"), network=network, folder=folder / "opa", policies=POLICIES) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def redis_server(network: LoopbackNetwork, folder: Path) -> Iterator[RedisServer]:
-    """A Redis server, empty at the session's start; tests use keys or prefixes of their own."""
-    with RedisServer(binaries.redis_server(), network=network, folder=folder / "redis") as running:
-        yield running

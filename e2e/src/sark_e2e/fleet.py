@@ -80,6 +80,7 @@ class Fleet:
         self.labels = {"app": name}
         self.config_map = f"{name}-flags"
         self.pods: list[SidecarPod] = []
+        self.kubeconfig = folder / f"{namespace}-{self.account}.kubeconfig"
         self._replicas = replicas
         self._api = api
         self._access = access
@@ -93,7 +94,7 @@ class Fleet:
             redis_url=redis_url,
             namespace=namespace,
             config_map=self.config_map,
-            kubeconfig=folder / f"{namespace}-{self.account}.kubeconfig",
+            kubeconfig=self.kubeconfig,
             overrides=dict(overrides or {}),
         )
 
