@@ -27,7 +27,7 @@ class OpaServer(Process):
                 "--server",
                 f"--addr={address}",
                 "--log-level=error",
-                "--disable-telemetry",
+                "--skip-version-check",
                 "--shutdown-grace-period=2",
                 # Loaded from its own folder, so that data.json is the root document and paths do not become part of it.
                 ".",

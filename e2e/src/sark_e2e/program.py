@@ -13,7 +13,7 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 """The project's folder: the package runs from a checkout, where tools/go.mod is."""
 
 Version = tuple[int, int, int]
-_VERSION = re.compile(r"(?<![\d.])v?(\d+)\.(\d+)\.(\d+)")
+_VERSION = re.compile(r"(?<![\w.])v?(\d+)\.(\d+)\.(\d+)")
 
 
 class ProgramError(RuntimeError):

@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
         ("etcd Version: 3.7.0\nGit SHA: Not provided\nGo Version: go1.26.8", (3, 7, 0)),
         ("prometheus, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5+b5)", (2, 42, 0)),
         ("Version: 1.22.2\nBuild Commit: ", (1, 22, 2)),
-        ("prometheus, version  (branch: , revision: unknown)", None),
+        ("prometheus, version  (branch: , revision: unknown)\n  go version:       go1.26.8", None),
         ("1.2", None),
         ("", None),
     ],
