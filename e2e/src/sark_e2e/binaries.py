@@ -97,14 +97,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Have the named programs ready (default: all that are needed) and print where each is."""
     parser = argparse.ArgumentParser(prog="python -m sark_e2e.binaries", description=main.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CATALOGUE)}; default: {', '.join(NEEDED)}")
-    names = parser.parse_args(arguments).names or list(NEEDED)
+    asked = parser.parse_args(arguments).names
+    names = asked or list(NEEDED)
     started = time.monotonic()
     try:
         missing = [name for name in names if name in CATALOGUE and not cached(CATALOGUE[name]).exists()]
         if missing:
             to_stderr(f"not built yet: {', '.join(missing)}; what PATH and KUBEBUILDER_ASSETS do not have is built now")
         found = programs(names, report=to_stderr)
-        if not arguments:
+        if not asked:
             found |= {"redis-server": redis_server(), "kubectl": kubectl()}
     except ProgramError as error:
         to_stderr(f"error: {error}")
