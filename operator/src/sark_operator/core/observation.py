@@ -107,6 +107,8 @@ class Observation:
     metrics: Metrics
     rival: str = ""
     """namespace/name of another live rollout that holds this target; empty when there is none."""
+    operator_version: str = ""
+    """Version of the operator that looked, for the record."""
 
 
 @dataclass(frozen=True, slots=True)

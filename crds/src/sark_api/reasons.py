@@ -1,0 +1,291 @@
+"""Every reason the operator gives, in one table: its name, its event type, its sentence, and what it means.
+
+Conditions, events, history, metrics and `status.reason` all take their words from here, so that a reason means the same thing
+wherever it is read. A name is a contract: programs match on it; it is never renamed. A sentence is for people and may improve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+MAX_SENTENCE = 2048
+"""Longest sentence, in characters: what a condition and a history entry can hold."""
+
+
+class EventType(StrEnum):
+    """Type of a Kubernetes event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason, in all the forms it is shown in."""
+
+    name: str
+    """CamelCase word a program can match on."""
+    event: EventType
+    template: str
+    """The sentence, with named places for its numbers."""
+    doc: str
+    """What it means and what to do, in one line of the documentation."""
+
+    def sentence(self, **values: object) -> str:
+        """Return the sentence with `values` filled in, cut to what a condition can hold."""
+        return shorten(self.template.format(**values), MAX_SENTENCE)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text` with at most `limit` characters; three dots say that something was cut off."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+_TABLE: dict[str, Reason] = {}
+
+
+def _reason(name: str, event: EventType, template: str, doc: str) -> Reason:
+    if name in _TABLE:
+        raise ValueError(f"reason {name} stands in the table twice")
+    _TABLE[name] = Reason(name, event, template, doc)
+    return _TABLE[name]
+
+
+_N, _W = EventType.NORMAL, EventType.WARNING
+
+# Transitions: each is one history entry, one event, one count.
+STARTED: Final = _reason(
+    "Started", _N, "Started: 0% to {percent}% (step {index} of {total})", "The first step began; every sidecar had answered."
+)
+ADVANCED: Final = _reason(
+    "Advanced",
+    _N,
+    "Advanced from {from_percent}% to {percent}% (step {index} of {total}): {proof}",
+    "A step was proven and the next one began.",
+)
+COMPLETED: Final = _reason(
+    "Completed",
+    _N,
+    "Completed at {percent}%: {proof}; {watch}",
+    "The last step was proven. The criteria are watched for watchAfter.",
+)
+CRITERION_BREACHED: Final = _reason(
+    "CriterionBreached",
+    _W,
+    "Reverted from {percent}%: {verdicts}",
+    "A criterion with action Revert was breached; the baseline was restored. Raise spec.attempt to try again.",
+)
+BLIND_TOO_LONG: Final = _reason(
+    "BlindTooLong",
+    _W,
+    "Reverted from {percent}%: not seen for {blind} (rollback.blindFor is {limit}): {verdicts}",
+    "A criterion with action Revert was Unknown for longer than rollback.blindFor between 0% and 100%.",
+)
+ROLLED_BACK_BY_USER: Final = _reason(
+    "RolledBackByUser",
+    _W,
+    "Reverted from {percent}%: spec.mode is Rollback",
+    "The user asked for the baseline. Set mode Auto and raise spec.attempt to try again.",
+)
+ROLLOUT_DELETED: Final = _reason(
+    "RolloutDeleted",
+    _N,
+    "Reverted from {percent}%: the rollout is being deleted and rollback.onDelete is Baseline",
+    "The object is being deleted; the baseline is restored first.",
+)
+REVERT_ADOPTED: Final = _reason(
+    "RevertAdopted",
+    _W,
+    "Reverted from {percent}%: the flag document in force, revision {revision}, is newer than the status and asks for "
+    "{lower}% only; a share that was taken back is never raised again without a new attempt",
+    "A revert was written to the flags but not to the status: by an operator that died in between, or by hand.",
+)
+FLAGS_TAKEN_OVER: Final = _reason(
+    "FlagsTakenOver",
+    _W,
+    "Reverted from {percent}%: the flag document in force, revision {revision}, was written later and belongs to {owner}",
+    "Someone else's flag document replaced ours. Find out who writes the ConfigMap, then raise spec.attempt.",
+)
+BASELINE_RESTORED: Final = _reason(
+    "BaselineRestored", _N, "Baseline restored: {proof}, {seconds} s after the decision", "Every ready sidecar confirmed 0%."
+)
+PAUSED_BY_USER: Final = _reason(
+    "PausedByUser",
+    _N,
+    "Paused at {percent}%: spec.mode is Paused; the bake is frozen, a breach still reverts",
+    "The user asked to stay at this share. Set mode Auto to go on.",
+)
+RESUMED_BY_USER: Final = _reason("ResumedByUser", _N, "Resumed at {percent}%: spec.mode is {mode}", "The pause was ended.")
+ATTEMPT_RAISED: Final = _reason(
+    "AttemptRaised",
+    _N,
+    "Attempt {attempt} begins: all progress of attempt {before} is discarded",
+    "The user asked for a new try.",
+)
+PLAN_EDITED: Final = _reason(
+    "PlanEdited",
+    _N,
+    "The steps were edited: the share stays at {percent}%, which is now step {step}",
+    "spec.steps changed while the rollout was on its way; an edit never raises the share.",
+)
+FEATURES_EDITED: Final = _reason(
+    "FeaturesEdited",
+    _N,
+    "The features were edited at {percent}%: what was proven was proven for other features, so the step begins again",
+    "spec.features changed while the rollout was on its way.",
+)
+FLAGS_REPAIRED: Final = _reason(
+    "FlagsRepaired",
+    _W,
+    "The flag document could not be read ({error}) and was written anew at {percent}%",
+    "The flags ConfigMap was edited by hand or cut off; sidecars had kept the last good document.",
+)
+
+# Why it is not further, while nothing is wrong.
+BAKING: Final = _reason("Baking", _N, "Baking {percent}%: {proven} of {required} proven", "Proven time is being gathered.")
+HOLDING_TIME: Final = _reason(
+    "HoldingTime",
+    _N,
+    "Holding at {percent}%: proven, but the step lasts at least {hold} and {left} are left",
+    "The step's hold time has not passed.",
+)
+FILLING_WINDOW: Final = _reason(
+    "FillingWindow",
+    _N,
+    "Holding at {percent}%: the last metric window of {window} must lie wholly inside the step, {left} are left",
+    "The metric window still reaches back to before every sidecar had confirmed the share.",
+)
+ATTEMPT_WAITS: Final = _reason(
+    "AttemptWaits",
+    _N,
+    "Attempt {attempt} begins in {left}: until then the metric window of {window} holds requests of the reverted attempt",
+    "spec.attempt was raised soon after a revert; the new attempt must not be judged by the old one's errors.",
+)
+CONVERGING: Final = _reason(
+    "Converging",
+    _N,
+    "Converging: {confirmed} of {total} sidecars confirmed {percent}%{laggards}",
+    "Not every ready sidecar applies the share in force; the bake is frozen.",
+)
+WATCHING: Final = _reason(
+    "Watching",
+    _N,
+    "Completed at {percent}%: the criteria are watched for another {left}",
+    "Completed; a late breach still reverts.",
+)
+WATCH_OVER: Final = _reason(
+    "WatchOver", _N, "Completed at {percent}%: watchAfter has passed", "Nothing more will happen by itself."
+)
+RESTORING_BASELINE: Final = _reason(
+    "RestoringBaseline",
+    _N,
+    "{why}; restoring the baseline: {confirmed} of {total} sidecars confirmed 0%{laggards}",
+    "The flags ask for 0%; the sidecars are asked until each has confirmed it.",
+)
+RELEASING: Final = _reason("Releasing", _N, "The rollout is being deleted: {what}", "The finalizer goes once onDelete is met.")
+STAYS_AT_BASELINE: Final = _reason(
+    "StaysAtBaseline", _N, "Not started: spec.mode is Rollback; set mode: Auto to start", "The user asked for 0%."
+)
+STARTING: Final = _reason(
+    "Starting", _N, "Not started: {what}", "The rollout is about to begin; what it waits for stands in the message."
+)
+
+# Why it is not further, because something must be seen to or mended.
+CRITERION_UNKNOWN: Final = _reason(
+    "CriterionUnknown",
+    _W,
+    "Holding at {percent}%: {verdicts}",
+    "A criterion has no verdict: no data, or too little. Unknown is neither pass nor breach; the bake is frozen.",
+)
+CRITERION_HOLDS: Final = _reason(
+    "CriterionHolds",
+    _W,
+    "Holding at {percent}%: {verdicts}",
+    "A criterion with action Hold is breached; the bake is frozen until it passes.",
+)
+TARGET_TAKEN: Final = _reason(
+    "TargetTaken",
+    _W,
+    "The target is held by {rival}: wait until it has ended, delete it, or point this rollout at another flagsConfigMap",
+    "Two rollouts name one flags ConfigMap; the first one has it.",
+)
+FLAGS_CONFIG_MAP_MISSING: Final = _reason(
+    "FlagsConfigMapMissing",
+    _W,
+    "ConfigMap {name} does not exist in namespace {namespace}: create an empty one, mounted by the pods; the operator fills it",
+    "The flags ConfigMap is not there. It is created by the operator only to restore the baseline.",
+)
+FLAGS_UNAVAILABLE: Final = _reason(
+    "FlagsUnavailable", _W, "The flags ConfigMap could not be read: {message}", "The API server did not hand out the ConfigMap."
+)
+FLAGS_NOT_IN_FORCE: Final = _reason(
+    "FlagsNotInForce",
+    _W,
+    "The flag document in force is not this rollout's document for {percent}%; the operator writes it where it may",
+    "The document is being written, or may not be written because another rollout owns it.",
+)
+REVISIONS_EXHAUSTED: Final = _reason(
+    "RevisionsExhausted",
+    _W,
+    "The flag document's revision has reached {limit} and cannot grow: delete ConfigMap {name}, create an empty one "
+    "and restart the pods",
+    "Someone wrote an absurdly high revision; sidecars ignore any that is not higher.",
+)
+NO_READY_PODS: Final = _reason(
+    "NoReadyPods",
+    _W,
+    "No ready pod in namespace {namespace} carries the labels {labels}: correct spec.target.matchLabels, or wait for the pods",
+    "The target selects nothing that could be asked.",
+)
+PODS_UNAVAILABLE: Final = _reason(
+    "PodsUnavailable", _W, "The target's pods could not be listed: {message}", "The API server did not list the pods."
+)
+SIDECARS_UNREACHABLE: Final = _reason(
+    "SidecarsUnreachable",
+    _W,
+    "{count} of {total} sidecars could not be asked: {laggards}",
+    "A ready pod's admin port does not answer; check spec.target.adminPort and network policies.",
+)
+POLICY_REVISIONS_DIFFER: Final = _reason(
+    "PolicyRevisionsDiffer",
+    _W,
+    "Both arms of all sidecars must serve one policy revision: {laggards}",
+    "Answers of different policies cannot be compared; a rollout neither starts nor bakes meanwhile.",
+)
+METRICS_UNAVAILABLE: Final = _reason(
+    "MetricsUnavailable",
+    _W,
+    "Metrics could not be read: {message}",
+    "Prometheus did not answer, or refused a query. The step is held; nothing is reverted before rollback.blindFor.",
+)
+
+# What conditions say while all is well, or while they do not apply.
+AS_EXPECTED: Final = _reason("AsExpected", _N, "Nothing is in the way", "The good state of Ready and Degraded.")
+ALL_CONFIRMED: Final = _reason(
+    "AllConfirmed",
+    _N,
+    "{confirmed} of {total} sidecars confirmed {percent}%, policy revision {policy}",
+    "Every ready sidecar applies the share in force.",
+)
+METRICS_READ: Final = _reason("MetricsRead", _N, "All metrics could be read", "Prometheus answered every query.")
+NOT_JUDGED: Final = _reason("NotJudged", _N, "At 0% nothing is judged", "Criteria are evaluated above 0% only.")
+SAMPLES_SUFFICIENT: Final = _reason(
+    "SamplesSufficient", _N, "Every criterion rests on enough samples", "minSamples is met everywhere."
+)
+TOO_FEW_SAMPLES: Final = _reason(
+    "TooFewSamples",
+    _W,
+    "{verdicts}",
+    "A criterion has too few samples for a verdict; wait, lower minSamples or widen the window.",
+)
+CRITERIA_PASS: Final = _reason("CriteriaPass", _N, "{verdicts}", "Every criterion that can hold or revert passes.")
+CRITERIA_BREACHED: Final = _reason("CriteriaBreached", _W, "{verdicts}", "A criterion is breached.")
+NOT_PAUSED: Final = _reason("NotPaused", _N, "spec.mode is {mode}", "The rollout is not paused.")
+NOT_REVERTING: Final = _reason("NotReverting", _N, "No revert is under way", "Nothing is being taken back.")
+NOT_COMPLETED: Final = _reason("NotCompleted", _N, "The last step has not been proven", "The rollout is not at its end.")
+
+REASONS: Final[Mapping[str, Reason]] = _TABLE
+"""All reasons by name."""

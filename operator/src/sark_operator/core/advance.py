@@ -1,0 +1,115 @@
+"""Step 5 of a tick: the next step, when everything before it has been proven and nothing stands in the way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sark_api import reasons
+from sark_api.reasons import Reason
+from sark_api.status import Bake, Phase, StepProgress
+
+from .figures import progress, span
+from .finding import Finding, found
+from .flag_document import is_ours, readable_document
+from .judgement import spoken
+from .plan import following, fresh_bake, needs, position
+from .tick import OPERATOR, Tick
+
+
+def advance(tick: Tick) -> None:
+    """Start, go to the next step, or complete; else say what is being waited for."""
+    if not tick.automatic:
+        return
+    if tick.status.phase is Phase.PENDING:
+        _start(tick)
+    elif tick.status.phase is Phase.PROGRESSING:
+        _go_on(tick)
+
+
+def _start(tick: Tick) -> None:
+    tick.hold = _why_not_started(tick)
+    first = following(tick.spec, 0)
+    if tick.hold is None and first is not None:
+        _enter(tick, first.percent, reasons.STARTED)
+        tick.change(started_at=tick.now)
+
+
+def _why_not_started(tick: Tick) -> Finding | None:
+    """Return what must be so before the first subject is moved.
+
+    Metrics must be readable, although nothing is judged at 0 %: a step taken with closed eyes proves nothing and ends in a
+    revert.
+    """
+    if tick.problems:
+        return tick.problems[0]
+    if not tick.sighting.may_start:
+        return tick.sighting.finding
+    document = readable_document(tick.observation.flags)
+    if document is not None and is_ours(tick.identity, document) and not (document.percentage == 0 and tick.sighting.converged):
+        return found(reasons.STARTING, what=f"first the sidecars must be back at 0%; {tick.sighting.finding.message}")
+    return None
+
+
+def _go_on(tick: Tick) -> None:
+    tick.hold = tick.hold or _why_not_further(tick)
+    if tick.hold is not None:
+        return
+    step = following(tick.spec, tick.percent)
+    if step is not None:
+        _enter(tick, step.percent, reasons.ADVANCED)
+    else:
+        _complete(tick)
+
+
+def _why_not_further(tick: Tick) -> Finding | None:
+    """Return which clock of the present step still runs; proof has found nothing wrong."""
+    step, bake, since, percent = tick.status.step, tick.status.bake, tick.sighting.convergence.since, tick.percent
+    if step is None or bake is None or since is None:
+        return tick.sighting.finding
+    need, window = needs(tick.spec, percent), tick.spec.criteria.window
+    if proven(bake) < need.bake:
+        done, required = progress(proven(bake), need.bake).split("/")
+        return found(reasons.BAKING, percent=percent, proven=done, required=required)
+    if left := _left(tick.now, step.started_at, need.hold):
+        return found(reasons.HOLDING_TIME, percent=percent, hold=span(need.hold), left=span(left))
+    if left := _left(tick.now, since, window):
+        return found(reasons.FILLING_WINDOW, percent=percent, window=span(window), left=span(left))
+    return None
+
+
+def proven(bake: Bake) -> timedelta:
+    """Return the proven time of a step."""
+    return timedelta(milliseconds=bake.proven_milliseconds)
+
+
+def _left(now: datetime, since: datetime, length: timedelta) -> timedelta:
+    return max(timedelta(0), since + length - now)
+
+
+def _enter(tick: Tick, percent: int, reason: Reason) -> None:
+    """Begin the step of `percent`: its bake starts at nothing, and every sidecar has to confirm it first."""
+    before, evidence = tick.percent, _evidence(tick)
+    index, total = position(tick.spec, percent)
+    tick.change(
+        phase=Phase.PROGRESSING,
+        step=StepProgress(index=index, total=total, percent=percent, started_at=tick.now),
+        convergence=None,
+    )
+    message = reason.sentence(from_percent=before, percent=percent, index=index, total=total, proof=evidence)
+    tick.record(reason, OPERATOR, before, message)
+    tick.look_again()
+    tick.hold = tick.sighting.finding
+    bake = fresh_bake(tick.spec, percent).model_copy(update={"frozen": tick.hold.message[:512]})
+    tick.change(bake=bake, convergence=tick.sighting.convergence)
+
+
+def _complete(tick: Tick) -> None:
+    watch = f"watched for another {span(tick.spec.watch_after)}" if tick.spec.watch_after else "not watched any further"
+    message = reasons.COMPLETED.sentence(percent=tick.percent, proof=_evidence(tick), watch=watch)
+    tick.change(phase=Phase.COMPLETED, completed_at=tick.now)
+    tick.record(reasons.COMPLETED, OPERATOR, tick.percent, message)
+
+
+def _evidence(tick: Tick) -> str:
+    bake = tick.status.bake
+    return f"{span(proven(bake))} proven; {spoken(tick.status.criteria)}" if bake else ""

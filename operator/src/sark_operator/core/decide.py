@@ -1,0 +1,93 @@
+"""One tick of one rollout, as a function of values.
+
+    decide(identity, spec, status, observation, now) -> Decision
+
+The steps stand in the order in which they happen, whatever the state: the way back first, the way on last. Each changes the
+tick's draft, and each sees what the ones before it decided, so that an advance cannot happen after a revert.
+
+The function is deterministic. Deciding again on its own outcome, with the flags it wrote and nothing else changed, decides
+nothing more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sark_api import reasons
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
+
+from .advance import advance
+from .conditions import conditions
+from .convergence import convergence
+from .decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from .explanation import explain
+from .finalizer import may_release
+from .flag_plan import Claim, FlagPlan, plan_flags
+from .history import appended, entries
+from .intent import intent
+from .observation import Identity, Observation
+from .proof import proof
+from .safety import safety
+from .summary import summarize
+from .tick import OPERATOR, Tick
+from .wake import wake_at
+
+
+def decide(
+    identity: Identity, spec: SarkRolloutSpec, status: SarkRolloutStatus, observation: Observation, now: datetime
+) -> Decision:
+    """Return the next status of the rollout, and the writes that bring the world there, in their order."""
+    tick = Tick.begin(identity, spec, status, observation, now)
+    safety(tick)
+    intent(tick)
+    convergence(tick)
+    proof(tick)
+    advance(tick)
+    return _conclude(tick, status)
+
+
+def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
+    """Turn the tick's draft into a decision: the flags it needs, its record, and what it says to people and programs."""
+    plan = plan_flags(Claim(tick.identity, tick.spec, tick.status, tick.observation, tick.resting, tick.now))
+    released = may_release(tick, plan)
+    tick.change(flags=plan.applied)
+    if plan.write and plan.trouble and plan.trouble.reason is reasons.FLAGS_REPAIRED:
+        tick.record(reasons.FLAGS_REPAIRED, OPERATOR, tick.percent, plan.trouble.message)
+    _name_revision(tick, plan)
+    revision = plan.applied.revision if plan.applied and plan.applied.percent == tick.percent else 0
+    records = entries(
+        tick.transitions,
+        now=tick.now,
+        revision=revision,
+        policy_revision=tick.sighting.policy,
+        operator_version=tick.observation.operator_version,
+    )
+    explanation = explain(tick, released=released)
+    tick.change(
+        history=appended(tick.status.history, records),
+        reason=explanation.reason.name,
+        message=explanation.message,
+        conditions=conditions(tick, explanation, plan.trouble),
+        summary=summarize(tick.spec, tick.status),
+    )
+    actions = _actions(plan.write, changed=tick.status != stored, released=released)
+    return Decision(tick.status, actions, records, wake_at(tick, plan))
+
+
+def _name_revision(tick: Tick, plan: FlagPlan) -> None:
+    """Note in a revert the revision that restored the baseline, once it is known."""
+    last, applied = tick.status.revert, plan.applied
+    if last is not None and last.revision == 0 and applied is not None and applied.percent == 0 and tick.status.step is None:
+        tick.change(revert=last.model_copy(update={"revision": applied.revision}))
+
+
+def _actions(write: WriteFlags | None, *, changed: bool, released: bool) -> tuple[Action, ...]:
+    """Return the writes in their order: flags first where the share goes down, else status first.
+
+    Whatever is lost in between, the fleet is left at the lower of the two shares.
+    """
+    status: tuple[Action, ...] = (WriteStatus(),) if changed else ()
+    flags: tuple[Action, ...] = (write,) if write else ()
+    release: tuple[Action, ...] = (ReleaseFinalizer(),) if released else ()
+    return (*flags, *status, *release) if write and write.force else (*status, *flags, *release)

@@ -1,0 +1,46 @@
+"""Time as the core sees it: cut to what the status can store, and never in the future.
+
+A clock that is set back would leave instants in the status that lie ahead, and every duration measured from them would stand
+still until the clock has caught up. Each such instant is pulled back to now: what was measured from it starts again, which can
+only delay an advance.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sark_api.status import SarkRolloutStatus
+
+
+def to_milliseconds(at: datetime) -> datetime:
+    """Return `at` cut to whole milliseconds, the precision of the status."""
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def to_seconds(at: datetime) -> datetime:
+    """Return `at` cut to whole seconds, the precision of conditions and of the flag document."""
+    return at.replace(microsecond=0)
+
+
+def without_future(status: SarkRolloutStatus, now: datetime) -> SarkRolloutStatus:
+    """Return the status with every instant that durations are measured from pulled back to `now` where it lies ahead."""
+
+    def past(at: datetime | None) -> datetime | None:
+        return at if at is None else min(at, now)
+
+    return status.model_copy(
+        update={
+            "started_at": past(status.started_at),
+            "completed_at": past(status.completed_at),
+            "blind_since": past(status.blind_since),
+            "step": status.step and status.step.model_copy(update={"started_at": past(status.step.started_at)}),
+            "flags": status.flags and status.flags.model_copy(update={"written_at": past(status.flags.written_at)}),
+            "convergence": status.convergence
+            and status.convergence.model_copy(update={"since": past(status.convergence.since)}),
+            "bake": status.bake and status.bake.model_copy(update={"counted_at": past(status.bake.counted_at)}),
+            "revert": status.revert
+            and status.revert.model_copy(
+                update={"decided_at": past(status.revert.decided_at), "completed_at": past(status.revert.completed_at)}
+            ),
+        }
+    )

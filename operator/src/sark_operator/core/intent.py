@@ -1,0 +1,116 @@
+"""Step 2 of a tick: what the user asked for in the spec. It can stop, pause, restart and re-plan; it never raises a share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sark_api import reasons
+from sark_api.spec import Mode, OnDelete
+from sark_api.status import Phase, SarkRolloutStatus, StepProgress
+
+from .figures import span
+from .finding import found
+from .flag_document import feature_flags, is_ours, readable_document
+from .plan import fresh_bake, position
+from .revert import revert
+from .tick import USER, Tick
+
+
+def intent(tick: Tick) -> None:
+    """Follow deletion, mode, attempt, and edits of the plan and the features, in this order."""
+    _delete(tick)
+    _roll_back(tick)
+    _restart(tick)
+    _pause_or_resume(tick)
+    _follow_plan(tick)
+    _follow_features(tick)
+    tick.change(observed_generation=tick.identity.generation)
+
+
+def _delete(tick: Tick) -> None:
+    if tick.identity.deleting and tick.spec.rollback.on_delete is OnDelete.BASELINE and tick.percent > 0:
+        revert(tick, reasons.ROLLOUT_DELETED, actor=USER)
+
+
+def _roll_back(tick: Tick) -> None:
+    if tick.spec.mode is Mode.ROLLBACK and tick.percent > 0:
+        revert(tick, reasons.ROLLED_BACK_BY_USER, actor=USER)
+
+
+def _restart(tick: Tick) -> None:
+    """Begin a new attempt from the end of an earlier one.
+
+    A higher number is taken up where there is progress to discard: once reverted, or completed. During a revert it waits for
+    its end; with mode Rollback, for another mode. On the way up it is only recorded, for there is nothing to try again. A lower
+    number, as a reverted commit brings it, restarts nothing. After a revert one metric window must pass first.
+    """
+    before, asked = tick.status.attempt, tick.spec.attempt
+    ended = tick.status.phase in (Phase.REVERTED, Phase.COMPLETED)
+    if before == asked or tick.status.phase is Phase.REVERTING:
+        return
+    if not ended or asked < before:
+        tick.change(attempt=asked)
+        return
+    if tick.spec.mode is Mode.ROLLBACK or tick.identity.deleting or _remembers_failure(tick):
+        return
+    percent, old = tick.percent, tick.status
+    tick.restart(SarkRolloutStatus(attempt=asked, flags=old.flags, history=old.history, conditions=old.conditions))
+    message = reasons.ATTEMPT_RAISED.sentence(attempt=asked, before=before)
+    tick.record(reasons.ATTEMPT_RAISED, USER, percent, message)
+
+
+def _remembers_failure(tick: Tick) -> bool:
+    """Return whether the metric window still holds requests of the attempt that was reverted, and say so.
+
+    A new attempt begun now would be judged by the old one's errors and reverted at its first tick.
+    """
+    last, window = tick.status.revert, tick.spec.criteria.window
+    if tick.status.phase is not Phase.REVERTED or last is None or last.completed_at is None:
+        return False
+    left = last.completed_at + window - tick.now
+    if left > timedelta(0):
+        tick.hold = found(reasons.ATTEMPT_WAITS, attempt=tick.spec.attempt, left=span(left), window=span(window))
+    return left > timedelta(0)
+
+
+def _pause_or_resume(tick: Tick) -> None:
+    """Pausing stops advances and the bake. Safety, and the renewal of the flags, go on."""
+    phase, percent = tick.status.phase, tick.percent
+    if tick.spec.mode is Mode.PAUSED and phase in (Phase.PENDING, Phase.PROGRESSING):
+        tick.change(phase=Phase.PAUSED)
+        tick.record(reasons.PAUSED_BY_USER, USER, percent, reasons.PAUSED_BY_USER.sentence(percent=percent))
+    elif tick.spec.mode is not Mode.PAUSED and phase is Phase.PAUSED:
+        tick.change(phase=Phase.PROGRESSING if tick.status.step else Phase.PENDING)
+        message = reasons.RESUMED_BY_USER.sentence(percent=percent, mode=tick.spec.mode)
+        tick.record(reasons.RESUMED_BY_USER, USER, percent, message)
+
+
+def _follow_plan(tick: Tick) -> None:
+    """Find the present share's place in a plan that was edited on the way.
+
+    The share itself stays, whatever the plan says now.
+    """
+    step = tick.status.step
+    if step is None:
+        return
+    index, total = position(tick.spec, step.percent)
+    if (index, total) == (step.index, step.total):
+        return
+    tick.change(step=StepProgress(index=index, total=total, percent=step.percent, started_at=step.started_at))
+    message = reasons.PLAN_EDITED.sentence(percent=step.percent, step=f"{index} of {total}")
+    tick.record(reasons.PLAN_EDITED, USER, step.percent, message)
+
+
+def _follow_features(tick: Tick) -> None:
+    """Start the step again when the features were edited: what was proven was proven for other switches."""
+    step, document = tick.status.step, readable_document(tick.observation.flags)
+    if step is None or document is None or not is_ours(tick.identity, document) or document.percentage != step.percent:
+        return
+    if tick.status.phase is Phase.COMPLETED or document.feature_flags == feature_flags(tick.spec.features, step.percent):
+        return
+    tick.change(
+        step=step.model_copy(update={"started_at": tick.now}), bake=fresh_bake(tick.spec, step.percent), convergence=None
+    )
+    message = reasons.FEATURES_EDITED.sentence(percent=step.percent)
+    tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
+    tick.look_again()

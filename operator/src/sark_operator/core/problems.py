@@ -1,0 +1,71 @@
+"""What must be mended before a rollout can advance: bad input, and parts of the world that do not answer.
+
+A problem never reverts anything and never stops a revert. It blocks the start and every advance, and freezes the bake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sark_api import reasons
+from sark_api.spec import Action, Criteria, SarkRolloutSpec
+
+from .finding import Finding, found
+from .observation import Identity, Metrics, Missing, Observation
+
+
+def find_problems(
+    identity: Identity, spec: SarkRolloutSpec, observation: Observation, *, terminal: bool
+) -> tuple[Finding, ...]:
+    """Return all problems, the gravest first. A terminal rollout needs neither the target to itself nor metrics."""
+    problems: list[Finding] = []
+    if observation.rival and not terminal:
+        problems.append(found(reasons.TARGET_TAKEN, rival=observation.rival))
+    problems += _flags_problem(identity, spec, observation)
+    problems += _pods_problem(identity, spec, observation)
+    if not terminal:
+        missing = blocking_metrics(spec.criteria, observation.metrics)
+        problems += [found(reasons.METRICS_UNAVAILABLE, message=missing.message)] if missing else []
+    return tuple(problems)
+
+
+def config_map_missing(observation: Observation) -> bool:
+    """Return whether the flags ConfigMap is known not to exist, as opposed to not being readable."""
+    flags = observation.flags
+    return isinstance(flags, Missing) and flags.reason == reasons.FLAGS_CONFIG_MAP_MISSING.name
+
+
+def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
+    """Yield everything Prometheus did not answer."""
+    for part in (metrics.arms, metrics.memory, *metrics.custom.values()):
+        if isinstance(part, Missing):
+            yield part
+
+
+def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
+    """Return the first missing metric that a criterion which can hold or revert rests on."""
+    pairs = [
+        (criteria.error_rate.action, metrics.arms),
+        (criteria.latency_p95.action, metrics.arms),
+        (criteria.memory_growth.action, metrics.memory),
+        *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
+    ]
+    return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)
+
+
+def _flags_problem(identity: Identity, spec: SarkRolloutSpec, observation: Observation) -> list[Finding]:
+    if config_map_missing(observation):
+        name = spec.target.flags_config_map
+        return [found(reasons.FLAGS_CONFIG_MAP_MISSING, name=name, namespace=identity.namespace)]
+    if isinstance(observation.flags, Missing):
+        return [found(reasons.FLAGS_UNAVAILABLE, message=observation.flags.message)]
+    return []
+
+
+def _pods_problem(identity: Identity, spec: SarkRolloutSpec, observation: Observation) -> list[Finding]:
+    if isinstance(observation.pods, Missing):
+        return [found(reasons.PODS_UNAVAILABLE, message=observation.pods.message)]
+    if not observation.pods:
+        labels = ",".join(f"{key}={value}" for key, value in sorted(spec.target.match_labels.items()))
+        return [found(reasons.NO_READY_PODS, namespace=identity.namespace, labels=labels)]
+    return []

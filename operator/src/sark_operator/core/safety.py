@@ -1,0 +1,117 @@
+"""Step 1 of a tick: look at the newest data, and go back at once when it is bad. Nothing stands before this.
+
+It runs while paused, while converging, at 100 % and after completion as long as the watch lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+
+from sark_api import reasons
+from sark_api.names import ARM_NEW
+from sark_api.spec import Action
+from sark_api.status import CriterionStatus, Verdict
+
+from .figures import span
+from .flag_document import is_ours, readable_document
+from .judgement import dated, judge, spoken, with_verdict
+from .lifecycle import is_split
+from .observation import Metrics, Missing
+from .revert import revert
+from .tick import Tick
+from .verdicts import memory_growth
+from .verdicts.latency_p95 import baseline_p95_microseconds
+
+
+def safety(tick: Tick) -> None:
+    """Evaluate every criterion; revert on a breach, on lasting blindness, or when the way back was already taken."""
+    if tick.percent == 0:
+        return
+    if not tick.resting:
+        _evaluate(tick)
+        _revert_on_breach(tick)
+        _revert_when_blind(tick)
+    _adopt_revert_in_force(tick)
+
+
+def _evaluate(tick: Tick) -> None:
+    """Judge, and keep what later ticks need: since when we cannot see, and the baseline's last p95."""
+    metrics, percent = tick.observation.metrics, tick.percent
+    if is_split(percent):
+        p95 = baseline_p95_microseconds(tick.spec.criteria.latency_p95, metrics.arms)
+        tick.change(baseline_p95_microseconds=p95 or tick.status.baseline_p95_microseconds)
+    verdicts = judge(tick.spec, percent, metrics, tick.status.baseline_p95_microseconds)
+    blind = _unseen(verdicts, metrics)
+    tick.change(
+        criteria=dated(verdicts, tick.before.criteria, tick.now),
+        evaluated_at=tick.now,
+        observed_basis_points=_observed_basis_points(metrics),
+        blind_since=(tick.status.blind_since or tick.now) if blind else None,
+    )
+
+
+def _revert_on_breach(tick: Tick) -> None:
+    breaches = with_verdict(tick.status.criteria, Verdict.BREACH, Action.REVERT)
+    if breaches:
+        revert(tick, reasons.CRITERION_BREACHED, criterion=breaches[0].name, verdicts=spoken(breaches))
+
+
+def _revert_when_blind(tick: Tick) -> None:
+    """Go back after rollback.blindFor without sight, between 0 % and 100 % only.
+
+    Too few requests right after a step are blindness too: a share that nobody uses proves nothing. At 100 % sidecars have no
+    validity to fall back on and no arm to compare with, and a fleet that has been moved as a whole is not taken back for lack
+    of data.
+    """
+    limit, since = tick.spec.rollback.blind_for, tick.status.blind_since
+    if not limit or since is None or not is_split(tick.percent) or tick.now - since < limit:
+        return
+    unknown = _unseen(tick.status.criteria, tick.observation.metrics)
+    revert(
+        tick,
+        reasons.BLIND_TOO_LONG,
+        criterion=unknown[0].name,
+        blind=span(tick.now - since),
+        limit=span(limit),
+        verdicts=spoken(unknown),
+    )
+
+
+def _unseen(criteria: Sequence[CriterionStatus], metrics: Metrics) -> tuple[CriterionStatus, ...]:
+    """Return the criteria that should be able to revert and cannot.
+
+    Memory that is seen but not yet for long enough is no blindness: it needs up to its whole window by design, an hour, while
+    blindFor is a quarter of that by default. It holds the step all the same.
+    """
+    unknown = with_verdict(criteria, Verdict.UNKNOWN, Action.REVERT)
+    return tuple(one for one in unknown if one.name != memory_growth.NAME or not memory_growth.is_seen(metrics.memory))
+
+
+def _adopt_revert_in_force(tick: Tick) -> None:
+    """Follow a flag document that is as new as the status and asks for less, or that someone else wrote after us.
+
+    The first is a revert whose operator died between writing the flags and writing the status: it must not be raised again.
+    Going up, the status is written before the flags, so an operator that died on the way up leaves an older document, never a
+    newer one.
+    """
+    document, known = readable_document(tick.observation.flags), tick.before.flags
+    percent = tick.percent
+    if document is None or percent == 0 or document.revision < (known.revision if known else 0):
+        return
+    if is_ours(tick.identity, document):
+        if document.percentage < percent:
+            lower = document.percentage
+            revert(tick, reasons.REVERT_ADOPTED, revision=document.revision, lower=lower)
+    elif not tick.resting:
+        revert(tick, reasons.FLAGS_TAKEN_OVER, revision=document.revision, owner=document.rollout or "nobody")
+
+
+def _observed_basis_points(metrics: Metrics) -> int | None:
+    if isinstance(metrics.arms, Missing):
+        return None
+    total = sum(arm.requests for arm in metrics.arms.values())
+    new = metrics.arms[ARM_NEW].requests if ARM_NEW in metrics.arms else 0.0
+    if not isfinite(total) or not isfinite(new) or total <= 0 or not 0 <= new <= total:
+        return None
+    return round(new / total * 10_000)

@@ -1,0 +1,93 @@
+"""One tick under way: what it was given, and what its steps have made of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sark_api.reasons import Reason
+from sark_api.spec import Mode, SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
+
+from .finding import Finding
+from .history import Transition
+from .instants import to_milliseconds, without_future
+from .lifecycle import is_terminal, wanted_percent
+from .observation import Identity, Observation
+from .problems import find_problems
+from .sighting import Sighting, look
+
+OPERATOR: Final = "operator"
+USER: Final = "user by spec"
+
+
+@dataclass(slots=True)
+class Tick:
+    """The inputs of a tick, and the drafts its steps change. Each step sees what the ones before it decided."""
+
+    identity: Identity
+    spec: SarkRolloutSpec
+    observation: Observation
+    now: datetime
+    before: SarkRolloutStatus
+    """The status as it was read, with no instant in the future."""
+    resting: bool
+    """Whether the rollout was terminal when the tick began, and has not been restarted since. It no longer holds its target."""
+    status: SarkRolloutStatus
+    """The draft of the next status."""
+    problems: tuple[Finding, ...]
+    """What of the input must be mended before anything can advance, the gravest first."""
+    sighting: Sighting
+    """What the sidecars say of the share the draft wants."""
+    hold: Finding | None = None
+    """Why the rollout is not further; the first step that finds a reason sets it."""
+    transitions: list[Transition] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls, identity: Identity, spec: SarkRolloutSpec, status: SarkRolloutStatus, observation: Observation, now: datetime
+    ) -> Tick:
+        """Return a tick at which nothing has been decided."""
+        now = to_milliseconds(now)
+        before = without_future(status, now)
+        terminal = is_terminal(spec, before, now)
+        return cls(
+            identity=identity,
+            spec=spec,
+            observation=observation,
+            now=now,
+            before=before,
+            resting=terminal,
+            status=before,
+            problems=find_problems(identity, spec, observation, terminal=terminal),
+            sighting=look(identity, spec, before, observation, now),
+        )
+
+    @property
+    def percent(self) -> int:
+        """The share the draft wants."""
+        return wanted_percent(self.status)
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the operator may advance by itself."""
+        return self.spec.mode is Mode.AUTO and not self.identity.deleting
+
+    def restart(self, status: SarkRolloutStatus) -> None:
+        """Begin anew with `status`: the rollout claims its target again."""
+        self.status, self.resting = status, False
+        self.problems = find_problems(self.identity, self.spec, self.observation, terminal=False)
+        self.look_again()
+
+    def change(self, **fields: object) -> None:
+        """Change the draft."""
+        self.status = self.status.model_copy(update=fields)
+
+    def record(self, reason: Reason, actor: str, from_percent: int, message: str) -> None:
+        """Note a transition that ends at the share the draft wants now."""
+        self.transitions.append(Transition(reason, actor, from_percent, self.percent, message))
+
+    def look_again(self) -> None:
+        """Take a new look at the sidecars, because the draft now wants something else of them."""
+        self.sighting = look(self.identity, self.spec, self.status, self.observation, self.now)

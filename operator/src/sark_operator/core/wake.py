@@ -1,0 +1,55 @@
+"""When to look again at the latest: after the interval, or at the first deadline before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from sark_api.status import Phase
+
+from .flag_plan import FlagPlan
+from .plan import needs
+from .tick import Tick
+
+SOON: Final = timedelta(seconds=1)
+"""How often sidecars are asked while they take over a share that was just written."""
+_LEAST: Final = timedelta(milliseconds=100)
+"""No tick follows another faster, whatever deadline is near."""
+
+
+def wake_at(tick: Tick, plan: FlagPlan) -> datetime:
+    """Return the latest time of the next tick."""
+    first = min((tick.now + tick.spec.interval, *_deadlines(tick, plan)))
+    return max(first, tick.now + _LEAST)
+
+
+def _deadlines(tick: Tick, plan: FlagPlan) -> Iterator[datetime]:
+    """Yield what happens at a known time; a deadline that has passed without effect no longer counts."""
+    status, now, spec = tick.status, tick.now, tick.spec
+    fresh = plan.applied is not None and now - plan.applied.written_at < max(spec.interval, SOON)
+    if status.phase is Phase.REVERTING or plan.write or (fresh and not tick.sighting.converged) or tick.identity.deleting:
+        yield now + SOON
+    if plan.applied is not None and plan.applied.valid_until is not None:
+        yield plan.applied.valid_until - spec.valid_for / 2
+    if status.blind_since is not None and spec.rollback.blind_for:
+        yield from _ahead(now, status.blind_since + spec.rollback.blind_for)
+    if status.phase is Phase.PROGRESSING and tick.sighting.converged:
+        yield from _step_deadlines(tick)
+
+
+def _step_deadlines(tick: Tick) -> Iterator[datetime]:
+    status, now = tick.status, tick.now
+    if status.step is None or status.bake is None or status.bake.counted_at is None:
+        return
+    need = needs(tick.spec, status.step.percent)
+    yield from _ahead(now, now + need.bake - timedelta(milliseconds=status.bake.proven_milliseconds))
+    yield from _ahead(now, status.step.started_at + need.hold)
+    since = tick.sighting.convergence.since
+    if since is not None:
+        yield from _ahead(now, since + tick.spec.criteria.window)
+
+
+def _ahead(now: datetime, deadline: datetime) -> Iterator[datetime]:
+    if deadline > now:
+        yield deadline
