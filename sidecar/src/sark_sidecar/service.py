@@ -53,6 +53,8 @@ class Service:
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._listening: Server | None = None
+        self._telemetry: Telemetry | None = None
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -65,8 +67,13 @@ class Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         async with AsyncExitStack() as stack:
-            await self._start(stack)
-            await self._stopping.wait()
+            try:
+                await self._start(stack)
+                await self._stopping.wait()
+            finally:
+                # Requests under way finish while everything still works; then nothing uses what the stack closes.
+                await self._drain()
+                await self._end_tasks()
         if self._failure is not None:
             raise TaskEnded(f"a background task ended: {self._failure!r}") from self._failure
 
@@ -81,15 +88,14 @@ class Service:
         engine = self._engine(policies)
         server = self._server(engine)
         parts.metrics = server.metrics
-        telemetry = Telemetry(server)
-        stack.push_async_callback(self._end_tasks)
+        self._telemetry = telemetry = Telemetry(server)
         await self._start_baseline(stack, server, engine, policies, telemetry)
         self._start_faults(server, telemetry)
         self._spawn("policies", policies.follow(engine, telemetry))
         parts.waiting = "the flags are not known yet"
         await self._start_flags(stack, server, telemetry)
         parts.data_port = self._listen(server)
-        stack.push_async_callback(self._drain, server, telemetry)
+        self._listening = server
         parts.waiting = ""
         telemetry.ready(ready=True)
         log.info("ready", data_port=parts.data_port, admin_port=admin.port, policy_revision=policies.policies.revision)
@@ -245,13 +251,14 @@ class Service:
             data = self._settings.data
             raise StartError(f"data.host {data.host}, data.port {data.port}: {error}") from error
 
-    async def _drain(self, server: Server, telemetry: Telemetry) -> None:
-        """First of all to happen at the end: everything else still works while requests under way finish."""
+    async def _drain(self) -> None:
         self._parts.waiting = "shutting down"
-        telemetry.ready(ready=False)
-        log.info("draining", seconds=self._settings.limits.drain_timeout)
-        finished = await asyncio.to_thread(server.drain, self._settings.limits.drain_timeout)
-        (log.info if finished else log.warning)("drained", finished=finished)
+        if self._telemetry is not None:
+            self._telemetry.ready(ready=False)
+        if self._listening is not None:
+            log.info("draining", seconds=self._settings.limits.drain_timeout)
+            finished = await asyncio.to_thread(self._listening.drain, self._settings.limits.drain_timeout)
+            (log.info if finished else log.warning)("drained", finished=finished)
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

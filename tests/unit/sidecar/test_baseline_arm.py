@@ -164,7 +164,7 @@ async def test_another_question_is_not_answered_from_the_first(parts: Parts, cha
 async def test_without_a_decision_the_answer_is_an_error_never_an_allow(parts: Parts, failure: OpaFailure, kind: str):
     parts.opa.answers = failure
     data_plane = await parts.serve(Job(1))
-    assert data_plane.completed[1] == (500, {"code": "internal_error", "message": str(failure)}, "error", "no-store")
+    assert data_plane.completed[1] == (500, {"code": "internal_error", "message": str(failure)}, "error", "")
     assert data_plane.evaluations == [("error", kind)]
     assert parts.decisions.kept == {}
 
@@ -195,7 +195,7 @@ async def test_a_malformed_request_is_answered_without_asking_anybody(parts: Par
 async def test_undefined_is_answered_as_opa_does_and_not_kept(parts: Parts):
     parts.opa.answers = UNDEFINED
     data_plane = await parts.serve(Job(1))
-    assert data_plane.completed[1] == (200, {}, "undefined", "no-store")
+    assert data_plane.completed[1] == (200, {}, "undefined", "")
     assert parts.decisions.kept == {}
 
 

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Self
-from weakref import WeakKeyDictionary
 
 import structlog
 from aiohttp import web
@@ -33,7 +32,7 @@ class AdminServer:
         """Open nothing yet."""
         self._settings = settings
         self._parts = parts
-        self._last_seen: WeakKeyDictionary[asyncio.Protocol, tuple[float, bool]] = WeakKeyDictionary()
+        self._last_seen: dict[asyncio.Protocol, tuple[float, bool]] = {}
         app = web.Application(client_max_size=4096, middlewares=[self._bounded])
         app.add_routes(
             [
@@ -85,11 +84,15 @@ class AdminServer:
         """Close connections that send nothing: without this a few of them would shut the operator out."""
         while True:
             await asyncio.sleep(1.0)
-            now = time.monotonic()
-            for connection, (seen, served) in list(self._last_seen.items()):
-                transport = getattr(connection, "transport", None)
-                if transport is not None and now - seen > (IDLE_SECONDS if served else FIRST_REQUEST_SECONDS):
-                    transport.abort()
+            self._close_silent(time.monotonic())
+
+    def _close_silent(self, now: float) -> None:
+        open_ones = set(self._runner.server.connections) if self._runner.server is not None else set()
+        for connection, (seen, served) in list(self._last_seen.items()):
+            if connection not in open_ones:
+                del self._last_seen[connection]
+            elif now - seen > (IDLE_SECONDS if served else FIRST_REQUEST_SECONDS):
+                connection.transport.abort()  # type: ignore[attr-defined]
 
     @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:

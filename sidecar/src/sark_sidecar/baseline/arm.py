@@ -123,7 +123,9 @@ class BaselineArm:
         except Exception:
             log.exception("a request could not be answered", path=asked.job.path)
             decided = answer.error(500, "internal_error", "the sidecar failed to answer; see its log")
-        cache_control = "" if decided.keep and asked.keep_in_process else NO_STORE
+        # The data plane keeps what it handed over for its own cache, unless told not to.
+        withheld = asked.job.cache == "rust" and not (decided.keep and asked.keep_in_process)
+        cache_control = NO_STORE if withheld else ""
         self._complete(asked.job, decided, cache_control)
         if asked.key and decided.keep:
             await self._decisions.set(asked.key, _result(decided))

@@ -1,0 +1,143 @@
+"""Both arms, in all four combinations of their halves, answer as OPA does."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from sark_e2e.deadline import eventually
+from sark_e2e.opa import OpaServer
+
+from .conftest import RunningSidecar, StartSidecar, request
+
+USERS: list[Any] = [
+    {"id": "user-00001", "tenant": "acme", "roles": ["developer"]},
+    {"id": "user-00002", "tenant": "globex", "roles": ["team_lead", "developer"]},
+    {"id": "user-00013", "tenant": "acme", "roles": ["platform_admin"]},
+    {"id": "user-00003", "tenant": "umbrella", "roles": ["platform_admin"]},
+    {"id": "üser-☃", "tenant": "acme", "roles": []},
+    {"id": 7, "tenant": "acme", "roles": ["developer"]},
+    {"tenant": "acme"},
+    None,
+]
+TOOLS: list[Any] = [
+    {"name": "read_ticket", "tenant": "acme"},
+    {"name": "send_mail", "tenant": "globex"},
+    {"name": "delete_tenant", "tenant": "umbrella"},
+    {"name": "format_disk", "tenant": "acme"},
+    {},
+]
+PARAMETERS: list[Any] = [
+    {},
+    {"query": "x" * 1500, "token": "secret"},
+    {"query": [1, 2.5, None, {"a": "é"}], "token": 1},
+    {"b": 1, "a": 2},
+    {"query": 12345678901234567890123, "limit": -0.5},
+]
+QUESTIONS = [
+    {"user": user, "action": action, "tool": tool, "parameters": parameters}
+    for user, tool, parameters, action in product(USERS, TOOLS, PARAMETERS, ("invoke", "discover"))
+] + [{}, None, "text", [], 3]
+
+
+@pytest.mark.parametrize(("rust_opa", "rust_cache"), list(product([False, True], repeat=2)))
+def test_every_combination_answers_as_opa_does(start_sidecar: StartSidecar, opa: OpaServer, rust_opa: bool, rust_cache: bool):
+    # Given a sidecar with everybody in the new arm, of which these halves are on
+    flags = {"rollout_percentage": 100, "rust_opa_enabled": rust_opa, "rust_cache_enabled": rust_cache}
+    sidecar = start_sidecar(feature_flags=flags)
+
+    # When every question is asked twice, so that the second can come from a cache
+    for question in QUESTIONS:
+        expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": question})
+        assert [sidecar.decide(question) for _ in range(2)] == [expected] * 2, question
+
+    # Then the halves that were on did the work, and the others did not
+    evaluations = {arm: sidecar.metric("opa_evaluation_total", implementation=arm) for arm in ("rust", "python")}
+    hits = {arm: sidecar.metric("cache_operations_total", implementation=arm, result="hit") for arm in ("rust", "python")}
+    evaluating, keeping = (
+        ("rust", "python") if rust_opa else ("python", "rust"),
+        ("rust", "python") if rust_cache else ("python", "rust"),
+    )
+    assert evaluations[evaluating[0]] > 0
+    assert evaluations[evaluating[1]] == 0
+    assert hits[keeping[0]] >= len(QUESTIONS) * 0.9
+    assert hits[keeping[1]] == 0
+    assert sidecar.metric("sark_requests_total", result="error") == 0
+
+
+def test_a_share_is_split_by_subject_and_each_arm_is_counted(start_sidecar: StartSidecar):
+    # Given half of the subjects in the new arm
+    flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}
+    sidecar = start_sidecar(feature_flags=flags, flags={"mode": "static", "salt": "s"})
+    assert sidecar.get("/flags")["percentage"] == 50
+
+    # When 400 of them ask
+    from sark_api.assignment import in_new_arm
+
+    subjects = [f"user-{number}" for number in range(400)]
+    for subject in subjects:
+        question = {"user": {"id": subject, "tenant": "acme", "roles": ["developer"]}, "action": "discover"}
+        assert sidecar.decide({**question, "tool": {"name": "read_ticket", "tenant": "acme"}})[0] == 200
+
+    # Then each arm served exactly those the shared rule puts there
+    expected = sum(in_new_arm("s", subject, 50) for subject in subjects)
+    assert sidecar.metric("sark_requests_total", implementation="rust") == expected
+    assert sidecar.metric("sark_requests_total", implementation="python") == len(subjects) - expected
+
+
+def test_paths_without_an_answer_and_malformed_questions(start_sidecar: StartSidecar):
+    for percentage in (0, 100):
+        flags = {"rollout_percentage": percentage, "rust_opa_enabled": True, "rust_cache_enabled": True}
+        sidecar = start_sidecar(feature_flags=flags, name=f"at-{percentage}")
+        assert sidecar.decide({}, path="nothing/here") == (200, {})
+        assert sidecar.decide({}, path="mcp/sensitivity_levels/high") == (200, {"result": 3})
+        for body in (b"[]", b'{"input":', b"\xff"):
+            status, answer = request(f"{sidecar.data}/v1/data/mcp/gateway/decision", body)
+            assert (status, answer["code"]) == (400, "invalid_parameter")
+
+
+def test_changed_policies_are_served_and_broken_ones_refused(start_sidecar: StartSidecar, opa: OpaServer):
+    # Given a sidecar that serves what OPA serves
+    flags = {"rollout_percentage": 100, "rust_opa_enabled": True, "rust_cache_enabled": True}
+    sidecar = start_sidecar(feature_flags=flags)
+    policy = opa.policies / "extra.rego"
+    assert matches(sidecar)
+
+    # When a module is added to the folder (OPA reads its own copy at start only)
+    policy.write_text("package extra\n\nanswer := 1\n", encoding="utf-8")
+
+    # Then it is served, and the difference is seen
+    eventually(lambda: sidecar.decide({}, path="extra/answer") == (200, {"result": 1}), what="the new policy", seconds=20)
+    assert not matches(sidecar)
+    assert sidecar.metric("sark_policies_match") == 0
+
+    # And a broken one changes nothing but the report
+    policy.write_text("package extra\n\nanswer := \n", encoding="utf-8")
+    eventually(lambda: sidecar.get("/v1/status")["policies"]["problem"] != "", what="the refusal", seconds=20)
+    assert sidecar.decide({}, path="extra/answer") == (200, {"result": 1})
+    assert sidecar.metric("sark_policy_load_failures_total") == 1
+    assert "extra.rego" in sidecar.get("/v1/status")["policies"]["problem"]
+
+    # And OPA, started anew with the same folder, matches again once it is whole
+    policy.write_text("package extra\n\nanswer := 2\n", encoding="utf-8")
+    opa.stop()
+    opa.start()
+    eventually(lambda: matches(sidecar), what="the same revision", seconds=20)
+    eventually(lambda: sidecar.decide({}, path="extra/answer") == (200, {"result": 2}), what="the newest policy", seconds=20)
+
+
+def test_other_base_data_in_opa_is_a_difference(start_sidecar: StartSidecar, opa: OpaServer):
+    sidecar = start_sidecar()
+    assert matches(sidecar)
+    status, _ = request(f"{opa.url}/v1/data/mcp/roles/viewer/max_sensitivity", "critical", method="PUT")
+    assert status == 204
+    eventually(lambda: not matches(sidecar), what="the difference", seconds=20)
+    request(f"{opa.url}/v1/data/mcp/roles/viewer/max_sensitivity", "medium", method="PUT")
+    eventually(lambda: matches(sidecar), what="the same again", seconds=20)
+
+
+def matches(sidecar: RunningSidecar) -> bool:
+    report = sidecar.get("/flags")
+    return bool(report["policy_revision"]) and report["policy_revision"] == report["baseline_policy_revision"]

@@ -1,0 +1,144 @@
+"""OPA and Redis die, hang and come back; SIGTERM comes while requests are under way."""
+
+from __future__ import annotations
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import pytest
+
+from sark_e2e.deadline import eventually
+from sark_e2e.opa import OpaServer
+from sark_e2e.probe import accepts
+from sark_e2e.process import Process
+from sark_e2e.redis import RedisServer
+
+from .conftest import RunningSidecar, StartSidecar
+
+_numbers = count()
+
+
+def fresh_question() -> dict[str, Any]:
+    """A question nobody has asked yet, whose answer is an allow."""
+    user = {"id": f"user-9{next(_numbers):05d}", "tenant": "acme", "roles": ["developer"]}
+    return {"user": user, "action": "invoke", "tool": {"name": "read_ticket", "tenant": "acme"}}
+
+
+def allows(answer: tuple[int, Any]) -> bool:
+    return answer[0] == 200 and answer[1]["result"]["allow"] is True
+
+
+@pytest.fixture
+def sidecar(start_sidecar: StartSidecar) -> RunningSidecar:
+    """On baseline, with little patience."""
+    return start_sidecar(opa={"timeout": "500ms"})
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_opa_there_is_an_error_and_never_an_allow(sidecar: RunningSidecar, opa: OpaServer, fault: signal.Signals):
+    known = fresh_question()
+    assert allows(sidecar.decide(known))
+
+    # When OPA is killed, or hangs
+    broken(opa, fault)
+
+    # Then new questions get an error in OPA's shape, and are counted as errors
+    for _ in range(5):
+        status, answer = sidecar.decide(fresh_question())
+        assert (status, answer["code"]) == (500, "internal_error")
+    assert sidecar.metric("sark_requests_total", implementation="python", result="error") == 5
+    kind = "connection" if fault is signal.SIGKILL else "timeout"
+    assert sidecar.metric("opa_evaluation_errors_total", implementation="python", error_type=kind) == 5
+    # What was decided before is still known, and the sidecar says that OPA is away.
+    assert allows(sidecar.decide(known))
+    eventually(lambda: sidecar.get("/v1/status")["opa"]["problem"] != "", what="the report", seconds=20)
+    assert sidecar.get("/flags")["baseline_policy_revision"] == ""
+
+    # And once it is back, so are the answers
+    mended(opa, fault)
+    eventually(lambda: allows(sidecar.decide(fresh_question())), what="decisions again", seconds=20)
+
+
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
+def test_without_redis_every_question_is_answered(sidecar: RunningSidecar, redis: RedisServer, fault: signal.Signals):
+    assert allows(sidecar.decide(fresh_question()))
+    broken(redis, fault)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(sidecar.decide, [fresh_question() for _ in range(100)]))
+    assert all(map(allows, answers))
+    assert sidecar.metric("sark_requests_total", result="error") == 0
+    assert sidecar.metric("cache_operations_total", implementation="python", result="error") > 0
+    assert sidecar.get("/v1/status")["cache"]["redis_problem"]
+
+    # And once it is back, decisions are kept again
+    mended(redis, fault)
+    question = fresh_question()
+
+    def is_kept() -> bool:
+        before = sidecar.metric("cache_operations_total", implementation="python", result="hit")
+        sidecar.decide(question)
+        return sidecar.metric("cache_operations_total", implementation="python", result="hit") > before
+
+    eventually(is_kept, what="a hit", seconds=20)
+
+
+def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
+    # Given more slow requests under way than OPA can evaluate at once, in both arms
+    flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}
+    sidecar = start_sidecar(
+        feature_flags=flags, opa={"timeout": "20s"}, limits={"evaluation_timeout": "20s", "drain_timeout": "30s"}
+    )
+
+    def ask(number: int) -> tuple[int, Any]:
+        return sidecar.decide({"number": number, "user": {"id": f"u{number}"}}, path="slow/answer")
+
+    with ThreadPoolExecutor(16) as threads:
+        asked = [threads.submit(ask, number) for number in range(16)]
+        before = sidecar.metric("sark_requests_total")
+        assert before < 16
+        # When it is told to end
+        sidecar.send(signal.SIGTERM)
+        # Then each of them is answered
+        answers = [future.result() for future in asked]
+    assert answers == [(200, {"result": {"allow": True, "count": 1200}})] * 16
+    assert sidecar.wait(seconds=30) == 0
+    host, port = sidecar.data.removeprefix("http://").split(":")
+    assert accepts(host, int(port))() is not None
+
+
+def test_a_sidecar_that_drains_is_not_ready_and_ends_in_time(start_sidecar: StartSidecar, opa: OpaServer):
+    # Given a request that OPA will not answer for long
+    sidecar = start_sidecar(opa={"timeout": "30s"}, limits={"drain_timeout": "2s"})
+    opa.send(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(lambda: sidecar.decide(fresh_question()))
+        eventually(lambda: not asked.done(), what="the request under way", seconds=1)
+        sidecar.send(signal.SIGTERM)
+        # Then the sidecar says so, and leaves when its time is up
+        eventually(lambda: "shutting down" in str(ready(sidecar)), what="not ready", seconds=10)
+        assert sidecar.wait(seconds=20) == 0
+        opa.send(signal.SIGCONT)
+        assert asked.exception() is not None or asked.result()[0] != 200
+
+
+def ready(sidecar: RunningSidecar) -> object:
+    try:
+        return sidecar.get("/ready")
+    except OSError as error:
+        return error
+
+
+def broken(process: Process, fault: signal.Signals) -> None:
+    if fault is signal.SIGKILL:
+        process.kill()
+    else:
+        process.send(fault)
+
+
+def mended(process: Process, fault: signal.Signals) -> None:
+    if fault is signal.SIGKILL:
+        process.start()
+    else:
+        process.send(signal.SIGCONT)
