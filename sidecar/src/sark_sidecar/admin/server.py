@@ -14,14 +14,10 @@ from sark_api.report import FLAGS_PATH
 from sark_sidecar.settings import AdminSettings
 
 from . import status
+from .connection import IDLE_SECONDS, Busy, Connection
 from .status import Parts
 
 log = structlog.get_logger()
-FIRST_REQUEST_SECONDS = 5.0
-"""A connection that has not sent a whole request by then is closed."""
-IDLE_SECONDS = 75.0
-_TOO_MANY_LINES = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -32,7 +28,7 @@ class AdminServer:
         """Open nothing yet."""
         self._settings = settings
         self._parts = parts
-        self._last_seen: dict[asyncio.Protocol, tuple[float, bool]] = {}
+        self._connections: dict[asyncio.Protocol, Connection] = {}
         app = web.Application(client_max_size=4096, middlewares=[self._bounded])
         app.add_routes(
             [
@@ -74,29 +70,22 @@ class AdminServer:
 
     def _accept(self) -> asyncio.Protocol:
         server = self._runner.server
-        if server is None or len(server.connections) >= self._settings.max_connections:
-            return _Busy()
-        connection = server()
-        self._last_seen[connection] = (time.monotonic(), False)
-        return connection
+        if server is None or len(self._connections) >= self._settings.max_connections:
+            return Busy()
+        return Connection(server(), self._connections)
 
     async def _sweep(self) -> None:
         """Close connections that send nothing: without this a few of them would shut the operator out."""
         while True:
             await asyncio.sleep(1.0)
-            self._close_silent(time.monotonic())
-
-    def _close_silent(self, now: float) -> None:
-        open_ones = set(self._runner.server.connections) if self._runner.server is not None else set()
-        for connection, (seen, served) in list(self._last_seen.items()):
-            if connection not in open_ones:
-                del self._last_seen[connection]
-            elif now - seen > (IDLE_SECONDS if served else FIRST_REQUEST_SECONDS):
-                connection.transport.abort()  # type: ignore[attr-defined]
+            now = time.monotonic()
+            for connection in list(self._connections.values()):
+                connection.close_if_silent(now)
 
     @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        self._last_seen[request.protocol] = (time.monotonic(), True)
+        if (connection := self._connections.get(request.protocol)) is not None:
+            connection.served(time.monotonic())
         return await handler(request)
 
     async def _health(self, _: web.Request) -> web.Response:
@@ -119,12 +108,3 @@ class AdminServer:
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(status.status(self._parts))
-
-
-class _Busy(asyncio.Protocol):
-    """Answers a connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.write(_TOO_MANY_LINES)
-        transport.close()
