@@ -106,7 +106,8 @@ class BaselineJob:
 
     @property
     def fallback(self) -> str:
-        """Error type of the rust arm that made this a fallback (`evaluation`, `timeout`, `panic`, `unsupported_builtin`), else empty."""
+        """Error type of the rust arm that made this a fallback (`evaluation`, `timeout`, `panic`, `unsupported_builtin`,
+        `unsupported_parameter`), else empty."""
 
 @final
 class Server:
@@ -181,3 +182,9 @@ class Server:
 
 def bucket(salt: str, subject: str) -> int:
     """The assignment rule: murmur3_x86_32(utf8(salt + ":" + subject), seed 0) * 10000 >> 32."""
+
+def policy_revision(sources: Sequence[str], data: bytes) -> str:
+    """`Policies.revision` of `sources` with the base document `data`, without compiling: what does another engine serve?
+
+    Raises PolicyError when `data` is not a JSON object.
+    """

@@ -1,0 +1,123 @@
+//! `Engine`.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwapOption;
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use sark_engine::{CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError};
+use sark_serve::{Arm, EvaluationResult, Server};
+
+use crate::{errors, policies::Policies};
+
+/// Decisions in process: policies, one warmed evaluator per thread, and a bounded decision cache. Thread-safe.
+#[pyclass(frozen, module = "sark_engine")]
+pub(crate) struct Engine {
+    pub engine: Arc<sark_engine::Engine>,
+    /// The server that counts evaluations made through this object.
+    pub recorder: ArcSwapOption<Weak<Server>>,
+}
+
+pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    let refused = || PyValueError::new_err(format!("{name} must be a positive number of seconds, not {value}"));
+    let duration = Duration::try_from_secs_f64(value).map_err(|_| refused())?;
+    // Longer than a century is a mistake, and instants cannot hold it.
+    if duration.is_zero() || duration > Duration::from_secs(100 * 366 * 86_400) { Err(refused()) } else { Ok(duration) }
+}
+
+fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
+    if value == 0 { Err(PyValueError::new_err(format!("{name} must be at least 1"))) } else { Ok(value) }
+}
+
+impl Engine {
+    fn ask(
+        &self,
+        py: Python<'_>,
+        path: &str,
+        input: Option<&[u8]>,
+        how: impl Fn(&sark_engine::Engine, &DecisionPath, Option<&[u8]>) -> Result<Decision, EvaluationError> + Sync,
+    ) -> PyResult<Option<Py<PyBytes>>> {
+        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
+        let decision = py.detach(|| how(&self.engine, &path, input)).map_err(|error| errors::evaluation(&error))?;
+        Ok(decision.result().map(|result| PyBytes::new(py, result).unbind()))
+    }
+
+    fn record(&self, took: Duration, answer: &Result<Decision, EvaluationError>) {
+        let Some(server) = self.recorder.load().as_ref().and_then(|server| server.upgrade()) else {
+            return;
+        };
+        let (result, error_type) = match answer {
+            Ok(decision) => (decision.outcome().into(), ""),
+            Err(EvaluationError::Failed { kind, .. }) => (EvaluationResult::Error, kind.as_str()),
+            Err(EvaluationError::Input(_)) => return,
+        };
+        server.observe_evaluation(Arm::Rust, result, took, error_type);
+    }
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (
+        policies, *, cache_max_entries = 10_000, cache_max_bytes = 67_108_864, cache_ttl_seconds = 300.0,
+        evaluation_timeout_seconds = 1.0,
+    ))]
+    fn new(
+        py: Python<'_>,
+        policies: &Policies,
+        cache_max_entries: u64,
+        cache_max_bytes: u64,
+        cache_ttl_seconds: f64,
+        evaluation_timeout_seconds: f64,
+    ) -> PyResult<Self> {
+        let max_entries = at_least_one("cache_max_entries", cache_max_entries)?;
+        let options = EngineOptions {
+            cache: CacheLimits {
+                max_entries: usize::try_from(max_entries)
+                    .map_err(|_| PyValueError::new_err("cache_max_entries is too large"))?,
+                max_bytes: at_least_one("cache_max_bytes", cache_max_bytes)?,
+                ttl: seconds("cache_ttl_seconds", cache_ttl_seconds)?,
+            },
+            evaluation_timeout: seconds("evaluation_timeout_seconds", evaluation_timeout_seconds)?,
+        };
+        let policies = Arc::clone(&policies.0);
+        let engine = py.detach(|| sark_engine::Engine::new(policies, options)).map_err(|error| errors::policy(&error))?;
+        Ok(Self { engine: Arc::new(engine), recorder: ArcSwapOption::empty() })
+    }
+
+    /// The policies that serve now.
+    #[getter]
+    fn policies(&self) -> Policies {
+        Policies(self.engine.policies())
+    }
+
+    /// Serve `policies` from the next evaluation on; evaluations under way finish with the old ones.
+    fn replace_policies(&self, py: Python<'_>, policies: &Policies) -> PyResult<()> {
+        let policies = Arc::clone(&policies.0);
+        py.detach(|| self.engine.replace_policies(policies)).map_err(|error| errors::policy(&error))
+    }
+
+    /// Evaluate rule or package `path` on a JSON `input`; return compact JSON, or None when undefined.
+    #[pyo3(signature = (path, input = None))]
+    fn evaluate(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
+        self.ask(py, path, input, |engine, path, input| {
+            let began = Instant::now();
+            let answer = engine.evaluate(path, input);
+            self.record(began.elapsed(), &answer);
+            answer
+        })
+    }
+
+    /// As evaluate, answered from the decision cache when possible.
+    #[pyo3(signature = (path, input = None))]
+    fn decide(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
+        self.ask(py, path, input, sark_engine::Engine::decide)
+    }
+
+    /// Forget every kept decision.
+    fn cache_clear(&self) {
+        self.engine.cache().clear();
+    }
+}

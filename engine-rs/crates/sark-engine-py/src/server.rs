@@ -1,0 +1,173 @@
+//! `Server`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use sark_serve::{
+    Answer, Arm, CacheOperation, CacheResult, EvaluationResult, Faults, Flags, RequestResult, ServerOptions, SubjectRule,
+};
+
+use crate::{
+    engine::{Engine, seconds},
+    errors,
+    job::BaselineJob,
+};
+
+/// The data plane: owns the listener, the worker threads and every metric. A rust-arm request never takes the GIL.
+#[pyclass(frozen, module = "sark_engine")]
+pub(crate) struct Server(Arc<sark_serve::Server>);
+
+fn label<T>(what: &str, text: &str, parse: impl Fn(&str) -> Option<T>, choices: &[&str]) -> PyResult<T> {
+    parse(text).ok_or_else(|| PyValueError::new_err(format!("{what} must be one of {}, not {text:?}", choices.join(", "))))
+}
+
+/// A duration measured by the caller: it may be zero.
+fn measured(value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value).map_err(|_| PyValueError::new_err(format!("seconds must be zero or more, not {value}")))
+}
+
+#[pymethods]
+impl Server {
+    #[new]
+    #[pyo3(signature = (
+        engine, *, host = "127.0.0.1", port = 0, workers = 1, max_body_bytes = 1_048_576, max_header_bytes = 16_384,
+        header_timeout_seconds = 5.0, body_timeout_seconds = 5.0, max_connections = 1024, baseline_queue = 1024,
+        baseline_timeout_seconds = 10.0, subject_pointer = "/user/id",
+        subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
+        subject_header = None,
+    ))]
+    fn new(
+        engine: &Engine,
+        host: &str,
+        port: u16,
+        workers: usize,
+        max_body_bytes: usize,
+        max_header_bytes: usize,
+        header_timeout_seconds: f64,
+        body_timeout_seconds: f64,
+        max_connections: usize,
+        baseline_queue: usize,
+        baseline_timeout_seconds: f64,
+        subject_pointer: &str,
+        subject_fallbacks: Vec<String>,
+        subject_header: Option<&str>,
+    ) -> PyResult<Self> {
+        let refused = |error| errors::configuration(&error);
+        let pointers = std::iter::once(subject_pointer).chain(subject_fallbacks.iter().map(String::as_str));
+        let options = ServerOptions {
+            address: ServerOptions::address(host, port).map_err(refused)?,
+            workers,
+            max_body_bytes,
+            max_header_bytes,
+            header_timeout: seconds("header_timeout_seconds", header_timeout_seconds)?,
+            body_timeout: seconds("body_timeout_seconds", body_timeout_seconds)?,
+            max_connections,
+            baseline_queue,
+            baseline_timeout: seconds("baseline_timeout_seconds", baseline_timeout_seconds)?,
+            subject: SubjectRule::new(subject_header, pointers).map_err(refused)?,
+        };
+        let server = Arc::new(sark_serve::Server::new(Arc::clone(&engine.engine), options.check().map_err(refused)?)?);
+        engine.recorder.store(Some(Arc::new(Arc::downgrade(&server))));
+        Ok(Self(server))
+    }
+
+    /// Bind and serve in the background; return the port. Raises OSError.
+    fn start(&self, py: Python<'_>) -> PyResult<u16> {
+        Ok(py.detach(|| self.0.start())?)
+    }
+
+    /// A file descriptor that becomes readable when jobs wait.
+    #[getter]
+    fn baseline_fd(&self) -> i32 {
+        self.0.baseline_fd()
+    }
+
+    /// Take up to `limit` waiting jobs without blocking.
+    #[pyo3(signature = (limit = 64))]
+    fn take_jobs(&self, limit: usize) -> Vec<BaselineJob> {
+        self.0.take_jobs(limit).into_iter().map(BaselineJob).collect()
+    }
+
+    /// Answer a job; False when its client has gone or it has timed out.
+    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = ""))]
+    fn complete(&self, job_id: u64, status: u16, body: &[u8], outcome: &str, cache_control: &str) -> PyResult<bool> {
+        if !(200..=599).contains(&status) {
+            return Err(PyValueError::new_err(format!("status must be 200 to 599, not {status}")));
+        }
+        let result = label("outcome", outcome, RequestResult::parse, &["allow", "deny", "undefined", "error"])?;
+        Ok(self
+            .0
+            .complete(job_id, Answer { status, body: body.to_vec().into(), result, cache_control: cache_control.to_owned() }))
+    }
+
+    /// Apply flags to the next request.
+    #[pyo3(signature = (*, rollout, revision, percentage, salt, rust_opa, rust_cache))]
+    fn set_flags(
+        &self,
+        rollout: String,
+        revision: u64,
+        percentage: u8,
+        salt: String,
+        rust_opa: bool,
+        rust_cache: bool,
+    ) -> PyResult<()> {
+        let flags = Flags { rollout, revision, percentage, salt, rust_opa, rust_cache };
+        self.0.set_flags(flags).map_err(|error| errors::configuration(&error))
+    }
+
+    /// Inject faults into rust-arm requests. Zero turns it off.
+    #[pyo3(signature = (*, rust_latency_seconds = 0.0, rust_error_ratio = 0.0))]
+    fn set_faults(&self, rust_latency_seconds: f64, rust_error_ratio: f64) -> PyResult<()> {
+        let faults = Faults { latency: measured(rust_latency_seconds)?, error_ratio: rust_error_ratio };
+        self.0.set_faults(faults).map_err(|error| errors::configuration(&error))
+    }
+
+    /// Unix time of the first request a fault was injected into since faults were last turned on.
+    #[getter]
+    fn first_fault_at(&self) -> Option<f64> {
+        let at = self.0.first_fault_at()?;
+        Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64())
+    }
+
+    /// Record one evaluation by HTTP OPA.
+    #[pyo3(signature = (seconds, outcome, error_type = ""))]
+    fn observe_evaluation(&self, seconds: f64, outcome: &str, error_type: &str) -> PyResult<()> {
+        let result = label("outcome", outcome, EvaluationResult::parse, &["allow", "deny", "error"])?;
+        self.0.observe_evaluation(Arm::Python, result, measured(seconds)?, error_type);
+        Ok(())
+    }
+
+    /// Record one Redis operation.
+    fn observe_cache(&self, operation: &str, result: &str, seconds: f64) -> PyResult<()> {
+        let operation = label("operation", operation, CacheOperation::parse, &["get", "set", "delete"])?;
+        let result = label("result", result, CacheResult::parse, &["hit", "miss", "ok", "error"])?;
+        self.0.observe_cache(operation, result, measured(seconds)?);
+        Ok(())
+    }
+
+    /// Set a gauge of the sidecar's own.
+    fn set_gauge(&self, name: &str, help: &str, value: f64) -> PyResult<()> {
+        self.0.set_gauge(name, help, value).map_err(|error| errors::configuration(&error))
+    }
+
+    /// Add to a counter of the sidecar's own.
+    #[pyo3(signature = (name, help, amount = 1))]
+    fn inc_counter(&self, name: &str, help: &str, amount: u64) -> PyResult<()> {
+        self.0.inc_counter(name, help, amount).map_err(|error| errors::configuration(&error))
+    }
+
+    /// All metrics in Prometheus' text format 0.0.4.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let text = py.detach(|| self.0.metrics())?;
+        Ok(PyBytes::new(py, &text))
+    }
+
+    /// Stop accepting, let requests under way finish, close. True when all finished in time.
+    fn drain(&self, py: Python<'_>, timeout_seconds: f64) -> PyResult<bool> {
+        let limit = measured(timeout_seconds)?;
+        Ok(py.detach(|| self.0.drain(limit)))
+    }
+}

@@ -1,0 +1,149 @@
+//! Builtins the engine lacks or whose answer changes by itself.
+
+use regorus::unstable::BUILTINS;
+
+/// What becomes of a call to a function that no module defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Availability {
+    /// The engine has it.
+    Native,
+    /// OPA has it, the engine does not.
+    OnlyInOpa,
+    /// Nobody has it.
+    Unknown,
+}
+
+pub(crate) fn availability(name: &str) -> Availability {
+    // `print` is handled outside the table of builtins.
+    if name == "print" || BUILTINS.contains_key(name) {
+        Availability::Native
+    } else if ONLY_IN_OPA.binary_search(&name).is_ok() {
+        Availability::OnlyInOpa
+    } else {
+        Availability::Unknown
+    }
+}
+
+/// Whether a decision that reaches this builtin may differ next time on the same input.
+pub(crate) fn is_nondeterministic(name: &str) -> bool {
+    matches!(
+        name,
+        "http.send"
+            | "io.jwt.decode_verify"
+            | "io.jwt.encode_sign"
+            | "io.jwt.encode_sign_raw"
+            | "net.lookup_ip_addr"
+            | "opa.runtime"
+            | "rand.intn"
+            | "time.now_ns"
+            | "uuid.rfc4122"
+    )
+}
+
+/// Builtins of OPA 1.22 (`opa capabilities --current`) that the engine does not have, sorted.
+const ONLY_IN_OPA: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array.flatten",
+    "assign",
+    "cast_array",
+    "cast_boolean",
+    "cast_null",
+    "cast_object",
+    "cast_set",
+    "cast_string",
+    "crypto.hmac.equal",
+    "crypto.hmac.md5",
+    "crypto.hmac.sha1",
+    "crypto.hmac.sha256",
+    "crypto.hmac.sha512",
+    "crypto.md5",
+    "crypto.parse_private_keys",
+    "crypto.sha1",
+    "crypto.sha256",
+    "crypto.x509.parse_and_verify_certificates",
+    "crypto.x509.parse_and_verify_certificates_with_options",
+    "crypto.x509.parse_certificate_request",
+    "crypto.x509.parse_certificates",
+    "crypto.x509.parse_keypair",
+    "crypto.x509.parse_rsa_private_key",
+    "div",
+    "eq",
+    "equal",
+    "graphql.is_valid",
+    "graphql.parse",
+    "graphql.parse_and_verify",
+    "graphql.parse_query",
+    "graphql.parse_schema",
+    "graphql.schema_is_valid",
+    "gt",
+    "gte",
+    "http.send",
+    "internal.member_2",
+    "internal.member_3",
+    "internal.print",
+    "internal.template_string",
+    "internal.test_case",
+    "io.jwt.decode",
+    "io.jwt.decode_verify",
+    "io.jwt.encode_sign",
+    "io.jwt.encode_sign_raw",
+    "io.jwt.verify_eddsa",
+    "io.jwt.verify_es256",
+    "io.jwt.verify_es384",
+    "io.jwt.verify_es512",
+    "io.jwt.verify_hs256",
+    "io.jwt.verify_hs384",
+    "io.jwt.verify_hs512",
+    "io.jwt.verify_ps256",
+    "io.jwt.verify_ps384",
+    "io.jwt.verify_ps512",
+    "io.jwt.verify_rs256",
+    "io.jwt.verify_rs384",
+    "io.jwt.verify_rs512",
+    "lt",
+    "lte",
+    "minus",
+    "mul",
+    "neq",
+    "net.cidr_contains_matches",
+    "net.cidr_intersects",
+    "net.cidr_merge",
+    "net.cidr_overlap",
+    "net.lookup_ip_addr",
+    "or",
+    "plus",
+    "providers.aws.sign_req",
+    "re_match",
+    "regex.find_all_string_submatch_n",
+    "rego.metadata.chain",
+    "rego.metadata.rule",
+    "rego.parse_module",
+    "rem",
+    "set_diff",
+    "strings.render_template",
+    "strings.split_n",
+    "uri.is_valid",
+    "uri.parse",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_sorted_and_names_nothing_the_engine_has() {
+        assert!(ONLY_IN_OPA.is_sorted());
+        for name in ONLY_IN_OPA {
+            assert_eq!(availability(name), Availability::OnlyInOpa, "{name}");
+        }
+    }
+
+    #[test]
+    fn http_send_counts_as_missing() {
+        assert_eq!(availability("http.send"), Availability::OnlyInOpa);
+        assert_eq!(availability("no.such.thing"), Availability::Unknown);
+        assert_eq!(availability("count"), Availability::Native);
+    }
+}

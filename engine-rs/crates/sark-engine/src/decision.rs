@@ -1,0 +1,131 @@
+//! A decision and how it is written on the wire.
+
+use bytes::Bytes;
+use regorus::Value;
+
+/// What a decision means for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// `true`, or an object whose `allow` is `true`.
+    Allow,
+    /// Any other defined value.
+    Deny,
+    /// The path has no value for this input.
+    Undefined,
+}
+
+impl Outcome {
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Undefined => "undefined",
+        }
+    }
+}
+
+const PREFIX: &[u8] = b"{\"result\":";
+const SUFFIX: &[u8] = b"}\n";
+const UNDEFINED: &[u8] = b"{}\n";
+
+/// A decision, kept as the body of its HTTP answer so that a cached one is sent without copying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    body: Bytes,
+    outcome: Outcome,
+}
+
+impl Decision {
+    /// The decision of a path without a value.
+    pub const fn undefined() -> Self {
+        Self { body: Bytes::from_static(UNDEFINED), outcome: Outcome::Undefined }
+    }
+
+    /// The decision `result`, a JSON text, that means `outcome`.
+    pub fn from_json(result: &[u8], outcome: Outcome) -> Self {
+        let mut body = Vec::with_capacity(PREFIX.len() + result.len() + SUFFIX.len());
+        body.extend_from_slice(PREFIX);
+        body.extend_from_slice(result);
+        body.extend_from_slice(SUFFIX);
+        Self { body: body.into(), outcome }
+    }
+
+    pub(crate) fn from_value(value: &Value) -> Result<Self, serde_json::Error> {
+        if *value == Value::Undefined {
+            return Ok(Self::undefined());
+        }
+        let mut body = Vec::with_capacity(64);
+        body.extend_from_slice(PREFIX);
+        serde_json::to_writer(&mut body, value)?;
+        body.extend_from_slice(SUFFIX);
+        Ok(Self { body: body.into(), outcome: outcome_of(value) })
+    }
+
+    /// What it means.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// The body of the HTTP answer, newline-terminated as OPA's.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The value as compact JSON; None when undefined.
+    pub fn result(&self) -> Option<&[u8]> {
+        self.body.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)
+    }
+}
+
+fn outcome_of(value: &Value) -> Outcome {
+    let allowed = match value {
+        Value::Bool(answer) => *answer,
+        Value::Object(_) => value["allow"] == Value::Bool(true),
+        _ => false,
+    };
+    if allowed { Outcome::Allow } else { Outcome::Deny }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(json: &str) -> Decision {
+        Decision::from_value(&Value::from_json_str(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_true_and_an_object_that_allows_mean_allow() {
+        for (json, outcome) in [
+            ("true", Outcome::Allow),
+            (r#"{"allow":true,"reason":"x"}"#, Outcome::Allow),
+            ("false", Outcome::Deny),
+            (r#"{"allow":"true"}"#, Outcome::Deny),
+            (r#"{"allow":1}"#, Outcome::Deny),
+            (r#"{"allowed":true}"#, Outcome::Deny),
+            ("{}", Outcome::Deny),
+            ("[true]", Outcome::Deny),
+            (r#""true""#, Outcome::Deny),
+            ("1", Outcome::Deny),
+            ("null", Outcome::Deny),
+        ] {
+            assert_eq!(decision(json).outcome(), outcome, "{json}");
+        }
+    }
+
+    #[test]
+    fn undefined_is_an_answer_without_a_result() {
+        let undefined = Decision::from_value(&Value::Undefined).unwrap();
+        assert_eq!(undefined, Decision::undefined());
+        assert_eq!(undefined.result(), None);
+        assert_eq!(undefined.body().as_ref(), b"{}\n");
+    }
+
+    #[test]
+    fn the_result_is_the_body_without_its_envelope() {
+        let allow = decision(r#"{ "b": 1, "a": [true] }"#);
+        assert_eq!(allow.result(), Some(br#"{"a":[true],"b":1}"#.as_slice()));
+        assert_eq!(Decision::from_json(br#"{"a":[true],"b":1}"#, Outcome::Deny), allow);
+    }
+}

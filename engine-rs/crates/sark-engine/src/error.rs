@@ -1,0 +1,68 @@
+//! What can go wrong, one type per kind of caller's mistake.
+
+use thiserror::Error;
+
+/// A policy or its data was refused at load.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct PolicyError(pub String);
+
+/// The input is not JSON, or nests too deeply.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct InputError(pub String);
+
+/// A decision path that cannot be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct PathError(pub String);
+
+/// Why an evaluation gave no genuine decision. The names are label values of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EvaluationErrorKind {
+    /// A builtin failed, two definitions conflict, or the engine found an inconsistency.
+    Evaluation,
+    /// The evaluation ran longer than its limit.
+    Timeout,
+    /// The engine panicked; the panic was contained and the evaluator thrown away.
+    Panic,
+    /// The path reaches a builtin that the engine does not have.
+    UnsupportedBuiltin,
+}
+
+impl EvaluationErrorKind {
+    /// Every kind, so that metrics can exist before the first error.
+    pub const ALL: [Self; 4] = [Self::Evaluation, Self::Timeout, Self::Panic, Self::UnsupportedBuiltin];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Evaluation => "evaluation",
+            Self::Timeout => "timeout",
+            Self::Panic => "panic",
+            Self::UnsupportedBuiltin => "unsupported_builtin",
+        }
+    }
+}
+
+/// An evaluation that gave no decision, or an input that cannot be evaluated.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EvaluationError {
+    /// The caller's input is at fault.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The evaluation is at fault.
+    #[error("{message}")]
+    Failed {
+        /// What class of failure.
+        kind: EvaluationErrorKind,
+        /// One sentence for people.
+        message: String,
+    },
+}
+
+impl EvaluationError {
+    pub(crate) fn failed(kind: EvaluationErrorKind, message: impl Into<String>) -> Self {
+        Self::Failed { kind, message: message.into() }
+    }
+}

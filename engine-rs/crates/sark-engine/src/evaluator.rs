@@ -1,0 +1,203 @@
+//! One thread's engine: parsed from source, warmed, and thrown away after a panic.
+
+use std::{
+    fmt,
+    num::{NonZeroU32, NonZeroUsize},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use regorus::{
+    LimitError, PolicyLengthConfig, Value,
+    unstable::{Module as Ast, Ref},
+    utils::limits::ExecutionTimerConfig,
+};
+
+use crate::{
+    decision::Decision,
+    error::{EvaluationError, EvaluationErrorKind, PolicyError},
+    path::index_of,
+    policies::{Module, Plan},
+};
+
+/// Generated policies have long lines and big files; the sum is bounded by whoever reads them.
+const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
+    max_col: NonZeroU32::new(65_536).unwrap(),
+    max_file_bytes: NonZeroUsize::new(64 << 20).unwrap(),
+    max_lines: NonZeroUsize::new(2_000_000).unwrap(),
+};
+
+/// Work units between two looks at the clock; costs about 2 % of an evaluation.
+const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).unwrap();
+
+/// A regorus engine with its policies. `&mut` to evaluate: it belongs to one thread at a time.
+pub(crate) struct Evaluator {
+    engine: regorus::Engine,
+    panicked: bool,
+}
+
+impl fmt::Debug for Evaluator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evaluator").field("panicked", &self.panicked).finish_non_exhaustive()
+    }
+}
+
+impl Evaluator {
+    /// Parse and prepare. The first evaluation pays for the preparation, so one is made here.
+    pub(crate) fn build(modules: &[Module], data: &[u8]) -> Result<Self, PolicyError> {
+        contained(|| {
+            let mut engine = regorus::Engine::new();
+            engine.set_strict_builtin_errors(false);
+            engine.set_policy_length_config(LENGTHS);
+            // Otherwise print() writes to the standard error of the whole process.
+            engine.set_gather_prints(true);
+            for module in modules {
+                engine.add_policy(module.name.clone(), module.source.clone()).map_err(|error| refused(&error))?;
+            }
+            let data: Value =
+                serde_json::from_slice(data).map_err(|error| PolicyError(format!("the data is not valid JSON: {error}")))?;
+            engine.add_data(data).map_err(|error| refused(&error))?;
+            engine.set_input(Value::Undefined);
+            engine.eval_query("true".to_owned(), false).map_err(|error| refused(&error))?;
+            Ok(Self { engine, panicked: false })
+        })
+        .unwrap_or_else(|message| Err(PolicyError(format!("the engine failed while compiling: {message}"))))
+    }
+
+    /// Stop evaluations that run longer than `limit`.
+    pub(crate) fn set_time_limit(&mut self, limit: Duration) {
+        self.engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
+    }
+
+    pub(crate) fn modules(&mut self) -> &[Ref<Ast>] {
+        self.engine.get_modules()
+    }
+
+    pub(crate) fn packages(&self) -> Result<Vec<String>, PolicyError> {
+        let mut packages = self.engine.get_packages().map_err(|error| refused(&error))?;
+        for package in &mut packages {
+            if let Some(path) = package.strip_prefix("data.") {
+                *package = path.to_owned();
+            }
+        }
+        packages.sort_unstable();
+        packages.dedup();
+        Ok(packages)
+    }
+
+    /// Whether it may still be used.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.panicked
+    }
+
+    pub(crate) fn evaluate(&mut self, plan: Plan, input: Value) -> Result<Decision, EvaluationError> {
+        // The engine's state may be torn after a panic: `panicked` makes the owner build a new one.
+        match contained(|| self.value(plan, input)) {
+            Ok(Ok(value)) => decision_of(&value),
+            Ok(Err(error)) => Err(failure(&error)),
+            Err(message) => {
+                self.panicked = true;
+                Err(EvaluationError::failed(EvaluationErrorKind::Panic, format!("the engine panicked: {message}")))
+            }
+        }
+    }
+
+    fn value(&mut self, plan: Plan, input: Value) -> Result<Value, Failure> {
+        let (reference, tail) = match plan {
+            Plan::Undefined => return Ok(Value::Undefined),
+            Plan::Data(value) => return Ok(value),
+            Plan::Rule { reference, tail } => (reference, Some(tail)),
+            Plan::Query(reference) => (reference, None),
+        };
+        self.engine.set_input(input);
+        let value = match tail {
+            Some(tail) => self.engine.eval_rule(reference).map(|value| descend(value, &tail)),
+            None => self.engine.eval_query(reference, false).map(query_value),
+        };
+        self.engine.set_input(Value::Undefined);
+        // Printed lines are dropped: they may hold what the input holds.
+        self.engine.take_prints().map_err(|error| Failure::from_engine(&error))?;
+        value.map_err(|error| Failure::from_engine(&error))
+    }
+}
+
+/// An engine's error, reduced to what is told.
+struct Failure {
+    kind: EvaluationErrorKind,
+    message: String,
+}
+
+impl Failure {
+    /// regorus' error type is not nameable without its error crate, so it is read through what it implements.
+    fn from_engine<E: AsRef<dyn std::error::Error + Send + Sync>>(error: &E) -> Self {
+        let timed_out = matches!(error.as_ref().downcast_ref::<LimitError>(), Some(LimitError::TimeLimitExceeded { .. }));
+        let kind = if timed_out { EvaluationErrorKind::Timeout } else { EvaluationErrorKind::Evaluation };
+        Self { kind, message: one_sentence(&error.as_ref().to_string()) }
+    }
+}
+
+fn failure(failure: &Failure) -> EvaluationError {
+    EvaluationError::failed(failure.kind, failure.message.clone())
+}
+
+fn refused<E: AsRef<dyn std::error::Error + Send + Sync>>(error: &E) -> PolicyError {
+    PolicyError(one_sentence(&error.as_ref().to_string()))
+}
+
+fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {
+    if *value != Value::Undefined && holds_undefined(value) {
+        return Err(EvaluationError::failed(
+            EvaluationErrorKind::Evaluation,
+            "the engine returned a value with an undefined part",
+        ));
+    }
+    Decision::from_value(value)
+        .map_err(|error| EvaluationError::failed(EvaluationErrorKind::Evaluation, format!("the value is not JSON: {error}")))
+}
+
+/// An undefined part would be written as the string "<undefined>".
+fn holds_undefined(value: &Value) -> bool {
+    match value {
+        Value::Undefined => true,
+        Value::Array(items) => items.iter().any(holds_undefined),
+        Value::Set(items) => items.iter().any(holds_undefined),
+        Value::Object(fields) => fields.iter().any(|(key, value)| holds_undefined(key) || holds_undefined(value)),
+        _ => false,
+    }
+}
+
+fn query_value(results: regorus::QueryResults) -> Value {
+    let first = results.result.into_iter().next();
+    first.and_then(|result| result.expressions.into_iter().next()).map_or(Value::Undefined, |expression| expression.value)
+}
+
+/// The part of `value` that `segments` lead to, by OPA's rules: an integer segment is an index.
+pub(crate) fn descend(mut value: Value, segments: &[String]) -> Value {
+    for segment in segments {
+        let key = index_of(segment).map_or_else(|| Value::from(segment.as_str()), Value::from);
+        value = match &value {
+            Value::Object(_) | Value::Array(_) => value[&key].clone(),
+            Value::Set(items) if items.contains(&key) => key,
+            _ => return Value::Undefined,
+        };
+    }
+    value
+}
+
+/// Run `work`; a panic becomes its message.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        text.unwrap_or("no message").to_owned()
+    })
+}
+
+/// Turn `--> file:line:column | source | error: reason` over several lines into `file:line:column: reason`.
+fn one_sentence(message: &str) -> String {
+    let place = message.lines().find_map(|line| line.trim().strip_prefix("--> "));
+    let reason = message.lines().rev().find_map(|line| line.trim().strip_prefix("error: "));
+    match (place, reason) {
+        (Some(place), Some(reason)) => format!("{}: {}", place.trim(), reason.trim()),
+        _ => message.split_whitespace().collect::<Vec<_>>().join(" "),
+    }
+}

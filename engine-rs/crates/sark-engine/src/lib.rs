@@ -1,0 +1,31 @@
+//! Authorization decisions in process.
+//!
+//! [`Policies`] is a compiled, immutable set of Rego modules and data. [`Engine`] answers questions about it: one warmed
+//! evaluator per thread, and a bounded cache of decisions. Nothing here knows HTTP or Python.
+
+pub mod assignment;
+mod builtins;
+mod cache;
+mod decision;
+mod document;
+mod engine;
+mod error;
+mod evaluator;
+mod path;
+mod policies;
+mod reach;
+mod references;
+mod revision;
+mod rules;
+
+pub use cache::{CacheKey, CacheLimits, DecisionCache};
+pub use decision::{Decision, Outcome};
+pub use document::{MAX_DEPTH, nesting_within};
+pub use engine::{Engine, EngineOptions, Lane};
+pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
+pub use path::DecisionPath;
+pub use policies::{Module, Policies};
+pub use revision::policy_revision;
+
+/// Version of the Rego engine inside.
+pub const REGORUS_VERSION: &str = "0.14.1";

@@ -1,0 +1,117 @@
+//! A decision path: `authz/allow` as in `/v1/data/authz/allow`.
+
+use std::fmt::Write;
+
+use crate::error::PathError;
+
+/// Most segments a path may have; the engine itself stops at 32 components, the leading `data` included.
+const MAX_SEGMENTS: usize = 31;
+/// Longest segment, in bytes.
+const MAX_SEGMENT_BYTES: usize = 256;
+
+/// Words that cannot follow a dot in Rego.
+const KEYWORDS: [&str; 17] = [
+    "as", "contains", "data", "default", "else", "every", "false", "if", "import", "in", "input", "not", "null", "package",
+    "some", "true", "with",
+];
+
+/// A checked path of at most 31 segments. Nothing of it reaches the Rego parser unquoted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DecisionPath {
+    segments: Vec<String>,
+}
+
+impl DecisionPath {
+    /// Split `authz/allow` at its slashes; empty segments are skipped, as OPA does.
+    pub fn parse(path: &str) -> Result<Self, PathError> {
+        Self::from_segments(path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// A path of segments that are already decoded.
+    pub fn from_segments(segments: Vec<String>) -> Result<Self, PathError> {
+        if segments.len() > MAX_SEGMENTS {
+            return Err(PathError(format!("the path has {} segments; at most {MAX_SEGMENTS} are allowed", segments.len())));
+        }
+        segments.iter().try_for_each(|segment| check_segment(segment))?;
+        Ok(Self { segments })
+    }
+
+    /// The decoded segments.
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+
+    /// The segments joined by slashes; unambiguous, because no segment contains one.
+    pub fn joined(&self) -> String {
+        self.segments.join("/")
+    }
+
+    /// The reference in Rego: `data.authz.allow`, with every segment that is no identifier quoted.
+    pub(crate) fn reference(segments: &[String]) -> String {
+        let mut text = String::from("data");
+        for segment in segments {
+            if let Some(index) = index_of(segment) {
+                let _ = write!(text, "[{index}]");
+            } else if is_identifier(segment) {
+                let _ = write!(text, ".{segment}");
+            } else {
+                let _ = write!(text, "[{}]", serde_json::Value::from(segment.as_str()));
+            }
+        }
+        text
+    }
+}
+
+fn check_segment(segment: &str) -> Result<(), PathError> {
+    if segment.len() > MAX_SEGMENT_BYTES {
+        return Err(PathError(format!("a path segment has {} bytes; at most {MAX_SEGMENT_BYTES} are allowed", segment.len())));
+    }
+    if segment.is_empty() || segment.chars().any(|c| c.is_control() || matches!(c, '/' | '"' | '\\' | '`')) {
+        return Err(PathError(format!(
+            "the path segment {segment:?} is empty or contains a slash, quote, backslash or control character"
+        )));
+    }
+    Ok(())
+}
+
+/// OPA reads a segment that is an integer as an index.
+pub(crate) fn index_of(segment: &str) -> Option<i64> {
+    segment.parse().ok()
+}
+
+fn is_identifier(segment: &str) -> bool {
+    let mut bytes = segment.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !KEYWORDS.contains(&segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_quoted_unless_they_are_identifiers() {
+        for (path, reference) in [
+            ("authz/allow", "data.authz.allow"),
+            ("//authz//allow/", "data.authz.allow"),
+            ("a-b/c.d/in", r#"data["a-b"]["c.d"]["in"]"#),
+            ("servers/0/-1", "data.servers[0][-1]"),
+            ("", "data"),
+            ("x;allow/ä", r#"data["x;allow"]["ä"]"#),
+        ] {
+            let parsed = DecisionPath::parse(path).unwrap();
+            assert_eq!(DecisionPath::reference(parsed.segments()), reference, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_could_end_a_quoted_segment_is_refused() {
+        for path in ["a\"b", "a\\b", "a`b", "a\nb", "a\0b"] {
+            assert!(DecisionPath::parse(path).is_err(), "{path:?}");
+        }
+        assert!(DecisionPath::from_segments(vec!["a/b".into()]).is_err());
+        assert!(DecisionPath::parse(&"a/".repeat(32)).is_err());
+        assert!(DecisionPath::parse(&"a".repeat(257)).is_err());
+    }
+}

@@ -1,0 +1,223 @@
+//! Every metric of the data plane. One registry per rollout: a change of rollout starts all counts anew under its label.
+
+mod own;
+mod process;
+mod series;
+
+use std::{collections::HashMap, time::Duration};
+
+use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
+
+use crate::{
+    arms::{Arm, Feature},
+    events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
+    flags::Flags,
+    jobs::FallbackReason,
+};
+
+pub(crate) use own::GaugeValues;
+use own::OwnMetrics;
+use process::Process;
+use series::{Family, Series};
+
+/// Label that every series carries.
+const LABEL_ROLLOUT: &str = "sark_rollout";
+
+/// Error types of an evaluation that are known beforehand; any other one is counted as `other`.
+const ERROR_TYPES: [&str; 6] = ["evaluation", "timeout", "panic", "unsupported_builtin", "connection", "other"];
+
+/// Reasons to refuse a request before it has an arm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Not a question.
+    BadRequest,
+    /// No such endpoint or method.
+    NotFound,
+    /// Body too large or too slow.
+    Body,
+    /// Too many connections.
+    Connections,
+}
+
+impl Refusal {
+    const ALL: [Self; 4] = [Self::BadRequest, Self::NotFound, Self::Body, Self::Connections];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::NotFound => "not_found",
+            Self::Body => "body",
+            Self::Connections => "connections",
+        }
+    }
+}
+
+/// Metrics of one arm.
+struct ArmMetrics {
+    requests: Family<RequestResult, IntCounter>,
+    seconds: Histogram,
+    evaluations: Family<EvaluationResult, IntCounter>,
+    evaluation_seconds: Histogram,
+    evaluation_errors: Vec<(&'static str, IntCounter)>,
+    cache: Vec<(CacheOperation, CacheResult, IntCounter)>,
+    cache_seconds: Family<CacheOperation, Histogram>,
+}
+
+/// Metrics of one feature.
+struct FeatureMetrics {
+    feature: Feature,
+    percentage: IntGauge,
+    assigned_rust: IntCounter,
+    assigned_python: IntCounter,
+    fallbacks: Vec<(FallbackReason, IntCounter)>,
+}
+
+/// What is read when metrics are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Levels {
+    pub cache_entries: usize,
+    pub cache_bytes: u64,
+    pub queued_jobs: usize,
+    pub connections: usize,
+}
+
+/// All metrics of one rollout.
+pub(crate) struct Metrics {
+    registry: Registry,
+    rust: ArmMetrics,
+    python: ArmMetrics,
+    features: Vec<FeatureMetrics>,
+    refusals: Vec<(Refusal, IntCounter)>,
+    revision: Gauge,
+    cache_entries: Gauge,
+    cache_bytes: Gauge,
+    queued: Gauge,
+    connections: Gauge,
+    process: Process,
+    own: OwnMetrics,
+}
+
+impl Metrics {
+    /// Every series at zero, labelled with `rollout`. Gauges of whoever embeds the server go on from `gauges`.
+    pub(crate) fn new(rollout: &str, gauges: &GaugeValues) -> Result<Self, prometheus::Error> {
+        let labels = HashMap::from([(LABEL_ROLLOUT.to_owned(), rollout.to_owned())]);
+        let registry = Registry::new_custom(None, Some(labels))?;
+        let series = Series::register(&registry)?;
+        Ok(Self {
+            rust: series.arm(Arm::Rust)?,
+            python: series.arm(Arm::Python)?,
+            features: Feature::ALL.into_iter().map(|feature| series.feature(feature)).collect::<Result<_, _>>()?,
+            refusals: series.refusals()?,
+            revision: series.revision,
+            cache_entries: series.cache_entries,
+            cache_bytes: series.cache_bytes,
+            queued: series.queued,
+            connections: series.connections,
+            process: Process::register(&registry)?,
+            own: OwnMetrics::new(&registry, gauges)?,
+            registry,
+        })
+    }
+
+    fn arm(&self, arm: Arm) -> &ArmMetrics {
+        match arm {
+            Arm::Rust => &self.rust,
+            Arm::Python => &self.python,
+        }
+    }
+
+    fn feature(&self, feature: Feature) -> Option<&FeatureMetrics> {
+        self.features.iter().find(|metrics| metrics.feature == feature)
+    }
+
+    /// Show the flags in force.
+    pub(crate) fn show_flags(&self, flags: &Flags) {
+        // Revisions beyond 2^53 do not occur: they count changes.
+        #[allow(clippy::cast_precision_loss)]
+        self.revision.set(flags.revision as f64);
+        for (feature, on) in [(Feature::RustOpa, flags.rust_opa), (Feature::RustCache, flags.rust_cache)] {
+            if let Some(metrics) = self.feature(feature) {
+                metrics.percentage.set(if on { i64::from(flags.percentage) } else { 0 });
+            }
+        }
+    }
+
+    /// Count which implementation of each feature a request is assigned to.
+    pub(crate) fn assigned(&self, arm: Arm, flags: &Flags) {
+        for metrics in &self.features {
+            let on = match metrics.feature {
+                Feature::RustOpa => flags.rust_opa,
+                Feature::RustCache => flags.rust_cache,
+            };
+            let counter = if on && arm == Arm::Rust { &metrics.assigned_rust } else { &metrics.assigned_python };
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn request(&self, arm: Arm, result: RequestResult, took: Duration) {
+        let metrics = self.arm(arm);
+        if let Some(counter) = metrics.requests.get(result) {
+            counter.inc();
+        }
+        metrics.seconds.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        if let Some((_, counter)) = self.refusals.iter().find(|(reason, _)| *reason == refusal) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
+        let metrics = self.arm(arm);
+        metrics.evaluation_seconds.observe(took.as_secs_f64());
+        if let Some(counter) = metrics.evaluations.get(result) {
+            counter.inc();
+        }
+        if result == EvaluationResult::Error {
+            let known = metrics.evaluation_errors.iter().find(|(name, _)| *name == error_type);
+            if let Some((_, counter)) = known.or_else(|| metrics.evaluation_errors.last()) {
+                counter.inc();
+            }
+        }
+    }
+
+    pub(crate) fn cache(&self, arm: Arm, operation: CacheOperation, result: CacheResult, took: Duration) {
+        let metrics = self.arm(arm);
+        if let Some(histogram) = metrics.cache_seconds.get(operation) {
+            histogram.observe(took.as_secs_f64());
+        }
+        if let Some((_, _, counter)) = metrics.cache.iter().find(|(op, res, _)| (*op, *res) == (operation, result)) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn fallback(&self, feature: Feature, reason: FallbackReason) {
+        let fallbacks = self.feature(feature).map(|metrics| metrics.fallbacks.as_slice()).unwrap_or_default();
+        if let Some((_, counter)) = fallbacks.iter().find(|(known, _)| *known == reason) {
+            counter.inc();
+        }
+    }
+
+    pub(crate) fn own(&self) -> &OwnMetrics {
+        &self.own
+    }
+
+    /// All of it in the text format, version 0.0.4.
+    pub(crate) fn text(&self, levels: Levels) -> Result<Vec<u8>, prometheus::Error> {
+        // Sizes beyond 2^53 do not occur.
+        #[allow(clippy::cast_precision_loss)]
+        for (gauge, value) in [
+            (&self.cache_entries, levels.cache_entries as f64),
+            (&self.cache_bytes, levels.cache_bytes as f64),
+            (&self.queued, levels.queued_jobs as f64),
+            (&self.connections, levels.connections as f64),
+        ] {
+            gauge.set(value);
+        }
+        self.process.refresh();
+        let mut text = Vec::with_capacity(64 * 1024);
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,83 @@
+//! What all threads of a server share.
+
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use sark_engine::Engine;
+
+use crate::{
+    events::EvaluationResult,
+    faults::FaultInjector,
+    flags::Flags,
+    jobs::Jobs,
+    metrics::{GaugeValues, Levels, Metrics},
+    options::ServerOptions,
+};
+
+/// The flags in force and the metrics that count under them; they change together.
+pub(crate) struct InForce {
+    pub flags: Flags,
+    pub metrics: Arc<Metrics>,
+}
+
+pub(crate) struct Shared {
+    pub engine: Arc<Engine>,
+    pub options: ServerOptions,
+    pub in_force: ArcSwap<InForce>,
+    pub jobs: Arc<Jobs>,
+    pub faults: FaultInjector,
+    pub connections: AtomicUsize,
+}
+
+impl Shared {
+    pub(crate) fn new(engine: Arc<Engine>, options: ServerOptions) -> io::Result<Self> {
+        let flags = Flags::default();
+        let metrics = Metrics::new(&flags.rollout, &GaugeValues::new()).map_err(io::Error::other)?;
+        metrics.show_flags(&flags);
+        Ok(Self {
+            jobs: Arc::new(Jobs::new(options.baseline_queue)?),
+            engine,
+            options,
+            in_force: ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) }),
+            faults: FaultInjector::default(),
+            connections: AtomicUsize::new(0),
+        })
+    }
+
+    /// Apply `flags` to the next request.
+    pub(crate) fn set_flags(&self, flags: Flags) -> io::Result<()> {
+        let before = self.in_force.load_full();
+        let metrics = if before.flags.rollout == flags.rollout {
+            Arc::clone(&before.metrics)
+        } else {
+            let fresh = Metrics::new(&flags.rollout, &before.metrics.own().gauge_values()).map_err(io::Error::other)?;
+            fresh.own().begin_counters_of(before.metrics.own());
+            Arc::new(fresh)
+        };
+        metrics.show_flags(&flags);
+        self.in_force.store(Arc::new(InForce { flags, metrics }));
+        Ok(())
+    }
+
+    pub(crate) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.in_force.load().metrics)
+    }
+
+    pub(crate) fn levels(&self) -> Levels {
+        let cache = self.engine.cache();
+        Levels {
+            cache_entries: cache.len(),
+            cache_bytes: cache.weight(),
+            queued_jobs: self.jobs.queued(),
+            connections: self.connections.load(std::sync::atomic::Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn record_evaluation(&self, arm: crate::arms::Arm, result: EvaluationResult, took: Duration, error_type: &str) {
+        self.metrics().evaluation(arm, result, took, error_type);
+    }
+}
