@@ -99,13 +99,20 @@ impl DecisionCache {
         let max_entries = limits.max_entries.max(1);
         let max_bytes = limits.max_bytes.max(1);
         let weigh = Weigh { least: max_bytes.div_ceil(max_entries as u64) };
-        let shards = if max_entries < 1024 { 1 } else { 8 };
-        let options =
-            OptionsBuilder::new().estimated_items_capacity(max_entries).weight_capacity(max_bytes).shards(shards).build();
+        // A cache of a few entries is not split, neither into shards nor into hot and cold: a part would hold nothing.
+        let (shards, hot) = if max_entries < 1024 { (1, 1.0) } else { (8, 0.97) };
         let hasher = BuildHasherDefault::default();
-        let entries = match options {
-            Ok(options) => Cache::with_options(options, weigh, hasher, DefaultLifecycle::default()),
-            Err(_) => Cache::with(max_entries, max_bytes, weigh, hasher, DefaultLifecycle::default()),
+        let lifecycle = DefaultLifecycle::default();
+        let entries = match OptionsBuilder::new()
+            .estimated_items_capacity(max_entries)
+            .weight_capacity(max_bytes)
+            .shards(shards)
+            .hot_allocation(hot)
+            .build()
+        {
+            Ok(options) => Cache::with_options(options, weigh, hasher, lifecycle),
+            // Only missing capacities are refused, and they are given.
+            Err(_) => Cache::with(max_entries, max_bytes, weigh, hasher, lifecycle),
         };
         Ok(Self { entries, hash_key, ttl: limits.ttl })
     }

@@ -171,13 +171,25 @@ fn query_value(results: regorus::QueryResults) -> Value {
     first.and_then(|result| result.expressions.into_iter().next()).map_or(Value::Undefined, |expression| expression.value)
 }
 
-/// The part of `value` that `segments` lead to, by OPA's rules: an integer segment is an index.
-pub(crate) fn descend(mut value: Value, segments: &[String]) -> Value {
+/// The part of a rule's `value` that `segments` lead to, by OPA's rules: an integer segment is a number there.
+fn descend(mut value: Value, segments: &[String]) -> Value {
     for segment in segments {
         let key = index_of(segment).map_or_else(|| Value::from(segment.as_str()), Value::from);
         value = match &value {
             Value::Object(_) | Value::Array(_) => value[&key].clone(),
             Value::Set(items) if items.contains(&key) => key,
+            _ => return Value::Undefined,
+        };
+    }
+    value
+}
+
+/// The part of base data that `segments` lead to: keys of objects are strings there, whatever they look like.
+pub(crate) fn descend_data(mut value: Value, segments: &[String]) -> Value {
+    for segment in segments {
+        value = match (&value, index_of(segment)) {
+            (Value::Object(_), _) => value[&Value::from(segment.as_str())].clone(),
+            (Value::Array(_), Some(index)) => value[&Value::from(index)].clone(),
             _ => return Value::Undefined,
         };
     }

@@ -8,7 +8,7 @@ use regorus::Value;
 use crate::{
     document::parse_data,
     error::PolicyError,
-    evaluator::{Evaluator, descend},
+    evaluator::{Evaluator, descend_data},
     path::DecisionPath,
     reach::{Reached, reach},
     references::{Collector, Mentions},
@@ -125,7 +125,7 @@ impl Policies {
         let segments = path.segments();
         let nearest = self.table.values_at_or_above(segments).next();
         if nearest.is_none() && self.table.values_below(segments).next().is_none() {
-            return match descend(self.data.clone(), segments) {
+            return match descend_data(self.data.clone(), segments) {
                 Value::Undefined => Plan::Undefined,
                 value => Plan::Data(value),
             };
@@ -183,7 +183,7 @@ fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>), Poli
 fn refuse_conflicts(table: &RuleTable, data: &Value) -> Result<(), PolicyError> {
     let mut conflicts = BTreeSet::new();
     for (path, _) in table.iter() {
-        if descend(data.clone(), path) != Value::Undefined {
+        if descend_data(data.clone(), path) != Value::Undefined {
             conflicts.insert(path.join("/"));
         }
     }

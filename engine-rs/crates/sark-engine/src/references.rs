@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use regorus::unstable::{Expr, Literal, LiteralStmt, Module as Ast, Query, Ref, Rule, RuleAssign, RuleHead, Span};
+use regorus::unstable::{Expr, Literal, LiteralStmt, Module as Ast, Query, Ref, Rule, RuleAssign, RuleHead};
 
 use crate::{
     builtins::{Availability, availability},
@@ -131,8 +131,8 @@ impl<'a> Collector<'a> {
                 self.all([key, value], into);
                 self.query(query, into);
             }
-            Expr::Call { span, fcn, params, .. } => {
-                self.call(span, fcn, into);
+            Expr::Call { fcn, params, .. } => {
+                self.call(fcn, into);
                 self.all(params, into);
             }
             Expr::UnaryExpr { expr, .. } => self.expr(expr, into),
@@ -172,7 +172,7 @@ impl<'a> Collector<'a> {
         is_rule.then(|| with(&own))
     }
 
-    fn call(&mut self, span: &Span, function: &Ref<Expr>, into: &mut Mentions) {
+    fn call(&mut self, function: &Ref<Expr>, into: &mut Mentions) {
         let taken = chain(function);
         if let Some(path) = self.resolve(taken.root, &taken.constant)
             && self.table.is_function(&path)
@@ -186,8 +186,9 @@ impl<'a> Collector<'a> {
             name.push_str(component);
         }
         if availability(&name) == Availability::Unknown && self.undefined_call.is_none() {
-            let file = span.source.get_path();
-            self.undefined_call = Some(format!("{file}:{}:{}: undefined function {name}", span.line, span.col));
+            let place = taken.head.span();
+            let file = place.source.get_path();
+            self.undefined_call = Some(format!("{file}:{}:{}: undefined function {name}", place.line, place.col));
         }
         into.builtins.insert(name);
     }

@@ -1,0 +1,46 @@
+//! Latencies of answered requests, and their percentiles.
+
+use std::time::Duration;
+
+#[derive(Debug, Default)]
+pub(crate) struct Latencies(Vec<u64>);
+
+impl Latencies {
+    pub(crate) fn add(&mut self, latency: Duration) {
+        self.0.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest latency, in microseconds, that `percent` of all requests do not exceed (nearest rank), for each of `percents`.
+    ///
+    /// Zero when there is none.
+    pub(crate) fn percentiles<const N: usize>(&mut self, percents: [usize; N]) -> [f64; N] {
+        self.0.sort_unstable();
+        percents.map(|percent| {
+            let rank = (self.0.len() * percent).div_ceil(100).max(1);
+            self.0.get(rank - 1).map_or(0.0, |nanos| Duration::from_nanos(*nanos).as_secs_f64() * 1e6)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn percentiles(micros: impl IntoIterator<Item = u64>) -> [f64; 3] {
+        let mut latencies = Latencies::default();
+        micros.into_iter().for_each(|each| latencies.add(Duration::from_micros(each)));
+        latencies.percentiles([50, 95, 99]).map(f64::round)
+    }
+
+    #[test]
+    fn a_percentile_is_one_of_the_latencies() {
+        assert_eq!(percentiles((1..=100).rev()), [50.0, 95.0, 99.0]);
+        assert_eq!(percentiles([7]), [7.0, 7.0, 7.0]);
+        assert_eq!(percentiles([1, 9]), [1.0, 9.0, 9.0]);
+        assert_eq!(percentiles([]), [0.0, 0.0, 0.0]);
+    }
+}

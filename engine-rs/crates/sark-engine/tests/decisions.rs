@@ -1,0 +1,195 @@
+//! Decisions as a caller sees them.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // a test may fail loudly, its helpers too
+
+use std::{sync::Arc, time::Duration};
+
+use sark_engine::{
+    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Outcome, Policies,
+};
+
+const AUTHZ: &str = r#"package authz
+default allow := false
+allow if input.user.id == "alice"
+reason := "she is alice" if allow
+roles contains role if some role in data.base.roles
+clock := time.now_ns()
+soon if clock > 0
+twice(x) := x * 2
+four := twice(2)
+"#;
+
+fn options() -> EngineOptions {
+    EngineOptions {
+        cache: CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) },
+        evaluation_timeout: Duration::from_millis(200),
+    }
+}
+
+fn policies(sources: &[&str], data: &str) -> Arc<Policies> {
+    let modules = sources
+        .iter()
+        .enumerate()
+        .map(|(number, source)| Module { name: format!("m{number}.rego"), source: (*source).to_owned() })
+        .collect();
+    Arc::new(Policies::compile(modules, data.as_bytes()).unwrap())
+}
+
+fn engine(source: &str) -> Engine {
+    Engine::new(policies(&[source], r#"{"base": {"roles": ["r1"], "0": "zero"}}"#), options()).unwrap()
+}
+
+fn path(text: &str) -> DecisionPath {
+    DecisionPath::parse(text).unwrap()
+}
+
+fn result(engine: &Engine, at: &str, input: Option<&str>) -> Option<String> {
+    let decision = engine.evaluate(&path(at), input.map(str::as_bytes)).unwrap();
+    decision.result().map(|json| String::from_utf8(json.to_vec()).unwrap())
+}
+
+fn failure(engine: &Engine, at: &str) -> EvaluationErrorKind {
+    match engine.evaluate(&path(at), Some(b"{}")) {
+        Err(EvaluationError::Failed { kind, .. }) => kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rules_packages_parts_of_values_and_base_data_are_answered() {
+    let engine = engine(AUTHZ);
+    let alice = Some(r#"{"user":{"id":"alice"}}"#);
+    for (at, expected) in [
+        ("authz/allow", Some("true")),
+        ("authz/reason", Some(r#""she is alice""#)),
+        ("authz/roles", Some(r#"["r1"]"#)),
+        ("authz/roles/r1", Some(r#""r1""#)),
+        ("authz/roles/r2", None),
+        ("authz/four", Some("4")),
+        ("authz/twice", None),
+        ("authz/nothing", None),
+        ("base/roles/0", Some(r#""r1""#)),
+        ("base/0", Some(r#""zero""#)),
+        ("no/such/package", None),
+    ] {
+        assert_eq!(result(&engine, at, alice).as_deref(), expected, "{at}");
+    }
+    assert_eq!(result(&engine, "authz/allow", None).as_deref(), Some("false"));
+    assert_eq!(result(&engine, "authz/reason", Some("null")), None);
+}
+
+#[test]
+fn a_package_holds_what_is_defined_and_nothing_else() {
+    let engine = engine("package p\na := 1\nb := input.b\nc if false\nf(x) := x\nd := {\"u\": v | some v in [1]}");
+    assert_eq!(result(&engine, "p", Some("{}")).as_deref(), Some(r#"{"a":1,"d":{"u":1}}"#));
+    assert_eq!(result(&engine, "p", Some(r#"{"b":2}"#)).as_deref(), Some(r#"{"a":1,"b":2,"d":{"u":1}}"#));
+}
+
+#[test]
+fn a_failed_builtin_is_undefined_and_a_conflict_is_an_error() {
+    let engine = engine("package p\nbad := to_number(\"x\")\nworse if not to_number(\"x\")\nv := 1 if input\nv := 2 if input");
+    assert_eq!(result(&engine, "p/bad", Some("{}")), None);
+    assert_eq!(result(&engine, "p/worse", Some("{}")).as_deref(), Some("true"));
+    assert_eq!(failure(&engine, "p/v"), EvaluationErrorKind::Evaluation);
+}
+
+#[test]
+fn an_evaluation_that_runs_too_long_is_stopped_and_the_next_one_is_served() {
+    let engine = engine(
+        "package p\nslow := count([1 | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000); i == j])\nok := 1",
+    );
+    assert_eq!(failure(&engine, "p/slow"), EvaluationErrorKind::Timeout);
+    assert_eq!(result(&engine, "p/ok", None).as_deref(), Some("1"));
+}
+
+#[test]
+fn missing_builtins_are_found_through_every_way_to_reach_them() {
+    let engine = engine(
+        "package p
+import data.p as me
+direct if http.send({})
+by_rule if not direct
+by_import if me.by_rule
+by_function if f(1)
+f(_) := io.jwt.decode(\"x\")
+by_head[k] := 1 if k := crypto.sha256(\"x\")
+by_every if every x in [1] { not direct with input as x }
+by_comprehension := [x | x := data.p.by_import]
+by_package := data.p
+free := data.base.roles
+default by_default := false
+by_default if startswith(crypto.md5(\"x\"), \"a\")",
+    );
+    let unsupported = engine.policies().unsupported();
+    let reached = |rule: &str| unsupported.get(&format!("p/{rule}")).cloned().unwrap_or_default().join(" ");
+    for rule in ["direct", "by_rule", "by_import", "by_every", "by_comprehension"] {
+        assert_eq!(reached(rule), "http.send", "{rule}");
+        assert_eq!(failure(&engine, &format!("p/{rule}")), EvaluationErrorKind::UnsupportedBuiltin);
+    }
+    assert_eq!(reached("by_function"), "io.jwt.decode");
+    assert_eq!(reached("by_head"), "crypto.sha256");
+    assert_eq!(reached("by_default"), "crypto.md5");
+    assert_eq!(reached("by_package"), "crypto.md5 crypto.sha256 http.send io.jwt.decode");
+    assert_eq!(result(&engine, "p/free", None).as_deref(), Some(r#"["r1"]"#));
+    assert_eq!(failure(&engine, "p"), EvaluationErrorKind::UnsupportedBuiltin);
+}
+
+#[test]
+fn a_policy_is_refused_with_its_place_and_its_reason() {
+    for (source, data, message) in [
+        ("package p\nallow if {", "{}", "m.rego:2:11: "),
+        ("package p\nallow if nobody.knows(1)", "{}", "m.rego:2:10: undefined function nobody.knows"),
+        ("package p\nallow if true", r#"{"p": {"allow": false}}"#, "the data has a value at p/allow"),
+        ("package p", "[1]", "the data must be a JSON object"),
+        ("package p", "{", "the data is not valid JSON"),
+    ] {
+        let modules = vec![Module { name: "m.rego".into(), source: source.into() }];
+        let error = Policies::compile(modules, data.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(message) && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn what_reaches_a_clock_is_not_cached_and_the_rest_is() {
+    let engine = engine(AUTHZ);
+    for (at, cached) in [("authz/allow", 1), ("authz/clock", 0), ("authz/soon", 0), ("authz", 0), ("authz/nothing", 1)] {
+        engine.cache().clear();
+        engine.decide(&path(at), Some(b"{}")).unwrap();
+        assert_eq!(engine.cache().len(), cached, "{at}");
+    }
+}
+
+#[test]
+fn a_cached_decision_is_not_found_under_other_policies() {
+    let engine = engine("package p\nv := 1");
+    assert_eq!(engine.decide(&path("p/v"), None).unwrap().result(), Some(b"1".as_slice()));
+    engine.replace_policies(policies(&["package p\nv := 2"], "{}")).unwrap();
+    assert_eq!(engine.decide(&path("p/v"), None).unwrap().result(), Some(b"2".as_slice()));
+}
+
+#[test]
+fn a_lane_follows_the_policies() {
+    let engine = engine("package p\nv := 1");
+    let mut lane = engine.lane().unwrap();
+    assert_eq!(engine.evaluate_in(&mut lane, &path("p/v"), None).unwrap().result(), Some(b"1".as_slice()));
+    engine.replace_policies(policies(&["package p\nv := 2"], "{}")).unwrap();
+    assert_eq!(engine.evaluate_in(&mut lane, &path("p/v"), None).unwrap().result(), Some(b"2".as_slice()));
+}
+
+#[test]
+fn threads_evaluate_side_by_side() {
+    let engine = engine(AUTHZ);
+    std::thread::scope(|scope| {
+        for name in ["alice", "bob", "carol", "dave"] {
+            let engine = &engine;
+            scope.spawn(move || {
+                let input = format!(r#"{{"user":{{"id":"{name}"}}}}"#);
+                let expected = if name == "alice" { Outcome::Allow } else { Outcome::Deny };
+                for _ in 0..200 {
+                    let decision: Decision = engine.decide(&path("authz/allow"), Some(input.as_bytes())).unwrap();
+                    assert_eq!(decision.outcome(), expected);
+                }
+            });
+        }
+    });
+}
