@@ -14,14 +14,14 @@ impl Latencies {
         self.0.len()
     }
 
-    /// The smallest latency, in microseconds, that `percent` of all requests do not exceed (nearest rank), for each of `percents`.
+    /// The smallest latency that `percent` of all requests do not exceed (nearest rank), for each of `percents`.
     ///
     /// Zero when there is none.
-    pub(crate) fn percentiles<const N: usize>(&mut self, percents: [usize; N]) -> [f64; N] {
+    pub(crate) fn percentiles<const N: usize>(&mut self, percents: [usize; N]) -> [Duration; N] {
         self.0.sort_unstable();
         percents.map(|percent| {
             let rank = (self.0.len() * percent).div_ceil(100).max(1);
-            self.0.get(rank - 1).map_or(0.0, |nanos| Duration::from_nanos(*nanos).as_secs_f64() * 1e6)
+            self.0.get(rank - 1).map_or(Duration::ZERO, |nanos| Duration::from_nanos(*nanos))
         })
     }
 }
@@ -30,17 +30,17 @@ impl Latencies {
 mod tests {
     use super::*;
 
-    fn percentiles(micros: impl IntoIterator<Item = u64>) -> [f64; 3] {
+    fn percentiles(micros: impl IntoIterator<Item = u64>) -> [u128; 3] {
         let mut latencies = Latencies::default();
         micros.into_iter().for_each(|each| latencies.add(Duration::from_micros(each)));
-        latencies.percentiles([50, 95, 99]).map(f64::round)
+        latencies.percentiles([50, 95, 99]).map(|latency| latency.as_micros())
     }
 
     #[test]
     fn a_percentile_is_one_of_the_latencies() {
-        assert_eq!(percentiles((1..=100).rev()), [50.0, 95.0, 99.0]);
-        assert_eq!(percentiles([7]), [7.0, 7.0, 7.0]);
-        assert_eq!(percentiles([1, 9]), [1.0, 9.0, 9.0]);
-        assert_eq!(percentiles([]), [0.0, 0.0, 0.0]);
+        assert_eq!(percentiles((1..=100).rev()), [50, 95, 99]);
+        assert_eq!(percentiles([7]), [7, 7, 7]);
+        assert_eq!(percentiles([1, 9]), [1, 9, 9]);
+        assert_eq!(percentiles([]), [0, 0, 0]);
     }
 }

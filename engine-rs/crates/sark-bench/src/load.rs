@@ -113,7 +113,7 @@ impl Load {
     }
 
     fn summary(mut self, duration: Duration) -> Summary {
-        let [p50_us, p95_us, p99_us] = self.latencies.percentiles([50, 95, 99]);
+        let [p50_us, p95_us, p99_us] = self.latencies.percentiles([50, 95, 99]).map(|latency| latency.as_secs_f64() * 1e6);
         let answers = self.latencies.count();
         // More than 2^53 answers do not fit into a run.
         #[allow(clippy::cast_precision_loss)]

@@ -93,6 +93,6 @@ mod tests {
         ] {
             assert!(first(head.as_bytes()).is_err(), "{head:?}");
         }
-        assert!(first(&[b'a'; MAX_HEAD_BYTES + 1]).is_err());
+        assert!(first(&vec![b'a'; MAX_HEAD_BYTES + 1]).is_err());
     }
 }
