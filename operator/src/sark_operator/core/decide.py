@@ -23,9 +23,10 @@ from .convergence import convergence
 from .decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from .explanation import explain
 from .finalizer import may_release
-from .flag_plan import Claim, FlagPlan, plan_flags
+from .flag_plan import FlagPlan, plan_flags
 from .history import appended, entries
 from .intent import intent
+from .lifecycle import wanted_percent
 from .observation import Identity, Observation
 from .proof import proof
 from .safety import safety
@@ -49,7 +50,7 @@ def decide(
 
 def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
     """Turn the tick's draft into a decision: the flags it needs, its record, and what it says to people and programs."""
-    plan = plan_flags(Claim(tick.identity, tick.spec, tick.status, tick.observation, tick.resting, tick.now))
+    plan = plan_flags(tick.claim())
     released = may_release(tick, plan)
     tick.change(flags=plan.applied)
     if plan.write and plan.trouble and plan.trouble.reason is reasons.FLAGS_REPAIRED:
@@ -71,7 +72,8 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
         conditions=conditions(tick, explanation, plan.trouble),
         summary=summarize(tick.spec, tick.status),
     )
-    actions = _actions(plan.write, changed=tick.status != stored, released=released)
+    flags_first = tick.percent <= wanted_percent(tick.before)
+    actions = _actions(plan.write, flags_first=flags_first, changed=tick.status != stored, released=released)
     return Decision(tick.status, actions, records, wake_at(tick, plan))
 
 
@@ -82,12 +84,14 @@ def _name_revision(tick: Tick, plan: FlagPlan) -> None:
         tick.change(revert=last.model_copy(update={"revision": applied.revision}))
 
 
-def _actions(write: WriteFlags | None, *, changed: bool, released: bool) -> tuple[Action, ...]:
-    """Return the writes in their order: flags first where the share goes down, else status first.
+def _actions(write: WriteFlags | None, *, flags_first: bool, changed: bool, released: bool) -> tuple[Action, ...]:
+    """Return the writes in their order: status first where the share goes up, flags first where they take something back.
 
-    Whatever is lost in between, the fleet is left at the lower of the two shares.
+    Whatever is lost in between, no more is in force than the stored status allows. A plain renewal is not urgent, so its status
+    comes first.
     """
     status: tuple[Action, ...] = (WriteStatus(),) if changed else ()
     flags: tuple[Action, ...] = (write,) if write else ()
     release: tuple[Action, ...] = (ReleaseFinalizer(),) if released else ()
-    return (*flags, *status, *release) if write and write.force else (*status, *flags, *release)
+    urgent = flags_first and write is not None and write.force
+    return (*flags, *status, *release) if urgent else (*status, *flags, *release)

@@ -69,9 +69,7 @@ def plan_flags(claim: Claim) -> FlagPlan:
     """Return the write that makes the document in force what the status wants, or none when it is already, or may not be."""
     document, trouble = readable_document(claim.observation.flags), _trouble(claim)
     if not _must_write(claim, document):
-        kept = document is not None and serves(claim.identity, claim.spec, document, claim.percent)
-        applied = _adopted(claim, document) if kept and document else claim.status.flags
-        return FlagPlan(applied, None, trouble)
+        return FlagPlan(in_force(claim) or claim.status.flags, None, trouble)
     revision = _next_revision(claim, document)
     if revision > MAX_REVISION:
         name = claim.spec.target.flags_config_map
@@ -84,6 +82,19 @@ def plan_flags(claim: Claim) -> FlagPlan:
         force=_going_down(claim, document) or _unreadable(claim.observation),
     )
     return FlagPlan(_written(claim, document, wanted), write, trouble)
+
+
+def in_force(claim: Claim) -> FlagsApplied | None:
+    """Return the document in force as the one applied, or None when it does not serve what is wanted.
+
+    What was known of the same share is kept.
+    """
+    document, before = readable_document(claim.observation.flags), claim.status.flags
+    if document is None or not serves(claim.identity, claim.spec, document, claim.percent):
+        return None
+    if before is None or before.percent != document.percentage or before.share_revision > document.revision:
+        return _applied(document, document.revision, claim.now)
+    return _applied(document, before.share_revision, before.written_at)
 
 
 def _must_write(claim: Claim, document: FlagDocument | None) -> bool:
@@ -138,14 +149,6 @@ def _trouble(claim: Claim) -> Finding | None:
     if foreign and claim.observation.rival and claim.percent > 0:
         return found(reasons.FLAGS_NOT_IN_FORCE, percent=claim.percent)
     return None
-
-
-def _adopted(claim: Claim, document: FlagDocument) -> FlagsApplied:
-    """Return the document in force as ours: what was known of the same share is kept."""
-    before = claim.status.flags
-    if before is None or before.percent != document.percentage or before.share_revision > document.revision:
-        return _applied(document, document.revision, claim.now)
-    return _applied(document, before.share_revision, before.written_at)
 
 
 def _written(claim: Claim, replaced: FlagDocument | None, document: FlagDocument) -> FlagsApplied:

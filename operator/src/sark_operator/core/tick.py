@@ -11,6 +11,7 @@ from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 
 from .finding import Finding
+from .flag_plan import Claim
 from .history import Transition
 from .instants import to_milliseconds, without_future
 from .lifecycle import is_terminal, wanted_percent
@@ -87,6 +88,10 @@ class Tick:
     def record(self, reason: Reason, actor: str, from_percent: int, message: str) -> None:
         """Note a transition that ends at the share the draft wants now."""
         self.transitions.append(Transition(reason, actor, from_percent, self.percent, message))
+
+    def claim(self) -> Claim:
+        """Return what the draft asks of the flags."""
+        return Claim(self.identity, self.spec, self.status, self.observation, self.resting, self.now)
 
     def look_again(self) -> None:
         """Take a new look at the sidecars, because the draft now wants something else of them."""

@@ -1,0 +1,221 @@
+"""A target in memory: a flags ConfigMap, sidecars that follow it, metrics, and a clock, for tests of the operator's core.
+
+It obeys the rules the real parts obey: a sidecar ignores a revision that is not higher and goes to baseline past
+`valid_until`; a write needs the resourceVersion it was decided on; the status goes through its wire form. Everything else is
+up to the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+from sark_api.flags import FlagDocument
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.reasons import FLAGS_CONFIG_MAP_MISSING
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
+from sark_operator.core.decide import decide
+from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.core.observation import (
+    ArmWindow,
+    Histogram,
+    Identity,
+    MemorySeries,
+    Metrics,
+    Missing,
+    Observation,
+    ObservedFlags,
+    PodReport,
+)
+
+BOUNDS = (0.0005, 0.00075, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 1.0, inf)
+"""Buckets that bracket the report's thresholds, in seconds."""
+
+
+def quick_spec(**changes: object) -> SarkRolloutSpec:
+    """Return a spec whose steps take seconds: 5, 10, 25, 50 and 100 %, 15 s of proof in each, a tick every 2 s."""
+    members: dict[str, object] = {
+        "target": {"matchLabels": {"app": "gateway"}, "flagsConfigMap": "gateway-flags"},
+        "prometheus": {"address": "http://prometheus:9090"},
+        "steps": [{"percent": percent, "bake": "15s"} for percent in (5, 10, 25, 50, 100)],
+        "criteria": {"window": "10s", "memoryGrowth": {"window": "30s"}},
+        "interval": "2s",
+        "validFor": "1m",
+        "watchAfter": "30s",
+        "rollback": {"blindFor": "1m"},
+    }
+    return SarkRolloutSpec.model_validate(members | changes)
+
+
+def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004) -> ArmWindow:
+    """Return one arm's window in which every request took `seconds`."""
+    return ArmWindow(requests, errors, Histogram(BOUNDS, tuple(requests if bound >= seconds else 0.0 for bound in BOUNDS)))
+
+
+def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:
+    """Return memory that has grown evenly for the whole `window` before `now`."""
+    end, points = now.timestamp(), 30
+    ages = [window.total_seconds() * (points - index) / points for index in range(points + 1)]
+    return MemorySeries(pod, tuple((end - age, 1e8 - age * kibibytes_per_hour * 1024 / 3600) for age in ages))
+
+
+@dataclass
+class SimulatedSidecar:
+    """One ready pod."""
+
+    document: FlagDocument | None = None
+    reachable: bool = True
+    following: bool = True
+    """Whether it hears of new flag documents."""
+    policy: str = "policy-1"
+    baseline_policy: str = "policy-1"
+
+    def hear(self, document: FlagDocument | None) -> None:
+        """Take over a document with a higher revision."""
+        if document is not None and self.following and (self.document is None or document.revision > self.document.revision):
+            self.document = document
+
+    def report(self, name: str, now: datetime) -> PodReport:
+        """Return what the operator gets when it asks."""
+        if not self.reachable:
+            return PodReport(name, error="GET /flags: connection refused")
+        document = self.document
+        return PodReport(
+            name,
+            percent=document.percentage if document and not document.expired(now) else 0,
+            revision=document.revision if document else 0,
+            sha256=document.digest() if document else "",
+            rollout=document.rollout if document else "",
+            policy_revision=self.policy,
+            baseline_policy_revision=self.baseline_policy,
+        )
+
+
+@dataclass
+class SimulatedTarget:
+    """One rollout and all it steers."""
+
+    spec: SarkRolloutSpec = field(default_factory=quick_spec)
+    identity: Identity = field(default_factory=lambda: Identity("shop", "gateway", "uid-1", 1))
+    status: SarkRolloutStatus = field(default_factory=SarkRolloutStatus)
+    now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    flags: ObservedFlags | Missing = field(default_factory=lambda: ObservedFlags("1", None))
+    sidecars: dict[str, SimulatedSidecar] = field(default_factory=lambda: {f"gw-{n}": SimulatedSidecar() for n in range(3)})
+    arms: Mapping[str, ArmWindow] | Missing = field(default_factory=lambda: {ARM_NEW: arm(), ARM_BASELINE: arm()})
+    growth: float | Missing = 0.0
+    """Growth of every pod's memory in KiB per hour."""
+    memory_age: timedelta | None = None
+    """How far back every pod's memory is known; the criterion's window when None."""
+    custom: Mapping[str, float | Missing] = field(default_factory=dict)
+    pods_missing: Missing | None = None
+    rival: str = ""
+    released: bool = False
+    written: list[WriteFlags] = field(default_factory=list)
+    """All flag writes that took effect."""
+
+    def observe(self) -> Observation:
+        """Return what a tick sees now."""
+        growth, window = self.growth, self.memory_age or self.spec.criteria.memory_growth.window
+        series = (
+            growth if isinstance(growth, Missing) else tuple(memory(growth, self.now, window, name) for name in self.sidecars)
+        )
+        reports = tuple(sidecar.report(name, self.now) for name, sidecar in sorted(self.sidecars.items()))
+        return Observation(
+            flags=self.flags,
+            pods=self.pods_missing or reports,
+            metrics=Metrics(self.arms, series, custom=self.custom),
+            rival=self.rival,
+            operator_version="0.1.0",
+        )
+
+    def decide(self) -> Decision:
+        """Return what would be decided now, without doing it."""
+        return decide(self.identity, self.spec, self.status, self.observe(), self.now)
+
+    def tick(self, after: float = 0, *, die_after: int | None = None, deliver: bool = True) -> Decision:
+        """Let `after` seconds pass, decide, act, and let sidecars hear of it; an operator dies after `die_after` writes."""
+        self.now += timedelta(seconds=after)
+        decision = self.decide()
+        for action in decision.actions[:die_after]:
+            if not self._act(action, decision):
+                break
+        if deliver:
+            self.deliver()
+        return decision
+
+    def run(self, seconds: float, every: float = 1) -> list[Decision]:
+        """Tick `every` so many seconds for `seconds`, and return what was decided."""
+        return [self.tick(every) for _ in range(round(seconds / every))]
+
+    def run_to(self, percent: int) -> None:
+        """Tick until the status wants `percent` and the sidecars have confirmed it once.
+
+        Raises:
+            AssertionError: it does not get there in ten minutes.
+        """
+        for _ in range(600):
+            self.tick(1)
+            if self.status.step is not None and self.status.step.percent == percent:
+                self.tick(1)
+                return
+        raise AssertionError(f"{percent}% was not reached: {self.status.message}")
+
+    def deliver(self) -> None:
+        """Let the sidecars hear of the document in force."""
+        if isinstance(self.flags, ObservedFlags) and not self.flags.error:
+            for sidecar in self.sidecars.values():
+                sidecar.hear(self.flags.document)
+
+    def put(self, document: FlagDocument | None, error: str = "") -> None:
+        """Change the ConfigMap behind the operator's back."""
+        version = int(self.flags.resource_version) if isinstance(self.flags, ObservedFlags) else 0
+        self.flags = ObservedFlags(str(version + 1), document, error)
+
+    def lose_config_map(self) -> None:
+        """Delete the ConfigMap."""
+        self.flags = Missing(FLAGS_CONFIG_MAP_MISSING.name, "configmap gateway-flags not found")
+
+    def ask(self, **changes: object) -> None:
+        """Edit the spec, as a user does."""
+        self.spec = self.spec.model_copy(update=changes)
+        self.identity = replace(self.identity, generation=self.identity.generation + 1)
+
+    def delete(self) -> None:
+        """Ask for the object's deletion."""
+        self.identity = replace(self.identity, deleting=True)
+
+    @property
+    def document(self) -> FlagDocument | None:
+        """The document in force."""
+        return self.flags.document if isinstance(self.flags, ObservedFlags) else None
+
+    @property
+    def percent(self) -> int:
+        """The share in force by the document."""
+        return self.document.percentage if self.document else 0
+
+    def _act(self, action: object, decision: Decision) -> bool:
+        """Do one action; return whether it took effect."""
+        match action:
+            case WriteFlags():
+                return self._write(action)
+            case WriteStatus():
+                self.status = SarkRolloutStatus.model_validate(decision.status.to_wire())
+            case ReleaseFinalizer():
+                self.released = True
+        return True
+
+    def _write(self, write: WriteFlags) -> bool:
+        version = self.flags.resource_version if isinstance(self.flags, ObservedFlags) else ""
+        if write.resource_version != version or (isinstance(self.flags, Missing) and not self._absent):
+            return False
+        self.flags = ObservedFlags(str(int(version or 0) + 1), write.document)
+        self.written.append(write)
+        return True
+
+    @property
+    def _absent(self) -> bool:
+        return isinstance(self.flags, Missing) and self.flags.reason == FLAGS_CONFIG_MAP_MISSING.name

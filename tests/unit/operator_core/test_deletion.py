@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+
+from sark_api.flags import FeatureFlags, FlagDocument
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import OnDelete, Rollback
+from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.decision import ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.core.observation import Missing
+
+KEEP = Rollback(on_delete=OnDelete.KEEP)
+
+
+def test_deleting_restores_the_baseline_before_it_lets_go(baking: SimulatedTarget) -> None:
+    for sidecar in baking.sidecars.values():
+        sidecar.following = False
+    baking.delete()
+
+    first = baking.tick(1)
+    assert [type(action) for action in first.actions] == [WriteFlags, WriteStatus]
+    assert (baking.percent, baking.released, first.status.reason) == (0, False, "RolloutDeleted")
+
+    second = baking.tick(1)
+    assert isinstance(second.actions[-1], ReleaseFinalizer)
+    assert baking.released
+
+
+def test_deleting_a_completed_rollout_restores_the_baseline_too(completed: SimulatedTarget) -> None:
+    completed.run(60)
+    completed.delete()
+    completed.run(2)
+
+    assert (completed.percent, completed.released) == (0, True)
+
+
+def test_keeping_lets_go_at_once(baking: SimulatedTarget) -> None:
+    baking.ask(rollback=KEEP)
+    baking.delete()
+
+    baking.tick(1)
+
+    assert (baking.percent, baking.released) == (25, True)
+
+
+def test_keeping_does_not_keep_a_breach(baking: SimulatedTarget) -> None:
+    baking.ask(rollback=KEEP)
+    baking.delete()
+    baking.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    baking.tick(1)
+    assert (baking.percent, baking.released) == (0, False)
+
+    baking.tick(1)
+    assert baking.released
+
+
+def test_one_that_never_began_lets_go_at_once(target: SimulatedTarget) -> None:
+    target.delete()
+    target.tick(1)
+
+    assert (target.written, target.released) == ([], True)
+
+
+@pytest.mark.parametrize("state", ["gone", "foreign", "empty and reverted"])
+def test_it_lets_go_where_nothing_of_it_is_in_force(baking: SimulatedTarget, state: str) -> None:
+    if state == "gone":
+        baking.lose_config_map()
+    elif state == "foreign":
+        flags = FeatureFlags(rollout_percentage=50)
+        baking.put(FlagDocument(feature_flags=flags, salt="x", rollout="shop/other", revision=99).sealed())
+    else:
+        baking.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+        baking.run(3)
+        baking.put(None)
+    written = len(baking.written)
+    baking.delete()
+
+    baking.run(2)
+
+    assert (len(baking.written), baking.released) == (written, True)
+
+
+@pytest.mark.parametrize("error", ["", "not JSON"])
+def test_sidecars_that_remember_the_last_good_document_are_told(baking: SimulatedTarget, error: str) -> None:
+    baking.put(None, error=error)
+    baking.delete()
+
+    baking.run(2)
+
+    assert (baking.percent, baking.released, baking.sidecars["gw-0"].document) == (0, True, baking.document)
+
+
+def test_it_does_not_let_go_while_the_config_map_cannot_be_read(baking: SimulatedTarget) -> None:
+    flags = baking.flags
+    baking.flags = Missing("FlagsUnavailable", "503")
+    baking.delete()
+    baking.run(10)
+    assert not baking.released
+
+    baking.flags = flags
+    baking.run(2)
+    assert (baking.percent, baking.released) == (0, True)
+
+
+def test_nothing_advances_while_it_is_being_deleted(target: SimulatedTarget) -> None:
+    target.flags = Missing("FlagsUnavailable", "503")
+    target.delete()
+
+    assert target.run(5)[-1].status.reason != "Started"
+    assert target.written == []

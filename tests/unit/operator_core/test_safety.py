@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sark_api.flags import FeatureFlags
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import Mode, Rollback
+from sark_api.status import Phase, Verdict
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
+from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
+from sark_operator.core.observation import Missing
+
+BAD = {ARM_NEW: arm(1204, 144.48), ARM_BASELINE: arm()}
+AWAY = Missing("MetricsUnreachable", "http://prometheus:9090 did not answer in 5s")
+
+
+def reverts(decision: Decision) -> bool:
+    """Flags first, by force, to 0 %; the status only after them."""
+    flags, *rest = decision.actions
+    return isinstance(flags, WriteFlags) and flags.force and flags.document.percentage == 0 and rest == [WriteStatus()]
+
+
+def test_a_breach_reverts_in_the_same_tick_and_says_why(baking: SimulatedTarget) -> None:
+    baking.arms = BAD
+
+    decision = baking.tick(1)
+
+    assert reverts(decision)
+    assert [record.reason for record in decision.records] == ["CriterionBreached"]
+    assert decision.status.revert is not None
+    assert decision.status.revert.criterion == "errorRate"
+    assert decision.status.revert.message == "Reverted from 25%: errorRate 12.0% > 1.0% over 10s (1,204 requests)"
+    assert decision.status.revert.revision == baking.written[-1].document.revision
+
+
+def test_it_is_reverting_until_every_sidecar_has_confirmed(baking: SimulatedTarget) -> None:
+    baking.sidecars["gw-1"].following = False
+    baking.arms = BAD
+    baking.tick(1)
+
+    waiting = baking.tick(1)
+    assert waiting.status.phase is Phase.REVERTING
+    assert "2 of 3 sidecars confirmed 0%: gw-1: serves 25%" in waiting.status.message
+    assert waiting.wake_at - baking.now <= timedelta(seconds=1)
+
+    baking.sidecars["gw-1"].following = True
+    baking.deliver()
+    done = baking.tick(1)
+    assert done.status.phase is Phase.REVERTED
+    assert done.status.revert is not None
+    assert done.status.revert.completed_at == baking.now
+    assert done.status.reason == "CriterionBreached"
+    assert "3 of 3 sidecars confirmed 0%, 2.0 s after the decision" in done.records[0].message
+
+
+def test_a_target_without_ready_pods_has_no_witness_of_the_way_back(baking: SimulatedTarget) -> None:
+    baking.arms = BAD
+    baking.tick(1)
+    baking.sidecars.clear()
+
+    assert baking.tick(1).status.phase is Phase.REVERTING
+
+
+@pytest.mark.parametrize(
+    "state", ["paused", "unconverged", "no pods", "pods away", "rival", "config map gone", "config map away"]
+)
+def test_nothing_stands_before_a_revert(baking: SimulatedTarget, state: str) -> None:
+    match state:
+        case "paused":
+            baking.ask(mode=Mode.PAUSED)
+            baking.tick(1)
+        case "unconverged":
+            baking.sidecars["gw-1"].reachable = False
+        case "no pods":
+            baking.sidecars.clear()
+        case "pods away":
+            baking.pods_missing = Missing("PodsUnavailable", "503")
+        case "rival":
+            baking.rival = "shop/other"
+        case "config map gone":
+            baking.lose_config_map()
+        case "config map away":
+            baking.flags = Missing("FlagsUnavailable", "503")
+    baking.arms = BAD
+
+    assert reverts(baking.tick(1))
+
+
+def test_a_breach_reverts_while_the_completed_rollout_is_watched(completed: SimulatedTarget) -> None:
+    completed.growth = 50_000.0
+
+    decision = completed.tick(1)
+
+    assert reverts(decision)
+    assert decision.status.revert is not None
+    assert decision.status.revert.criterion == "memoryGrowth"
+
+
+def test_after_the_watch_nothing_is_judged_any_more(completed: SimulatedTarget) -> None:
+    completed.run(32)
+    completed.growth = 50_000.0
+
+    assert completed.tick(1).actions == ()
+    assert completed.status.reason == "WatchOver"
+
+
+def test_no_watch_is_kept_when_none_is_asked_for() -> None:
+    target = SimulatedTarget(quick_spec(watchAfter="0s"))
+    target.run_to(100)
+    target.run(20)
+    target.growth = 50_000.0
+
+    assert target.tick(1).status.phase is Phase.COMPLETED
+
+
+def test_a_breach_that_only_holds_freezes_the_bake() -> None:
+    criteria = {"window": "10s", "errorRate": {"action": "Hold"}, "memoryGrowth": {"window": "30s"}}
+    target = SimulatedTarget(quick_spec(criteria=criteria))
+    target.run_to(5)
+    target.arms = BAD
+
+    target.run(60)
+
+    assert (target.percent, target.status.reason, target.status.summary.verdict) == (5, "CriterionHolds", "Hold")
+    assert target.status.bake is not None
+    assert target.status.bake.counted_at is None
+    target.arms = {ARM_NEW: arm(), ARM_BASELINE: arm()}
+    target.run_to(10)
+
+
+def test_a_breach_that_only_warns_blocks_nothing() -> None:
+    criteria = {"window": "10s", "errorRate": {"action": "Warn"}, "memoryGrowth": {"window": "30s"}}
+    target = SimulatedTarget(quick_spec(criteria=criteria), arms=BAD)
+
+    target.run_to(10)
+
+    assert target.status.criteria[0].verdict is Verdict.BREACH
+
+
+def test_a_custom_criterion_reverts_too() -> None:
+    custom = [{"name": "queueDepth", "query": "max(queue_depth)", "max": "7.5"}]
+    target = SimulatedTarget(quick_spec(criteria={"window": "10s", "memoryGrowth": {"window": "30s"}, "custom": custom}))
+    target.custom = {"queueDepth": 1.0}
+    target.run_to(5)
+    target.custom = {"queueDepth": 8.0}
+
+    assert reverts(target.tick(1))
+
+
+def test_blindness_holds_first_and_reverts_after_blind_for(baking: SimulatedTarget) -> None:
+    baking.arms = AWAY
+
+    baking.run(60)
+    assert (baking.percent, baking.status.reason) == (25, "MetricsUnavailable")
+
+    decision = baking.tick(1)
+    assert reverts(decision)
+    assert decision.status.reason == "BlindTooLong"
+    assert "not seen for 1m (rollback.blindFor is 1m): errorRate Unknown: http://prometheus:9090" in decision.records[0].message
+
+
+def test_sight_that_returns_ends_blindness(baking: SimulatedTarget) -> None:
+    seen, baking.arms = baking.arms, AWAY
+    baking.run(59)
+    baking.arms = seen
+    baking.tick(1)
+    baking.arms = AWAY
+
+    baking.run(59)
+
+    assert baking.percent == 25
+
+
+def test_too_few_requests_are_blindness_too(baking: SimulatedTarget) -> None:
+    baking.arms = {ARM_NEW: arm(3), ARM_BASELINE: arm()}
+    baking.run(61)
+
+    assert baking.status.reason == "BlindTooLong"
+
+
+def test_memory_that_is_only_too_young_is_not_blindness(baking: SimulatedTarget) -> None:
+    baking.memory_age = timedelta(seconds=5)
+
+    baking.run(120)
+
+    assert (baking.percent, baking.status.reason) == (25, "CriterionUnknown")
+    assert baking.status.blind_since is None
+
+
+def test_blind_for_zero_never_reverts(baking: SimulatedTarget) -> None:
+    baking.ask(rollback=Rollback(blind_for=timedelta(0)))
+    baking.arms = AWAY
+
+    baking.run(3600, every=2)
+
+    assert baking.percent == 25
+
+
+def test_a_fleet_moved_as_a_whole_is_not_taken_back_for_lack_of_data(completed: SimulatedTarget) -> None:
+    completed.ask(watch_after=timedelta(hours=48))
+    completed.arms = AWAY
+
+    completed.run(3600, every=2)
+
+    assert (completed.percent, completed.status.phase) == (100, Phase.COMPLETED)
+
+
+def test_a_revert_whose_operator_died_before_the_status_is_never_raised_again(baking: SimulatedTarget) -> None:
+    good, baking.arms = baking.arms, BAD
+    baking.tick(1, die_after=1)
+    assert (baking.percent, baking.status.phase) == (0, Phase.PROGRESSING)
+    baking.arms = good
+
+    decision = baking.tick(1)
+
+    # Every sidecar has already heard of it, so that the way back is over in the same tick.
+    assert [record.reason for record in decision.records] == ["RevertAdopted", "BaselineRestored"]
+    assert decision.status.reason == "RevertAdopted"
+    assert not any(isinstance(action, WriteFlags) for action in decision.actions)
+    baking.run(100)
+    assert (baking.percent, baking.status.phase) == (0, Phase.REVERTED)
+
+
+def test_a_lower_share_written_by_hand_is_taken_as_a_revert(baking: SimulatedTarget) -> None:
+    assert baking.document is not None
+    lower = FeatureFlags(rust_opa_enabled=True, rust_cache_enabled=True, rollout_percentage=5)
+    by_hand = baking.document.model_copy(update={"feature_flags": lower, "revision": baking.document.revision + 1})
+    baking.put(by_hand.sealed())
+
+    assert reverts(baking.tick(1))
+    assert baking.status.reason == "RevertAdopted"
+
+
+def test_a_higher_share_written_by_hand_is_taken_back_to_what_the_status_wants(baking: SimulatedTarget) -> None:
+    assert baking.document is not None
+    higher = FeatureFlags(rust_opa_enabled=True, rust_cache_enabled=True, rollout_percentage=90)
+    by_hand = baking.document.model_copy(update={"feature_flags": higher, "revision": baking.document.revision + 1})
+    baking.put(by_hand.sealed())
+
+    decision = baking.tick(1)
+
+    assert (baking.percent, decision.status.phase) == (25, Phase.PROGRESSING)
+    write = decision.actions[0]
+    assert isinstance(write, WriteFlags)
+    assert write.force
+    assert write.document.revision == by_hand.revision + 1

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import Mode, Rollback
+from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.observation import Missing
+
+
+def wait(target: SimulatedTarget) -> timedelta:
+    decision = target.tick(1)
+    return decision.wake_at - target.now
+
+
+@pytest.fixture
+def patient(baking: SimulatedTarget) -> SimulatedTarget:
+    """One that would look every ten minutes only."""
+    baking.ask(interval=timedelta(minutes=10))
+    return baking
+
+
+def test_it_looks_again_after_the_interval(baking: SimulatedTarget) -> None:
+    assert wait(baking) == timedelta(seconds=2)
+
+
+def test_it_is_there_when_the_bake_is_done(patient: SimulatedTarget) -> None:
+    assert wait(patient) <= timedelta(seconds=11)
+
+
+def test_it_is_there_before_the_validity_ends(patient: SimulatedTarget) -> None:
+    patient.ask(mode=Mode.PAUSED)
+
+    assert wait(patient) <= timedelta(seconds=30)
+
+
+def test_it_is_there_when_blindness_has_lasted_too_long(patient: SimulatedTarget) -> None:
+    patient.ask(rollback=Rollback(blind_for=timedelta(seconds=9)))
+    patient.arms = Missing("MetricsUnreachable", "no answer")
+
+    assert wait(patient) == timedelta(seconds=9)
+
+
+def test_it_asks_every_second_while_a_share_is_taken_over(patient: SimulatedTarget) -> None:
+    patient.sidecars["gw-0"].following = False
+    patient.arms = {ARM_NEW: arm(1000, 900), ARM_BASELINE: arm()}
+
+    assert wait(patient) == wait(patient) == timedelta(seconds=1)
+
+
+def test_no_deadline_makes_it_spin(baking: SimulatedTarget) -> None:
+    baking.now += timedelta(seconds=10.999)
+
+    decision = baking.tick(0)
+
+    assert decision.wake_at - baking.now >= timedelta(seconds=0.099)
