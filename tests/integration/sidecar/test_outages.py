@@ -96,8 +96,8 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
 
     with ThreadPoolExecutor(16) as threads:
         asked = [threads.submit(ask, number) for number in range(16)]
-        before = sidecar.metric("sark_requests_total")
-        assert before < 16
+        eventually(lambda: assigned(sidecar) == 16, what="all requests under way", seconds=60)
+        assert not all(future.done() for future in asked)
         # When it is told to end
         sidecar.send(signal.SIGTERM)
         # Then each of them is answered
@@ -121,6 +121,11 @@ def test_a_sidecar_that_drains_is_not_ready_and_ends_in_time(start_sidecar: Star
         assert sidecar.wait(seconds=20) == 0
         opa.send(signal.SIGCONT)
         assert asked.exception() is not None or asked.result()[0] != 200
+
+
+def assigned(sidecar: RunningSidecar) -> float:
+    """Requests that have an arm."""
+    return sidecar.metric("feature_flag_assignments_total", feature="rust_opa")
 
 
 def ready(sidecar: RunningSidecar) -> object:
