@@ -1,0 +1,194 @@
+"""What the operator asks of Kubernetes, and what can go wrong, without saying how it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from sark_api.names import FINALIZER
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
+from sark_operator.core.decision import WriteFlags
+from sark_operator.core.observation import Identity, ObservedFlags
+
+
+class ClusterError(Exception):
+    """The API server could not do what was asked; the message is one sentence for people."""
+
+
+class ObjectMissingError(ClusterError):
+    """There is no such object (404)."""
+
+
+class StaleVersionError(ClusterError):
+    """The object has changed since it was read (409, or a failed test in a JSON patch): read again and decide again."""
+
+
+class ForeignOwnerError(ClusterError):
+    """Another field manager owns what would be written (409 of a server-side apply without force)."""
+
+
+class RefusedError(ClusterError):
+    """The API server understood and said no (400, 401, 403, 422)."""
+
+
+class UnavailableError(ClusterError):
+    """The API server did not answer, or asked to come back later (timeout, connection, 429, 5xx)."""
+
+
+class UnreadableError(ClusterError):
+    """The object does not fit the model this operator was built with."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutObject:
+    """A SarkRollout as the API server last gave it to us."""
+
+    raw: Mapping[str, Any]
+
+    @property
+    def _metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.raw["metadata"]
+        return metadata
+
+    @property
+    def namespace(self) -> str:
+        """Its namespace."""
+        return str(self._metadata["namespace"])
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return str(self._metadata["name"])
+
+    @property
+    def uid(self) -> str:
+        """Its uid: another object of the same name has another one."""
+        return str(self._metadata["uid"])
+
+    @property
+    def key(self) -> str:
+        """namespace/name."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def resource_version(self) -> str:
+        """Opaque version; compared for equality only."""
+        return str(self._metadata["resourceVersion"])
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """Names of all that must let go of it before it can be deleted."""
+        return tuple(self._metadata.get("finalizers") or ())
+
+    @property
+    def guarded(self) -> bool:
+        """Whether our finalizer is on it."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def deleting(self) -> bool:
+        """Whether someone has asked for its deletion."""
+        return bool(self._metadata.get("deletionTimestamp"))
+
+    def identity(self) -> Identity:
+        """Return whose rollout it is, as the core wants it."""
+        created = self._metadata.get("creationTimestamp")
+        return Identity(
+            namespace=self.namespace,
+            name=self.name,
+            uid=self.uid,
+            generation=int(self._metadata.get("generation") or 0),
+            deleting=self.deleting,
+            created_at=datetime.fromisoformat(created) if created else None,
+        )
+
+    def spec(self) -> SarkRolloutSpec:
+        """Return the spec.
+
+        Raises:
+            UnreadableError: it does not fit the model, which the CRD's schema should have prevented.
+        """
+        try:
+            return SarkRolloutSpec.model_validate(self.raw.get("spec") or {})
+        except ValidationError as error:
+            raise UnreadableError(_complaint("spec", error)) from error
+
+    def status(self) -> SarkRolloutStatus:
+        """Return the status; one that was never written is the empty one.
+
+        Raises:
+            UnreadableError: it does not fit the model: something other than this operator wrote it.
+        """
+        try:
+            return SarkRolloutStatus.model_validate(self.raw.get("status") or {})
+        except ValidationError as error:
+            raise UnreadableError(_complaint("status", error)) from error
+
+
+def _complaint(part: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join([part, *(str(step) for step in first["loc"])])
+    return f"{where}: {first['msg']}; the installed CRD and this operator are of different versions, or the schema was bypassed"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyPod:
+    """A pod that is ready, is not going away, and has an address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventNote:
+    """What an event says."""
+
+    reason: str
+    action: str
+    note: str
+    warning: bool
+
+
+class Cluster(Protocol):
+    """The door to Kubernetes.
+
+    Every method is one request with a deadline (a paged list is several) and raises a `ClusterError`. None of them retries: the
+    next tick does.
+    """
+
+    async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
+        """Return the rollout as it is now."""
+        ...
+
+    async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
+        """Replace the status, provided the object is still the one in `rollout`, and return what came of it."""
+        ...
+
+    async def add_finalizer(self, rollout: RolloutObject) -> RolloutObject:
+        """Put our finalizer on the object, provided it is still the one in `rollout`."""
+        ...
+
+    async def remove_finalizer(self, rollout: RolloutObject) -> None:
+        """Take our finalizer off, provided the object is still the one in `rollout`."""
+        ...
+
+    async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
+        """Return the flags ConfigMap as it is now; raises `ObjectMissingError` when there is none."""
+        ...
+
+    async def write_flags(self, namespace: str, name: str, write: WriteFlags) -> str:
+        """Write the flag document by server-side apply and return the ConfigMap's new resourceVersion."""
+        ...
+
+    async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
+        """Return the ready pods that carry all `labels`, by name."""
+        ...
+
+    async def create_event(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
+        """Post an event about the rollout."""
+        ...

@@ -1,0 +1,271 @@
+"""The door to Kubernetes, on `kubernetes.aio`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, CoreV1Api, CustomObjectsApi, EventsV1Api
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.client.models import V1ConfigMap, V1ObjectMeta, V1Pod
+from pydantic import ValidationError
+
+from sark_api.flags import FlagDocumentError, flagd_document, parse_flag_document
+from sark_api.names import API_VERSION, FIELD_MANAGER, FINALIZER, FLAGD_KEY, FLAGS_KEY, GROUP, KIND, PLURAL, VERSION
+from sark_operator.core.decision import WriteFlags
+from sark_operator.core.observation import ObservedFlags
+from sark_operator.shell.api import (
+    ClusterError,
+    EventNote,
+    ForeignOwnerError,
+    ObjectMissingError,
+    ReadyPod,
+    RefusedError,
+    RolloutObject,
+    StaleVersionError,
+    UnavailableError,
+)
+from sark_operator.shell.telemetry import Telemetry
+
+CALL_SECONDS = 5.0
+"""Deadline of every single request to the API server."""
+PAGE_SIZE = 500
+MAX_PODS = 5_000
+"""A target with more ready pods is refused: asking them all would not fit into a tick."""
+_APPLY = "application/apply-patch+yaml"
+_JSON_PATCH = "application/json-patch+json"
+_MAX_NOTE = 1024
+_TOO_MANY_REQUESTS = 429
+
+
+class KubernetesCluster:
+    """`Cluster` on a real API server."""
+
+    def __init__(self, client: ApiClient, telemetry: Telemetry, *, instance: str) -> None:
+        self._core = CoreV1Api(client)
+        self._custom = CustomObjectsApi(client)
+        self._events = EventsV1Api(client)
+        self._telemetry = telemetry
+        self._instance = instance[:128]
+
+    async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
+        """Return the rollout as it is now."""
+        call = self._custom.get_namespaced_custom_object(
+            GROUP, VERSION, namespace, PLURAL, name, _request_timeout=CALL_SECONDS
+        )
+        return RolloutObject(await self._ask("read", f"SarkRollout {namespace}/{name}", call))
+
+    async def count_rollouts(self, namespace: str) -> int:
+        """Return how many rollouts a first page holds; an empty `namespace` means the whole cluster.
+
+        It is the question whether the resource exists and may be read, asked before the watches begin.
+        """
+        if namespace:
+            call = self._custom.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, PLURAL, limit=1, _request_timeout=CALL_SECONDS
+            )
+        else:
+            call = self._custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, limit=1, _request_timeout=CALL_SECONDS)
+        answer = await self._ask("list", f"{PLURAL}.{GROUP}", call)
+        return len(answer["items"])
+
+    async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
+        """Replace the status; the resourceVersion in the body makes it conditional."""
+        call = self._custom.replace_namespaced_custom_object_status(
+            GROUP,
+            VERSION,
+            rollout.namespace,
+            PLURAL,
+            rollout.name,
+            {**rollout.raw, "status": dict(status)},
+            field_manager=FIELD_MANAGER,
+            field_validation="Strict",
+            _request_timeout=CALL_SECONDS,
+        )
+        return RolloutObject(await self._ask("write", f"status of SarkRollout {rollout.key}", call))
+
+    async def add_finalizer(self, rollout: RolloutObject) -> RolloutObject:
+        """Append our finalizer."""
+        if rollout.finalizers:
+            change: dict[str, object] = {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}
+        else:
+            change = {"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]}
+        return RolloutObject(await self._patch_rollout(rollout, change))
+
+    async def remove_finalizer(self, rollout: RolloutObject) -> None:
+        """Take our finalizer off; one that is not there is no error."""
+        if rollout.guarded:
+            index = rollout.finalizers.index(FINALIZER)
+            await self._patch_rollout(rollout, {"op": "remove", "path": f"/metadata/finalizers/{index}"})
+
+    async def _patch_rollout(self, rollout: RolloutObject, change: Mapping[str, object]) -> Any:
+        test = {"op": "test", "path": "/metadata/resourceVersion", "value": rollout.resource_version}
+        call = self._custom.patch_namespaced_custom_object(
+            GROUP,
+            VERSION,
+            rollout.namespace,
+            PLURAL,
+            rollout.name,
+            [test, dict(change)],
+            field_manager=FIELD_MANAGER,
+            _content_type=_JSON_PATCH,
+            _request_timeout=CALL_SECONDS,
+        )
+        return await self._ask("write", f"finalizer of SarkRollout {rollout.key}", call, failed_test_is_stale=True)
+
+    async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
+        """Return the flags ConfigMap as it is now."""
+        call = self._core.read_namespaced_config_map(name, namespace, _request_timeout=CALL_SECONDS)
+        found = await self._ask("read", f"ConfigMap {namespace}/{name}", call)
+        version = str(found.metadata.resource_version)
+        text = (found.data or {}).get(FLAGS_KEY)
+        if not text:
+            return ObservedFlags(resource_version=version, document=None)
+        try:
+            return ObservedFlags(resource_version=version, document=parse_flag_document(text))
+        except FlagDocumentError as error:
+            return ObservedFlags(resource_version=version, document=None, error=f"ConfigMap {namespace}/{name}: {error}")
+
+    async def write_flags(self, namespace: str, name: str, write: WriteFlags) -> str:
+        """Apply both spellings of the document under the precondition in `write`.
+
+        Creating goes in two steps, an empty ConfigMap first: a plain apply would silently merge into one that appeared in
+        between, while a create refuses; and the empty one leaves no field owned by the create, which the next apply would
+        otherwise meet as a conflict with ourselves.
+        """
+        version = write.resource_version or await self._create_empty(namespace, name)
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace, "resourceVersion": version},
+            "data": {FLAGS_KEY: write.document.to_json(), FLAGD_KEY: flagd_document(write.document)},
+        }
+        call = self._core.patch_namespaced_config_map(
+            name,
+            namespace,
+            body,
+            field_manager=FIELD_MANAGER,
+            force=write.force,
+            _content_type=_APPLY,
+            _request_timeout=CALL_SECONDS,
+        )
+        written = await self._ask("write", f"ConfigMap {namespace}/{name}", call)
+        return str(written.metadata.resource_version)
+
+    async def _create_empty(self, namespace: str, name: str) -> str:
+        body = V1ConfigMap(metadata=V1ObjectMeta(name=name, namespace=namespace))
+        call = self._core.create_namespaced_config_map(
+            namespace, body, field_manager=FIELD_MANAGER, _request_timeout=CALL_SECONDS
+        )
+        created = await self._ask("create", f"ConfigMap {namespace}/{name}", call)
+        return str(created.metadata.resource_version)
+
+    async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
+        """Return the ready pods that carry all `labels`, by name."""
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        pods: list[V1Pod] = []
+        token: str | None = None
+        while True:
+            call = self._core.list_namespaced_pod(
+                namespace, label_selector=selector, limit=PAGE_SIZE, _continue=token, _request_timeout=CALL_SECONDS
+            )
+            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", call)
+            pods.extend(page.items)
+            token = page.metadata.var_continue if page.metadata else None
+            if len(pods) > MAX_PODS:
+                raise RefusedError(f"{selector} selects more than {MAX_PODS} pods; split the target by another label")
+            if not token:
+                return tuple(sorted(filter(None, map(_ready, pods)), key=lambda pod: pod.name))
+
+    async def create_event(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
+        """Post an event in the form events.k8s.io/v1 insists on."""
+        body: Any = {  # as plain members: the model would spell eventTime without its microseconds, which the server refuses
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{rollout.name[:200]}.{uuid4().hex[:16]}", "namespace": rollout.namespace},
+            "eventTime": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z",
+            "type": "Warning" if note.warning else "Normal",
+            "reason": note.reason[:128],
+            "action": note.action[:128],
+            "note": note.note if len(note.note) <= _MAX_NOTE else note.note[: _MAX_NOTE - 1] + "…",
+            "reportingController": f"{GROUP}/{FIELD_MANAGER}",
+            "reportingInstance": self._instance,
+            "regarding": {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "namespace": rollout.namespace,
+                "name": rollout.name,
+                "uid": rollout.uid,
+                "resourceVersion": rollout.resource_version,
+            },
+        }
+        call = self._events.create_namespaced_event(rollout.namespace, body, _request_timeout=CALL_SECONDS)
+        await self._ask("create", f"event about SarkRollout {rollout.key}", call)
+
+    async def _ask(self, verb: str, what: str, call: Awaitable[Any], *, failed_test_is_stale: bool = False) -> Any:
+        """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await call
+        except ApiException as error:
+            problem = translate(f"{verb} {what}", error, failed_test_is_stale=failed_test_is_stale)
+        except TimeoutError:
+            problem = UnavailableError(f"{verb} {what}: the API server did not answer within {CALL_SECONDS:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            problem = UnavailableError(f"{verb} {what}: the API server cannot be reached: {error}")
+        except ValidationError as error:
+            problem = ClusterError(f"{verb} {what}: the API server's answer has an unexpected form ({error.error_count()} errors)")
+        self._telemetry.api_error(verb, type(problem).__name__)
+        raise problem
+
+
+def translate(what: str, error: ApiException, *, failed_test_is_stale: bool = False) -> ClusterError:
+    """Return the error of ours that says what the API server's answer means.
+
+    A JSON patch whose test fails is answered with 422, which otherwise means a body the schema refuses.
+    """
+    message = _message(error)
+    sentence = f"{what}: {message}"
+    status = error.status or 0
+    if status == 404:  # noqa: PLR2004 - HTTP's own numbers say more than names would
+        return ObjectMissingError(sentence)
+    if status == 409:  # noqa: PLR2004
+        owned = any(cause.get("reason") == "FieldManagerConflict" for cause in _causes(error))
+        return ForeignOwnerError(sentence) if owned else StaleVersionError(sentence)
+    if status == 422 and failed_test_is_stale:  # noqa: PLR2004
+        return StaleVersionError(sentence)
+    if status == _TOO_MANY_REQUESTS or status >= 500 or status == 0:  # noqa: PLR2004
+        return UnavailableError(sentence)
+    return RefusedError(sentence)
+
+
+def _document(error: ApiException) -> Mapping[str, Any]:
+    try:
+        found = json.loads(error.body or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _message(error: ApiException) -> str:
+    text = _document(error).get("message") or error.body or error.reason or "no reason given"
+    return f"{' '.join(str(text).split())[:600]} (HTTP {error.status})"
+
+
+def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
+    details = _document(error).get("details") or {}
+    return details.get("causes") or ()
+
+
+def _ready(pod: V1Pod) -> ReadyPod | None:
+    if pod.metadata is None or pod.metadata.deletion_timestamp is not None or pod.status is None or not pod.status.pod_ip:
+        return None
+    conditions = pod.status.conditions or ()
+    if not any(condition.type == "Ready" and condition.status == "True" for condition in conditions):
+        return None
+    return ReadyPod(name=str(pod.metadata.name), address=str(pod.status.pod_ip))

@@ -1,0 +1,82 @@
+"""How the API server is reached: one client for our own calls, and the same credentials for kopf's watches."""
+
+from __future__ import annotations
+
+import warnings
+
+import kopf
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from sark_operator.shell.settings import Settings
+
+_POOL_SIZE = 64
+"""Requests to the API server under way at once; the rest wait for a connection, inside their own deadlines."""
+
+
+class ConnectionSettingsError(Exception):
+    """The kubeconfig or the service account cannot be used; the message says why."""
+
+
+async def load_configuration(settings: Settings) -> Configuration:
+    """Return the client configuration for `settings`.
+
+    Raises:
+        ConnectionSettingsError: the kubeconfig is missing or broken, or there is no service account.
+    """
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = _POOL_SIZE
+    try:
+        if settings.kubeconfig:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=settings.kubeconfig,
+                context=settings.context or None,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        else:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError, ValueError) as error:
+        source = f"kubeconfig {settings.kubeconfig}" if settings.kubeconfig else "service account of this pod"
+        raise ConnectionSettingsError(f"cannot use the {source}: {error}") from error
+    return configuration
+
+
+def open_client(configuration: Configuration) -> ApiClient:
+    """Return a client that neither retries nor follows the environment's proxies silently."""
+    client = ApiClient(configuration=configuration)
+    client.user_agent = "sark-operator"
+    return client
+
+
+def kopf_credentials(configuration: Configuration) -> kopf.ConnectionInfo:
+    """Return what kopf needs to reach the same server as the same user.
+
+    Written out instead of kopf's automatic login, which picks whatever client library it finds and has been broken by a release
+    of one before.
+    """
+    scheme, token = _bearer(configuration)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return kopf.ConnectionInfo(
+            server=str(configuration.host),
+            ca_path=configuration.ssl_ca_cert,
+            insecure=not configuration.verify_ssl,
+            username=configuration.username or None,
+            password=configuration.password or None,
+            scheme=scheme,
+            token=token,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+        )
+
+
+def _bearer(configuration: Configuration) -> tuple[str | None, str | None]:
+    hook = configuration.refresh_api_key_hook
+    if hook is not None:
+        hook(configuration)
+    header = (configuration.api_key or {}).get("BearerToken")
+    if not header:
+        return None, None
+    scheme, _, token = header.strip().partition(" ")
+    return ("Bearer", token.strip()) if token else ("Bearer", scheme)

@@ -1,0 +1,55 @@
+"""The questions asked of Prometheus.
+
+No query names a rollout: each asks for all rollouts of a server at once, grouped by the label that tells them apart. So a thousand
+rollouts on one Prometheus cost what one costs, and nothing a user writes is ever spliced into PromQL.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sark_api.names import (
+    LABEL_IMPLEMENTATION,
+    LABEL_ROLLOUT,
+    METRIC_FLAG_REVISION,
+    METRIC_MEMORY,
+    METRIC_REQUEST_SECONDS,
+    METRIC_REQUESTS,
+)
+
+MEMORY_POINTS = 60
+"""Points a memory window is cut into."""
+
+
+def requests(window: timedelta) -> str:
+    """Return the query for the requests of each arm by result, in the last `window`."""
+    series = f"{METRIC_REQUESTS}[{_seconds(window)}]"
+    return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, result) (increase({series}))"
+
+
+def latency(window: timedelta) -> str:
+    """Return the query for the latency histogram of each arm, in the last `window`."""
+    series = f"{METRIC_REQUEST_SECONDS}_bucket[{_seconds(window)}]"
+    return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
+
+
+def memory() -> str:
+    """Return the query for the resident memory of each sidecar, asked over a range."""
+    return f'max by ({LABEL_ROLLOUT}, pod, instance) ({METRIC_MEMORY}{{{LABEL_ROLLOUT}!=""}})'
+
+
+def memory_step(window: timedelta) -> int:
+    """Return the seconds between two points of a memory window, at least 1."""
+    return max(1, round(window.total_seconds() / MEMORY_POINTS))
+
+
+def sample_age() -> str:
+    """Return the query for the age in seconds of each rollout's newest sample.
+
+    Prometheus' own clock is used on both sides, so a clock that differs from the operator's cannot make old samples look new.
+    """
+    return f"time() - max by ({LABEL_ROLLOUT}) (timestamp({METRIC_FLAG_REVISION}))"
+
+
+def _seconds(window: timedelta) -> str:
+    return f"{max(1, int(window.total_seconds()))}s"

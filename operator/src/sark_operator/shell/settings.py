@@ -1,0 +1,176 @@
+"""The operator's configuration: flags, each with an environment variable behind it.
+
+A flag wins over its variable; the variable wins over the default. `--namespace` becomes `SARK_OPERATOR_NAMESPACE`, and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+_PREFIX = "SARK_OPERATOR_"
+_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+_DNS_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+_MIN_LEASE_SECONDS = 6
+_MAX_LEASE_SECONDS = 300
+_MAX_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one operator process is told at its start."""
+
+    namespaces: tuple[str, ...]
+    """Namespaces it serves; empty means the whole cluster."""
+    kubeconfig: str
+    """Path of a kubeconfig file; empty means the service account of the pod it runs in."""
+    context: str
+    """Context in the kubeconfig; empty means its current one."""
+    probe_address: Address
+    """Where /healthz, /readyz and /metrics are served."""
+    identity: str
+    """Who holds the Lease, unique per process."""
+    lease_namespace: str
+    lease_name: str
+    lease_seconds: int
+    """How long the Lease lasts without renewal. It is renewed every third of it."""
+    log_format: str
+    """json or console."""
+    log_level: str
+    """debug, info, warning or error."""
+
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether every namespace is served."""
+        return not self.namespaces
+
+
+def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings in `arguments`, with `environment` (the process's own by default) behind them.
+
+    Bad arguments end the process with status 2 and one sentence, as argparse does.
+    """
+    variables = os.environ if environment is None else environment
+    parser = _parser(variables)
+    options = parser.parse_args(arguments)
+    if options.all_namespaces and options.namespace:
+        parser.error("give either --namespace or --all-namespaces, not both")
+    namespaces = () if options.all_namespaces else _namespaces(parser, options.namespace, variables)
+    if not namespaces and not options.all_namespaces:
+        parser.error("say which namespaces to serve: --namespace NAME (may be repeated) or --all-namespaces")
+    return Settings(
+        namespaces=namespaces,
+        kubeconfig=options.kubeconfig,
+        context=options.context,
+        probe_address=_address(parser, options.probe_address),
+        identity=options.identity or f"{socket.gethostname()}_{uuid4().hex[:8]}",
+        lease_namespace=_checked(parser, "--lease-namespace", _lease_namespace(options.lease_namespace, namespaces), _DNS_LABEL),
+        lease_name=_checked(parser, "--lease-name", options.lease_name, _DNS_NAME),
+        lease_seconds=_lease_seconds(parser, options.lease_seconds),
+        log_format=options.log_format,
+        log_level=options.log_level,
+    )
+
+
+def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sark-operator",
+        description="Moves authorization fleets from the Python arm to the Rust arm in proven stages, and goes back by itself.",
+        epilog="Every flag has an environment variable: --probe-address is SARK_OPERATOR_PROBE_ADDRESS.",
+    )
+
+    def default(name: str, fallback: str) -> str:
+        return variables.get(_PREFIX + name, fallback)
+
+    parser.add_argument(
+        "-n",
+        "--namespace",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="serve this namespace; may be repeated (as a variable: names separated by commas)",
+    )
+    parser.add_argument(
+        "-A",
+        "--all-namespaces",
+        action="store_true",
+        default=default("ALL_NAMESPACES", "").lower() in {"1", "true", "yes"},
+        help="serve every namespace; needs a ClusterRole",
+    )
+    parser.add_argument(
+        "--kubeconfig",
+        default=default("KUBECONFIG", variables.get("KUBECONFIG", "")),
+        metavar="FILE",
+        help="how to reach the API server (default: $KUBECONFIG, else the pod's service account)",
+    )
+    parser.add_argument("--context", default=default("CONTEXT", ""), help="context in the kubeconfig (default: its current one)")
+    parser.add_argument(
+        "--probe-address",
+        default=default("PROBE_ADDRESS", "0.0.0.0:8080"),  # noqa: S104 - the kubelet and Prometheus ask from outside the pod
+        metavar="HOST:PORT",
+        help="where /healthz, /readyz and /metrics are served (default: %(default)s)",
+    )
+    parser.add_argument("--identity", default=default("IDENTITY", ""), help="name in the Lease (default: host name and a random part)")
+    parser.add_argument(
+        "--lease-namespace",
+        default=default("LEASE_NAMESPACE", ""),
+        metavar="NAME",
+        help="namespace of the Lease (default: the pod's own, else the first served, else default)",
+    )
+    parser.add_argument("--lease-name", default=default("LEASE_NAME", "sark-operator"), metavar="NAME")
+    parser.add_argument(
+        "--lease-seconds",
+        default=default("LEASE_SECONDS", "15"),
+        metavar="SECONDS",
+        help="how long the Lease lasts without renewal (default: %(default)s)",
+    )
+    parser.add_argument("--log-format", choices=("json", "console"), default=default("LOG_FORMAT", "json"))
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"))
+    return parser
+
+
+def _namespaces(parser: argparse.ArgumentParser, given: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    names = list(given) or [name.strip() for name in variables.get(_PREFIX + "NAMESPACE", "").split(",") if name.strip()]
+    return tuple(dict.fromkeys(_checked(parser, "--namespace", name, _DNS_LABEL) for name in names))
+
+
+def _lease_namespace(given: str, namespaces: Sequence[str]) -> str:
+    if given:
+        return given
+    if _NAMESPACE_FILE.is_file():
+        return _NAMESPACE_FILE.read_text().strip()
+    return namespaces[0] if namespaces else "default"
+
+
+def _checked(parser: argparse.ArgumentParser, flag: str, value: str, pattern: re.Pattern[str]) -> str:
+    if pattern.match(value) is None:
+        parser.error(f"{flag} {value!r} is not a name: write lower-case letters, digits and hyphens, as in sark-system")
+    return value
+
+
+def _address(parser: argparse.ArgumentParser, text: str) -> Address:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > _MAX_PORT:
+        parser.error(f"--probe-address {text!r} is not an address: write HOST:PORT, as in 0.0.0.0:8080")
+    return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":8080" means every address, as it does elsewhere
+
+
+def _lease_seconds(parser: argparse.ArgumentParser, text: str) -> int:
+    if not text.isdigit() or not _MIN_LEASE_SECONDS <= int(text) <= _MAX_LEASE_SECONDS:
+        parser.error(f"--lease-seconds {text!r}: write whole seconds from {_MIN_LEASE_SECONDS} to {_MAX_LEASE_SECONDS}, as in 15")
+    return int(text)

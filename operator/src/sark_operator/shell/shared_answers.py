@@ -1,0 +1,66 @@
+"""Answers shared between rollouts: one request under way per question, and its answer kept for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from sark_operator.shell.clock import Clock
+
+Answer = TypeVar("Answer")
+_MAX_ANSWERS = 512
+
+
+@dataclass(slots=True)
+class _Entry(Generic[Answer]):
+    asked_at: float
+    task: asyncio.Task[Answer]
+
+
+class SharedAnswers(Generic[Answer]):
+    """A cache by age with single flight.
+
+    Age counts from the moment a question was asked, so an answer is never newer than it claims. A caller that goes away does not
+    take the request of the others with it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: OrderedDict[Hashable, _Entry[Answer]] = OrderedDict()
+
+    async def get(self, key: Hashable, max_age: float, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """Return the answer to `key`, asked for at most `max_age` seconds ago; `ask` must not raise for expected failures."""
+        entry = self._entries.get(key)
+        if entry is None or self._worn(entry, max_age):
+            entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)))
+            self._entries[key] = entry
+            self._entries.move_to_end(key)
+            self._shrink()
+        return await asyncio.shield(entry.task)
+
+    def _worn(self, entry: _Entry[Answer], max_age: float) -> bool:
+        if entry.task.done():
+            failed = entry.task.cancelled() or entry.task.exception() is not None
+            return failed or self._clock.monotonic() - entry.asked_at > max_age
+        return False
+
+    def _shrink(self) -> None:
+        for key in [key for key, entry in self._entries.items() if entry.task.done()]:
+            if len(self._entries) <= _MAX_ANSWERS:
+                return
+            del self._entries[key]
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        tasks = [entry.task for entry in self._entries.values() if not entry.task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._entries.clear()
+
+
+async def _awaited(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    return await ask()

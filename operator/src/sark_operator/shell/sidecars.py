@@ -1,0 +1,96 @@
+"""Asking sidecars which flags they apply: `GET /flags` on every ready pod's admin port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import aiohttp
+from pydantic import ValidationError
+from yarl import URL
+
+from sark_api.report import FLAGS_PATH, MAX_REPORT_BYTES, FlagReport
+from sark_operator.core.observation import PodReport
+from sark_operator.shell.api import ReadyPod
+
+ANSWER_SECONDS = 2.0
+"""A sidecar that has not answered by then has not confirmed anything."""
+CONCURRENCY = 64
+"""Sidecars asked at once, over all rollouts."""
+
+
+class SidecarDirectory:
+    """The door to the sidecars."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._session = session
+        self._answer_seconds = answer_seconds
+        self._free = asyncio.Semaphore(CONCURRENCY)
+
+    async def reports(self, pods: Sequence[ReadyPod], port: int) -> tuple[PodReport, ...]:
+        """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
+        return tuple(await asyncio.gather(*(self._report(pod, port) for pod in pods)))
+
+    async def _report(self, pod: ReadyPod, port: int) -> PodReport:
+        async with self._free:
+            try:
+                async with asyncio.timeout(self._answer_seconds):
+                    report = FlagReport.model_validate_json(await self._fetch(pod, port))
+            except TimeoutError:
+                problem = f"no answer within {self._answer_seconds:g} s"
+            except ValidationError as error:
+                problem = _complaint(error)
+            except _AnswerError as error:
+                problem = str(error)
+            except aiohttp.ClientConnectorError as error:
+                problem = f"cannot connect: {(error.os_error.strerror or 'unknown error').lower()}"
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                problem = f"{type(error).__name__}: {error}"
+            else:
+                return _confirmed(pod, report)
+        return PodReport(name=pod.name, error=f"GET {FLAGS_PATH} on port {port}: {problem}")
+
+    async def _fetch(self, pod: ReadyPod, port: int) -> bytes:
+        url = URL.build(scheme="http", host=pod.address, port=port, path=FLAGS_PATH)
+        async with self._session.get(url, allow_redirects=False) as response:
+            if response.status != 200:  # noqa: PLR2004 - HTTP's own number
+                raise _AnswerError(f"HTTP {response.status}; is this the sidecar's admin port?")
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(MAX_REPORT_BYTES):
+                body += chunk
+                if len(body) > MAX_REPORT_BYTES:
+                    raise _AnswerError(f"answer is longer than {MAX_REPORT_BYTES} bytes")
+            return bytes(body)
+
+
+class _AnswerError(Exception):
+    """An answer that is not a report."""
+
+
+def _complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return f"not a flag report: {where + ': ' if where else ''}{first['msg']}"
+
+
+def _confirmed(pod: ReadyPod, report: FlagReport) -> PodReport:
+    return PodReport(
+        name=pod.name,
+        percent=report.percentage,
+        revision=report.revision,
+        sha256=report.sha256,
+        rollout=report.rollout,
+        policy_revision=report.policy_revision,
+        baseline_policy_revision=report.baseline_policy_revision,
+    )
+
+
+def open_session() -> aiohttp.ClientSession:
+    """Return the session sidecars are asked with: pods are reached directly, never through the environment's proxies."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONCURRENCY, keepalive_timeout=30),
+        timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        headers={"User-Agent": "sark-operator"},
+    )

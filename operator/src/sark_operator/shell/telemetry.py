@@ -1,0 +1,84 @@
+"""What the operator counts and measures of itself, for Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sark_api.status import Phase
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Telemetry:
+    """All series of the operator, in a registry of its own so that two operators in one test process do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._ticks = self._counter("ticks", "Ticks by outcome: done, conflict, failed.", ("sark_rollout", "outcome"))
+        self._tick_seconds = self._histogram("tick_seconds", "Seconds from the start of a tick to its last write.")
+        self._lag_seconds = self._histogram("tick_lag_seconds", "Seconds between the time a tick was due and its start.")
+        self._transitions = self._counter("transitions", "Transitions by reason.", ("sark_rollout", "reason"))
+        self._api_errors = self._counter("api_errors", "Failed requests to the API server by verb and kind.", ("verb", "error"))
+        self._queries = self._counter("prometheus_queries", "Queries sent to Prometheus by outcome.", ("outcome",))
+        self._query_seconds = self._histogram("prometheus_query_seconds", "Seconds one Prometheus query took.")
+        self._events = self._counter("events", "Kubernetes events by outcome: posted, failed.", ("outcome",))
+        self._phase = self._gauge("phase", "1 for the phase the rollout is in.", ("sark_rollout", "phase"))
+        self._verdict = self._gauge(
+            "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
+        )
+        self._percent = self._gauge("written_percentage", "Share in the flag document last written, 0 to 100.", ("sark_rollout",))
+        self._leader = self._gauge("leader", "1 while this process holds the Lease.", ())
+
+    def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
+        return Counter(f"sark_operator_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
+        return Gauge(f"sark_operator_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str) -> Histogram:
+        return Histogram(f"sark_operator_{name}", text, registry=self.registry, buckets=_SECONDS)
+
+    def tick(self, rollout: str, outcome: str, seconds: float) -> None:
+        """Count a tick of `rollout` (namespace/name) that took `seconds`; outcome is done, conflict or failed."""
+        self._ticks.labels(rollout, outcome).inc()
+        self._tick_seconds.observe(seconds)
+
+    def lag(self, seconds: float) -> None:
+        """Record how late a tick began."""
+        self._lag_seconds.observe(max(0.0, seconds))
+
+    def transition(self, rollout: str, reason: str) -> None:
+        """Count a transition."""
+        self._transitions.labels(rollout, reason).inc()
+
+    def api_error(self, verb: str, error: str) -> None:
+        """Count a failed request to the API server."""
+        self._api_errors.labels(verb, error).inc()
+
+    def query(self, outcome: str, seconds: float) -> None:
+        """Count a Prometheus query; outcome is ok or the reason it is missing."""
+        self._queries.labels(outcome).inc()
+        self._query_seconds.observe(seconds)
+
+    def event(self, outcome: str) -> None:
+        """Count a Kubernetes event; outcome is posted or failed."""
+        self._events.labels(outcome).inc()
+
+    def state(self, rollout: str, phase: Phase, verdicts: dict[str, str], percent: int | None) -> None:
+        """Show where a rollout is: its phase, each criterion's verdict, and the share last written."""
+        for candidate in Phase:
+            self._phase.labels(rollout, candidate.value).set(candidate is phase)
+        self._verdict.remove_by_labels({"sark_rollout": rollout})
+        for criterion, verdict in verdicts.items():
+            self._verdict.labels(rollout, criterion, verdict).set(1)
+        if percent is not None:
+            self._percent.labels(rollout).set(percent)
+
+    def forget(self, rollout: str) -> None:
+        """Drop the series of a rollout that is gone."""
+        for metric in (self._ticks, self._transitions, self._phase, self._verdict, self._percent):
+            metric.remove_by_labels({"sark_rollout": rollout})
+
+    def leader(self, holds: bool) -> None:
+        """Show whether this process holds the Lease."""
+        self._leader.set(holds)
