@@ -1,0 +1,118 @@
+"""Scenarios: a namespace with fleets, load, an operator and rollouts, and the verbs to tell a story with.
+
+    with Scenario(cluster) as scenario:
+        fleet = scenario.fleet("gateway")              # given
+        scenario.operator()
+        scenario.traffic(fleet, rate=200)
+        rollout = scenario.apply("gateway", fleet)     # when
+        rollout.becomes(Phase.COMPLETED, seconds=180)  # then
+        scenario.serves(fleet, 100, seconds=5)
+
+The demonstration and the tests tell theirs with the same verbs. What was started ends with the scenario.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+import yaml
+from kubernetes import client
+
+from sark_api.flags import FlagDocument, parse_flag_document
+from sark_api.names import FLAGS_KEY
+from sark_api.report import FlagReport
+
+from .admin_port import AdminPortError, flag_reports
+from .applied_rollout import POLL_SECONDS, AppliedRollout, ExpectationError
+from .cluster import LocalCluster
+from .example import example_rollout
+from .fleet import Fleet
+from .operator import Operator
+from .traffic.load import Traffic
+from .view import Rollout
+
+RATE: Final = 150.0
+"""Questions a second of a load, unless told otherwise: enough for 20 samples of 5% within 5 s."""
+
+
+def nobody(rollout: Rollout) -> None:
+    """Show a reading to nobody."""
+
+
+class Scenario:
+    """One namespace of a running cluster. A context manager."""
+
+    def __init__(self, cluster: LocalCluster, *, prefix: str = "scenario", watch: Callable[[Rollout], None] = nobody) -> None:
+        """Use `cluster`, which runs; `watch` is told of every reading of a rollout."""
+        self.cluster = cluster
+        self.namespace = ""
+        self._prefix = prefix
+        self._watch = watch
+        self._rollouts: list[AppliedRollout] = []
+        self._stack = contextlib.ExitStack()
+        self._core = client.CoreV1Api(cluster.api)
+
+    def __enter__(self) -> Self:
+        self.namespace = self._stack.enter_context(self.cluster.namespace(self._prefix))
+        self._stack.callback(self._release)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.close()
+
+    def fleet(self, name: str = "gateway", *, replicas: int = 3) -> Fleet:
+        """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready."""
+        return self._stack.enter_context(self.cluster.fleet(name, namespace=self.namespace, replicas=replicas))
+
+    def operator(self) -> Operator:
+        """Start the operator of this namespace; kill it and start it again with its own methods."""
+        return self._stack.enter_context(self.cluster.operator(self.namespace))
+
+    def traffic(self, fleet: Fleet, *, rate: float = RATE) -> Traffic:
+        """Start a load on `fleet` and return it when the first answers are in."""
+        return self._stack.enter_context(self.cluster.traffic(fleet, rate=rate))
+
+    def apply(self, name: str, fleet: Fleet, edits: Mapping[str, Any] | None = None) -> AppliedRollout:
+        """Apply examples/gateway.yaml as rollout `name` of `fleet`, with `edits` laid over its spec."""
+        body = example_rollout(name, fleet, prometheus=self.cluster.prometheus.url, edits=edits)
+        self.cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(body))
+        rollout = AppliedRollout(self.cluster.api, self.namespace, name, watch=self._watch)
+        self._rollouts.append(rollout)
+        return rollout
+
+    def serves(self, fleet: Fleet, percent: int, *, seconds: float) -> dict[str, FlagReport]:
+        """Wait until every sidecar of `fleet` itself says that it serves `percent`, and return what they say."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                reports = flag_reports(fleet)
+                said = ", ".join(f"{name} {report.percentage}%" for name, report in reports.items())
+                if all(report.percentage == percent for report in reports.values()):
+                    return reports
+            except AdminPortError as error:
+                said = str(error)
+            if time.monotonic() > deadline:
+                raise ExpectationError(f"{fleet.name}: expected {percent}% on every sidecar within {seconds:.0f} s; {said}")
+            time.sleep(POLL_SECONDS)
+
+    def flags(self, fleet: Fleet) -> FlagDocument:
+        """Return the flag document in force. Raises FlagDocumentError."""
+        config_map: Any = self._core.read_namespaced_config_map(fleet.config_map, self.namespace)
+        return parse_flag_document((config_map.data or {}).get(FLAGS_KEY, ""))
+
+    def config_map(self, name: str) -> None:
+        """Create an empty ConfigMap."""
+        self._core.create_namespaced_config_map(self.namespace, client.V1ConfigMap(metadata=client.V1ObjectMeta(name=name)))
+
+    def write_flags(self, fleet: Fleet, text: str) -> None:
+        """Write `text` over the flag document, as a person with too many rights would."""
+        self._core.patch_namespaced_config_map(fleet.config_map, self.namespace, {"data": {FLAGS_KEY: text}})
+
+    def _release(self) -> None:
+        """Let go of rollouts that are left, so that the namespace can go without an operator."""
+        for rollout in self._rollouts:
+            rollout.release()

@@ -1,0 +1,58 @@
+"""A healthy new arm is taken to 100%, and every step says what it was proven with."""
+
+from __future__ import annotations
+
+from sark_api.status import ConditionStatus, Phase
+from sark_e2e.cluster import LocalCluster
+from sark_e2e.example import quick
+from sark_e2e.scenario import Scenario
+
+
+def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenario: Scenario):
+    # Given a fleet under load, and an operator
+    fleet = scenario.fleet()
+    scenario.operator()
+    traffic = scenario.traffic(fleet)
+
+    # When a rollout is applied
+    rollout = scenario.apply("gateway", fleet, quick(5, 25, 100))
+
+    # Then each step is confirmed by every sidecar in turn, with an end to its validity while the fleet is split
+    for percent in (5, 25):
+        rollout.reaches(percent, seconds=60)
+        scenario.serves(fleet, percent, seconds=5)
+        assert scenario.flags(fleet).valid_until is not None
+
+    # And it completes at 100%, as a program that waits for the condition sees
+    completed = rollout.becomes(Phase.COMPLETED, seconds=60)
+    cluster.kubectl("wait", "--for=condition=Completed", "--timeout=10s", "-n", scenario.namespace, "sarkrollout/gateway")
+    scenario.serves(fleet, 100, seconds=5)
+    assert scenario.flags(fleet).valid_until is None
+    conditions = {each.type: each.status for each in completed.status.conditions}
+    assert conditions["Ready"] is ConditionStatus.TRUE
+    assert conditions["Progressing"] is ConditionStatus.FALSE
+    assert conditions["Degraded"] is ConditionStatus.FALSE
+
+    # And its history holds each transition once, with the numbers it rests on
+    history = completed.status.history
+    assert [(entry.reason, entry.from_percent, entry.to_percent) for entry in history] == [
+        ("Started", 0, 5),
+        ("Advanced", 5, 25),
+        ("Advanced", 25, 100),
+        ("Completed", 100, 100),
+    ]
+    assert all("errorRate 0" in entry.message and "latencyP95" in entry.message for entry in history[1:])
+    assert [entry.revision for entry in history[:3]] == sorted({entry.revision for entry in history[:3]})
+    assert completed.status.revert is None
+
+    # And no application was ever left without a decision
+    assert traffic.stats().failures == 0
+
+    # And this is what a person sees
+    table = cluster.kubectl("get", "sarkrollouts", "-n", scenario.namespace)
+    header, row = (line.split() for line in table.splitlines())
+    assert header[:8] == ["NAME", "PHASE", "TRAFFIC", "STEP", "BAKE", "VERDICT", "REPLICAS", "REASON"]
+    assert row[:2] == ["gateway", "Completed"]
+    assert row[2].startswith("100%->")
+    assert row[3] == "3/3"
+    assert row[6] == "3/3"
