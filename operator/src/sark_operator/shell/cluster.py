@@ -55,9 +55,7 @@ class KubernetesCluster:
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         """Return the rollout as it is now."""
-        call = self._custom.get_namespaced_custom_object(
-            GROUP, VERSION, namespace, PLURAL, name, _request_timeout=CALL_SECONDS
-        )
+        call = self._custom.get_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, name, _request_timeout=CALL_SECONDS)
         return RolloutObject(await self._ask("read", f"SarkRollout {namespace}/{name}", call))
 
     async def count_rollouts(self, namespace: str) -> int:
@@ -219,7 +217,9 @@ class KubernetesCluster:
         except (aiohttp.ClientError, OSError) as error:
             problem = UnavailableError(f"{verb} {what}: the API server cannot be reached: {error}")
         except ValidationError as error:
-            problem = ClusterError(f"{verb} {what}: the API server's answer has an unexpected form ({error.error_count()} errors)")
+            problem = ClusterError(
+                f"{verb} {what}: the API server's answer has an unexpected form ({error.error_count()} errors)"
+            )
         self._telemetry.api_error(verb, type(problem).__name__)
         raise problem
 

@@ -79,7 +79,9 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         context=options.context,
         probe_address=_address(parser, options.probe_address),
         identity=options.identity or f"{socket.gethostname()}_{uuid4().hex[:8]}",
-        lease_namespace=_checked(parser, "--lease-namespace", _lease_namespace(options.lease_namespace, namespaces), _DNS_LABEL),
+        lease_namespace=_checked(
+            parser, "--lease-namespace", _lease_namespace(options.lease_namespace, namespaces), _DNS_LABEL
+        ),
         lease_name=_checked(parser, "--lease-name", options.lease_name, _DNS_NAME),
         lease_seconds=_lease_seconds(parser, options.lease_seconds),
         log_format=options.log_format,
@@ -118,14 +120,18 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="how to reach the API server (default: $KUBECONFIG, else the pod's service account)",
     )
-    parser.add_argument("--context", default=default("CONTEXT", ""), help="context in the kubeconfig (default: its current one)")
+    parser.add_argument(
+        "--context", default=default("CONTEXT", ""), help="context in the kubeconfig (default: its current one)"
+    )
     parser.add_argument(
         "--probe-address",
-        default=default("PROBE_ADDRESS", "0.0.0.0:8080"),  # noqa: S104 - the kubelet and Prometheus ask from outside the pod
+        default=default("PROBE_ADDRESS", "0.0.0.0:8080"),
         metavar="HOST:PORT",
         help="where /healthz, /readyz and /metrics are served (default: %(default)s)",
     )
-    parser.add_argument("--identity", default=default("IDENTITY", ""), help="name in the Lease (default: host name and a random part)")
+    parser.add_argument(
+        "--identity", default=default("IDENTITY", ""), help="name in the Lease (default: host name and a random part)"
+    )
     parser.add_argument(
         "--lease-namespace",
         default=default("LEASE_NAMESPACE", ""),
@@ -172,5 +178,7 @@ def _address(parser: argparse.ArgumentParser, text: str) -> Address:
 
 def _lease_seconds(parser: argparse.ArgumentParser, text: str) -> int:
     if not text.isdigit() or not _MIN_LEASE_SECONDS <= int(text) <= _MAX_LEASE_SECONDS:
-        parser.error(f"--lease-seconds {text!r}: write whole seconds from {_MIN_LEASE_SECONDS} to {_MAX_LEASE_SECONDS}, as in 15")
+        parser.error(
+            f"--lease-seconds {text!r}: write whole seconds from {_MIN_LEASE_SECONDS} to {_MAX_LEASE_SECONDS}, as in 15"
+        )
     return int(text)

@@ -26,7 +26,9 @@ class Telemetry:
         self._verdict = self._gauge(
             "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
         )
-        self._percent = self._gauge("written_percentage", "Share in the flag document last written, 0 to 100.", ("sark_rollout",))
+        self._percent = self._gauge(
+            "written_percentage", "Share in the flag document last written, 0 to 100.", ("sark_rollout",)
+        )
         self._leader = self._gauge("leader", "1 while this process holds the Lease.", ())
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:

@@ -1,0 +1,42 @@
+"""`sark-operator`: see `--help`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import structlog
+
+from sark_operator.shell.connection import ConnectionSettingsError
+from sark_operator.shell.leadership import LeaseLostError
+from sark_operator.shell.logs import configure_logging
+from sark_operator.shell.operator import StartError, run
+from sark_operator.shell.settings import Settings, parse_settings
+
+
+def main() -> None:
+    """Run the operator; the exit status is 0 after a stop, 1 when it cannot start, 3 when it lost the Lease."""
+    settings = parse_settings(sys.argv[1:])
+    configure_logging(settings.log_format, settings.log_level)
+    log = structlog.get_logger("sark.operator")
+    try:
+        asyncio.run(_serve(settings))
+    except (StartError, ConnectionSettingsError) as error:
+        log.error("cannot start", problem=str(error))  # noqa: TRY400 - the sentence says it all
+        sys.exit(1)
+    except LeaseLostError as error:
+        log.error("lost the Lease", problem=str(error))  # noqa: TRY400
+        sys.exit(3)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    await run(settings, stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""All workers of this process: one begins when its rollout is first seen, and is woken when what the user wrote has changed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.directory import Directory
+from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.worker import Worker
+
+OVERDUE_SECONDS = 180.0
+"""A worker later than this makes the process unhealthy: longer than its longest tick."""
+
+MakeWorker = Callable[[RolloutObject], Worker]
+
+
+@dataclass(slots=True)
+class _Member:
+    worker: Worker
+    task: asyncio.Task[None]
+    asked: tuple[int, bool]
+
+
+class Crew:
+    """Starts, wakes and ends workers as the watch reports rollouts."""
+
+    def __init__(self, make_worker: MakeWorker, directory: Directory, telemetry: Telemetry) -> None:
+        self._make_worker = make_worker
+        self._directory = directory
+        self._telemetry = telemetry
+        self._members: dict[str, _Member] = {}
+
+    def saw(self, raw: dict[str, Any]) -> None:
+        """Take note of a rollout as the watch shows it.
+
+        Only a change of what the user wrote wakes its worker: our own status writes come back through the watch too, and must
+        not keep a worker awake.
+        """
+        rollout = RolloutObject(raw)
+        self._directory.put(rollout)
+        asked = (rollout.identity().generation, rollout.deleting)
+        member = self._members.get(rollout.uid)
+        if member is None or member.task.done():
+            worker = self._make_worker(rollout)
+            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}")
+            self._members[rollout.uid] = _Member(worker, task, asked)
+        elif member.asked != asked:
+            member.asked = asked
+            member.worker.wake()
+        self._wake_neighbours(rollout)
+
+    def lost(self, raw: dict[str, Any]) -> None:
+        """Take note that a rollout is gone; another one may be waiting for its target."""
+        rollout = RolloutObject(raw)
+        self._directory.drop(rollout.uid)
+        member = self._members.pop(rollout.uid, None)
+        if member is not None:
+            member.task.cancel()
+        self._telemetry.forget(rollout.key)
+        self._wake_neighbours(rollout, always=True)
+
+    def late(self) -> list[str]:
+        """Return the rollouts whose tick is overdue: the process does not do its work."""
+        return [
+            f"{member.worker.key} has not been evaluated for {member.worker.overdue_seconds:.0f} s longer than planned"
+            for member in self._members.values()
+            if not member.task.done() and member.worker.overdue_seconds > OVERDUE_SECONDS
+        ]
+
+    async def close(self) -> None:
+        """End all workers; a tick under way stops between two requests."""
+        tasks = [member.task for member in self._members.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._members.clear()
+
+    def _wake_neighbours(self, rollout: RolloutObject, *, always: bool = False) -> None:
+        if not (always or rollout.deleting):
+            return
+        for other in self._directory.others(rollout):
+            member = self._members.get(other.uid)
+            if member is not None:
+                member.worker.wake()

@@ -1,0 +1,59 @@
+"""Looking: everything one tick needs to know, asked for at once, each answer with what could not be seen."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sark_api import reasons
+from sark_api.spec import SarkRolloutSpec
+from sark_operator.core.observation import Missing, Observation, ObservedFlags, PodReport
+from sark_operator.shell.api import Cluster, ClusterError, ObjectMissingError, RolloutObject
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.directory import Directory
+from sark_operator.shell.prometheus import MetricsSource
+from sark_operator.shell.rivalry import find_rival
+from sark_operator.shell.sidecars import SidecarDirectory
+
+
+class Observer:
+    """Collects one `Observation`. It never raises for something that cannot be seen: that is an observation too."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        sidecars: SidecarDirectory,
+        metrics: MetricsSource,
+        directory: Directory,
+        clock: Clock,
+        version: str,
+    ) -> None:
+        self._cluster = cluster
+        self._sidecars = sidecars
+        self._metrics = metrics
+        self._directory = directory
+        self._clock = clock
+        self._version = version
+
+    async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> Observation:
+        """Return what is to be seen of `rollout` now."""
+        flags, pods, metrics = await asyncio.gather(
+            self._flags(rollout, spec), self._pods(rollout, spec), self._metrics.read(rollout.key, spec)
+        )
+        rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
+        return Observation(flags=flags, pods=pods, metrics=metrics, rival=rival, operator_version=self._version)
+
+    async def _flags(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> ObservedFlags | Missing:
+        try:
+            return await self._cluster.read_flags(rollout.namespace, spec.target.flags_config_map)
+        except ObjectMissingError as error:
+            return Missing(reasons.FLAGS_CONFIG_MAP_MISSING.name, str(error))
+        except ClusterError as error:
+            return Missing(reasons.FLAGS_UNAVAILABLE.name, str(error))
+
+    async def _pods(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> tuple[PodReport, ...] | Missing:
+        try:
+            pods = await self._cluster.ready_pods(rollout.namespace, spec.target.match_labels)
+        except ClusterError as error:
+            return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
+        return await self._sidecars.reports(pods, spec.target.admin_port)

@@ -1,0 +1,224 @@
+"""The operator process: everything built, kopf's watch feeding it, and nothing done without the Lease.
+
+kopf watches and hands over events; it keeps no state in our objects and puts no finalizer on them. Each rollout has a task of
+ours rather than a kopf daemon, because kopf stops a daemon the moment its object is deleted, which is when restoring the
+baseline has to be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+import kopf
+import structlog
+from kubernetes.aio.client import ApiClient, Configuration
+
+from sark_api.names import GROUP, PLURAL, VERSION
+from sark_operator.shell.actor import Actor
+from sark_operator.shell.api import ClusterError, RolloutObject
+from sark_operator.shell.clock import Clock, SystemClock
+from sark_operator.shell.cluster import KubernetesCluster
+from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
+from sark_operator.shell.crew import Crew
+from sark_operator.shell.directory import Directory
+from sark_operator.shell.leadership import Leadership, LeaseLostError
+from sark_operator.shell.observer import Observer
+from sark_operator.shell.probes import ProbeServer
+from sark_operator.shell.prometheus import PrometheusMetrics
+from sark_operator.shell.reconciler import Reconciler
+from sark_operator.shell.recorder import Recorder
+from sark_operator.shell.settings import Settings
+from sark_operator.shell.sidecars import SidecarDirectory, open_session
+from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.worker import Worker
+
+WATCH_SERVER_SECONDS: Final = 300
+"""A watch is renewed this often, so that one that fell silent behind a load balancer is noticed."""
+STOP_SECONDS: Final = 5.0
+"""How long kopf may take to stop before it is cancelled."""
+
+_log = structlog.get_logger("sark.operator")
+
+
+class StartError(Exception):
+    """The operator cannot begin; the message says what to mend."""
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set.
+
+    Raises:
+        StartError: the CRD is missing or may not be read.
+        ConnectionSettingsError: the API server's address or credentials cannot be used.
+        LeaseLostError: another operator leads, or the API server could not be reached in time; start anew.
+    """
+    clock, telemetry = SystemClock(), Telemetry()
+    configuration = await load_configuration(settings)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(open_client(configuration))
+        leadership = Leadership(client, settings, clock, telemetry)
+        crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry))
+        state = _State(leadership, crew)
+        probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready)
+        await probes.start()
+        stack.push_async_callback(probes.stop)
+        state.standing_by = True
+        _log.info("standing by", identity=settings.identity, lease=f"{settings.lease_namespace}/{settings.lease_name}")
+        if not await _acquired(leadership, stop):
+            return
+        try:
+            await _lead(settings, configuration, state, stop)
+        finally:
+            await crew.close()
+            await leadership.release()
+
+
+class _State:
+    """Who leads, who works, and what the probes tell of it."""
+
+    def __init__(self, leadership: Leadership, crew: Crew) -> None:
+        self.leadership = leadership
+        self.crew = crew
+        self.standing_by = False
+        self.watching = asyncio.Event()
+
+    def sick(self) -> Sequence[str]:
+        return self.crew.late()
+
+    def not_ready(self) -> Sequence[str]:
+        if self.leadership.held and not self.watching.is_set():
+            return ["the watch has not begun"]
+        return [] if self.standing_by else ["starting"]
+
+
+@asynccontextmanager
+async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: Telemetry) -> AsyncIterator[Crew]:
+    """Build everything a tick needs, and close it at the end."""
+    cluster = KubernetesCluster(client, telemetry, instance=settings.identity)
+    await _check_rights(cluster, settings)
+    directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
+    metrics = PrometheusMetrics(clock, telemetry)
+    async with open_session() as session:
+        observer = Observer(
+            cluster=cluster,
+            sidecars=SidecarDirectory(session),
+            metrics=metrics,
+            directory=directory,
+            clock=clock,
+            version=version("sark-rollout"),
+        )
+        reconciler = Reconciler(
+            cluster=cluster,
+            observer=observer,
+            actor=Actor(cluster, recorder),
+            recorder=recorder,
+            clock=clock,
+            telemetry=telemetry,
+        )
+
+        def make_worker(rollout: RolloutObject) -> Worker:
+            return Worker(rollout.namespace, rollout.name, rollout.uid, reconciler=reconciler, clock=clock, telemetry=telemetry)
+
+        crew = Crew(make_worker, directory, telemetry)
+        try:
+            yield crew
+        finally:
+            await crew.close()
+            await metrics.close()
+
+
+async def _check_rights(cluster: KubernetesCluster, settings: Settings) -> None:
+    """Ask for one rollout in each place: a missing CRD or right is said at the start, not found in a silent watch."""
+    for namespace in settings.namespaces or ("",):
+        try:
+            await cluster.count_rollouts(namespace)
+        except ClusterError as error:
+            raise StartError(f"{error}; install the CRD (kubectl apply -f crds/) and grant this operator its rights") from error
+
+
+async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
+    """Wait for the Lease or for the stop, whichever comes first; return whether we lead."""
+    waiting = asyncio.create_task(leadership.acquire())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    leads = waiting.done() and not stop.is_set()
+    if waiting.done():
+        waiting.result()
+    for task in (waiting, stopping):
+        task.cancel()
+    await asyncio.gather(waiting, stopping, return_exceptions=True)
+    return leads
+
+
+async def _lead(settings: Settings, configuration: Configuration, state: _State, stop: asyncio.Event) -> None:
+    """Watch and work while the Lease is held; end everything before it could expire."""
+    halt = asyncio.Event()
+    watch = asyncio.create_task(_watch(settings, configuration, state, halt), name="kopf")
+    keep = asyncio.create_task(state.leadership.keep(), name="lease")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        done, _ = await asyncio.wait({watch, keep, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if keep in done:
+            # The workers first, and at once: from now on every write of ours may meet a successor's.
+            await state.crew.close()
+            raise keep.exception() or LeaseLostError("the Lease is not kept any longer")
+        if watch in done and not stop.is_set():
+            watch.result()
+            raise StartError("the watch ended by itself; start the operator anew")
+    finally:
+        halt.set()
+        keep.cancel()
+        stopping.cancel()
+        await asyncio.wait({watch}, timeout=STOP_SECONDS)
+        watch.cancel()
+        await asyncio.gather(watch, keep, stopping, return_exceptions=True)
+
+
+async def _watch(settings: Settings, configuration: Configuration, state: _State, halt: asyncio.Event) -> None:
+    """Run kopf as nothing but a watch."""
+    await kopf.operator(
+        registry=_handlers(configuration, state.crew),
+        settings=_kopf_settings(),
+        standalone=True,
+        clusterwide=settings.cluster_wide,
+        namespaces=settings.namespaces,
+        stop_flag=halt,
+        ready_flag=state.watching,
+    )
+
+
+def _handlers(configuration: Configuration, crew: Crew) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)  # type: ignore[arg-type]
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        return kopf_credentials(configuration)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
+        raw: dict[str, Any] = dict(body)
+        if type == "DELETED":
+            crew.lost(raw)
+        else:
+            crew.saw(raw)
+
+    return registry
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    options = kopf.OperatorSettings()
+    options.posting.enabled = False
+    options.scanning.disabled = True
+    options.networking.request_timeout = 30
+    options.watching.server_timeout = WATCH_SERVER_SECONDS
+    options.watching.client_timeout = WATCH_SERVER_SECONDS + 10
+    options.watching.connect_timeout = 10
+    options.persistence.finalizer = f"{GROUP}/kopf"  # never used: no handler of ours makes kopf add one
+    options.process.ultimate_exiting_timeout = STOP_SECONDS
+    options.peering.standalone = True
+    options.queueing.exit_timeout = STOP_SECONDS
+    return options

@@ -1,0 +1,86 @@
+"""One tick of one rollout on the real cluster: read, observe, decide, act."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from sark_api.names import FINALIZER
+from sark_api.status import SarkRolloutStatus
+from sark_operator.core.decide import decide
+from sark_operator.core.decision import Decision
+from sark_operator.shell.actor import Actor
+from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.observer import Observer
+from sark_operator.shell.recorder import Recorder
+from sark_operator.shell.telemetry import Telemetry
+
+MAX_ATTEMPTS: Final = 5
+"""How often one tick decides anew when what it decided on has changed meanwhile. A revert must not wait for the next tick."""
+
+_log = structlog.get_logger("sark.tick")
+
+
+class Reconciler:
+    """Ticks. It keeps nothing between two of them: whatever a tick rests on is read in that tick."""
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        observer: Observer,
+        actor: Actor,
+        recorder: Recorder,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._cluster = cluster
+        self._observer = observer
+        self._actor = actor
+        self._recorder = recorder
+        self._clock = clock
+        self._telemetry = telemetry
+
+    async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
+        """Do one tick and return when the next is due, or None when this rollout is none of ours any more.
+
+        Raises:
+            ClusterError: the tick could not be finished; the next one begins anew.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return await self._attempt(namespace, name, uid)
+            except StaleVersionError as error:
+                _log.info("decided on an older state, deciding anew", rollout=f"{namespace}/{name}", problem=str(error))
+                self._telemetry.tick(f"{namespace}/{name}", "conflict", 0.0)
+                if attempt == MAX_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _attempt(self, namespace: str, name: str, uid: str) -> datetime | None:
+        rollout = await self._cluster.read_rollout(namespace, name)
+        if rollout.uid != uid or (rollout.deleting and not rollout.guarded):
+            return None
+        if not rollout.guarded:
+            # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
+            rollout = await self._cluster.add_finalizer(rollout)
+            _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
+        spec, status = rollout.spec(), rollout.status()
+        observation = await self._observer.observe(rollout, spec)
+        decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
+        try:
+            await self._actor.act(rollout, spec.target.flags_config_map, decision)
+        except ForeignOwnerError as error:
+            await self._recorder.warn(rollout, "FlagsOwnedByAnother", f"{error}; the share is not raised until they let go")
+            raise
+        self._show(rollout, decision)
+        return decision.wake_at
+
+    def _show(self, rollout: RolloutObject, decision: Decision) -> None:
+        status: SarkRolloutStatus = decision.status
+        verdicts = {criterion.name: criterion.verdict.value for criterion in status.criteria}
+        percent = status.flags.percent if status.flags else None
+        self._telemetry.state(rollout.key, status.phase, verdicts, percent)

@@ -1,0 +1,91 @@
+"""One task per rollout: it ticks when something was changed, or when the time has come."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from sark_operator.shell.api import ClusterError, ObjectMissingError, UnreadableError
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.reconciler import Reconciler
+from sark_operator.shell.telemetry import Telemetry
+
+FIRST_RETRY_SECONDS: Final = 0.5
+LONGEST_RETRY_SECONDS: Final = 15.0
+TICK_SECONDS: Final = 120.0
+"""A tick that takes longer is given up and begun anew: every request in it has a shorter deadline of its own."""
+
+_log = structlog.get_logger("sark.worker")
+
+
+class Worker:
+    """Drives one rollout until it is gone. No failure ends it: each is logged, counted, and followed by another try."""
+
+    def __init__(
+        self, namespace: str, name: str, uid: str, *, reconciler: Reconciler, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self.key = f"{namespace}/{name}"
+        self._namespace, self._name, self._uid = namespace, name, uid
+        self._reconciler = reconciler
+        self._clock = clock
+        self._telemetry = telemetry
+        self._changed = asyncio.Event()
+        self._failures = 0
+        self._due_at = clock.monotonic()
+
+    @property
+    def overdue_seconds(self) -> float:
+        """How late the next tick, or the end of the one under way, is; zero or less when it is not due yet."""
+        return self._clock.monotonic() - self._due_at
+
+    def wake(self) -> None:
+        """Tick now: something was changed."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Tick until the rollout is gone."""
+        while True:
+            self._changed.clear()
+            wait = await self._tick()
+            if wait is None:
+                _log.info("gone", rollout=self.key)
+                return
+            self._due_at = self._clock.monotonic() + wait
+            try:
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
+            except TimeoutError:
+                self._telemetry.lag(self.overdue_seconds)
+
+    async def _tick(self) -> float | None:
+        """Return the seconds until the next tick, or None when there shall be none."""
+        started = self._clock.monotonic()
+        try:
+            async with asyncio.timeout(TICK_SECONDS):
+                wake_at = await self._reconciler.tick(self._namespace, self._name, self._uid)
+        except ObjectMissingError:
+            return None
+        except (ClusterError, TimeoutError) as error:
+            return self._failed(started, error, unexpected=False)
+        except Exception as error:  # noqa: BLE001 - a worker that ends would leave its fleet unwatched
+            return self._failed(started, error, unexpected=True)
+        self._failures = 0
+        self._telemetry.tick(self.key, "done", self._clock.monotonic() - started)
+        return None if wake_at is None else max(0.0, (wake_at - self._clock.now()) / timedelta(seconds=1))
+
+    def _failed(self, started: float, error: Exception, *, unexpected: bool) -> float:
+        self._failures += 1
+        self._telemetry.tick(self.key, "failed", self._clock.monotonic() - started)
+        problem = str(error) or type(error).__name__
+        if unexpected:
+            _log.exception("tick failed unexpectedly", rollout=self.key, failures=self._failures)
+        elif isinstance(error, UnreadableError):
+            _log.error("rollout cannot be read, its fleet is not watched", rollout=self.key, problem=problem)
+        else:
+            _log.warning("tick failed", rollout=self.key, problem=problem, failures=self._failures)
+        longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures - 1, 8))
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, so that many rollouts do not come back at once
