@@ -1,0 +1,64 @@
+"""One run of the load generator, and what it prints."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from .failure import BenchError
+
+_PATIENCE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run saw. Times in microseconds, from the first byte of the question to the last byte of the answer."""
+
+    answers: int
+    per_second: float
+    p50_us: float
+    p95_us: float
+    p99_us: float
+
+
+def run_load(client: Path, *, url: str, bodies: Path, connections: int, seconds: float) -> Load:
+    """Ask `url` the questions in `bodies` over and over for `seconds`, and return what was seen.
+
+    Raises:
+        BenchError: the server could not be asked, or an answer was not a decision.
+    """
+    options = {"--url": url, "--bodies": bodies, "--connections": connections, "--seconds": seconds}
+    command = [str(client), "load", *(str(part) for option in options.items() for part in option)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + _PATIENCE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BenchError(f"the load on {url} did not run to its end: {error}") from error
+    if done.returncode != 0:
+        raise BenchError(f"the load on {url} failed: {done.stderr.strip()}")
+    return parse_load(done.stdout)
+
+
+def parse_load(text: str) -> Load:
+    """Return the run that `sark-bench load` printed. Raises BenchError when it is not one of decisions only."""
+    try:
+        members = json.loads(text)
+        answers, errors = int(members["answers"]), int(members["errors"])
+        load = Load(answers, *(_number(members, name) for name in ("per_second", "p50_us", "p95_us", "p99_us")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BenchError(f"the load generator printed something else than a result: {text.strip()[:200]!r}") from error
+    if errors:
+        raise BenchError(f"{errors} of {answers} answers were no decisions; the first: {members.get('first_error')}")
+    if answers == 0:
+        raise BenchError("the load got no answer at all in its time")
+    return load
+
+
+def _number(members: dict[str, Any], name: str) -> float:
+    value = float(members[name])
+    if not isfinite(value) or value < 0:
+        raise ValueError(name)
+    return value
