@@ -6,11 +6,12 @@ import asyncio
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
 from sark_operator.core.observation import Missing, Observation, ObservedFlags, PodReport
 from sark_operator.shell.api import Cluster, ClusterError, ObjectMissingError, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
-from sark_operator.shell.prometheus import MetricsSource
+from sark_operator.shell.metrics import MetricsSource
 from sark_operator.shell.rivalry import find_rival
 from sark_operator.shell.sidecars import SidecarDirectory
 
@@ -35,10 +36,12 @@ class Observer:
         self._clock = clock
         self._version = version
 
-    async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> Observation:
-        """Return what is to be seen of `rollout` now."""
+    async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
+        """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
         flags, pods, metrics = await asyncio.gather(
-            self._flags(rollout, spec), self._pods(rollout, spec), self._metrics.read(rollout.key, spec)
+            self._flags(rollout, spec),
+            self._pods(rollout, spec),
+            self._metrics.read(rollout.key, spec, expected=status.flags is not None),
         )
         rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
         return Observation(flags=flags, pods=pods, metrics=metrics, rival=rival, operator_version=self._version)

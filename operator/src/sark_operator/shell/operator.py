@@ -26,9 +26,10 @@ from sark_operator.shell.connection import kopf_credentials, load_configuration,
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.leadership import Leadership, LeaseLostError
+from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.probes import ProbeServer
-from sark_operator.shell.prometheus import PrometheusMetrics
+from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.settings import Settings
@@ -101,7 +102,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     cluster = KubernetesCluster(client, telemetry, instance=settings.identity)
     await _check_rights(cluster, settings)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
-    metrics = PrometheusMetrics(clock, telemetry)
+    metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock)
     async with open_session() as session:
         observer = Observer(
             cluster=cluster,

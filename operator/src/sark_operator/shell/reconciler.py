@@ -69,7 +69,7 @@ class Reconciler:
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
         spec, status = rollout.spec(), rollout.status()
-        observation = await self._observer.observe(rollout, spec)
+        observation = await self._observer.observe(rollout, spec, status)
         decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)

@@ -1,0 +1,162 @@
+"""Prometheus' answers turned into values, per rollout. Nothing here asks anybody anything.
+
+A number that is not finite makes the answer of its rollout unusable: NaN compares false both ways and would pass for good news.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
+from sark_operator.core.observation import Histogram, MemorySeries
+
+_PAIR = 2
+
+
+class AnswerError(ValueError):
+    """The answer is not what was asked for; the message is a clause that says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series at one time."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """One arm's requests and errors in a window."""
+
+    requests: float = 0.0
+    errors: float = 0.0
+
+
+def samples(result: Any) -> list[Sample]:
+    """Return the series of an instant vector. Raises `AnswerError`."""
+    return [Sample(_labels(series), _point(_member(series, "value"))[1]) for series in _list(result)]
+
+
+def number(result: Any) -> float:
+    """Return the one finite number of a scalar or of a vector of one series. Raises `AnswerError`."""
+    found = _list(result)
+    if len(found) == _PAIR and not isinstance(found[0], dict):
+        value = _point(found)[1]
+    elif len(found) == 1:
+        value = _point(_member(found[0], "value"))[1]
+    elif not found:
+        raise AnswerError("gave no series; it must give one number")
+    else:
+        raise AnswerError(f"gave {len(found)} series; it must give one number: aggregate it, as in sum(...)")
+    if not isfinite(value):
+        raise AnswerError(f"gave {value}, which is not a number to compare")
+    return value
+
+
+def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
+    """Return requests and errors by rollout and arm."""
+    totals: defaultdict[str, defaultdict[str, Requests]] = defaultdict(lambda: defaultdict(Requests))
+    for sample in found:
+        arms, arm = totals[_rollout(sample)], sample.labels.get(LABEL_IMPLEMENTATION, "")
+        error = sample.value if sample.labels.get("result") == "error" else 0.0
+        arms[arm] = Requests(arms[arm].requests + sample.value, arms[arm].errors + error)
+    return {rollout: dict(arms) for rollout, arms in totals.items()}
+
+
+def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
+    """Return latency histograms by rollout and arm."""
+    counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    for sample in found:
+        try:
+            bound = float(sample.labels.get("le", ""))
+        except ValueError as error:
+            raise AnswerError(f"has a histogram bucket with the bound le={sample.labels.get('le')!r}") from error
+        buckets = counts[_rollout(sample), sample.labels.get(LABEL_IMPLEMENTATION, "")]
+        buckets[bound] = buckets.get(bound, 0.0) + sample.value
+    histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
+    for (rollout, arm), buckets in counts.items():
+        histograms[rollout][arm] = _histogram(buckets)
+    return dict(histograms)
+
+
+def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
+    """Return memory by rollout and pod; a series without a `pod` label goes by its `instance`. Raises `AnswerError`.
+
+    A pod that came back at another address is two series of one pod: their points are put in order of time. Points that are not
+    finite are left out.
+    """
+    points: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    for series in _list(result):
+        labels = _labels(series)
+        pod = labels.get("pod") or labels.get("instance") or "unnamed"
+        known = points[labels.get(LABEL_ROLLOUT, ""), pod]
+        for at, value in map(_point, _list(_member(series, "values"))):
+            if isfinite(value):
+                known[at] = max(value, known.get(at, value))
+    grouped: defaultdict[str, list[MemorySeries]] = defaultdict(list)
+    for (rollout, pod), values in sorted(points.items()):
+        grouped[rollout].append(MemorySeries(pod, tuple(sorted(values.items()))))
+    return {rollout: tuple(pods) for rollout, pods in grouped.items()}
+
+
+def ages(found: Iterable[Sample]) -> dict[str, float]:
+    """Return by rollout the age in seconds of its newest sample."""
+    return {_rollout(sample): sample.value for sample in found}
+
+
+def finite(requests: Iterable[Requests], histograms: Iterable[Histogram]) -> bool:
+    """Return whether every number of one rollout can be reckoned with."""
+    numbers = [value for arm in requests for value in (arm.requests, arm.errors)]
+    return all(map(isfinite, [*numbers, *(count for histogram in histograms for count in histogram.counts)]))
+
+
+def _histogram(buckets: Mapping[float, float]) -> Histogram:
+    """Return the cumulative buckets in order.
+
+    `increase` extrapolates every bucket by itself, so a higher one can come out a hair below a lower one: that is levelled.
+    """
+    bounds = sorted(buckets)
+    if not bounds or bounds[-1] != inf:
+        raise AnswerError('has a histogram without the bucket le="+Inf"')
+    counts, highest = [], 0.0
+    for bound in bounds:
+        value = buckets[bound]
+        highest = max(highest, value) if isfinite(value) else value
+        counts.append(highest)
+    return Histogram(tuple(bounds), tuple(counts))
+
+
+def _rollout(sample: Sample) -> str:
+    return sample.labels.get(LABEL_ROLLOUT, "")
+
+
+def _list(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise AnswerError("has an unexpected form: a list of series was expected")
+    return value
+
+
+def _member(series: Any, name: str) -> Any:
+    if not isinstance(series, dict) or name not in series:
+        raise AnswerError(f"has an unexpected form: a series without {name!r}")
+    return series[name]
+
+
+def _labels(series: Any) -> Mapping[str, str]:
+    labels = _member(series, "metric")
+    if not isinstance(labels, dict):
+        raise AnswerError("has an unexpected form: labels that are no mapping")
+    return labels
+
+
+def _point(pair: Any) -> tuple[float, float]:
+    try:
+        at, value = pair
+        return float(at), float(value)
+    except (TypeError, ValueError) as error:
+        raise AnswerError("has an unexpected form: a sample that is not a time and a number") from error

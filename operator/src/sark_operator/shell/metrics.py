@@ -1,0 +1,187 @@
+"""What Prometheus says about one rollout, from questions shared by all rollouts of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+from sark_api.spec import CustomCriterion, SarkRolloutSpec
+from sark_operator.core.observation import ArmWindow, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.shell import answers, promql
+from sark_operator.shell.answers import AnswerError, Requests
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.prometheus import INVALID, PrometheusDoor, Server
+from sark_operator.shell.shared_answers import SharedAnswers
+
+ABSENT = "MetricsAbsent"
+STALE = "MetricsStale"
+LEAST_STALE_SECONDS = 5.0
+MOST_SHARED_SECONDS = 5.0
+"""An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
+_LEAST_SHARED_SECONDS = 0.2
+
+Parsed = TypeVar("Parsed")
+
+
+class MetricsSource(Protocol):
+    """Where the proof comes from."""
+
+    async def read(self, rollout: str, spec: SarkRolloutSpec, *, expected: bool) -> Metrics:
+        """Return what is known of `rollout` (namespace/name).
+
+        `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
+        is not a fault.
+        """
+        ...
+
+
+class PrometheusMetrics:
+    """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
+
+    def __init__(self, door: PrometheusDoor, clock: Clock) -> None:
+        self._door = door
+        self._clock = clock
+        self._answers: SharedAnswers[Any] = SharedAnswers(clock)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self._answers.close()
+        self._door.close()
+
+    async def read(self, rollout: str, spec: SarkRolloutSpec, *, expected: bool) -> Metrics:
+        """Ask everything at once; each part is missing for itself."""
+        question = _Question(self._door, self._answers, self._clock, spec)
+        age, requests, latency, memory, custom = await asyncio.gather(
+            question.ages(), question.requests(), question.latency(), question.memory(), question.custom()
+        )
+        unseen = _unseen(rollout, spec, question.server, age, expected=expected)
+        queries = {
+            "errorRate": promql.requests(spec.criteria.window),
+            "latencyP95": promql.latency(spec.criteria.window),
+            "memoryGrowth": promql.memory(),
+            **{criterion.name: criterion.query for criterion in spec.criteria.custom},
+        }
+        return Metrics(
+            arms=unseen or _arms(rollout, requests, latency, question.server),
+            memory=unseen or (memory if isinstance(memory, Missing) else memory.get(rollout, ())),
+            custom=custom,
+            queries=queries,
+        )
+
+
+class _Question:
+    """The questions one tick of one rollout asks, shared with whoever asks the same."""
+
+    def __init__(self, door: PrometheusDoor, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec) -> None:
+        self.server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds())
+        self._door = door
+        self._shared = shared
+        self._clock = clock
+        self._criteria = spec.criteria
+        self._max_age = max(_LEAST_SHARED_SECONDS, min(spec.interval.total_seconds() / 2, MOST_SHARED_SECONDS))
+
+    async def ages(self) -> Mapping[str, float] | Missing:
+        return await self._vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
+
+    async def requests(self) -> Mapping[str, Mapping[str, Requests]] | Missing:
+        query = promql.requests(self._criteria.window)
+        return await self._vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
+
+    async def latency(self) -> Mapping[str, Mapping[str, Histogram]] | Missing:
+        query = promql.latency(self._criteria.window)
+        return await self._vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
+
+    async def memory(self) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
+        window = self._criteria.memory_growth.window
+
+        async def ask() -> Any:
+            end = self._clock.now()
+            return await self._door.over(self.server, promql.memory(), end - window, end, promql.memory_step(window))
+
+        return await self._parsed(("memory", window), promql.memory(), ask, answers.memory_by_rollout)
+
+    async def custom(self) -> dict[str, float | Missing]:
+        criteria = self._criteria.custom
+        values = await asyncio.gather(*(self._number(criterion) for criterion in criteria))
+        return {criterion.name: value for criterion, value in zip(criteria, values, strict=True)}
+
+    async def _number(self, criterion: CustomCriterion) -> float | Missing:
+        value: float | Missing = await self._vector(criterion.query, answers.number)
+        if isinstance(value, Missing):
+            return replace(value, message=f"criterion {criterion.name}: {value.message}")
+        return value
+
+    async def _vector(self, query: str, parse: Callable[[Any], Parsed]) -> Parsed | Missing:
+        async def ask() -> Any:
+            return await self._door.instant(self.server, query)
+
+        return await self._parsed(("instant", parse is answers.number), query, ask, parse)
+
+    async def _parsed(
+        self, kind: tuple[object, ...], query: str, ask: Callable[[], Awaitable[Any]], parse: Callable[[Any], Parsed]
+    ) -> Parsed | Missing:
+        """Return the parsed answer; it is parsed once, not once for each rollout."""
+
+        async def answer() -> Parsed | Missing:
+            result = await ask()
+            if isinstance(result, Missing):
+                return result
+            try:
+                return parse(result)
+            except AnswerError as error:
+                return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
+
+        found: Parsed | Missing = await self._shared.get((self.server, query, *kind), self._max_age, answer)
+        return found
+
+
+def _short(query: str) -> str:
+    return query if len(query) <= 160 else f"{query[:157]}..."  # noqa: PLR2004 - about two lines
+
+
+def _unseen(
+    rollout: str, spec: SarkRolloutSpec, server: Server, age: Mapping[str, float] | Missing, *, expected: bool
+) -> Missing | None:
+    """Return why nothing that is said of the rollout can be trusted, or None when its samples are fresh."""
+    if isinstance(age, Missing):
+        return age
+    seconds = age.get(rollout)
+    if seconds is None:
+        if not expected:
+            return None
+        return Missing(
+            ABSENT,
+            f'Prometheus at {server.shown} has no series with sark_rollout="{rollout}": '
+            "check that it scrapes the sidecars' admin port",
+        )
+    limit = max(LEAST_STALE_SECONDS, spec.criteria.window / timedelta(seconds=2))
+    if not seconds <= limit:  # a NaN is stale too
+        return Missing(
+            STALE,
+            f'Prometheus at {server.shown} has no sample of sark_rollout="{rollout}" newer than {seconds:.0f} s '
+            f"(at most {limit:.0f} s): check its targets",
+        )
+    return None
+
+
+def _arms(
+    rollout: str,
+    requests: Mapping[str, Mapping[str, Requests]] | Missing,
+    latency: Mapping[str, Mapping[str, Histogram]] | Missing,
+    server: Server,
+) -> Mapping[str, ArmWindow] | Missing:
+    if isinstance(requests, Missing):
+        return requests
+    if isinstance(latency, Missing):
+        return latency
+    counted, timed = requests.get(rollout, {}), latency.get(rollout, {})
+    if not answers.finite(counted.values(), timed.values()):
+        return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" that are not finite')
+    empty = Histogram((), ())
+    return {
+        arm: ArmWindow(counted.get(arm, Requests()).requests, counted.get(arm, Requests()).errors, timed.get(arm, empty))
+        for arm in sorted({*counted, *timed})
+    }

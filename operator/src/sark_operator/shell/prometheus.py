@@ -1,0 +1,205 @@
+"""The one door to Prometheus: `prometheus-api-client` behind explicit limits.
+
+The library is synchronous, has no deadline unless given one, retries by itself, and drops the warnings by which a server says
+that its answer is partial. So each question runs in a small pool of its own, in a session that enforces a deadline on the whole
+answer and a limit on its size, follows no redirect, and keeps the raw answer so that warnings are seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import requests
+from prometheus_api_client import PrometheusApiClientException, PrometheusConnect
+from urllib3.util.retry import Retry
+
+from sark_operator.core.observation import Missing
+from sark_operator.shell.telemetry import Telemetry
+
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+WORKERS = 16
+_CHUNK = 64 * 1024
+_MAX_QUOTE = 300
+_GRACE_SECONDS = 1.0
+
+UNREACHABLE = "MetricsUnreachable"
+REFUSED = "MetricsQueryRefused"
+PARTIAL = "MetricsPartial"
+INVALID = "MetricsInvalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which Prometheus, and how long one question may take."""
+
+    address: str
+    timeout: float
+    """Seconds."""
+
+    @property
+    def shown(self) -> str:
+        """The address without user name and password, for messages."""
+        parts = urlsplit(self.address)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+class PrometheusDoor:
+    """Asks PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
+
+    async def instant(self, server: Server, query: str) -> Any | Missing:
+        """Return `data.result` of an instant query at the server's own present."""
+
+        def ask(connect: PrometheusConnect) -> Any:
+            return connect.custom_query(query, params={"timeout": f"{server.timeout:g}s"})
+
+        return await self._run(server, ask)
+
+    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
+        """Return `data.result` of a range query; `step` is in seconds."""
+
+        def ask(connect: PrometheusConnect) -> Any:
+            params = {"timeout": f"{server.timeout:g}s"}
+            return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
+
+        return await self._run(server, ask)
+
+    def close(self) -> None:
+        """Give up the threads; questions under way end by their own deadlines."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+        started = time.monotonic()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask)
+        try:
+            async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
+                answer = await future
+        except TimeoutError:
+            answer = _late(server)
+        self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
+        return answer
+
+
+def _ask(server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+    with _BoundedSession(server.timeout) as session:
+        try:
+            # A session for each question: no connection is reused after it went stale, and none is shared between threads.
+            connect = PrometheusConnect(
+                url=server.address.rstrip("/"), session=session, retry=Retry(total=0), timeout=server.timeout
+            )
+            result = ask(connect)
+        except PrometheusApiClientException:
+            return _refused(server, session)
+        except requests.RequestException as error:
+            return _unreachable(server, error)
+        except _TooLongError:
+            limit = MAX_ANSWER_BYTES // 1024 // 1024
+            return Missing(INVALID, f"Prometheus at {server.shown} sent more than {limit} MiB; narrow the query")
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _foreign(server, session)
+        warnings = session.warnings()
+    if warnings:
+        quoted = "; ".join(warnings)[:_MAX_QUOTE]
+        return Missing(PARTIAL, f"Prometheus at {server.shown} warns that its answer may be incomplete: {quoted}")
+    return result
+
+
+class _TooLongError(Exception):
+    """The answer is larger than the limit."""
+
+
+class _BoundedSession(requests.Session):
+    """A session for one question, with a deadline for the whole answer and a limit on its size."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
+        self.max_redirects = 0
+        self.headers["User-Agent"] = "sark-operator"
+        self.status = 0
+        self.body = b""
+        self._deadline = time.monotonic() + seconds
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send `request`, and read the answer while time and room are left."""
+        options["stream"] = True
+        response = super().send(request, **options)
+        body = bytearray()
+        try:
+            for chunk in response.iter_content(_CHUNK):
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise _TooLongError
+                if time.monotonic() > self._deadline:
+                    raise requests.ReadTimeout("the answer came too slowly")
+        finally:
+            response.close()
+        response._content = self.body = bytes(body)  # noqa: SLF001 - what requests itself does when it reads an answer whole
+        self.status = response.status_code
+        return response
+
+    def member(self, name: str) -> Any:
+        """Return a member of the answer's outermost object, or None."""
+        try:
+            document = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return document.get(name) if isinstance(document, dict) else None
+
+    def warnings(self) -> list[str]:
+        """Return what the server warns of. The answer is read a second time only when the word is in it."""
+        found = self.member("warnings") if b'"warnings"' in self.body else None
+        return [str(warning) for warning in found] if isinstance(found, list) else []
+
+
+def _refused(server: Server, session: _BoundedSession) -> Missing:
+    said = session.member("error")
+    quoted = " ".join(str(said).split())[:_MAX_QUOTE] if said else ""
+    if said and session.status in (400, 422):
+        return Missing(REFUSED, f"Prometheus at {server.shown} refused the query: {quoted}")
+    tail = f": {quoted}" if quoted else "; is this the address of a Prometheus?"
+    return Missing(UNREACHABLE, f"Prometheus at {server.shown} answered with HTTP {session.status}{tail}")
+
+
+def _unreachable(server: Server, error: requests.RequestException) -> Missing:
+    if isinstance(error, requests.Timeout):
+        return _late(server)
+    if isinstance(error, requests.TooManyRedirects):
+        return Missing(UNREACHABLE, f"Prometheus at {server.shown} redirects, which is not followed; give its final address")
+    if isinstance(error, requests.exceptions.JSONDecodeError):
+        return Missing(INVALID, f"Prometheus at {server.shown} did not answer in JSON; is this the address of a Prometheus?")
+    return Missing(UNREACHABLE, f"Prometheus at {server.shown} cannot be reached: {_cause(error)}")
+
+
+def _foreign(server: Server, session: _BoundedSession) -> Missing:
+    what = "in JSON" if session.member("status") is None else "in the form of its query API"
+    return Missing(INVALID, f"Prometheus at {server.shown} did not answer {what}; is this the address of a Prometheus?")
+
+
+def _late(server: Server) -> Missing:
+    return Missing(UNREACHABLE, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the operating system's words for a failed connection; they hold no credentials, which a URL may."""
+    seen: BaseException | None = error
+    for _ in range(10):
+        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
+            return seen.strerror.lower()
+        reason = getattr(seen, "reason", None) or (seen.args[0] if seen is not None and seen.args else None)
+        seen = reason if isinstance(reason, BaseException) else (seen.__cause__ or seen.__context__ if seen else None)
+        if seen is None:
+            break
+    names = {"SSLError": "the TLS handshake failed", "InvalidURL": "the address is not a URL"}
+    return names.get(type(error).__name__, type(error).__name__)
