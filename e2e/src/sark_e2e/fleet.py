@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -110,15 +111,8 @@ class Fleet:
 
     def add_pod(self) -> SidecarPod:
         """Create one more pod and return it when its sidecar is ready."""
-        name = f"{self.name}-{self._made}"
-        self._made += 1
-        pod = PodAddress(self.namespace, name, self._network.pod())
-        sidecar = Sidecar(name, address=pod.ip, inputs=self._inputs, folder=self._folder / name, report=self._report)
-        create_pod(self._api, pod, labels=self.labels, metrics_port=ADMIN_PORT, service_account=self.account)
-        member = SidecarPod(self._api, pod, sidecar)
-        self.pods.append(member)
-        member.start()
-        self._report(f"sidecar {name} is ready at {pod.ip}")
+        member = self._create_pod()
+        self._start(member)
         return member
 
     def inject(self, *, latency_ms: float = 0, error_percent: float = 0) -> None:
@@ -127,11 +121,13 @@ class Fleet:
             pod.sidecar.inject(latency_ms=latency_ms, error_percent=error_percent)
 
     def __enter__(self) -> Self:
-        with contextlib.ExitStack() as stack:
+        self._prepare()
+        members = [self._create_pod() for _ in range(self._replicas)]
+        # All at once, as the pods of a Deployment start. When one fails, closing ends the others, and with them the waits.
+        with ThreadPoolExecutor(max(1, len(members))) as pool, contextlib.ExitStack() as stack:
             stack.callback(self.close)
-            self._prepare()
-            for _ in range(self._replicas):
-                self.add_pod()
+            for started in [pool.submit(self._start, member) for member in members]:
+                started.result()
             stack.pop_all()
         return self
 
@@ -142,6 +138,20 @@ class Fleet:
         """End every sidecar. The objects stay: they go with the namespace or the cluster."""
         for pod in self.pods:
             pod.sidecar.stop()
+
+    def _create_pod(self) -> SidecarPod:
+        name = f"{self.name}-{self._made}"
+        self._made += 1
+        pod = PodAddress(self.namespace, name, self._network.pod())
+        sidecar = Sidecar(name, address=pod.ip, inputs=self._inputs, folder=self._folder / name, report=self._report)
+        create_pod(self._api, pod, labels=self.labels, metrics_port=ADMIN_PORT, service_account=self.account)
+        member = SidecarPod(self._api, pod, sidecar)
+        self.pods.append(member)
+        return member
+
+    def _start(self, member: SidecarPod) -> None:
+        member.start()
+        self._report(f"sidecar {member.name} is ready at {member.pod.ip}")
 
     def _prepare(self) -> None:
         """Create what an administrator creates once: the empty ConfigMap, and the right to read that one alone."""
