@@ -225,7 +225,6 @@ class Service:
             settings.config_map,
             on_text=lambda text: follower.receive(text, Origin.WATCH),
             on_absent=lambda reason: follower.absent(reason, Origin.WATCH),
-            on_broken=lambda reason: follower.refuse(reason, Origin.WATCH),
             on_link=follower.link,
         )
         self._spawn("flag watch", watch.run())

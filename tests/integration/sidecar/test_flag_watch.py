@@ -179,7 +179,6 @@ def watch_of(api: object, namespace: str, follower: FlagFollower) -> FlagConfigM
         NAME,
         on_text=lambda text: follower.receive(text, Origin.WATCH),
         on_absent=lambda reason: follower.absent(reason, Origin.WATCH),
-        on_broken=lambda reason: follower.refuse(reason, Origin.WATCH),
         on_link=follower.link,
     )
 

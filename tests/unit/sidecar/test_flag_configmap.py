@@ -87,7 +87,6 @@ async def play(*script: Reply | Exception) -> tuple[list[str], list[str]]:
         "flags",
         on_text=lambda text: told.append(f"text {text}"),
         on_absent=lambda reason: told.append(f"absent {reason}"),
-        on_broken=lambda reason: told.append(f"broken {reason}"),
         on_link=lambda up, reason: told.append("up" if up else f"down {reason}"),
     )
     api = Api(list(script))
@@ -162,5 +161,5 @@ async def test_no_object_no_key_and_a_deletion_are_told_apart():
     deleted = event("DELETED", item("9"))
     _, told = await play(Reply([listing("7")]), Reply([event("ADDED", item("8", None)), deleted]))
     assert "absent ConfigMap team/flags does not exist" in told
-    assert "broken ConfigMap team/flags has no key flags.json" in told
+    assert "absent ConfigMap team/flags has no key flags.json" in told
     assert "absent ConfigMap team/flags was deleted; the last good document stays in force" in told

@@ -49,7 +49,6 @@ class FlagConfigMap:
         *,
         on_text: Callable[[str], None],
         on_absent: Callable[[str], None],
-        on_broken: Callable[[str], None],
         on_link: Callable[[bool, str], None],
     ) -> None:
         """Wire the reactions.
@@ -59,8 +58,7 @@ class FlagConfigMap:
             namespace: of the ConfigMap.
             name: of the ConfigMap.
             on_text: called with each document.
-            on_absent: called with a sentence when there is no such object.
-            on_broken: called with a sentence when the object has no document in it.
+            on_absent: called with a sentence when there is no such object, or no document in it (as before the first rollout).
             on_link: called with True, or False and the reason, as the watch goes up or down.
         """
         self._api = CoreV1Api(client)
@@ -68,7 +66,6 @@ class FlagConfigMap:
         self._name = name
         self._on_text = on_text
         self._on_absent = on_absent
-        self._on_broken = on_broken
         self._on_link = on_link
         self._failures = 0
 
@@ -154,7 +151,7 @@ class FlagConfigMap:
         if isinstance(text, str):
             self._on_text(text)
         else:
-            self._on_broken(f"ConfigMap {self._namespace}/{self._name} has no key {FLAGS_KEY}")
+            self._on_absent(f"ConfigMap {self._namespace}/{self._name} has no key {FLAGS_KEY}")
 
 
 def backoff(failures: int, chance: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,12 +72,6 @@ class FlagFollower:
         log.warning("no flag document", origin=origin.value, reason=reason)
         if self._is_primary(origin):
             self.problem = reason
-
-    def refuse(self, reason: str, origin: Origin) -> None:
-        """Count what a source has in place of a document as refused; the last good one stays in force."""
-        self.answered.set()
-        digest = hashlib.sha256(reason.encode()).hexdigest()
-        self._become(state.refuse(self._flags, reason, origin, self._clock(), digest), origin)
 
     def link(self, up: bool, reason: str) -> None:
         """Take note of the watch going up or down."""
