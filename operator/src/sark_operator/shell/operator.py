@@ -195,7 +195,7 @@ async def _watch(settings: Settings, configuration: Configuration, state: _State
 def _handlers(configuration: Configuration, crew: Crew) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
-    @kopf.on.login(registry=registry)  # type: ignore[arg-type]
+    @kopf.on.login(registry=registry)
     def login(**_: Any) -> kopf.ConnectionInfo:
         return kopf_credentials(configuration)
 

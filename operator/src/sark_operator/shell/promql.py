@@ -1,7 +1,7 @@
 """The questions asked of Prometheus.
 
-No query names a rollout: each asks for all rollouts of a server at once, grouped by the label that tells them apart. So a thousand
-rollouts on one Prometheus cost what one costs, and nothing a user writes is ever spliced into PromQL.
+No query names a rollout: each asks for all rollouts of a server at once, grouped by the label that tells them apart. So a
+thousand rollouts on one Prometheus cost what one costs, and nothing a user writes is ever spliced into PromQL.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ class _Entry(Generic[Answer]):
 class SharedAnswers(Generic[Answer]):
     """A cache by age with single flight.
 
-    Age counts from the moment a question was asked, so an answer is never newer than it claims. A caller that goes away does not
-    take the request of the others with it.
+    Age counts from the moment a question was asked, so an answer is never newer than it claims. A caller that goes away does
+    not take the request of the others with it.
     """
 
     def __init__(self, clock: Clock) -> None:

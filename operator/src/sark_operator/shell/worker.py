@@ -88,4 +88,4 @@ class Worker:
         else:
             _log.warning("tick failed", rollout=self.key, problem=problem, failures=self._failures)
         longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures - 1, 8))
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, so that many rollouts do not come back at once
+        return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many rollouts do not come back at once
