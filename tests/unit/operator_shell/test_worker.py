@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sark_operator.shell.api import ObjectMissingError, UnavailableError
+from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.crew import Crew
+from sark_operator.shell.directory import Directory
+from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.worker import Worker
+
+pytestmark = pytest.mark.asyncio
+
+Outcome = Exception | timedelta | None
+
+
+class Ticks:
+    """Stands for the reconciler: gives one outcome after the other, and tells when each tick was done."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self._outcomes = list(outcomes)
+        self.done: asyncio.Queue[str] = asyncio.Queue()
+
+    async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
+        self.done.put_nowait(f"{namespace}/{name} {uid}")
+        outcome = self._outcomes.pop(0) if self._outcomes else timedelta(hours=1)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return None if outcome is None else datetime.now(UTC) + outcome
+
+
+def worker(ticks: Ticks) -> Worker:
+    return Worker("shop", "gateway", "u1", reconciler=ticks, clock=SystemClock(), telemetry=Telemetry())  # type: ignore[arg-type]
+
+
+async def running(ticks: Ticks, then: Callable[[Worker], Any] = lambda _: None) -> asyncio.Task[None]:
+    subject = worker(ticks)
+    task = asyncio.create_task(subject.run())
+    await ticks.done.get()
+    then(subject)
+    return task
+
+
+async def test_a_tick_follows_when_its_time_has_come() -> None:
+    task = await running(ticks := Ticks(timedelta(milliseconds=1)))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    task.cancel()
+
+
+async def test_a_change_does_not_wait_for_the_time() -> None:
+    # Given a worker whose next tick is an hour away, when it is woken, then it ticks at once
+    task = await running(ticks := Ticks(timedelta(hours=1)), Worker.wake)
+    await asyncio.wait_for(ticks.done.get(), 5)
+    task.cancel()
+
+
+@pytest.mark.parametrize("failure", [UnavailableError("away"), RuntimeError("a bug"), TimeoutError()])
+async def test_no_failure_ends_it(failure: Exception) -> None:
+    task = await running(ticks := Ticks(failure, failure))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    assert not task.done()
+    task.cancel()
+
+
+@pytest.mark.parametrize("end", [ObjectMissingError("gone"), None])
+async def test_it_ends_when_the_rollout_is_gone(end: Outcome) -> None:
+    task = await running(Ticks(end))
+    await asyncio.wait_for(task, 5)
+
+
+def raw(
+    generation: int = 1, *, uid: str = "u1", name: str = "gateway", version: str = "1", deleting: bool = False
+) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "namespace": "shop",
+        "name": name,
+        "uid": uid,
+        "generation": generation,
+        "resourceVersion": version,
+    }
+    if deleting:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    return {"metadata": metadata}
+
+
+def crew(ticks: Ticks) -> Crew:
+    return Crew(lambda _: worker(ticks), Directory(), Telemetry())
+
+
+async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
+    # Given a rollout that has been ticked once
+    subject = crew(ticks := Ticks())
+    subject.saw(raw(generation=1))
+    await ticks.done.get()
+    # When the watch brings a newer object of the same generation, then nothing is woken
+    subject.saw(raw(generation=1, version="2"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ticks.done.get(), 0.1)
+    # When it brings a new generation, or a deletion, then the rollout is ticked
+    subject.saw(raw(generation=2, version="3"))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    subject.saw(raw(generation=2, version="4", deleting=True))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    await subject.close()
+
+
+async def test_a_rollout_that_goes_wakes_the_one_waiting_for_its_target() -> None:
+    subject = crew(ticks := Ticks())
+    subject.saw(raw())
+    subject.saw(raw(uid="u2", name="second"))
+    await ticks.done.get()
+    await ticks.done.get()
+    subject.lost(raw())
+    await asyncio.wait_for(ticks.done.get(), 5)
+    await subject.close()
+
+
+async def test_a_recreated_rollout_gets_a_worker_of_its_own() -> None:
+    # Given a worker that ended with its object
+    subject = crew(ticks := Ticks(None))
+    subject.saw(raw())
+    await ticks.done.get()
+    await asyncio.sleep(0)
+    # When the watch shows the object again, then there is a worker again
+    subject.saw(raw(generation=2))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    await subject.close()
+
+
+async def test_a_tick_that_hangs_makes_the_process_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a tick that never ends, and a limit that has passed
+    class Hanging(Ticks):
+        async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
+            await super().tick(namespace, name, uid)
+            await asyncio.sleep(3600)
+            return None
+
+    subject = crew(ticks := Hanging())
+    subject.saw(raw())
+    await ticks.done.get()
+    assert subject.late() == []
+    monkeypatch.setattr("sark_operator.shell.crew.OVERDUE_SECONDS", -1.0)
+    # Then the health probe names the rollout
+    assert "shop/gateway has not been evaluated" in subject.late()[0]
+    await subject.close()
