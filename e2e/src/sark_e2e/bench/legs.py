@@ -18,7 +18,7 @@ class Instants:
     visible: float
     """Prometheus was first asked the operator's own question and answered with a breach."""
     decided: float
-    """`status.revert.decidedAt`: the clock of the tick that decided."""
+    """`status.revert.decidedAt`: the operator's clock when it had looked and decided."""
     written: float
     """A watch of the ConfigMap saw the document that asks for 0%."""
     restored: float
@@ -28,7 +28,8 @@ class Instants:
 LEGS = (
     ("fault switched on -> first bad request", "injected", "first_bad"),
     ("first bad request -> breach visible in Prometheus", "first_bad", "visible"),
-    ("breach visible in Prometheus -> flag written", "visible", "written"),
+    ("breach visible in Prometheus -> revert decided", "visible", "decided"),
+    ("revert decided -> flag written", "decided", "written"),
     ("flag written -> last sidecar on baseline", "written", "restored"),
     ("first bad request -> last sidecar on baseline", "first_bad", "restored"),
 )

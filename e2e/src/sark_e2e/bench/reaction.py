@@ -11,11 +11,12 @@ from typing import Final
 from sark_api.duration import format_duration
 from sark_api.spec import ErrorRate
 from sark_api.status import Phase, Revert, Verdict
-from sark_e2e.admin_port import first_fault_at
+from sark_e2e.admin_port import AdminPortError, first_fault_at
 from sark_e2e.applied_rollout import AppliedRollout, ExpectationError, is_reverted
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.example import steps
 from sark_e2e.fleet import Fleet
+from sark_e2e.kubectl import KubectlError
 from sark_e2e.progress import Report
 from sark_e2e.scenario import Scenario
 from sark_e2e.view import Rollout
@@ -58,7 +59,7 @@ def measure_reaction(circumstances: Circumstances, report: Report) -> list[Insta
             report(f"reaction, repetition {number} of {circumstances.repetitions}")
             try:
                 found.append(_repetition(cluster, circumstances))
-            except ExpectationError as error:
+            except (ExpectationError, AdminPortError, KubectlError, TimeoutError) as error:
                 raise BenchError(str(error)) from error
         return found
 
@@ -88,9 +89,9 @@ def _repetition(cluster: LocalCluster, circumstances: Circumstances) -> Instants
 
 
 def _edits(circumstances: Circumstances) -> dict[str, object]:
-    """Return what differs from the example: one long step, and nothing but the error rate may decide."""
+    """Return what differs from the example: a long step, and nothing but the error rate may decide."""
     return {
-        "steps": steps([circumstances.percent], bake="1h"),
+        "steps": steps([circumstances.percent, 100], bake="1h"),
         "interval": format_duration(timedelta(seconds=circumstances.interval_seconds)),
         "criteria": {
             "window": format_duration(timedelta(seconds=circumstances.window_seconds)),

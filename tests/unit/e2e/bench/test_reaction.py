@@ -19,7 +19,8 @@ def test_legs_are_in_milliseconds_for_each_repetition():
 
     assert found["fault switched on -> first bad request"] == [100, 200]
     assert found["first bad request -> breach visible in Prometheus"] == [1000, 3000]
-    assert found["breach visible in Prometheus -> flag written"] == [1000, 100]
+    assert found["breach visible in Prometheus -> revert decided"] == [900, 0]
+    assert found["revert decided -> flag written"] == [100, 100]
     assert found["flag written -> last sidecar on baseline"] == [50, 100]
 
 
