@@ -298,7 +298,7 @@ class Rollout(RuleBasedStateMachine):
 
 
 Rollout.TestCase.settings = settings(
-    max_examples=100,
+    max_examples=80,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

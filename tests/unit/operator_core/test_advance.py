@@ -157,6 +157,20 @@ def test_the_step_before_the_first_needs_something_to_look_at(target: SimulatedT
     assert (target.written, target.status.reason) == ([], "MetricsUnavailable")
 
 
+@pytest.mark.parametrize("breach", ["errors of an earlier rollout", "a leak at the baseline"])
+def test_a_step_that_would_be_reverted_at_once_is_not_begun(target: SimulatedTarget, breach: str) -> None:
+    if breach == "a leak at the baseline":
+        target.growth = 50_000.0
+    else:
+        target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+    target.run(10)
+    assert (target.written, target.status.phase, target.status.reason) == ([], Phase.PENDING, "CriterionHolds")
+
+    target.growth, target.arms = 0.0, {ARM_BASELINE: arm()}
+    target.run(2)
+    assert target.percent == 5
+
+
 def test_the_seed_schedule_takes_weeks() -> None:
     target = SimulatedTarget(quick_spec(steps=None, schedule=SchedulePreset.SEED, interval="10m", validFor="1h"))
     target.run_to(5)

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from sark_api import reasons
 from sark_api.reasons import Reason
-from sark_api.status import Bake, Phase, StepProgress
+from sark_api.spec import Action
+from sark_api.status import Bake, Phase, StepProgress, Verdict
 
 from .figures import progress, span
 from .finding import Finding, found
 from .flag_document import is_ours, readable_document
-from .judgement import spoken
+from .judgement import judge, spoken, with_verdict
 from .plan import following, fresh_bake, needs, position
 from .tick import OPERATOR, Tick
 
@@ -27,18 +28,21 @@ def advance(tick: Tick) -> None:
 
 
 def _start(tick: Tick) -> None:
-    tick.hold = _why_not_started(tick)
     first = following(tick.spec, 0)
-    if tick.hold is None and first is not None:
+    if first is None:
+        return
+    tick.hold = _why_not_started(tick, first.percent)
+    if tick.hold is None:
         _enter(tick, first.percent, reasons.STARTED)
         tick.change(started_at=tick.now)
 
 
-def _why_not_started(tick: Tick) -> Finding | None:
+def _why_not_started(tick: Tick, percent: int) -> Finding | None:
     """Return what must be so before the first subject is moved.
 
-    Metrics must be readable, although nothing is judged at 0 %: a step taken with closed eyes proves nothing and ends in a
-    revert.
+    At 0 % nothing is judged, since there is nothing of the new arm to judge. Yet metrics must be readable, and must not
+    already say what would revert the step at its first tick: a leak of the sidecars themselves, or errors that an earlier
+    rollout left in the window.
     """
     if tick.problems:
         return tick.problems[0]
@@ -47,6 +51,9 @@ def _why_not_started(tick: Tick) -> Finding | None:
     document = readable_document(tick.observation.flags)
     if document is not None and is_ours(tick.identity, document) and not (document.percentage == 0 and tick.sighting.converged):
         return found(reasons.STARTING, what=f"first the sidecars must be back at 0%; {tick.sighting.finding.message}")
+    verdicts = judge(tick.spec, percent, tick.observation.metrics, tick.status.baseline_p95_microseconds)
+    if breaches := with_verdict(verdicts, Verdict.BREACH, Action.REVERT, Action.HOLD):
+        return found(reasons.CRITERION_HOLDS, percent=0, verdicts=spoken(breaches))
     return None
 
 

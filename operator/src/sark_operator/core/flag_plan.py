@@ -85,12 +85,14 @@ def plan_flags(claim: Claim) -> FlagPlan:
 
 
 def in_force(claim: Claim) -> FlagsApplied | None:
-    """Return the document in force as the one applied, or None when it does not serve what is wanted.
+    """Return the document in force as the one applied, or None when it is not what is wanted, or older than what was applied.
 
     What was known of the same share is kept.
     """
     document, before = readable_document(claim.observation.flags), claim.status.flags
     if document is None or not serves(claim.identity, claim.spec, document, claim.percent):
+        return None
+    if before is not None and document.revision < before.revision:
         return None
     if before is None or before.percent != document.percentage or before.share_revision > document.revision:
         return _applied(document, document.revision, claim.now)
@@ -101,9 +103,7 @@ def _must_write(claim: Claim, document: FlagDocument | None) -> bool:
     """Return whether the document in force is not what it should be, and may be replaced."""
     restoring = claim.status.phase is Phase.REVERTING
     if document is not None and is_ours(claim.identity, document):
-        known = claim.status.flags.revision if claim.status.flags else 0
-        served = serves(claim.identity, claim.spec, document, claim.percent) and document.revision >= known
-        return not served or needs_renewal(claim.spec, document, claim.now)
+        return in_force(claim) is None or needs_renewal(claim.spec, document, claim.now)
     if document is not None:
         holds_target = not claim.resting and not claim.observation.rival and not claim.identity.deleting
         return holds_target and (claim.percent > 0 or restoring)

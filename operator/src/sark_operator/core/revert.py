@@ -8,7 +8,6 @@ from sark_api.status import Phase, Revert
 
 from .finding import found
 from .flag_document import is_ours, readable_document
-from .flag_plan import in_force
 from .tick import OPERATOR, Tick
 
 
@@ -29,7 +28,6 @@ def revert(tick: Tick, reason: Reason, *, actor: str = OPERATOR, criterion: str 
         blind_since=None,
         revert=Revert(reason=reason.name, criterion=criterion, message=message, from_percent=percent, decided_at=tick.now),
     )
-    tick.change(flags=in_force(tick.claim()) or tick.status.flags)  # 0 % may have been written by an operator that died
     tick.record(reason, actor, percent, message)
     tick.look_again()
 

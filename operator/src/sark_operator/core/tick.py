@@ -11,7 +11,7 @@ from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 
 from .finding import Finding
-from .flag_plan import Claim
+from .flag_plan import Claim, in_force
 from .history import Transition
 from .instants import to_milliseconds, without_future
 from .lifecycle import is_terminal, wanted_percent
@@ -53,6 +53,7 @@ class Tick:
         now = to_milliseconds(now)
         before = without_future(status, now)
         terminal = is_terminal(spec, before, now)
+        status = _with_document_in_force(Claim(identity, spec, before, observation, terminal, now))
         return cls(
             identity=identity,
             spec=spec,
@@ -60,9 +61,9 @@ class Tick:
             now=now,
             before=before,
             resting=terminal,
-            status=before,
+            status=status,
             problems=find_problems(identity, spec, observation, terminal=terminal),
-            sighting=look(identity, spec, before, observation, now),
+            sighting=look(identity, spec, status, observation, now),
         )
 
     @property
@@ -94,5 +95,14 @@ class Tick:
         return Claim(self.identity, self.spec, self.status, self.observation, self.resting, self.now)
 
     def look_again(self) -> None:
-        """Take a new look at the sidecars, because the draft now wants something else of them."""
+        """Take a new look at flags and sidecars, because the draft now wants something else of them."""
+        self.status = _with_document_in_force(self.claim())
         self.sighting = look(self.identity, self.spec, self.status, self.observation, self.now)
+
+
+def _with_document_in_force(claim: Claim) -> SarkRolloutStatus:
+    """Return the status with the document in force taken over, where it is already what the status wants.
+
+    An operator that died after it wrote the flags may have left it so.
+    """
+    return claim.status.model_copy(update={"flags": in_force(claim) or claim.status.flags})
