@@ -20,6 +20,7 @@ from kubernetes import client
 
 from . import binaries, operator, run_folder
 from .control_plane import ControlPlane
+from .deadline import eventually
 from .fleet import Fleet
 from .kubectl import Kubectl
 from .loopback import LoopbackNetwork
@@ -148,9 +149,11 @@ class LocalCluster:
 
 
 def install_crd(kubectl: Kubectl) -> None:
-    """Install the SarkRollout CRD and wait until the API server serves it."""
+    """Install the SarkRollout CRD and wait until the API server serves it. Raises TimeoutError."""
     kubectl("apply", "--server-side", "-f", str(CRD))
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRD))
+    # Not `kubectl wait`: it fails at once while the object has no conditions at all, which is what a busy machine shows first.
+    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    eventually(lambda: kubectl("get", "-f", str(CRD), "-o", established) == "True", what=f"{CRD.name} to be served", seconds=30)
 
 
 def prometheus_server(
