@@ -169,9 +169,9 @@ def run(console: Console, *, keep: bool) -> None:
     with contextlib.ExitStack() as stack:
         stack.callback(report, "everything has been ended")
         cluster = stack.enter_context(LocalCluster("demo", report=report))
-        stack.callback(report, f"ending everything; the logs stay in {cluster.folder}")
         demonstration = Demonstration(cluster, console)
         stack.enter_context(demonstration.scenario)
+        stack.callback(report, f"ending everything; the logs stay in {cluster.folder}")
         demonstration.tell()
         report("all of it was as it should be")
         if keep:

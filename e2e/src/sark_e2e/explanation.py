@@ -65,7 +65,7 @@ def _entry(entry: HistoryEntry) -> Iterator[str]:
         f"{entry.from_percent}% -> {entry.to_percent}%" if entry.from_percent != entry.to_percent else f"{entry.to_percent}%"
     )
     revision = f"flag revision {entry.revision}" if entry.revision else ""
-    yield f"{clock(entry.time)}  {share:12}  {entry.reason:18}  by {entry.actor:9} {revision}".rstrip()
+    yield f"{clock(entry.time)}  {share:12}  {entry.reason:18}  {entry.actor:14}{revision}".rstrip()
     yield f"            {entry.message}"
 
 

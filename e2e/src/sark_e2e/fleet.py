@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -135,7 +136,9 @@ class Fleet:
         self.close()
 
     def close(self) -> None:
-        """End every sidecar. The objects stay: they go with the namespace or the cluster."""
+        """End every sidecar, all at the same time. The objects stay: they go with the namespace or the cluster."""
+        for pod in self.pods:
+            pod.sidecar.send(signal.SIGTERM)
         for pod in self.pods:
             pod.sidecar.stop()
 

@@ -35,7 +35,7 @@ class LiveView:
                 self._live = live
                 yield
         finally:
-            self._live, self._following, self._last = None, False, None
+            self._live, self._following = None, False
 
     def show(self, rollout: Rollout) -> None:
         """Take a reading."""

@@ -14,7 +14,7 @@ def test_a_revert_is_explained_with_its_criterion_its_times_and_its_history(reve
     assert "criterion   errorRate" in text
     assert "from        25%, decided at 12:00:03.5" in text
     assert "restored    12:00:04.7, seen by the operator 1.2 s after the decision" in text
-    assert "12:00:03.5  25% -> 0%     CriterionBreached   by operator  flag revision 9" in text
+    assert "12:00:03.5  25% -> 0%     CriterionBreached   operator      flag revision 9" in text
 
 
 def test_a_revert_that_is_not_over_is_said_not_to_be(reverted: Rollout):
