@@ -14,7 +14,7 @@ pub(crate) struct Policies(pub Arc<sark_engine::Policies>);
 #[pymethods]
 impl Policies {
     #[new]
-    #[pyo3(signature = (modules, data = b"{}".to_vec()))]
+    #[pyo3(signature = (modules, data = b"{}".to_vec()), text_signature = "(modules, data=b'{}')")]
     fn new(py: Python<'_>, modules: Vec<(String, String)>, data: Vec<u8>) -> PyResult<Self> {
         py.detach(|| {
             let modules = modules.into_iter().map(|(name, source)| Module { name, source }).collect();

@@ -38,7 +38,10 @@ impl Server {
         baseline_timeout_seconds = 10.0, subject_pointer = "/user/id",
         subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
         subject_header = None,
-    ))]
+    ), text_signature = "(engine, *, host='127.0.0.1', port=0, workers=1, max_body_bytes=1048576, max_header_bytes=16384, \
+        header_timeout_seconds=5.0, body_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, \
+        baseline_timeout_seconds=10.0, subject_pointer='/user/id', \
+        subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None)")]
     fn new(
         engine: &Engine,
         host: &str,

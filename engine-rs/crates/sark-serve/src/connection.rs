@@ -38,6 +38,8 @@ pub(crate) enum Order {
     Drain(Duration),
 }
 
+/// Read at a time beyond the head. Room for a head that is too large to be seen whole, and so to be answered.
+const READ_AHEAD_BYTES: usize = 64 << 10;
 /// Wait after an accept that failed: most likely descriptors have run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 68\r\n\
@@ -115,8 +117,8 @@ fn take_in(answering: &Rc<Answering>, graceful: &GracefulShutdown, stream: TcpSt
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(options.header_timeout)
-        .max_buf_size(options.max_header_bytes)
-        .pipeline_flush(true)
+        .max_header_size(options.max_header_bytes)
+        .max_buf_size(options.max_header_bytes + READ_AHEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let watched = graceful.watch(connection);
     tokio::task::spawn_local(async move {

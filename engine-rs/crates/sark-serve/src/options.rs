@@ -40,8 +40,10 @@ pub struct ServerOptions {
     pub subject: SubjectRule,
 }
 
-/// The smallest head limit that the HTTP parser can work with.
-const MIN_HEADER_BYTES: usize = 8192;
+/// A smaller limit would refuse ordinary clients.
+const MIN_HEADER_BYTES: usize = 1024;
+/// A larger one is a mistake.
+const MAX_HEADER_BYTES: usize = 1 << 20;
 const MAX_WORKERS: usize = 64;
 
 impl ServerOptions {
@@ -59,8 +61,9 @@ impl ServerOptions {
         if !(1..=MAX_WORKERS).contains(&self.workers) {
             return wrong(format!("workers must be 1 to {MAX_WORKERS}, not {}", self.workers));
         }
-        if self.max_header_bytes < MIN_HEADER_BYTES {
-            return wrong(format!("max_header_bytes must be at least {MIN_HEADER_BYTES}, not {}", self.max_header_bytes));
+        if !(MIN_HEADER_BYTES..=MAX_HEADER_BYTES).contains(&self.max_header_bytes) {
+            let given = self.max_header_bytes;
+            return wrong(format!("max_header_bytes must be {MIN_HEADER_BYTES} to {MAX_HEADER_BYTES}, not {given}"));
         }
         for (name, value) in [
             ("max_body_bytes", self.max_body_bytes),

@@ -3,6 +3,22 @@
 from collections.abc import Sequence
 from typing import Final, final
 
+__all__ = [
+    "BaselineJob",
+    "Engine",
+    "EngineError",
+    "EvaluationError",
+    "InputError",
+    "Policies",
+    "PolicyError",
+    "Server",
+    "__version__",
+    "bucket",
+    "build_profile",
+    "policy_revision",
+    "regorus_version",
+]
+
 __version__: Final[str]
 build_profile: Final[str]
 """`release` or `debug`: assert it before measuring anything."""
@@ -15,7 +31,7 @@ class PolicyError(EngineError):
     """A policy or its data was refused at load; the message names the file, the line and the reason."""
 
 class EvaluationError(EngineError):
-    """An evaluation gave no genuine decision: a builtin failed, a conflict, a limit was hit, or the engine panicked (contained)."""
+    """An evaluation gave no genuine decision: a conflict, a limit, a missing builtin, or a (contained) panic."""
 
 class InputError(EngineError):
     """The input is not JSON, is too deep or is too large."""
@@ -35,7 +51,7 @@ class Policies:
 
     @property
     def revision(self) -> str:
-        """Lower-case hex SHA-256 over the sorted module sources and the canonical data, the same for the same content in any order."""
+        """Lower-case hex SHA-256 over the sorted module sources and the canonical data: equal for equal content."""
 
     @property
     def packages(self) -> list[str]:
@@ -43,7 +59,7 @@ class Policies:
 
     @property
     def unsupported(self) -> dict[str, list[str]]:
-        """Rule path (as in `authz/allow`) to the builtins it reaches that the engine does not have; such a path is served by baseline."""
+        """Rule path (as in `authz/allow`) to the builtins it reaches and the engine lacks: baseline serves such a path."""
 
 @final
 class Engine:
@@ -66,7 +82,8 @@ class Engine:
     def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:
         """Evaluate rule or package `path` (`authz/allow`) on a JSON `input`; return compact JSON, or None when undefined.
 
-        Never cached. The GIL is released. Raises InputError, EvaluationError.
+        Never cached. The GIL is released. Counted as opa_evaluation_*{implementation="rust"} of the last server made with this
+        engine. Raises InputError (also for a path that cannot be asked for), EvaluationError.
         """
 
     def decide(self, path: str, input: bytes | None = None) -> bytes | None:
@@ -106,8 +123,10 @@ class BaselineJob:
 
     @property
     def fallback(self) -> str:
-        """Error type of the rust arm that made this a fallback (`evaluation`, `timeout`, `panic`, `unsupported_builtin`,
-        `unsupported_parameter`), else empty."""
+        """Why the rust arm gave the request up; empty when this is no fallback.
+
+        One of `evaluation`, `timeout`, `panic`, `unsupported_builtin`, `unsupported_parameter`.
+        """
 
 @final
 class Server:
@@ -141,18 +160,16 @@ class Server:
     def take_jobs(self, limit: int = 64) -> list[BaselineJob]:
         """Take up to `limit` waiting jobs without blocking; clears the descriptor when none is left."""
 
-    def complete(
-        self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = ""
-    ) -> bool:
+    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
         """Answer a job with an HTTP status and a JSON body; False when its client has gone or it has timed out.
 
-        `outcome` is `allow`, `deny`, `undefined` or `error` and becomes the request's result label (a fallback is always `error`
-        of the rust arm). With job.cache == "rust" and outcome other than error, the body is kept in the in-process cache.
+        `outcome` is `allow`, `deny`, `undefined` or `error` and becomes the result label (a fallback is always `error`
+        of the rust arm). With job.cache == "rust", status 200, an outcome other than error, and unless `cache_control` says
+        `no-store`, the decision in the body is kept in the in-process cache. A job with opa == "rust" that is answered with
+        status 200 and outcome `error` counts as a fallback: the engine failed in the caller's hands. Raises ValueError.
         """
 
-    def set_flags(
-        self, *, rollout: str, revision: int, percentage: int, salt: str, rust_opa: bool, rust_cache: bool
-    ) -> None:
+    def set_flags(self, *, rollout: str, revision: int, percentage: int, salt: str, rust_opa: bool, rust_cache: bool) -> None:
         """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label."""
 
     def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
@@ -160,16 +177,19 @@ class Server:
 
     @property
     def first_fault_at(self) -> float | None:
-        """Unix time of the first request a fault was injected into since faults were last turned on; None when there is none."""
+        """Unix time of the first request a fault was injected into since faults were last turned on; None when none."""
 
     def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
         """Record one evaluation by HTTP OPA: opa_evaluation_*{implementation="python"}; outcome is allow, deny or error."""
 
     def observe_cache(self, operation: str, result: str, seconds: float) -> None:
-        """Record one Redis operation: cache_operation*{implementation="python"}; operation get, set, delete; result hit, miss, ok, error."""
+        """Record one Redis operation: cache_operation*{implementation="python"}.
+
+        operation is get, set or delete; result is hit, miss, ok or error.
+        """
 
     def set_gauge(self, name: str, help: str, value: float) -> None:
-        """Set a gauge of the sidecar's own (name starts with `sark_`); it is exposed with the rest."""
+        """Set a gauge of the sidecar's own (name starts with `sark_`), exposed with the rest; a change of rollout keeps it."""
 
     def inc_counter(self, name: str, help: str, amount: int = 1) -> None:
         """Add to a counter of the sidecar's own (name starts with `sark_` and ends with `_total`)."""

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+from sark_engine import Engine, Server
+
+QUESTION = b'{"input": {"user": {"id": "alice"}}}'
+
+
+def test_answers_have_the_shape_of_opas(start: Any):
+    plane = start()
+    allowed = plane.ask("authz/allow")
+    assert (allowed.status, allowed.body) == (200, b'{"result":true}\n')
+    assert allowed.headers["content-type"] == "application/json"
+    assert plane.ask("authz/decision", "bob").json == {"result": {"allow": False}}
+    undefined = plane.ask("authz/reason", "bob")
+    assert (undefined.status, undefined.body) == (200, b"{}\n")
+    assert plane.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "expected"),
+    [
+        ("POST", "/v1/data/authz/allow", b"", {"result": False}),
+        ("POST", "/v1/data/authz/allow", b"{}", {"result": False}),
+        ("POST", "/v1/data/authz/allow", b'{"input": null}', {"result": False}),
+        ("POST", "/v1/data//authz/allow/", QUESTION, {"result": True}),
+        ("POST", "/v1/data/%61uthz/allow", QUESTION, {"result": True}),
+        ("POST", "/v1/data/authz/allow?pretty=true&metrics", QUESTION, {"result": True}),
+        ("GET", "/v1/data/authz/allow", None, {"result": False}),
+        ("GET", "/v1/data/authz/allow?input=%7B%22user%22:%7B%22id%22:%22alice%22%7D%7D", None, {"result": True}),
+        ("GET", "/health", None, {}),
+    ],
+)
+def test_questions_are_read_as_opa_reads_them(start: Any, method: str, path: str, body: bytes | None, expected: object):
+    reply = start().request(method, path, body)
+    assert (reply.status, reply.json) == (200, expected)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "/v1/data/authz/allow", b"{", 400, "invalid_parameter"),
+        ("POST", "/v1/data/authz/allow", b"[]", 400, "invalid_parameter"),
+        ("POST", "/v1/data/authz/allow", b'{"input": ' + b"[" * 150 + b"]" * 150 + b"}", 400, "invalid_parameter"),
+        ("POST", "/v1/data/authz/allow", b'{"input": "' + b"x" * 2_000 + b'"}', 413, "invalid_parameter"),
+        ("GET", "/v1/data/authz/allow?input=%7B", None, 400, "invalid_parameter"),
+        ("GET", "/v1/data/a%22b", None, 400, "invalid_parameter"),
+        ("PUT", "/v1/data/authz/allow", b"{}", 405, "invalid_operation"),
+        ("GET", "/v1/policies", None, 404, "resource_not_found"),
+        ("POST", "/", b"{}", 404, "resource_not_found"),
+    ],
+)
+@pytest.mark.parametrize("percentage", [0, 100])
+def test_a_bad_request_is_refused_alike_in_both_arms(  # noqa: PLR0917 - the columns of the table
+    start: Any, method: str, path: str, body: bytes | None, status: int, code: str, percentage: int
+):
+    plane = start(max_body_bytes=1_000)
+    plane.flags(percentage=percentage)
+    reply = plane.request(method, path, body)
+    assert (reply.status, reply.json["code"]) == (status, code)
+    assert plane.jobs == []
+    assert all(value == 0 for (name, _), value in plane.samples().items() if name == "sark_requests_total")
+
+
+def test_a_body_without_a_length_is_bounded_too(start: Any):
+    plane = start(max_body_bytes=1_000)
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as client:
+        client.sendall(b"POST /v1/data/authz/allow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.sendall(b"400\r\n" + b" " * 0x400 + b"\r\n")
+        assert client.recv(1_000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_head_or_body_that_never_comes_does_not_hold_its_connection(start: Any):
+    plane = start(header_timeout_seconds=0.1, body_timeout_seconds=0.1)
+    for sent, answer in [
+        (b"POST /v1/data/authz/allow HTTP/1.1\r\nHost:", b""),
+        (b"POST /v1/data/authz/allow HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{", b"HTTP/1.1 408 "),
+    ]:
+        with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as client:
+            client.sendall(sent)
+            received = b"".join(iter(lambda client=client: client.recv(4_096), b""))
+        assert received.startswith(answer)
+
+
+def test_a_head_that_is_too_large_is_refused(start: Any):
+    plane = start(max_header_bytes=8_192)
+    assert plane.request("GET", "/health", headers={"X-Long": "x" * 20_000}).status == 431
+
+
+def test_connections_beyond_the_limit_are_turned_away(start: Any):
+    plane = start(max_connections=2)
+    held = [socket.create_connection(("127.0.0.1", plane.port), timeout=10) for _ in range(2)]
+    for client in held:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+    refused = plane.request("GET", "/health")
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert plane.metric("sark_requests_refused_total", reason="connections") == 1
+    held.pop().close()
+    held.pop().close()
+    while plane.metric("sark_connections") > 0:
+        time.sleep(0.01)
+    assert plane.request("GET", "/health").status == 200
+
+
+def test_several_workers_share_one_port(start: Any):
+    plane = start(workers=3)
+    assert {plane.ask("authz/allow", user).status for user in map(str, range(50))} == {200}
+
+
+def test_a_port_in_use_is_an_os_error(engine: Engine, start: Any):
+    plane = start()
+    for workers in (1, 2):
+        with pytest.raises(OSError, match="in use"):
+            Server(engine, port=plane.port, workers=workers).start()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"host": "localhost"}, "IP address"),
+        ({"workers": 0}, "workers"),
+        ({"max_header_bytes": 100}, "max_header_bytes"),
+        ({"baseline_queue": 0}, "baseline_queue"),
+        ({"subject_pointer": "user/id"}, "slash"),
+        ({"subject_header": "no header"}, "subject_header"),
+        ({"baseline_timeout_seconds": 0.0}, "baseline_timeout_seconds"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(engine: Engine, settings: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        Server(engine, **settings)
+
+
+def test_draining_finishes_what_is_under_way_and_accepts_nothing_more(start: Any):
+    released = threading.Event()
+
+    def answer_late(plane: Any, job: Any) -> None:
+        released.wait(10)
+        plane.answer(job)
+
+    plane = start(answer_late)
+    plane.flags(percentage=0)
+    replies: list[Any] = []
+    client = threading.Thread(target=lambda: replies.append(plane.ask("authz/allow")))
+    client.start()
+    while not plane.jobs:
+        time.sleep(0.01)
+    finished: list[bool] = []
+    drain = threading.Thread(target=lambda: finished.append(plane.server.drain(10.0)))
+    drain.start()
+    while _accepts(plane.port):
+        time.sleep(0.01)
+    released.set()
+    client.join()
+    drain.join()
+    assert finished == [True]
+    assert replies[0].json == {"result": True}
+
+
+def test_draining_gives_up_in_time_and_says_so(start: Any):
+    plane = start(answer=None)
+    plane.flags(percentage=0)
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=10) as client:
+        client.sendall(
+            b"POST /v1/data/authz/allow HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(QUESTION), QUESTION)
+        )
+        while not plane.server.take_jobs():
+            time.sleep(0.01)
+        assert plane.server.drain(0.05) is False
+        assert client.recv(10) == b""
+
+
+def test_a_server_that_is_dropped_ends_by_itself(engine: Engine):
+    server = Server(engine)
+    port = server.start()
+    assert _accepts(port)
+    del server
+    while _accepts(port):
+        time.sleep(0.01)
+
+
+def test_the_subject_decides_the_arm_and_a_header_overrides(start: Any):
+    plane = start(subject_header="X-Subject")
+    plane.flags(percentage=50)
+    subjects = [f"user-{number}" for number in range(40)]
+    arms = {subject: _arm_of(plane, {"user": {"id": subject}}) for subject in subjects}
+    assert set(arms.values()) == {"rust", "python"}
+    assert {subject: _arm_of(plane, {"agent": {"id": subject}}) for subject in subjects} == arms
+    assert {subject: _arm_of(plane, {"user": {"id": "x"}}, {"X-Subject": subject}) for subject in subjects} == arms
+
+
+def _arm_of(plane: Any, document: object, headers: dict[str, str] | None = None) -> str:
+    handed_over = len(plane.jobs)
+    plane.request("POST", "/v1/data/authz/allow", json.dumps({"input": document}).encode(), headers)
+    return "python" if len(plane.jobs) > handed_over else "rust"
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from sark_engine import Engine, Policies
+
+
+def _described(job: Any) -> tuple[str, str, str, str]:
+    return job.arm, job.opa, job.cache, job.fallback
+
+
+@pytest.mark.parametrize(
+    ("opa", "cache", "percentage", "expected"),
+    [
+        (True, True, 100, None),
+        (True, False, 100, ("rust", "rust", "redis", "")),
+        (False, True, 100, ("rust", "http", "rust", "")),
+        (False, False, 100, ("python", "http", "redis", "")),
+        (True, True, 0, ("python", "http", "redis", "")),
+    ],
+)
+def test_each_combination_of_flags_hands_over_what_has_not_moved(
+    start: Any, opa: bool, cache: bool, percentage: int, expected: tuple[str, ...] | None
+):
+    plane = start()
+    plane.flags(percentage=percentage, opa=opa, cache=cache)
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert [_described(job) for job in plane.jobs] == ([] if expected is None else [expected])
+    arm = "rust" if expected is None else expected[0]
+    assert plane.metric("sark_requests_total", implementation=arm, result="allow") == 1
+
+
+def test_a_job_carries_the_request(start: Any):
+    plane = start()
+    plane.flags(percentage=0)
+    plane.request("POST", "/v1/data/auth%7A/allow?pretty=true", b'{"input": 1}')
+    plane.request("GET", "/v1/data/authz/allow?input=%31")
+    assert [(job.path, job.body, job.query) for job in plane.jobs] == [
+        ("authz/allow", b'{"input": 1}', "pretty=true"),
+        ("authz/allow", b"", "input=%31"),
+    ]
+    assert plane.completed == [True, True]
+
+
+def test_a_decision_of_http_opa_is_kept_in_process_and_found_again(start: Any):
+    plane = start()
+    plane.flags(opa=False)
+    replies = [plane.ask("authz/allow").body for _ in range(3)]
+    assert replies == [b'{"result":true}\n'] * 3
+    assert len(plane.jobs) == 1
+    gets = {
+        result: plane.metric("cache_operations_total", implementation="rust", operation="get", result=result)
+        for result in ("hit", "miss")
+    }
+    assert gets == {"hit": 2, "miss": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "cache_control"),
+    [
+        (b'{"result":true}\n', "error", ""),
+        (b'{"result":true}\n', "allow", "no-store"),
+        (b"not JSON", "allow", ""),
+        (b"{}\n", "allow", ""),
+    ],
+)
+def test_what_is_no_decision_or_must_not_be_kept_is_not(start: Any, body: bytes, outcome: str, cache_control: str):
+    plane = start(lambda plane, job: plane.server.complete(job.id, 200, body, outcome=outcome, cache_control=cache_control))
+    plane.flags(opa=False)
+    for _ in range(2):
+        assert plane.ask("authz/allow").headers.get("cache-control", "") == cache_control
+    assert len(plane.jobs) == 2
+
+
+def test_a_path_that_reaches_a_clock_is_not_kept_whoever_evaluates(start: Any):
+    plane = start()
+    plane.flags(opa=False)
+    for _ in range(2):
+        plane.ask("authz/clock")
+    assert len(plane.jobs) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "error_type"),
+    [
+        ("authz/conflict", "evaluation"),
+        ("authz/signed", "unsupported_builtin"),
+        ("authz/allow?strict-builtin-errors=true", "unsupported_parameter"),
+    ],
+)
+def test_what_the_rust_arm_cannot_decide_baseline_answers_and_rust_has_failed(start: Any, path: str, error_type: str):
+    plane = start()
+    assert plane.ask(path).json == {"result": True}
+    assert [_described(job) for job in plane.jobs] == [("rust", "http", "redis", error_type)]
+    assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type=error_type) == 1
+    assert plane.metric("sark_requests_total", implementation="rust", result="error") == 1
+    assert plane.metric("sark_requests_total", implementation="rust", result="allow") == 0
+    assert plane.metric("sark_requests_total", implementation="python", result="allow") == 0
+
+
+def test_an_evaluation_that_runs_too_long_falls_back(start: Any, engine: Engine):
+    loops = "count([1 | some i in numbers.range(1, 9000); some j in numbers.range(1, 9000); i == j])"
+    engine.replace_policies(Policies([("p.rego", f"package p\nslow := {loops}")]))
+    plane = start()
+    assert plane.ask("p/slow").json == {"result": True}
+    assert [job.fallback for job in plane.jobs] == ["timeout"]
+    assert plane.metric("opa_evaluation_errors_total", implementation="rust", error_type="timeout") == 1
+
+
+def test_an_injected_error_falls_back_and_its_time_is_known(start: Any):
+    plane = start()
+    assert plane.server.first_fault_at is None
+    plane.server.set_faults(rust_error_ratio=1.0)
+    began = time.time()
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert began <= plane.server.first_fault_at <= time.time()
+    assert [_described(job) for job in plane.jobs] == [("rust", "http", "redis", "evaluation")]
+    plane.server.set_faults()
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert len(plane.jobs) == 1
+
+
+def test_injected_latency_delays_the_rust_arm_and_nobody_else(start: Any):
+    plane = start()
+    plane.server.set_faults(rust_latency_seconds=0.2)
+    slow = threading.Thread(target=plane.ask, args=("authz/allow",))
+    slow.start()
+    while plane.server.first_fault_at is None:
+        time.sleep(0.001)
+    plane.flags(percentage=0)
+    # The one serving thread is free while the delayed request waits.
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == 0
+    slow.join()
+    assert plane.metric("sark_request_duration_seconds_sum", implementation="rust") >= 0.2
+    assert plane.metric("sark_requests_total", implementation="rust", result="allow") == 1
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+def test_an_impossible_error_ratio_is_refused(start: Any, ratio: float):
+    with pytest.raises(ValueError, match="ratio"):
+        start().server.set_faults(rust_error_ratio=ratio)
+
+
+def test_a_full_queue_refuses_at_once_and_counts_as_an_error_of_that_arm(start: Any):
+    plane = start(answer=None, baseline_queue=2)
+    plane.flags(percentage=0)
+    waiting = [threading.Thread(target=plane.ask, args=("authz/allow",)) for _ in range(2)]
+    for thread in waiting:
+        thread.start()
+    while plane.metric("sark_baseline_jobs_queued") < 2:
+        time.sleep(0.01)
+    refused = plane.ask("authz/allow")
+    assert (refused.status, refused.headers["retry-after"], refused.json["code"]) == (503, "1", "internal_error")
+    assert plane.metric("sark_requests_total", implementation="python", result="error") == 1
+    for job in plane.server.take_jobs():
+        plane.answer(job)
+    for thread in waiting:
+        thread.join()
+    assert plane.metric("sark_requests_total", implementation="python", result="allow") == 2
+
+
+def test_a_job_nobody_answers_in_time_is_an_internal_error_and_never_an_allow(start: Any):
+    plane = start(answer=None, baseline_timeout_seconds=0.05)
+    plane.flags(percentage=0)
+    reply = plane.ask("authz/allow")
+    assert (reply.status, reply.json["code"]) == (500, "internal_error")
+    assert plane.server.take_jobs() == []
+    assert plane.metric("sark_requests_total", implementation="python", result="error") == 1
+
+
+def test_an_answer_that_comes_too_late_or_twice_is_not_taken(start: Any):
+    plane = start(answer=None, baseline_timeout_seconds=0.2)
+    plane.flags(percentage=0)
+    client = threading.Thread(target=plane.ask, args=("authz/allow",))
+    client.start()
+    while not (jobs := plane.server.take_jobs()):
+        time.sleep(0.001)
+    assert plane.server.complete(jobs[0].id, 200, b"{}\n", outcome="undefined") is True
+    assert plane.server.complete(jobs[0].id, 200, b"{}\n", outcome="undefined") is False
+    assert plane.server.complete(10**9, 200, b"{}\n", outcome="undefined") is False
+    client.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "message"), [(99, "allow", "status"), (600, "allow", "status"), (200, "yes", "outcome")]
+)
+def test_an_answer_that_makes_no_sense_is_refused(start: Any, status: int, outcome: str, message: str):
+    with pytest.raises(ValueError, match=message):
+        start().server.complete(1, status, b"{}", outcome=outcome)
+
+
+def test_an_engine_that_fails_in_the_embedders_hands_counts_as_a_fallback(start: Any):
+    plane = start(lambda plane, job: plane.server.complete(job.id, 200, b'{"result":true}\n', outcome="error"))
+    plane.flags(cache=False)
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type="evaluation") == 1
+    assert plane.metric("sark_requests_total", implementation="rust", result="error") == 1

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psutil
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sark_engine import Engine, EvaluationError
+
+from sark_api import names
+
+
+def test_every_series_exists_from_the_start_and_carries_the_rollout(start: Any):
+    plane = start()
+    plane.flags(rollout="shop/gateway", percentage=25, revision=7)
+    families = {family.name: family for family in text_string_to_metric_families(plane.server.metrics().decode())}
+    samples = [sample for family in families.values() for sample in family.samples]
+    assert {sample.labels.get(names.LABEL_ROLLOUT) for sample in samples} == {"shop/gateway"}
+    assert len(samples) == len({(sample.name, *sorted(sample.labels.items())) for sample in samples})
+    for name in vars(names):
+        if name.startswith("METRIC_"):
+            assert getattr(names, name).removesuffix("_total") in families, name
+    results = {(s.labels["implementation"], s.labels["result"]) for s in families["sark_requests"].samples}
+    assert results == {(arm, result) for arm in ("rust", "python") for result in ("allow", "deny", "undefined", "error")}
+
+
+def test_flags_are_shown(start: Any):
+    plane = start()
+    plane.flags(percentage=25, revision=7, cache=False)
+    assert plane.metric("sark_flag_revision") == 7
+    assert plane.metric("feature_flag_rollout_percentage", feature="rust_opa") == 25
+    assert plane.metric("feature_flag_rollout_percentage", feature="rust_cache") == 0
+
+
+def test_requests_evaluations_and_cache_operations_are_counted(start: Any):
+    plane = start()
+    for user in ("alice", "alice", "bob"):
+        plane.ask("authz/allow", user)
+    plane.ask("authz/reason", "bob")
+    counted = {
+        result: plane.metric("sark_requests_total", implementation="rust", result=result)
+        for result in ("allow", "deny", "undefined")
+    }
+    assert counted == {"allow": 2, "deny": 1, "undefined": 1}
+    assert plane.metric("opa_evaluation_total", implementation="rust", result="allow") == 1
+    assert plane.metric("opa_evaluation_total", implementation="rust", result="deny") == 2
+    assert plane.metric("cache_operations_total", implementation="rust", operation="get", result="hit") == 1
+    assert plane.metric("cache_operations_total", implementation="rust", operation="set", result="ok") == 3
+    assert plane.metric("sark_decision_cache_entries") == 3
+    assert plane.metric("feature_flag_assignments_total", feature="rust_opa", implementation="rust") == 4
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == 4
+
+
+def test_buckets_bracket_the_limits_rollouts_are_judged_by(start: Any):
+    edges = {
+        float(dict(labels)["le"])
+        for (name, labels) in start().samples()
+        if name == "sark_request_duration_seconds_bucket" and ("implementation", "rust") in labels
+    }
+    assert edges >= {0.0005, 0.00075, 0.005, 0.0075, 10.0, float("inf")}
+    assert len(edges) == 28
+
+
+def test_a_new_rollout_counts_anew_and_keeps_the_embedders_gauges(start: Any):
+    plane = start()
+    plane.ask("authz/allow")
+    plane.server.set_gauge("sark_opa_up", "OPA answers.", 1.0)
+    plane.server.inc_counter("sark_things_total", "Things.", 3)
+    plane.flags(rollout="shop/next")
+    assert plane.metric("sark_requests_total", rollout="shop/next", implementation="rust", result="allow") == 0
+    assert plane.metric("sark_opa_up", rollout="shop/next") == 1
+    assert plane.metric("sark_things_total", rollout="shop/next") == 0
+    plane.flags(rollout="shop/next", revision=2, percentage=50)
+    plane.server.inc_counter("sark_things_total", "Things.")
+    assert plane.metric("sark_things_total", rollout="shop/next") == 1
+
+
+def test_observations_of_the_baseline_are_recorded_under_its_name(start: Any):
+    plane = start()
+    plane.server.observe_evaluation(0.002, "allow")
+    plane.server.observe_evaluation(0.5, "error", "timeout")
+    plane.server.observe_evaluation(0.5, "error", "never heard of")
+    plane.server.observe_cache("get", "hit", 0.0001)
+    assert plane.metric("opa_evaluation_duration_seconds_count", implementation="python") == 3
+    assert plane.metric("opa_evaluation_errors_total", implementation="python", error_type="timeout") == 1
+    assert plane.metric("opa_evaluation_errors_total", implementation="python", error_type="other") == 1
+    assert plane.metric("cache_operations_total", implementation="python", operation="get", result="hit") == 1
+    assert plane.metric("cache_operation_duration_seconds_sum", implementation="python", operation="get") == pytest.approx(
+        0.0001
+    )
+
+
+def test_evaluations_in_python_count_for_the_rust_arm(start: Any, engine: Engine):
+    plane = start()
+    engine.evaluate("authz/allow", b"{}")
+    with pytest.raises(EvaluationError):
+        engine.evaluate("authz/conflict", b"{}")
+    assert plane.metric("opa_evaluation_total", implementation="rust", result="deny") == 1
+    assert plane.metric("opa_evaluation_errors_total", implementation="rust", error_type="evaluation") == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("set_gauge", ("opa_up", "x", 1.0)),
+        ("set_gauge", ("sark_Ä", "x", 1.0)),
+        ("set_gauge", ("sark_requests_total", "x", 1.0)),
+        ("inc_counter", ("sark_things", "x")),
+        ("observe_evaluation", (0.1, "undefined")),
+        ("observe_evaluation", (-0.1, "allow")),
+        ("observe_cache", ("put", "ok", 0.1)),
+        ("observe_cache", ("get", "maybe", 0.1)),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused(start: Any, call: str, arguments: tuple[Any, ...]):
+    plane = start()
+    with pytest.raises(ValueError, match=r"must|sark_requests_total"):
+        getattr(plane.server, call)(*arguments)
+
+
+def test_the_process_is_described(start: Any):
+    plane = start()
+    process = psutil.Process(os.getpid())
+    assert plane.metric("process_resident_memory_bytes") == pytest.approx(process.memory_info().rss, rel=0.2)
+    assert plane.metric("process_start_time_seconds") == pytest.approx(process.create_time(), abs=2)
+    assert 0 < plane.metric("process_cpu_seconds_total") <= sum(process.cpu_times()[:2]) + 0.1
+    assert plane.metric("process_open_fds") >= 3
