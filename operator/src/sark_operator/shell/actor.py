@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
-from sark_operator.shell.api import Cluster, RolloutObject
+from sark_operator.shell.api import Cluster, RolloutObject, StaleVersionError
 from sark_operator.shell.recorder import Recorder
+
+MAX_ATTEMPTS: Final = 3
 
 
 class Actor:
@@ -23,12 +27,31 @@ class Actor:
         Raises:
             ClusterError: a write failed; what stands before it in the decision has happened, what stands after has not.
         """
+        flags_written = False
         for action in decision.actions:
             match action:
                 case WriteFlags():
                     await self._cluster.write_flags(rollout.namespace, flags_config_map, action)
+                    flags_written = True
                 case WriteStatus():
-                    rollout = await self._cluster.write_status(rollout, decision.status.to_wire())
+                    rollout = await self._write_status(rollout, decision, insist=flags_written)
                     await self._recorder.record(rollout, decision.records)
                 case ReleaseFinalizer():
                     await self._cluster.remove_finalizer(rollout)
+
+    async def _write_status(self, rollout: RolloutObject, decision: Decision, *, insist: bool) -> RolloutObject:
+        """Store the decided status.
+
+        When the flags are written already, the decision is a fact, and deciding anew would only lose its reason: an edit of the
+        spec in between (nobody else writes the status) is then no obstacle. The next tick answers to the edit.
+        """
+        wanted = decision.status.to_wire()
+        for _ in range(MAX_ATTEMPTS if insist else 0):
+            try:
+                return await self._cluster.write_status(rollout, wanted)
+            except StaleVersionError:
+                newer = await self._cluster.read_rollout(rollout.namespace, rollout.name)
+                if newer.uid != rollout.uid or newer.raw.get("status") != rollout.raw.get("status"):
+                    raise
+                rollout = newer
+        return await self._cluster.write_status(rollout, wanted)

@@ -47,6 +47,7 @@ class Crew:
         if member is None or member.task.done():
             worker = self._make_worker(rollout)
             task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}")
+            task.add_done_callback(lambda _: self._directory.drop(rollout.uid))  # its end may not come through the watch
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked

@@ -171,6 +171,7 @@ async def _lead(settings: Settings, configuration: Configuration, state: _State,
             watch.result()
             raise StartError("the watch ended by itself; start the operator anew")
     finally:
+        await state.crew.close()  # kopf would wait five seconds for tasks that began while it ran
         halt.set()
         keep.cancel()
         stopping.cancel()
