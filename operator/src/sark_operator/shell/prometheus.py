@@ -9,29 +9,35 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakValueDictionary
 
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from sark_operator.core.observation import Missing
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-WORKERS = 16
+WORKERS = 64
+"""Questions under way at once. A thread is started only when it is needed."""
+WORKERS_PER_SERVER = 8
+"""Questions under way at one server, so that a server that hangs does not hold the threads of all others."""
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
 _GRACE_SECONDS = 1.0
 
 UNREACHABLE = "MetricsUnreachable"
+TIMEOUT = "MetricsTimeout"
 REFUSED = "MetricsQueryRefused"
 PARTIAL = "MetricsPartial"
 INVALID = "MetricsInvalid"
@@ -48,8 +54,7 @@ class Server:
     @property
     def shown(self) -> str:
         """The address without user name and password, for messages."""
-        parts = urlsplit(self.address)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return re.sub(r"//[^/]*@", "//", self.address)  # not urlsplit: this must work for what is not a URL, too
 
 
 class PrometheusDoor:
@@ -58,6 +63,7 @@ class PrometheusDoor:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def instant(self, server: Server, query: str) -> Any | Missing:
         """Return `data.result` of an instant query at the server's own present."""
@@ -82,14 +88,21 @@ class PrometheusDoor:
 
     async def _run(self, server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
         started = time.monotonic()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask)
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                answer = await future
+                answer = await self._asked(server, ask)
         except TimeoutError:
             answer = _late(server)
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
+
+    async def _asked(self, server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+        """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
+        room = self._rooms.setdefault(server.address, asyncio.Semaphore(WORKERS_PER_SERVER))
+        await room.acquire()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask)
+        future.add_done_callback(lambda _: room.release())
+        return await asyncio.shield(future)
 
 
 def _ask(server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
@@ -97,7 +110,7 @@ def _ask(server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missi
         try:
             # A session for each question: no connection is reused after it went stale, and none is shared between threads.
             connect = PrometheusConnect(
-                url=server.address.rstrip("/"), session=session, retry=Retry(total=0), timeout=server.timeout
+                url=server.address.rstrip("/"), session=session, retry=Retry(total=0, read=False), timeout=server.timeout
             )
             result = ask(connect)
         except PrometheusApiClientException:
@@ -126,7 +139,6 @@ class _BoundedSession(requests.Session):
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
-        self.max_redirects = 0
         self.headers["User-Agent"] = "sark-operator"
         self.status = 0
         self.body = b""
@@ -136,19 +148,34 @@ class _BoundedSession(requests.Session):
         """Send `request`, and read the answer while time and room are left."""
         options["stream"] = True
         response = super().send(request, **options)
-        body = bytearray()
         try:
-            for chunk in response.iter_content(_CHUNK):
-                body += chunk
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise _TooLongError
-                if time.monotonic() > self._deadline:
-                    raise requests.ReadTimeout("the answer came too slowly")
+            body = self._read(response)
+        except ReadTimeoutError as error:
+            raise requests.ReadTimeout from error
+        except HTTPError as error:
+            raise requests.ConnectionError(error) from error
         finally:
             response.close()
-        response._content = self.body = bytes(body)  # noqa: SLF001 - what requests itself does when it reads an answer whole
+        response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
         self.status = response.status_code
         return response
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Refuse a redirect before requests reads its body, which it would do whole and without limit."""
+        if resp.is_redirect:
+            resp.close()
+            raise requests.TooManyRedirects
+
+    def _read(self, response: requests.Response) -> bytes:
+        """Return the body; it is looked at whenever something has come, so that one byte a second does not last for ever."""
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES:
+                raise _TooLongError
+            if time.monotonic() > self._deadline:
+                raise requests.ReadTimeout
+        return bytes(body)
 
     def member(self, name: str) -> Any:
         """Return a member of the answer's outermost object, or None."""
@@ -184,12 +211,14 @@ def _unreachable(server: Server, error: requests.RequestException) -> Missing:
 
 
 def _foreign(server: Server, session: _BoundedSession) -> Missing:
+    if not session.status:
+        return Missing(UNREACHABLE, f"Prometheus at {server.shown} cannot be reached: the address is not a URL")
     what = "in JSON" if session.member("status") is None else "in the form of its query API"
     return Missing(INVALID, f"Prometheus at {server.shown} did not answer {what}; is this the address of a Prometheus?")
 
 
 def _late(server: Server) -> Missing:
-    return Missing(UNREACHABLE, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
+    return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
 
 
 def _cause(error: BaseException) -> str:

@@ -1,0 +1,170 @@
+"""Reading metrics from a real Prometheus: what it says of queries, in its own words and forms."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from kubernetes import client
+
+from sark_api.spec import SarkRolloutSpec
+from sark_e2e.loopback import LoopbackNetwork
+from sark_e2e.pod import PodAddress, create_pod, delete_pod, set_status
+from sark_e2e.prometheus import PrometheusServer
+from sark_operator.core.observation import Metrics, Missing
+from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.metrics import PrometheusMetrics
+from sark_operator.shell.prometheus import PrometheusDoor
+from sark_operator.shell.telemetry import Telemetry
+
+pytestmark = pytest.mark.asyncio
+
+PORT = 8182
+
+
+class Exposition(http.server.BaseHTTPRequestHandler):
+    """What a sidecar exposes, with ten more requests at each scrape, one of them an error."""
+
+    rollout = ""
+    scrapes = 0
+
+    def do_GET(self) -> None:
+        type(self).scrapes += 1
+        ruler, arm = f'sark_rollout="{self.rollout}"', f'sark_rollout="{self.rollout}",implementation="rust"'
+        ten = 10 * self.scrapes
+        body = (
+            f"sark_flag_revision{{{ruler}}} 7\n"
+            f"process_resident_memory_bytes{{{ruler}}} {5e7 + self.scrapes}\n"
+            f'sark_requests_total{{{arm},result="allow"}} {ten - self.scrapes}\n'
+            f'sark_requests_total{{{arm},result="error"}} {self.scrapes}\n'
+            f'sark_request_duration_seconds_bucket{{{arm},le="0.1"}} {ten // 2}\n'
+            f'sark_request_duration_seconds_bucket{{{arm},le="+Inf"}} {ten}\n'
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def sidecar(api: client.ApiClient, namespace: str, network: LoopbackNetwork) -> Iterator[str]:
+    """A pod that exposes a sidecar's metrics; the value is the rollout it follows."""
+    address = PodAddress(namespace, "gateway-0", network.pod())
+    exposition = type("Exposition", (Exposition,), {"rollout": f"{namespace}/gateway"})
+    with http.server.ThreadingHTTPServer((address.ip, PORT), exposition) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        create_pod(api, address, labels={"app": "gateway"}, metrics_port=PORT)
+        set_status(api, address, ready=True, restarts=0)
+        yield f"{namespace}/gateway"
+        delete_pod(api, address)
+        server.shutdown()
+        thread.join()
+
+
+@pytest_asyncio.fixture
+async def source() -> AsyncIterator[PrometheusMetrics]:
+    made = PrometheusMetrics(PrometheusDoor(Telemetry()), SystemClock())
+    yield made
+    await made.close()
+
+
+async def read(source: PrometheusMetrics, address: str, rollout: str, *, expected: bool = False, **custom: str) -> Metrics:
+    criteria = {
+        "window": "20s",
+        "memoryGrowth": {"window": "30s"},
+        "custom": [{"name": name, "query": query, "max": "5"} for name, query in custom.items()],
+    }
+    spec = SarkRolloutSpec.model_validate(
+        {
+            "target": {"matchLabels": {"app": "gateway"}, "flagsConfigMap": "flags"},
+            "prometheus": {"address": address},
+            "criteria": criteria,
+            "interval": "1s",
+        }
+    )
+    return await source.read(rollout, spec, expected=expected)
+
+
+async def test_the_numbers_of_a_scraped_sidecar_are_read(
+    source: PrometheusMetrics, prometheus_server: PrometheusServer, sidecar: str
+) -> None:
+    # Given a sidecar of a rollout that Prometheus scrapes, when its metrics have been seen twice
+    deadline = time.monotonic() + 60
+    while True:
+        metrics = await read(
+            source,
+            prometheus_server.url,
+            sidecar,
+            expected=True,
+            targets=f'count(up{{pod="gateway-0",namespace="{sidecar.partition("/")[0]}"}})',
+        )
+        if not isinstance(metrics.arms, Missing) and metrics.arms:
+            break
+        assert time.monotonic() < deadline, metrics
+
+    # Then a tenth of the new arm's requests are errors and half of them are fast
+    assert set(metrics.arms) == {"rust"}
+    arm = metrics.arms["rust"]
+    assert arm.errors / arm.requests == pytest.approx(0.1)
+    assert arm.latency.counts[0] / arm.latency.total == pytest.approx(0.5)
+
+    # And memory goes by pod, and the rollout's own criterion gives its number
+    assert not isinstance(metrics.memory, Missing)
+    assert [series.pod for series in metrics.memory] == ["gateway-0"]
+    assert all(size > 5e7 for _, size in metrics.memory[0].points)
+    assert metrics.custom == {"targets": 1.0}
+
+
+async def test_a_rollout_nobody_follows_has_empty_arms(source: PrometheusMetrics, prometheus_server: PrometheusServer) -> None:
+    metrics = await read(source, prometheus_server.url, "nobody/nothing")
+    assert (metrics.arms, metrics.memory) == ({}, ())
+
+
+async def test_prometheus_is_quoted_about_queries_it_refuses(
+    source: PrometheusMetrics, prometheus_server: PrometheusServer
+) -> None:
+    # Given queries of every kind, when they are asked
+    metrics = await read(
+        source,
+        prometheus_server.url,
+        "nobody/nothing",
+        works="1 + 1",
+        misspelt="sum(rate(up[5m])",
+        text='"words"',
+        over="vector(1)[5m:1m]",
+        undefined="vector(0) / 0",
+        nobody="no_such_series",
+        many='label_replace(vector(1), "a", "b", "", "") or vector(2)',
+    )
+
+    # Then one is a number and the rest say what is wrong with them
+    assert metrics.custom["works"] == 2.0
+    said = {name: value.message for name, value in metrics.custom.items() if isinstance(value, Missing)}
+    assert "parse error: unclosed left parenthesis" in said["misspelt"]
+    assert "no series" in said["nobody"]
+    assert "2 series" in said["many"]
+    assert "nan" in said["undefined"]
+    assert set(said) == {"misspelt", "text", "over", "undefined", "nobody", "many"}
+
+
+async def test_an_address_of_something_else_is_missing(
+    source: PrometheusMetrics, prometheus_server: PrometheusServer, network: LoopbackNetwork
+) -> None:
+    # Given a path below which there is no query API, and a port where nothing listens
+    elsewhere = await read(source, f"{prometheus_server.url}/elsewhere", "nobody/nothing")
+    silent = await read(source, f"http://{network.server}:{network.port()}", "nobody/nothing")
+
+    # Then both are missing, with the address in the sentence
+    assert isinstance(elsewhere.arms, Missing)
+    assert "HTTP 404" in elsewhere.arms.message
+    assert isinstance(silent.arms, Missing)
+    assert "connection refused" in silent.arms.message

@@ -1,0 +1,470 @@
+"""What a rollout is told of its metrics, whatever the server at the other end answers."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import http.server
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import inf
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import pytest_asyncio
+
+from sark_api.names import METRIC_FLAG_REVISION, METRIC_MEMORY, METRIC_REQUEST_SECONDS, METRIC_REQUESTS
+from sark_api.spec import SarkRolloutSpec
+from sark_operator.core.observation import ArmWindow, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.shell import prometheus
+from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.metrics import PrometheusMetrics
+from sark_operator.shell.prometheus import PrometheusDoor
+from sark_operator.shell.telemetry import Telemetry
+
+pytestmark = pytest.mark.asyncio
+
+ROLLOUT = "shop/gateway"
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Reply:
+    body: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    release: threading.Event | None = None
+    """What the answer waits for before a byte of it is sent."""
+    pause: float = 0.0
+    """Seconds between two bytes of the body."""
+
+
+def success(kind: str, result: Any, **more: Any) -> Reply:
+    return Reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": result}, **more}).encode())
+
+
+def failure(status: int, kind: str, text: str) -> Reply:
+    return Reply(json.dumps({"status": "error", "errorType": kind, "error": text}).encode(), status)
+
+
+def vector(*series: tuple[dict[str, str], str], **more: Any) -> Reply:
+    return success("vector", [{"metric": labels, "value": [1700000000.5, value]} for labels, value in series], **more)
+
+
+@dataclass
+class Script:
+    """A server on loopback that answers each metric with what is written here, and empty otherwise."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    """By a word of the query."""
+    asked: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
+    holding: threading.Event = field(default_factory=threading.Event)
+    """Set once an answer is being held back."""
+
+    def reply(self, target: str) -> Reply:
+        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        asked = {"path": path} | {name: values[0] for name, values in query.items()}
+        self.asked.append(asked)
+        empty = success("matrix" if path.endswith("range") else "vector", [])
+        return next((reply for word, reply in self.replies.items() if word in asked.get("query", "")), empty)
+
+    def all_metrics(self, reply: Reply) -> None:
+        self.replies = {"": reply}
+
+
+def handler(script: Script) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            reply = script.reply(self.path)
+            if reply.release is not None:
+                script.holding.set()
+                reply.release.wait(30)
+            try:
+                self.send_response(reply.status)
+                for name, value in {**JSON, "Content-Length": str(len(reply.body)), **reply.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self._send(reply)
+            except OSError:
+                self.close_connection = True  # the client has had enough
+
+        def _send(self, reply: Reply) -> None:
+            for part in [reply.body] if not reply.pause else [bytes([byte]) for byte in reply.body]:
+                self.wfile.write(part)
+                self.wfile.flush()
+                time.sleep(reply.pause)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+@pytest.fixture
+def server() -> Iterator[Script]:
+    script = Script()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(script)) as listening:
+        script.url = f"http://127.0.0.1:{listening.server_port}"
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield script
+        finally:
+            for reply in script.replies.values():
+                if reply.release is not None:
+                    reply.release.set()
+            listening.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def telemetry() -> Telemetry:
+    return Telemetry()
+
+
+@pytest_asyncio.fixture
+async def source(telemetry: Telemetry) -> AsyncIterator[PrometheusMetrics]:
+    made = PrometheusMetrics(PrometheusDoor(telemetry), SystemClock())
+    yield made
+    await made.close()
+
+
+def spec(address: str, *, custom: str = "", timeout: float = 5, window: str = "1m", interval: str = "15s") -> SarkRolloutSpec:
+    criteria = {"window": window, "custom": [{"name": "queue", "query": custom, "max": "5"}] if custom else []}
+    made = SarkRolloutSpec.model_validate(
+        {
+            "target": {"matchLabels": {"app": "gateway"}, "flagsConfigMap": "flags"},
+            "prometheus": {"address": address},
+            "criteria": criteria,
+            "interval": interval,
+        }
+    )
+    impatient = made.prometheus.model_copy(update={"timeout": timedelta(seconds=timeout)})
+    return made.model_copy(update={"prometheus": impatient})
+
+
+async def read(source: PrometheusMetrics, given: SarkRolloutSpec, rollout: str = ROLLOUT, *, expected: bool = False) -> Metrics:
+    return await source.read(rollout, given, expected=expected)
+
+
+async def custom(source: PrometheusMetrics, server: Script, reply: Reply) -> float | Missing:
+    server.replies = {"queue_length": reply}
+    return (await read(source, spec(server.url, custom="queue_length"))).custom["queue"]
+
+
+def missing(value: object) -> Missing:
+    assert isinstance(value, Missing), value
+    assert "\n" not in value.message
+    return value
+
+
+def labels(arm: str, rollout: str = ROLLOUT, **more: str) -> dict[str, str]:
+    return {"sark_rollout": rollout, "implementation": arm, **more}
+
+
+def healthy(server: Script, rollout: str = ROLLOUT, age: str = "1.5") -> None:
+    """Let the server know two arms, one of them with errors, and one pod."""
+    server.replies = {
+        METRIC_REQUESTS: vector(
+            (labels("rust", rollout, result="allow"), "90.5"),
+            (labels("rust", rollout, result="error"), "9.5"),
+            (labels("python", rollout, result="deny"), "400"),
+        ),
+        METRIC_REQUEST_SECONDS: vector(
+            (labels("rust", rollout, le="+Inf"), "100"),
+            (labels("rust", rollout, le="0.25"), "97"),
+            (labels("rust", rollout, le="0.05"), "80"),
+        ),
+        METRIC_FLAG_REVISION: vector(({"sark_rollout": rollout}, age)),
+        METRIC_MEMORY: success(
+            "matrix",
+            [{"metric": {"sark_rollout": rollout, "pod": "gateway-0", "instance": "10.0.0.1:8182"}, "values": [[10, "5e7"]]}],
+        ),
+    }
+
+
+async def test_arms_memory_and_queries_are_those_of_the_rollout(source: PrometheusMetrics, server: Script) -> None:
+    # Given a server that knows the rollout, when it is read
+    healthy(server)
+    metrics = await read(source, spec(server.url, custom="vector(1)"), expected=True)
+
+    # Then requests, errors and buckets are told apart by arm, the buckets in order
+    latency = Histogram((0.05, 0.25, inf), (80.0, 97.0, 100.0))
+    assert metrics.arms == {"rust": ArmWindow(100.0, 9.5, latency), "python": ArmWindow(400.0, 0.0, Histogram((), ()))}
+    assert metrics.memory == (MemorySeries("gateway-0", ((10.0, 5e7),)),)
+    assert set(metrics.queries) == {"errorRate", "latencyP95", "memoryGrowth", "queue"}
+    assert metrics.queries["queue"] == "vector(1)"
+    assert "[60s]" in metrics.queries["errorRate"]
+
+
+async def test_nothing_of_a_rollout_that_has_not_begun_is_no_fault(source: PrometheusMetrics, server: Script) -> None:
+    # Given a server that knows another rollout only
+    healthy(server, rollout="shop/other")
+
+    # When one is read whose sidecars have not been told its name
+    metrics = await read(source, spec(server.url))
+
+    # Then its arms are empty, not missing, and the other's numbers are not its own
+    assert (metrics.arms, metrics.memory) == ({}, ())
+
+
+async def test_nothing_of_a_rollout_in_force_is_missing(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server, rollout="shop/other")
+    metrics = await read(source, spec(server.url), expected=True)
+    assert missing(metrics.arms).reason == "MetricsAbsent"
+    assert ROLLOUT in missing(metrics.memory).message
+
+
+@pytest.mark.parametrize(
+    ("window", "age", "stale"), [("1m", "29", False), ("1m", "31", True), ("5s", "4.9", False), ("5s", "6", True)]
+)
+async def test_old_samples_are_missing(source: PrometheusMetrics, server: Script, window: str, age: str, stale: bool) -> None:
+    # Samples may be as old as half the window, and at least 5 s
+    healthy(server, age=age)
+    arms = (await read(source, spec(server.url, window=window), expected=True)).arms
+    assert isinstance(arms, Missing) is stale
+    if stale:
+        assert missing(arms).reason == "MetricsStale"
+        assert f"{age} s" in missing(arms).message
+
+
+async def test_an_age_that_is_not_a_number_is_old(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server, age="NaN")
+    assert missing((await read(source, spec(server.url), expected=True)).arms).reason == "MetricsStale"
+
+
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "many"])
+async def test_arms_with_a_number_that_is_none_are_missing(source: PrometheusMetrics, server: Script, value: str) -> None:
+    healthy(server)
+    server.replies[METRIC_REQUESTS] = vector((labels("rust", result="allow"), value))
+    assert missing((await read(source, spec(server.url), expected=True)).arms).reason == "MetricsInvalid"
+
+
+async def test_not_a_number_of_one_rollout_does_not_blind_another(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server)
+    sick = vector((labels("rust", "shop/sick", result="allow"), "NaN"), (labels("rust", result="allow"), "7"))
+    server.replies[METRIC_REQUESTS] = sick
+    arms = (await read(source, spec(server.url), expected=True)).arms
+    assert not isinstance(arms, Missing)
+    assert arms["rust"].requests == 7
+
+
+async def test_a_histogram_without_its_last_bucket_is_missing(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server)
+    server.replies[METRIC_REQUEST_SECONDS] = vector((labels("rust", le="0.1"), "5"))
+    assert "+Inf" in missing((await read(source, spec(server.url), expected=True)).arms).message
+
+
+async def test_memory_goes_by_instance_where_there_is_no_pod(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server)
+    unnamed = {"metric": {"sark_rollout": ROLLOUT, "instance": "10.0.0.9:8182"}, "values": [[2, "20"], [1, "10"]]}
+    server.replies[METRIC_MEMORY] = success("matrix", [unnamed])
+    metrics = await read(source, spec(server.url), expected=True)
+    assert metrics.memory == (MemorySeries("10.0.0.9:8182", ((1.0, 10.0), (2.0, 20.0))),)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [vector(({}, "2.5")), success("scalar", [1700000000, "2.5"]), vector(({}, "2.5"), infos=["PromQL info: rate of a gauge"])],
+)
+async def test_one_number_is_read(source: PrometheusMetrics, server: Script, reply: Reply) -> None:
+    assert await custom(source, server, reply) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (vector(), "no series"),
+        (vector(({"pod": "a"}, "1"), ({"pod": "b"}, "2"), ({"pod": "c"}, "3")), "3 series"),
+        (vector(({}, "NaN")), "nan"),
+        (success("scalar", [1700000000, "+Inf"]), "inf"),
+        (success("matrix", [{"metric": {}, "values": [[1, "1"], [2, "2"]]}]), "value"),
+        (success("vector", {"surprise": 1}), "unexpected form"),
+        (success("vector", [[1, 2, 3]]), "unexpected form"),
+    ],
+)
+async def test_anything_but_one_number_is_missing(source: PrometheusMetrics, server: Script, reply: Reply, words: str) -> None:
+    answer = missing(await custom(source, server, reply))
+    assert words in answer.message
+    assert "criterion queue" in answer.message
+
+
+async def test_a_partial_answer_is_missing(source: PrometheusMetrics, server: Script) -> None:
+    answer = missing(await custom(source, server, vector(({}, "1"), warnings=["store 10.0.0.3 did not answer"])))
+    assert answer.reason == "MetricsPartial"
+    assert "store 10.0.0.3 did not answer" in answer.message
+
+
+@pytest.mark.parametrize("status", [400, 422])
+async def test_a_refused_query_quotes_the_server_within_bounds(source: PrometheusMetrics, server: Script, status: int) -> None:
+    answer = missing(
+        await custom(source, server, failure(status, "bad_data", "1:5: parse error: unexpected <by>" + "!" * 9000))
+    )
+    assert answer.reason == "MetricsQueryRefused"
+    assert "1:5: parse error: unexpected <by>" in answer.message
+    assert len(answer.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(b"upstream is down", 503), "HTTP 503"),
+        (failure(503, "timeout", "query timed out in expression evaluation"), "query timed out in expression evaluation"),
+        (Reply(b"", 404), "is this the address of a Prometheus?"),
+        (Reply(b"<html>hello</html>"), "did not answer in JSON"),
+        (Reply(b'{"status":"success"}'), "the form of its query API"),
+        (Reply(b"[" * 100_000), "did not answer in JSON"),
+        (Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), "redirects"),
+        (Reply(b'{"status":', headers={"Content-Length": "999"}, pause=0.001), "cannot be reached"),
+    ],
+)
+async def test_every_part_is_missing_when_the_server_is_not_well(
+    source: PrometheusMetrics, server: Script, telemetry: Telemetry, reply: Reply, words: str
+) -> None:
+    # Given a server that answers nothing but this, when a rollout is read
+    server.all_metrics(reply)
+    metrics = await read(source, spec(server.url, custom="queue_length", timeout=1))
+
+    # Then each part is missing with a sentence that names the server and what is wrong
+    for part in (metrics.arms, metrics.memory, metrics.custom["queue"]):
+        assert words in missing(part).message
+        assert server.url in missing(part).message
+
+    # And it was asked once for each, without a second try
+    assert len(server.asked) == 5
+    counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
+    assert counted == 5
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_answer_without_end_is_cut_off(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    # Given a limit that the answer passes, be it only once it is unpacked
+    monkeypatch.setattr(prometheus, "MAX_ANSWER_BYTES", 2 * 1024 * 1024)
+    body = b" " * (3 * 1024 * 1024)
+    server.all_metrics(Reply(gzip.compress(body), headers={"Content-Encoding": "gzip"}) if packed else Reply(body))
+    assert "more than 2 MiB" in missing((await read(source, spec(server.url))).arms).message
+
+
+async def test_the_body_of_a_redirect_is_not_read(source: PrometheusMetrics, server: Script) -> None:
+    # Given a redirect whose body would take a minute to arrive
+    server.all_metrics(Reply(b"x" * 6000, 302, {"Location": "/elsewhere"}, pause=0.01))
+    metrics = await read(source, spec(server.url, timeout=1))
+    assert "redirects" in missing(metrics.arms).message
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.2])
+async def test_a_server_that_hangs_or_drips_is_late(source: PrometheusMetrics, server: Script, pause: float) -> None:
+    # Given a server that says nothing, or a byte now and then
+    server.all_metrics(Reply(b" " * 40, pause=pause, release=None if pause else threading.Event()))
+    answer = missing((await read(source, spec(server.url, timeout=0.5))).arms)
+    assert answer.reason == "MetricsTimeout"
+    assert "did not answer within 0.5 s" in answer.message
+
+
+async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, telemetry: Telemetry) -> None:
+    # Given a server whose answer would take many times the timeout to arrive
+    server.all_metrics(Reply(b" " * 400, pause=0.1))
+    door = PrometheusDoor(telemetry)
+
+    # When the caller has been told that it is late
+    missing(await door.instant(prometheus.Server(server.url, 0.3), "up"))
+
+    # Then the thread is soon free for the next question
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(door._pool.shutdown, wait=True)
+
+
+async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMetrics, server: Script) -> None:
+    # Given more questions at a server that hangs than there are threads in all
+    held = Reply(b"", release=threading.Event())
+    server.replies = {"hangs": held}
+    hanging = [
+        asyncio.create_task(read(source, spec(f"{server.url}/hangs", custom=f"hangs_{number}", timeout=30)))
+        for number in range(prometheus.WORKERS + 1)
+    ]
+    assert await asyncio.to_thread(server.holding.wait, 10)
+
+    # When another server is asked, then it is heard
+    metrics = await read(source, spec(server.url.replace("127.0.0.1", "localhost"), timeout=5))
+    assert metrics.arms == {}
+    assert not any(task.done() for task in hanging)
+
+    # And the questions that wait end with their callers
+    assert held.release is not None
+    held.release.set()
+    for task in hanging:
+        task.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:1", "connection refused"),
+        ("http://127.0.0.1:99999", "not a URL"),
+        ("http://[abc", "not a URL"),
+        ("http://" + "a" * 70 + ".invalid", "not a URL"),
+        ("http://operator:secret@127.0.0.1:1/metrics", "http://127.0.0.1:1/metrics"),
+        ("http://operator:secret@[abc", "http://[abc"),
+    ],
+)
+async def test_an_address_that_leads_nowhere_is_named_without_its_password(
+    source: PrometheusMetrics, address: str, words: str
+) -> None:
+    answer = missing((await read(source, spec(address, timeout=1))).arms)
+    assert answer.reason == "MetricsUnreachable"
+    assert words in answer.message
+    assert "secret" not in answer.message
+
+
+async def test_no_proxy_of_the_environment_is_asked(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    assert (await read(source, spec(server.url))).arms == {}
+
+
+async def test_the_server_is_given_the_timeout_and_the_memory_window(source: PrometheusMetrics, server: Script) -> None:
+    await read(source, spec(server.url + "/", timeout=4))
+    assert {asked["timeout"] for asked in server.asked} == {"4s"}
+    ranges = [asked for asked in server.asked if asked["path"] == "/api/v1/query_range"]
+    assert [(float(asked["end"]) - float(asked["start"]), asked["step"]) for asked in ranges] == [(3600.0, "60")]
+
+
+async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetrics, server: Script) -> None:
+    # Given ten rollouts on one server, when all are read at once
+    await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
+
+    # Then it was asked what one rollout costs
+    assert len(server.asked) == 4
+
+
+EachPart = Callable[[Metrics], object]
+
+
+@pytest.mark.parametrize(
+    ("metric", "lost", "kept"),
+    [
+        (METRIC_MEMORY, lambda metrics: metrics.memory, lambda metrics: metrics.arms),
+        (METRIC_REQUESTS, lambda metrics: metrics.arms, lambda metrics: metrics.memory),
+        (METRIC_REQUEST_SECONDS, lambda metrics: metrics.arms, lambda metrics: metrics.memory),
+    ],
+)
+async def test_one_failed_question_leaves_the_others(
+    source: PrometheusMetrics, server: Script, metric: str, lost: EachPart, kept: EachPart
+) -> None:
+    healthy(server)
+    server.replies[metric] = Reply(b"", 500)
+    metrics = await read(source, spec(server.url), expected=True)
+    missing(lost(metrics))
+    assert not isinstance(kept(metrics), Missing)
