@@ -64,8 +64,9 @@ setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, t
 tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: about 12 min)
 	$(BIN)/python -m sark_e2e.binaries
 
-crds: setup ## Write the CRD from its models
+crds: setup ## Write the CRD and the page of reasons from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
+	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
 
 lock: setup ## Compile the hashed requirement files anew, with the newest versions allowed
 	$(BIN)/python requirements/lock.py

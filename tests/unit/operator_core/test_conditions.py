@@ -130,7 +130,7 @@ def test_the_evidence_outlives_the_revert(baking: SimulatedTarget) -> None:
 
     assert (baking.status.criteria[0].value, baking.status.summary.verdict) == ("12.0%", "Breach")
     assert baking.status.summary.model_dump() == {
-        "traffic": "0%->?",
+        "traffic": "0%",
         "step": "0/5",
         "bake": "",
         "replicas": "3/3",

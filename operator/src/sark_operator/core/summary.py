@@ -17,7 +17,7 @@ def summarize(spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Summary:
     """Return the printer columns of `status`."""
     percent, total = wanted_percent(status), position(spec, 0)[1]
     return Summary(
-        traffic=f"{percent}%->{_observed(status)}",
+        traffic=f"{percent}%->{_observed(status)}" if percent else "0%",
         step=f"{status.step.index if status.step else 0}/{total}",
         bake=_bake(status),
         replicas=f"{status.convergence.confirmed}/{status.convergence.total}" if status.convergence else "",
@@ -27,7 +27,7 @@ def summarize(spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Summary:
 
 def _observed(status: SarkRolloutStatus) -> str:
     points = status.observed_basis_points
-    return "?" if points is None or wanted_percent(status) == 0 else f"{round(points / 100)}%"
+    return "?" if points is None else f"{round(points / 100)}%"
 
 
 def _bake(status: SarkRolloutStatus) -> str:

@@ -1,0 +1,33 @@
+"""The documentation page of all reasons: `python -m sark_api.reasons_page` prints docs/reasons.md."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from .reasons import REASONS
+
+_HEAD = """\
+# Reasons
+
+Every reason the operator gives in `status.reason`, conditions, events, `status.history` and its metrics. A name is a contract and
+is never changed; the sentence is for people and may be improved. Words in capitals stand for values.
+
+| reason | event | sentence | meaning |
+| --- | --- | --- | --- |
+"""
+
+
+def render() -> str:
+    """Return the page as Markdown."""
+    rows = [f"| `{one.name}` | {one.event} | {_spoken(one.template)} | {one.doc} |\n" for one in REASONS.values()]
+    return _HEAD + "".join(rows)
+
+
+def _spoken(template: str) -> str:
+    """Return the sentence with its places shown as capitals; a bar would end the table's cell."""
+    return re.sub(r"\{(\w+)\}", lambda place: place[1].replace("_", " ").upper(), template).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
