@@ -39,7 +39,7 @@ MAX_PODS = 5_000
 """A target with more ready pods is refused: asking them all would not fit into a tick."""
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
-_MAX_NOTE = 1024
+_MAX_NOTE_BYTES = 1024
 _TOO_MANY_REQUESTS = 429
 
 
@@ -52,6 +52,8 @@ class KubernetesCluster:
         self._events = EventsV1Api(client)
         self._telemetry = telemetry
         self._instance = instance[:128]
+        self._uids: dict[tuple[str, str], str] = {}
+        """By namespace and name of a flags ConfigMap: the uid it had when it was last read."""
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         """Return the rollout as it is now."""
@@ -119,7 +121,9 @@ class KubernetesCluster:
     async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
         """Return the flags ConfigMap as it is now."""
         call = self._core.read_namespaced_config_map(name, namespace, _request_timeout=CALL_SECONDS)
+        self._uids.pop((namespace, name), None)
         found = await self._ask("read", f"ConfigMap {namespace}/{name}", call)
+        self._uids[namespace, name] = str(found.metadata.uid)
         version = str(found.metadata.resource_version)
         text = (found.data or {}).get(FLAGS_KEY)
         if not text:
@@ -135,12 +139,21 @@ class KubernetesCluster:
         Creating goes in two steps, an empty ConfigMap first: a plain apply would silently merge into one that appeared in
         between, while a create refuses; and the empty one leaves no field owned by the create, which the next apply would
         otherwise meet as a conflict with ourselves.
+
+        The uid is a precondition too: where the object is gone, an apply with a resourceVersion alone would create it anew.
         """
         version = write.resource_version or await self._create_empty(namespace, name)
+        if (namespace, name) not in self._uids:
+            await self.read_flags(namespace, name)
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": name, "namespace": namespace, "resourceVersion": version},
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "uid": self._uids[namespace, name],
+                "resourceVersion": version,
+            },
             "data": {FLAGS_KEY: write.document.to_json(), FLAGD_KEY: flagd_document(write.document)},
         }
         call = self._core.patch_namespaced_config_map(
@@ -161,6 +174,7 @@ class KubernetesCluster:
             namespace, body, field_manager=FIELD_MANAGER, _request_timeout=CALL_SECONDS
         )
         created = await self._ask("create", f"ConfigMap {namespace}/{name}", call)
+        self._uids[namespace, name] = str(created.metadata.uid)
         return str(created.metadata.resource_version)
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
@@ -182,15 +196,16 @@ class KubernetesCluster:
 
     async def create_event(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
         """Post an event in the form events.k8s.io/v1 insists on."""
-        body: Any = {  # as plain members: the model would spell eventTime without its microseconds, which the server refuses
+        body: Any = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": f"{rollout.name[:200]}.{uuid4().hex[:16]}", "namespace": rollout.namespace},
-            "eventTime": f"{at:%Y-%m-%dT%H:%M:%S.%f}Z",
+            # The server insists on a fraction of a second, and the client leaves one of zero out.
+            "eventTime": at.replace(microsecond=at.microsecond or 1).isoformat(),
             "type": "Warning" if note.warning else "Normal",
             "reason": note.reason[:128],
             "action": note.action[:128],
-            "note": note.note if len(note.note) <= _MAX_NOTE else note.note[: _MAX_NOTE - 1] + "…",
+            "note": _cut(note.note),
             "reportingController": f"{GROUP}/{FIELD_MANAGER}",
             "reportingInstance": self._instance,
             "regarding": {
@@ -260,6 +275,12 @@ def _message(error: ApiException) -> str:
 def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
     details = _document(error).get("details") or {}
     return details.get("causes") or ()
+
+
+def _cut(note: str) -> str:
+    """Return `note` with at most as many bytes as an event may carry."""
+    raw = note.encode()
+    return note if len(raw) <= _MAX_NOTE_BYTES else raw[: _MAX_NOTE_BYTES - 3].decode(errors="ignore") + "..."
 
 
 def _ready(pod: V1Pod) -> ReadyPod | None:
