@@ -10,8 +10,8 @@ from .reasons import REASONS
 _HEAD = """\
 # Reasons
 
-Every reason the operator gives in `status.reason`, conditions, events, `status.history` and its metrics. A name is a contract and
-is never changed; the sentence is for people and may be improved. Words in capitals stand for values.
+Every reason the operator gives in `status.reason`, conditions, events, `status.history` and its metrics. A name is a contract
+and is never changed; the sentence is for people and may be improved. Words in capitals stand for values.
 
 | reason | event | sentence | meaning |
 | --- | --- | --- | --- |

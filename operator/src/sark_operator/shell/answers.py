@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf, isfinite, isnan, nan
 from typing import Any
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
@@ -69,13 +69,14 @@ def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
 
 
 def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
-    """Return latency histograms by rollout and arm."""
+    """Return latency histograms by rollout and arm.
+
+    A histogram that cannot be reckoned with becomes one without a number: it is the fault of its own rollout, and must not
+    blind the others in the same answer.
+    """
     counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     for sample in found:
-        try:
-            bound = float(sample.labels.get("le", ""))
-        except ValueError as error:
-            raise AnswerError(f"has a histogram bucket with the bound le={sample.labels.get('le')!r}") from error
+        bound = _bound(sample.labels.get("le", ""))
         buckets = counts[_rollout(sample), sample.labels.get(LABEL_IMPLEMENTATION, "")]
         buckets[bound] = buckets.get(bound, 0.0) + sample.value
     histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
@@ -121,14 +122,21 @@ def _histogram(buckets: Mapping[float, float]) -> Histogram:
     `increase` extrapolates every bucket by itself, so a higher one can come out a hair below a lower one: that is levelled.
     """
     bounds = sorted(buckets)
-    if not bounds or bounds[-1] != inf:
-        raise AnswerError('has a histogram without the bucket le="+Inf"')
+    if any(map(isnan, bounds)) or not bounds or bounds[-1] != inf:
+        return Histogram((inf,), (nan,))
     counts, highest = [], 0.0
     for bound in bounds:
         value = buckets[bound]
         highest = max(highest, value) if isfinite(value) else value
         counts.append(highest)
     return Histogram(tuple(bounds), tuple(counts))
+
+
+def _bound(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 def _rollout(sample: Sample) -> str:

@@ -179,7 +179,8 @@ def _arms(
         return latency
     counted, timed = requests.get(rollout, {}), latency.get(rollout, {})
     if not answers.finite(counted.values(), timed.values()):
-        return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" that are not finite')
+        problem = 'that are not finite, or a histogram without the bucket le="+Inf"'
+        return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" {problem}')
     empty = Histogram((), ())
     return {
         arm: ArmWindow(counted.get(arm, Requests()).requests, counted.get(arm, Requests()).errors, timed.get(arm, empty))
