@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from sark_e2e.control_plane import ControlPlane
 
 pytestmark = pytest.mark.integration
