@@ -71,6 +71,7 @@ def _decisions(console: Console, programs: contestants.Programs, options: argpar
     summary = rows(found)
     for connections in effort.connections:
         console.print(tables.decisions_table(summary, titles, effort, connections, plain=not console.is_terminal))
+        console.print()
     return {
         "effort": asdict(effort),
         "rows": [asdict(row) for row in summary],
