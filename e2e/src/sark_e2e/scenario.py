@@ -14,6 +14,7 @@ The demonstration and the tests tell theirs with the same verbs. What was starte
 from __future__ import annotations
 
 import contextlib
+import signal
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -32,6 +33,7 @@ from .cluster import LocalCluster
 from .example import example_rollout
 from .fleet import Fleet
 from .operator import Operator
+from .process import Process
 from .traffic.load import Traffic
 from .view import Rollout
 
@@ -53,6 +55,8 @@ class Scenario:
         self._prefix = prefix
         self._watch = watch
         self._rollouts: list[AppliedRollout] = []
+        self._processes: list[Process] = []
+        """Asked to end all at the same time: each needs a second or two for it."""
         self._stack = contextlib.ExitStack()
         self._core = client.CoreV1Api(cluster.api)
 
@@ -62,19 +66,27 @@ class Scenario:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for process in self._processes:
+            process.send(signal.SIGTERM)
         self._stack.close()
 
     def fleet(self, name: str = "gateway", *, replicas: int = 3) -> Fleet:
         """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready."""
-        return self._stack.enter_context(self.cluster.fleet(name, namespace=self.namespace, replicas=replicas))
+        fleet = self._stack.enter_context(self.cluster.fleet(name, namespace=self.namespace, replicas=replicas))
+        self._processes += [pod.sidecar for pod in fleet.pods]
+        return fleet
 
     def operator(self) -> Operator:
         """Start the operator of this namespace; kill it and start it again with its own methods."""
-        return self._stack.enter_context(self.cluster.operator(self.namespace))
+        operator = self._stack.enter_context(self.cluster.operator(self.namespace))
+        self._processes.append(operator)
+        return operator
 
     def traffic(self, fleet: Fleet, *, rate: float = RATE) -> Traffic:
         """Start a load on `fleet` and return it when the first answers are in."""
-        return self._stack.enter_context(self.cluster.traffic(fleet, rate=rate))
+        traffic = self._stack.enter_context(self.cluster.traffic(fleet, rate=rate))
+        self._processes.append(traffic)
+        return traffic
 
     def apply(self, name: str, fleet: Fleet, edits: Mapping[str, Any] | None = None) -> AppliedRollout:
         """Apply examples/gateway.yaml as rollout `name` of `fleet`, with `edits` laid over its spec."""
@@ -103,10 +115,6 @@ class Scenario:
         """Return the flag document in force. Raises FlagDocumentError."""
         config_map: Any = self._core.read_namespaced_config_map(fleet.config_map, self.namespace)
         return parse_flag_document((config_map.data or {}).get(FLAGS_KEY, ""))
-
-    def config_map(self, name: str) -> None:
-        """Create an empty ConfigMap."""
-        self._core.create_namespaced_config_map(self.namespace, client.V1ConfigMap(metadata=client.V1ObjectMeta(name=name)))
 
     def write_flags(self, fleet: Fleet, text: str) -> None:
         """Write `text` over the flag document, as a person with too many rights would."""

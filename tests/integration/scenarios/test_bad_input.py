@@ -23,35 +23,43 @@ def not_started(rollout: Rollout) -> bool:
     return status.phase is Phase.PENDING and status.step is None and (status.flags is None or status.flags.percent == 0)
 
 
+MISSING = {
+    "no-pods": (
+        {"target": {"matchLabels": {"app": "nobody"}}},
+        "NoReadyPods",
+        ("app=nobody", "spec.target.matchLabels"),
+    ),
+    "no-flags": (
+        {"target": {"flagsConfigMap": "nowhere"}},
+        "FlagsConfigMapMissing",
+        ("nowhere", "create an empty one"),
+    ),
+    "no-prometheus": (
+        {"prometheus": {"address": MISSING_PORT}},
+        "MetricsUnavailable",
+        (MISSING_PORT, "connection refused"),
+    ),
+}
+"""What is edited, the reason given, and words the sentence must hold: what is wrong, where, what to do."""
+
+
 def test_what_is_missing_is_named_and_nothing_starts(scenario: Scenario):
     # Given a fleet and an operator
     fleet = scenario.fleet(replicas=1)
     scenario.operator()
+    for name, (edits, reason, words) in MISSING.items():
+        # When a rollout is applied that selects no pods, names no ConfigMap, or asks a Prometheus that is not there
+        rollout = scenario.apply(name, fleet, quick(50, 100) | edits)
 
-    # When rollouts are applied that select no pods, name no ConfigMap, and ask a Prometheus that is not there
-    def apply(name: str, edits: dict[str, Any]) -> Any:
-        target = {"flagsConfigMap": edits.pop("flagsConfigMap", f"{name}-flags")}
-        return scenario.apply(name, fleet, quick(50, 100) | {"target": target | edits.pop("target", {})} | edits)
-
-    no_pods = apply("no-pods", {"target": {"matchLabels": {"app": "nobody"}}, "flagsConfigMap": fleet.config_map})
-    no_flags = apply("no-flags", {})
-    blind = apply("blind", {"flagsConfigMap": "blind-flags", "prometheus": {"address": MISSING_PORT}})
-    scenario.config_map("blind-flags")
-
-    # Then each says what is wrong, where, and what to do
-    said = no_pods.shows("Ready", ConditionStatus.FALSE, "NoReadyPods", seconds=20).message
-    assert "app=nobody" in said
-    assert "spec.target.matchLabels" in said
-    said = no_flags.shows("Ready", ConditionStatus.FALSE, "FlagsConfigMapMissing", seconds=20).message
-    assert "no-flags-flags" in said
-    assert "create an empty one" in said
-    said = blind.shows("Ready", ConditionStatus.FALSE, "MetricsUnavailable", seconds=20).message
-    assert MISSING_PORT in said
-
-    # And none of them moves anybody
-    for rollout in (no_pods, no_flags, blind):
+        # Then it says what is wrong, and moves nobody
+        condition = rollout.shows("Ready", ConditionStatus.FALSE, reason, seconds=20)
+        assert all(word in condition.message for word in words), condition.message
         rollout.stays("no start", not_started, seconds=1.5)
-    scenario.serves(fleet, 0, seconds=0)
+        scenario.serves(fleet, 0, seconds=0)
+
+        # And it can be deleted
+        rollout.delete()
+        rollout.vanishes(seconds=10)
 
 
 def test_promql_that_does_not_parse_is_quoted_and_never_advances(scenario: Scenario):
