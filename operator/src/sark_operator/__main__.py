@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 
 import structlog
@@ -11,7 +10,7 @@ import structlog
 from sark_operator.shell.connection import ConnectionSettingsError
 from sark_operator.shell.leadership import LeaseLostError
 from sark_operator.shell.logs import configure_logging
-from sark_operator.shell.operator import StartError, run
+from sark_operator.shell.operator import StartError, run, take_signals
 from sark_operator.shell.settings import Settings, parse_settings
 
 
@@ -32,9 +31,7 @@ def main() -> None:
 
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+    take_signals(stop)
     await run(settings, stop)
 
 

@@ -8,6 +8,7 @@ baseline has to be done.
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -158,6 +159,7 @@ async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
 async def _lead(settings: Settings, configuration: Configuration, state: _State, stop: asyncio.Event) -> None:
     """Watch and work while the Lease is held; end everything before it could expire."""
     halt = asyncio.Event()
+    signals = asyncio.create_task(_take_back_signals(state.watching, stop), name="signals")
     watch = asyncio.create_task(_watch(settings, configuration, state, halt), name="kopf")
     keep = asyncio.create_task(state.leadership.keep(), name="lease")
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -167,17 +169,29 @@ async def _lead(settings: Settings, configuration: Configuration, state: _State,
             # The workers first, and at once: from now on every write of ours may meet a successor's.
             await state.crew.close()
             raise keep.exception() or LeaseLostError("the Lease is not kept any longer")
-        if watch in done and not stop.is_set():
-            watch.result()
-            raise StartError("the watch ended by itself; start the operator anew")
+        if watch in done:
+            watch.result()  # kopf ends without an error only when it caught a signal before we took them back
     finally:
         await state.crew.close()  # kopf would wait five seconds for tasks that began while it ran
         halt.set()
-        keep.cancel()
-        stopping.cancel()
+        for task in (keep, stopping, signals):
+            task.cancel()
         await asyncio.wait({watch}, timeout=STOP_SECONDS)
         watch.cancel()
-        await asyncio.gather(watch, keep, stopping, return_exceptions=True)
+        await asyncio.gather(watch, keep, stopping, signals, return_exceptions=True)
+
+
+def take_signals(stop: asyncio.Event) -> None:
+    """Let SIGTERM and SIGINT set `stop`, however often they come."""
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+
+
+async def _take_back_signals(watching: asyncio.Event, stop: asyncio.Event) -> None:
+    """Undo kopf's taking of the signals: it would stop the watch first and the workers last, after five seconds."""
+    await watching.wait()
+    take_signals(stop)
 
 
 async def _watch(settings: Settings, configuration: Configuration, state: _State, halt: asyncio.Event) -> None:
@@ -220,7 +234,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     options.watching.client_timeout = WATCH_SERVER_SECONDS + 10
     options.watching.connect_timeout = 10
     options.persistence.finalizer = f"{GROUP}/kopf"  # never used: no handler of ours makes kopf add one
-    options.process.ultimate_exiting_timeout = STOP_SECONDS
+    options.process.ultimate_exiting_timeout = None  # a SIGKILL from inside would keep the Lease from being given back
     options.peering.standalone = True
     options.queueing.exit_timeout = STOP_SECONDS
     return options
