@@ -1,241 +1,280 @@
-"""The Lease: at most one operator works at a time.
+"""Leadership: at most one operator process works at a time, by a Lease in coordination.k8s.io/v1.
 
-A holder may write until its deadline, counted from the moment before it asked for the last renewal that succeeded. Others take
-the Lease only after they have seen it unchanged for its whole duration on their own clock; clocks of two machines are never
-compared. The holder gives up at two thirds of the duration, so it has stopped before anyone else may begin. Should its event
-loop be stuck at that time, a watchdog thread ends the process.
+No wall clock is ever compared with another. A candidate takes over when the Lease has not changed for its whole length on the
+candidate's own monotonic clock. The holder counts from the moment it *sent* its last successful renewal and stops relying on
+the Lease after two thirds of its length; the last third is there for stopping what is under way. A process that has not stopped
+by then, because its event loop is stuck, is ended by a watchdog.
 
-This is what keeps two operators from working side by side. What makes it harmless should they do so is the resourceVersion
-every write carries.
+What this cannot prevent is a process that is frozen in the middle of a write and thawed after a successor took over, and a
+Lease deleted by hand just when a new candidate starts. Both are harmless: every write carries the resourceVersion it rests on,
+and sidecars ignore a flag document whose revision is not higher.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import threading
+import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final, NoReturn
 
-import aiohttp
 import structlog
-from kubernetes.aio.client import ApiClient, CoordinationV1Api
-from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.client.models import V1Lease
+from kubernetes.aio.client import ApiClient
 
+from sark_operator.shell.api import ClusterError, ObjectMissingError, StaleVersionError
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.lease import Lease, LeaseStore, micro_time
 from sark_operator.shell.settings import Settings
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.watchdog import Watchdog
 
-MOST_CALL_SECONDS: Final = 3.0
+CALL_SECONDS: Final = 5.0
+"""Longest deadline of one request; a third of the lease when that is shorter."""
 LEASE_LOST_STATUS: Final = 3
 """Exit status of a process that lost its Lease."""
-_RENEWALS: Final = 3
-"""Renewals tried within one duration."""
+MAX_POLL_SECONDS: Final = 2.0
+"""Longest time between two looks of a candidate, so that a released Lease is taken soon."""
+_MAX_WRITES: Final = 64
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_RELEASE_ATTEMPTS: Final = 3
 
 _log = structlog.get_logger("sark.leadership")
 
 
 class LeaseLostError(Exception):
-    """The Lease is no longer ours, or cannot be shown to be."""
+    """This process must not act any more: another one may. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the Lease looked like, and when it was first seen so on our own clock."""
+class _Sighting:
+    """A state of somebody else's Lease, and since when we have seen it so."""
 
     version: str
-    at: float
+    """Empty while the Lease is missing."""
+    seconds: float
+    """How long it must stay so before it may be taken over."""
+    since: float
+    """Monotonic seconds."""
 
 
 class Leadership:
-    """Takes, keeps and gives back the Lease."""
+    """Holds the Lease, or waits for it. One task at a time may call its methods."""
 
-    def __init__(self, client: ApiClient, settings: Settings, clock: Clock, telemetry: Telemetry) -> None:
-        self._leases = CoordinationV1Api(client)
-        self._settings = settings
+    def __init__(
+        self,
+        client: ApiClient,
+        settings: Settings,
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        end_process: Callable[[int], object] = os._exit,
+    ) -> None:
+        """Take `end_process`, which is called with a status when the Lease ran out and `release` has not been called."""
+        self._identity = settings.identity
+        self._seconds = settings.lease_seconds
         self._clock = clock
         self._telemetry = telemetry
-        self._seconds = settings.lease_seconds
-        self._call_seconds = min(MOST_CALL_SECONDS, self._seconds / 6)  # the last try must end well before the deadline
-        self._lease: V1Lease | None = None
-        self._seen: _Seen | None = None
-        self._deadline = 0.0
-        self._over = threading.Event()
+        self._store = LeaseStore(
+            client,
+            settings.lease_namespace,
+            settings.lease_name,
+            telemetry,
+            call_seconds=min(CALL_SECONDS, settings.lease_seconds / 3),
+        )
+        self._lease: Lease | None = None
+        """The Lease as it was when we last knew it to be ours."""
+        self._renewed_at: float | None = None
+        """Monotonic seconds at which the request was sent that made `_lease`; None while it is not ours."""
+        self._writes: dict[datetime, float] = {}
+        """What we may have written, successful or not: renewTime to the monotonic seconds at which it was sent."""
+        self._seen: _Sighting | None = None
+        self._waiting = ""
+        self._expires_at = 0.0
+        """Monotonic seconds from which on another process may hold the Lease."""
+        self._end_process = end_process
+        self._watchdog: Watchdog | None = None
 
     @property
     def held(self) -> bool:
-        """Whether this process may work now."""
-        return self._lease is not None and self._clock.monotonic() < self._deadline
-
-    async def acquire(self) -> None:
-        """Wait until the Lease is ours. A failed attempt is logged and repeated."""
-        while True:
-            try:
-                if await self._take():
-                    break
-            except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
-                _log.warning("cannot take the Lease", lease=self._name, problem=_short(error))
-            await asyncio.sleep(self._seconds / _RENEWALS / 2)
-        self._telemetry.leader(holds=True)
-        threading.Thread(target=self._watch_over, name="lease watchdog", daemon=True).start()
-        _log.info("leading", lease=self._name, identity=self._settings.identity)
-
-    async def keep(self) -> None:
-        """Renew the Lease for ever. Raises `LeaseLostError` while there is still time to stop before anyone else may begin."""
-        try:
-            while True:
-                await asyncio.sleep(self._seconds / _RENEWALS)
-                await self._renew()
-        finally:
-            self._telemetry.leader(holds=False)
-
-    async def release(self) -> None:
-        """Give the Lease back, so that the next operator need not wait; a failure only makes it wait."""
-        self._over.set()
-        lease, self._lease = self._lease, None
-        if lease is None or self._clock.monotonic() >= self._deadline:
-            return
-        try:
-            await self._replace(lease, holder="", seconds=1)
-        except (ApiException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            _log.warning("cannot give the Lease back", lease=self._name, problem=_short(error))
-        else:
-            _log.info("gave the Lease back", lease=self._name)
+        """Whether this process may act now: it holds the Lease and renewed it lately enough."""
+        return self._left() > 0
 
     @property
-    def _name(self) -> str:
-        return f"{self._settings.lease_namespace}/{self._settings.lease_name}"
+    def waiting(self) -> str:
+        """Why `acquire` has not ended yet, as a sentence; empty when it waits for nothing."""
+        return self._waiting
 
-    async def _take(self) -> bool:
-        asked_at = self._clock.monotonic()
-        lease = await self._read()
-        if lease is None:
-            self._own(await self._create(), asked_at)
-            return True
-        holder = (lease.spec.holder_identity or "") if lease.spec else ""
-        if holder and holder != self._settings.identity and not self._worn_out(lease):
-            return False
-        asked_at = self._clock.monotonic()
+    async def acquire(self) -> None:
+        """Wait until the Lease is ours, however long that takes; everything that fails is tried again."""
+        self._seen = None
+        while True:
+            if await self._tried():
+                break
+            await asyncio.sleep(_jittered(min(MAX_POLL_SECONDS, self._seconds / 10)))
+        self._waiting = ""
+        self._watch_over()
+        self._telemetry.leader(holds=True)
+        _log.info("leading", lease=self._store.what, identity=self._identity)
+
+    async def keep(self) -> NoReturn:
+        """Renew the Lease every third of its length; ends only by an error.
+
+        Raises:
+            LeaseLostError: another holder was seen, the Lease is gone, or it could not be renewed for two thirds of its length.
+        """
+        while True:
+            await asyncio.sleep(max(0.0, self._left() - self._seconds / 3))
+            await self._renew()
+
+    async def release(self) -> None:
+        """Give the Lease up if it is still ours, so that a successor need not wait until it has run out.
+
+        Call it when everything that acts has stopped and `keep` has ended. It raises nothing: a Lease that could not be
+        released runs out.
+        """
+        self._forget()
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if not self._writes:
+            return
+        for _ in range(_RELEASE_ATTEMPTS):
+            try:
+                lease = await self._store.read()
+                if lease is not None and self._is_ours(lease):
+                    await self._store.replace(lease.released(self._now()))
+                    _log.info("released", lease=self._store.what, identity=self._identity)
+                break
+            except StaleVersionError:
+                continue  # a renewal of ours that was under way has arrived; or a successor is there
+            except ClusterError as error:
+                _log.warning("not released", lease=self._store.what, problem=str(error))
+                break
+        self._writes.clear()
+
+    async def _tried(self) -> bool:
+        """Take the Lease if that may be done now; return whether it is ours."""
         try:
-            self._own(await self._replace(lease, holder=self._settings.identity, seconds=self._seconds), asked_at)
-        except ApiException as error:
-            if error.status == 409:  # noqa: PLR2004 - someone else was faster
+            lease = await self._store.read()
+            if not self._may_take(lease):
+                self._tell(f"{self._store.what} is held by {lease.holder}" if lease else f"{self._store.what} was deleted")
                 return False
-            raise
+            if lease is None:
+                await self._write(lambda now: self._store.create(self._identity, self._seconds, now))
+            else:
+                await self._write(lambda now: self._store.replace(self._claimed(lease, now)))
+        except ClusterError as error:
+            self._tell(str(error))
+            return False
         return True
 
-    def _worn_out(self, lease: V1Lease) -> bool:
-        """Return whether the Lease has not been renewed for its whole duration, measured here."""
-        version = str(lease.metadata.resource_version) if lease.metadata else ""
+    def _may_take(self, lease: Lease | None) -> bool:
+        """Return whether nobody relies on the Lease.
+
+        One that is missing may be created at once, unless we have seen it held: whoever deleted it did not stop its holder.
+        """
+        if lease is None:
+            return self._seen is None or self._silent("", self._seen.seconds)
+        if not lease.holder or self._is_ours(lease):
+            return True
+        return self._silent(lease.version, max(self._seconds, lease.seconds))
+
+    def _silent(self, version: str, seconds: float) -> bool:
+        """Return whether the Lease has stayed the same for `seconds` before our eyes."""
         now = self._clock.monotonic()
         if self._seen is None or self._seen.version != version:
-            self._seen = _Seen(version, now)
-        duration = (lease.spec.lease_duration_seconds if lease.spec else None) or self._seconds
-        return now - self._seen.at > duration
+            self._seen = _Sighting(version, seconds, now)
+        return now - self._seen.since >= seconds
+
+    def _claimed(self, lease: Lease, now: datetime) -> Lease:
+        if self._is_ours(lease):
+            return lease.renewed(self._seconds, now)
+        return lease.held_by(self._identity, self._seconds, now)
 
     async def _renew(self) -> None:
-        """Renew once, trying again until two thirds of the duration have passed since the last renewal."""
-        give_up_at = self._deadline - self._seconds / _RENEWALS
-        while True:
-            asked_at = self._clock.monotonic()
+        """Renew, again and again if need be, for as long as we may rely on the Lease."""
+        problem = "there was no time to"
+        while (left := self._left()) > 0:
             try:
-                if self._lease is None:
-                    raise LeaseLostError(f"Lease {self._name} has been given back")
-                self._own(await self._replace(self._lease, holder=self._settings.identity, seconds=self._seconds), asked_at)
-            except ApiException as error:
-                if error.status in (404, 409):
-                    await self._recheck(error)
-                problem = _short(error)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                problem = _short(error)
+                async with asyncio.timeout(left):
+                    await self._renew_once()
+            except (ClusterError, TimeoutError) as error:
+                problem = str(error) or "the API server did not answer in time"
+                _log.warning("not renewed", lease=self._store.what, problem=problem)
             else:
                 return
-            if self._clock.monotonic() >= give_up_at:
-                raise LeaseLostError(f"Lease {self._name} could not be renewed in time: {problem}")
-            _log.warning("cannot renew the Lease", lease=self._name, problem=problem)
-            await asyncio.sleep(min(0.5, self._seconds / 12))
+            await asyncio.sleep(max(0.0, min(self._left(), _jittered(self._seconds / 15))))
+        raise self._lost(f"{self._store.what} was not renewed within {self._seconds * 2 / 3:g} s: {problem}")
 
-    async def _recheck(self, cause: ApiException) -> None:
-        """See who holds a Lease that has changed under us. It may be our own renewal, whose answer was lost."""
-        lease = await self._read()
-        holder = lease.spec.holder_identity if lease is not None and lease.spec else None
-        if lease is None or holder != self._settings.identity:
-            raise LeaseLostError(f"Lease {self._name} is held by {holder or 'nobody'}") from cause
-        self._lease = lease
-
-    def _own(self, lease: V1Lease, asked_at: float) -> None:
-        self._lease = lease
-        self._deadline = asked_at + self._seconds
-
-    async def _read(self) -> V1Lease | None:
-        name, namespace = self._settings.lease_name, self._settings.lease_namespace
+    async def _renew_once(self) -> None:
+        lease = self._lease
+        if lease is None:
+            raise self._lost(f"{self._store.what} was never acquired")
         try:
-            async with asyncio.timeout(self._call_seconds):
-                return await self._leases.read_namespaced_lease(name, namespace, _request_timeout=self._call_seconds)
-        except ApiException as error:
-            if error.status == 404:  # noqa: PLR2004
-                return None
-            raise
+            await self._write(lambda now: self._store.replace(lease.renewed(self._seconds, now)))
+        except (StaleVersionError, ObjectMissingError) as error:
+            found = await self._store.read()
+            if found is None:
+                raise self._lost(f"{self._store.what} was deleted") from error
+            if not self._is_ours(found):
+                raise self._lost(f"{self._store.what} is held by {found.holder or 'nobody'}") from error
+            # A renewal whose answer was lost had arrived, or somebody put a label on it.
+            self._own(found, self._writes[_stamp(found)])
 
-    async def _create(self) -> V1Lease:
-        now = _micro(self._clock.now())
-        body: Any = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"name": self._settings.lease_name, "namespace": self._settings.lease_namespace},
-            "spec": {
-                "holderIdentity": self._settings.identity,
-                "leaseDurationSeconds": self._seconds,
-                "acquireTime": now,
-                "renewTime": now,
-                "leaseTransitions": 0,
-            },
-        }
-        namespace = self._settings.lease_namespace
-        async with asyncio.timeout(self._call_seconds):
-            return await self._leases.create_namespaced_lease(namespace, body, _request_timeout=self._call_seconds)
+    async def _write(self, send: Callable[[datetime], Awaitable[Lease]]) -> None:
+        """Send what makes the Lease ours, and count from the moment of sending."""
+        now, sent_at = self._now(), self._clock.monotonic()
+        self._writes[now] = sent_at
+        while len(self._writes) > _MAX_WRITES:
+            del self._writes[next(iter(self._writes))]
+        self._own(await send(now), sent_at)
+        self._writes = {now: sent_at}
 
-    async def _replace(self, lease: V1Lease, *, holder: str, seconds: int) -> V1Lease:
-        """Write the Lease, provided it is still the one in `lease`."""
-        now, spec, metadata = _micro(self._clock.now()), lease.spec, lease.metadata
-        changed = spec is None or spec.holder_identity != holder
-        acquired = now if changed or spec is None or spec.acquire_time is None else _micro(spec.acquire_time)
-        transitions = (spec.lease_transitions or 0) if spec else 0
-        body: Any = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {
-                "name": self._settings.lease_name,
-                "namespace": self._settings.lease_namespace,
-                "resourceVersion": metadata.resource_version if metadata else None,
-            },
-            "spec": {
-                "holderIdentity": holder,
-                "leaseDurationSeconds": seconds,
-                "acquireTime": acquired,
-                "renewTime": now,
-                "leaseTransitions": transitions + 1 if changed and holder else transitions,
-            },
-        }
-        name, namespace = self._settings.lease_name, self._settings.lease_namespace
-        async with asyncio.timeout(self._call_seconds):
-            return await self._leases.replace_namespaced_lease(name, namespace, body, _request_timeout=self._call_seconds)
+    def _own(self, lease: Lease, sent_at: float) -> None:
+        self._lease, self._renewed_at, self._expires_at = lease, sent_at, sent_at + self._seconds
 
     def _watch_over(self) -> None:
-        """End the process when the deadline passes although nothing has been released: the event loop is stuck."""
-        while not self._over.wait(max(0.05, self._deadline - self._clock.monotonic())):
-            if self._clock.monotonic() >= self._deadline:
-                os._exit(LEASE_LOST_STATUS)
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        self._watchdog = Watchdog(
+            lambda: self._expires_at - self._clock.monotonic(), lambda: self._end_process(LEASE_LOST_STATUS)
+        )
+        self._watchdog.start()
+
+    def _is_ours(self, lease: Lease) -> bool:
+        """Return whether this very process wrote it: a second one given the same identity is somebody else."""
+        return lease.holder == self._identity and _stamp(lease) in self._writes
+
+    def _left(self) -> float:
+        """Return for how many more seconds we may rely on the Lease."""
+        if self._renewed_at is None:
+            return 0.0
+        return self._renewed_at + self._seconds * 2 / 3 - self._clock.monotonic()
+
+    def _now(self) -> datetime:
+        return micro_time(self._clock.now())
+
+    def _lost(self, reason: str) -> LeaseLostError:
+        self._forget()
+        return LeaseLostError(reason)
+
+    def _forget(self) -> None:
+        self._lease = self._renewed_at = None
+        self._telemetry.leader(holds=False)
+
+    def _tell(self, reason: str) -> None:
+        """Say why we wait, once per reason."""
+        if reason != self._waiting:
+            self._waiting = reason
+            _log.info("waiting to lead", problem=reason, identity=self._identity)
 
 
-def _micro(at: datetime) -> str:
-    """Return the form the Lease's times insist on: microseconds, always."""
-    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+def _stamp(lease: Lease) -> datetime:
+    """Return what tells one renewal from another; one without a time is none of ours."""
+    return lease.renewed_at or _NEVER
 
 
-def _short(error: BaseException) -> str:
-    if isinstance(error, ApiException):
-        return f"HTTP {error.status} {error.reason}"
-    return str(error) or type(error).__name__
+def _jittered(seconds: float) -> float:
+    """Return about `seconds`, so that several candidates do not ask in step."""
+    return seconds * random.uniform(0.75, 1.25)  # noqa: S311 - it spreads load and guards nothing

@@ -1,10 +1,15 @@
-"""Telling people what happened: each transition becomes one event, one log line and one count, all from one entry."""
+"""The one recorder: every transition becomes a log line, a count and a Kubernetes event, in this order and once each.
+
+The history in the status is the record that lasts; events are gone after an hour. Nothing that goes wrong here may therefore
+stop a rollout.
+"""
 
 from __future__ import annotations
 
-import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 
@@ -14,69 +19,76 @@ from sark_operator.shell.api import Cluster, ClusterError, EventNote, RolloutObj
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.telemetry import Telemetry
 
-REPEAT_SECONDS = 600.0
-"""A warning that still holds is posted again after this long; events are kept for about an hour."""
-_MAX_WARNINGS = 4096
+WARNING_SECONDS: Final = 300.0
+"""Least time between two equal warnings about one rollout."""
+_MAX_WARNINGS: Final = 1024
+_RECONCILE: Final = "Reconcile"
 
 _log = structlog.get_logger("sark.transition")
 
 
 class Recorder:
-    """The one place where something is told. Telling never fails: an event that cannot be posted is logged and counted."""
+    """Tells people and programs what happened to a rollout."""
 
     def __init__(self, cluster: Cluster, clock: Clock, telemetry: Telemetry) -> None:
         self._cluster = cluster
         self._clock = clock
         self._telemetry = telemetry
-        self._warned: dict[tuple[str, str], tuple[str, float]] = {}
+        self._warned: OrderedDict[tuple[str, str], float] = OrderedDict()
+        """Monotonic seconds at which a warning was last given, by rollout's uid and reason; oldest first."""
 
     async def record(self, rollout: RolloutObject, entries: Sequence[HistoryEntry]) -> None:
-        """Tell of transitions that are stored in the status of `rollout`, the oldest first."""
+        """Tell of the transitions in `entries`, which are in the rollout's status by now."""
         for entry in entries:
+            warning = _is_warning(entry.reason)
+            write = _log.warning if warning else _log.info
+            write("transition", rollout=rollout.key, uid=rollout.uid, **entry.model_dump(mode="json"))
             self._telemetry.transition(rollout.key, entry.reason)
-            _log.info(
-                entry.message,
-                rollout=rollout.key,
-                reason=entry.reason,
-                actor=entry.actor,
-                from_percent=entry.from_percent,
-                to_percent=entry.to_percent,
-                revision=entry.revision,
-                policy_revision=entry.policy_revision,
-            )
-        await asyncio.gather(*(self._post(rollout, _note(entry), entry.time) for entry in entries))
+        for entry in entries:
+            note = EventNote(entry.reason, _action(entry), entry.message, _is_warning(entry.reason))
+            await self._post(rollout, note, entry.time)
 
     async def warn(self, rollout: RolloutObject, reason: str, message: str) -> None:
-        """Tell of something that is in the way and is no transition; the same is not repeated for ten minutes."""
-        key, now = (rollout.uid, reason), self._clock.monotonic()
-        said, at = self._warned.get(key, ("", -REPEAT_SECONDS))
-        if said == message and now - at < REPEAT_SECONDS:
+        """Warn of something that is no transition; equal warnings, by rollout and `reason`, at most every five minutes."""
+        if self._warned_lately((rollout.uid, reason)):
             return
-        if len(self._warned) >= _MAX_WARNINGS:
-            self._warned.clear()
-        self._warned[key] = (message, now)
-        _log.warning(message, rollout=rollout.key, reason=reason)
-        note = EventNote(reason=reason, action="WriteFlags", note=message, warning=True)
-        await self._post(rollout, note, self._clock.now())
+        _log.warning("warning", rollout=rollout.key, uid=rollout.uid, reason=reason, message=message)
+        await self._post(rollout, EventNote(reason, _RECONCILE, message, warning=True), self._clock.now())
+
+    def _warned_lately(self, key: tuple[str, str]) -> bool:
+        """Return whether this warning was given less than five minutes ago; if not, take it as given now."""
+        now = self._clock.monotonic()
+        last = self._warned.get(key)
+        if last is not None and now - last < WARNING_SECONDS:
+            return True
+        self._warned[key] = now
+        self._warned.move_to_end(key)
+        while len(self._warned) > _MAX_WARNINGS:
+            self._warned.popitem(last=False)
+        return False
 
     async def _post(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
         try:
             await self._cluster.create_event(rollout, note, at)
         except ClusterError as error:
-            self._telemetry.event("failed")
-            _log.warning("event not posted", rollout=rollout.key, reason=note.reason, problem=str(error))
+            self._fail(rollout, note, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever an event meets, the rollout goes on
+            self._fail(rollout, note, f"{type(error).__name__}: {error}")
         else:
             self._telemetry.event("posted")
 
+    def _fail(self, rollout: RolloutObject, note: EventNote, problem: str) -> None:
+        self._telemetry.event("failed")
+        _log.warning("event not posted", rollout=rollout.key, uid=rollout.uid, reason=note.reason, problem=problem)
 
-def _note(entry: HistoryEntry) -> EventNote:
-    """Return the event for a transition; a reason this version does not know is told as a warning."""
-    known = REASONS.get(entry.reason)
-    warning = known is None or known.event is EventType.WARNING
-    return EventNote(reason=entry.reason, action=_action(entry), note=entry.message, warning=warning)
+
+def _is_warning(reason: str) -> bool:
+    """Return whether events of this reason are warnings; one that is in no table had better be seen."""
+    known = REASONS.get(reason)
+    return known is None or known.event is EventType.WARNING
 
 
 def _action(entry: HistoryEntry) -> str:
-    if entry.to_percent > entry.from_percent:
-        return "RaiseShare"
-    return "LowerShare" if entry.to_percent < entry.from_percent else "Note"
+    if entry.from_percent == entry.to_percent:
+        return _RECONCILE
+    return "RaiseShare" if entry.to_percent > entry.from_percent else "LowerShare"

@@ -1,59 +1,86 @@
-"""Which of two rollouts on one flags ConfigMap holds it."""
+"""Who holds a target when two rollouts name the same one.
+
+Two rollouts are rivals when they name one flags ConfigMap, or select the same pods by equal labels. Both see the same facts, so
+that both come to the same answer: exactly one of a pair holds the target, and the other waits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from sark_api.flags import FlagDocument
+from sark_api.spec import Target
+from sark_operator.core.flag_document import is_ours, readable_document
 from sark_operator.core.lifecycle import is_terminal
 from sark_operator.core.observation import Missing, ObservedFlags
 from sark_operator.shell.api import RolloutObject, UnreadableError
 
-_LATEST = datetime.max.replace(tzinfo=UTC)
+_UNDATED = datetime.max.replace(tzinfo=UTC)
+_Rank = tuple[bool, bool, datetime, str]
 
 
-def find_rival(rollout: RolloutObject, others: Iterable[RolloutObject], flags: ObservedFlags | Missing, now: datetime) -> str:
-    """Return namespace/name of the other rollout that holds the target of `rollout`, or nothing when none does.
+def find_rival(mine: RolloutObject, others: Iterable[RolloutObject], flags: ObservedFlags | Missing, now: datetime) -> str:
+    """Return namespace/name of the rollout that holds the target of `mine`, or "" when `mine` holds it.
 
-    The target is the flags ConfigMap: a pod follows one, so that is what two rollouts can share. Among the live ones, the one
-    named in the document in force holds it; when none of them is, the oldest does. So a rollout under way is never displaced by
-    one that comes later, whatever their names and clocks.
+    Only rollouts that can still do something by themselves compete. One that is terminal has let go, and so has one that is
+    being deleted, unless its document is in force and our finalizer is on it: then its baseline is still to be restored. When
+    `mine` does not compete, it yields to any that does. Of two that compete, the one holds the target that
 
-    All that are asked at the same time answer alike, as long as they see the same; where they do not, the resourceVersion of
-    the flags lets only one of them write.
+    1. is named in the flag document in force, `flags`: taking the target from it would move its fleet under its feet;
+    2. has a share in force according to its status: that is all there is to see when the ConfigMap was emptied, cannot be
+       read, or is not the one the other names;
+    3. is older, by creationTimestamp and then by uid.
+
+    An `other` that cannot be read holds the target when the document in force names it, for then a share of its may be out
+    there, and nobody here can tell that it has ended; deleting it ends the wait. Otherwise it is ignored: this operator does
+    nothing for it either, and one broken object must not stop its whole namespace.
+
+    Raises:
+        UnreadableError: `mine` cannot be read.
     """
-    owner = _owner(flags)
-    if owner == rollout.key:
-        return ""
-    target = _target(rollout)
-    contenders = [other for other in others if _target(other) == target and _claims(other, owner, now)]
-    named = next((other for other in contenders if other.key == owner), None)
-    if named is not None:
-        return named.key
-    first = min([rollout, *contenders], key=_age)
-    return "" if first is rollout else first.key
+    document = readable_document(flags)
+    target, rank = mine.spec().target, _rank(mine, document)
+    competes = _has_work(mine, document, now)
+    stronger: list[tuple[_Rank, str]] = []
+    for other in others:
+        if other.uid == mine.uid or other.namespace != mine.namespace:
+            continue
+        if _competes_for(target, other, document, now) and (not competes or _rank(other, document) < rank):
+            stronger.append((_rank(other, document), other.key))
+    return min(stronger)[1] if stronger else ""
 
 
-def _owner(flags: ObservedFlags | Missing) -> str:
-    document = None if isinstance(flags, Missing) else flags.document
-    return document.rollout if document is not None else ""
-
-
-def _target(rollout: RolloutObject) -> tuple[str, str]:
-    """Return namespace and name of the flags ConfigMap, from the raw object: others may be of another version than we are."""
-    spec = rollout.raw.get("spec") or {}
-    return rollout.namespace, str((spec.get("target") or {}).get("flagsConfigMap", ""))
-
-
-def _claims(other: RolloutObject, owner: str, now: datetime) -> bool:
-    """Return whether `other` is live. One that is being deleted is so only while the flags are still its own."""
-    if other.deleting and other.key != owner:
-        return False
+def _competes_for(target: Target, other: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
     try:
-        return not is_terminal(other.spec(), other.status(), now)
+        return _same(target, other.spec().target) and _has_work(other, document, now)
     except UnreadableError:
-        return True  # it cannot be told that it has ended, so nobody takes its target
+        return _named(other, document) and not other.deleting
 
 
-def _age(rollout: RolloutObject) -> tuple[datetime, str]:
-    return rollout.identity().created_at or _LATEST, rollout.uid
+def _has_work(rollout: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
+    if rollout.deleting and not (rollout.guarded and _named(rollout, document)):
+        return False
+    return not is_terminal(rollout.spec(), rollout.status(), now)
+
+
+def _same(one: Target, other: Target) -> bool:
+    return one.flags_config_map == other.flags_config_map or one.match_labels == other.match_labels
+
+
+def _rank(rollout: RolloutObject, document: FlagDocument | None) -> _Rank:
+    """Return what two rollouts are compared by; the smaller one holds the target."""
+    created_at = rollout.identity().created_at or _UNDATED
+    return (not _named(rollout, document), not _has_share(rollout), created_at, rollout.uid)
+
+
+def _named(rollout: RolloutObject, document: FlagDocument | None) -> bool:
+    return document is not None and is_ours(rollout.identity(), document)
+
+
+def _has_share(rollout: RolloutObject) -> bool:
+    try:
+        flags = rollout.status().flags
+    except UnreadableError:
+        return False
+    return flags is not None and flags.percent > 0
