@@ -164,20 +164,24 @@ def _lease_namespace(given: str, namespaces: Sequence[str]) -> str:
 
 
 def _checked(parser: argparse.ArgumentParser, flag: str, value: str, pattern: re.Pattern[str]) -> str:
-    if pattern.match(value) is None:
+    if pattern.fullmatch(value) is None:
         parser.error(f"{flag} {value!r} is not a name: write lower-case letters, digits and hyphens, as in sark-system")
     return value
 
 
 def _address(parser: argparse.ArgumentParser, text: str) -> Address:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > _MAX_PORT:
+    if not colon or not _is_number(port) or int(port) > _MAX_PORT:
         parser.error(f"--probe-address {text!r} is not an address: write HOST:PORT, as in 0.0.0.0:8080")
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":8080" means every address, as it does elsewhere
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 9  # noqa: PLR2004 - more than any number asked for here
+
+
 def _lease_seconds(parser: argparse.ArgumentParser, text: str) -> int:
-    if not text.isdigit() or not _MIN_LEASE_SECONDS <= int(text) <= _MAX_LEASE_SECONDS:
+    if not _is_number(text) or not _MIN_LEASE_SECONDS <= int(text) <= _MAX_LEASE_SECONDS:
         parser.error(
             f"--lease-seconds {text!r}: write whole seconds from {_MIN_LEASE_SECONDS} to {_MAX_LEASE_SECONDS}, as in 15"
         )

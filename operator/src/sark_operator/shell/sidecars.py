@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 import aiohttp
@@ -43,7 +44,7 @@ class SidecarDirectory:
             except _AnswerError as error:
                 problem = str(error)
             except aiohttp.ClientConnectorError as error:
-                problem = f"cannot connect: {(error.os_error.strerror or 'unknown error').lower()}"
+                problem = f"cannot connect: {_words(error.os_error)}"
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
@@ -65,6 +66,11 @@ class SidecarDirectory:
 
 class _AnswerError(Exception):
     """An answer that is not a report."""
+
+
+def _words(error: OSError) -> str:
+    """Return the system's own words; asyncio puts the address in their place."""
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 def _complaint(error: ValidationError) -> str:

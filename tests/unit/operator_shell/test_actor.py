@@ -1,0 +1,121 @@
+"""Acting: writes in their order, and nothing told that did not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sark_api.flags import FeatureFlags, FlagDocument
+from sark_api.status import HistoryEntry, Phase, SarkRolloutStatus
+from sark_operator.core.decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.shell.actor import Actor
+from sark_operator.shell.api import RolloutObject, StaleVersionError
+
+pytestmark = pytest.mark.asyncio
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FLAGS = WriteFlags(
+    FlagDocument(feature_flags=FeatureFlags(), salt="u1", rollout="shop/gateway", revision=2), resource_version="5", force=True
+)
+ENTRY = HistoryEntry(
+    time=NOW, actor="operator", reason="CriterionBreached", from_percent=50, to_percent=0, revision=2, message="Reverted"
+)
+
+
+def rollout(
+    version: str = "1", *, uid: str = "u1", status: Mapping[str, object] | None = None, mode: str = "Auto"
+) -> RolloutObject:
+    metadata = {"namespace": "shop", "name": "gateway", "uid": uid, "resourceVersion": version}
+    return RolloutObject({"metadata": metadata, "spec": {"mode": mode}, "status": dict(status or {"phase": "Progressing"})})
+
+
+class RecordingCluster:
+    """Stands for the API server: notes every write, and refuses those on a version that is not its own."""
+
+    def __init__(self, present: RolloutObject) -> None:
+        self.present = present
+        self.done: list[str] = []
+        self.refuse_flags = False
+
+    async def write_flags(self, namespace: str, name: str, _write: WriteFlags) -> str:
+        if self.refuse_flags:
+            raise StaleVersionError("flags")
+        self.done.append(f"flags {namespace}/{name}")
+        return "6"
+
+    async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
+        if rollout.resource_version != self.present.resource_version:
+            raise StaleVersionError("status")
+        self.done.append(f"status {status['phase']} on {rollout.raw['spec']['mode']}")
+        return rollout
+
+    async def read_rollout(self, _namespace: str, _name: str) -> RolloutObject:
+        return self.present
+
+    async def remove_finalizer(self, _rollout: RolloutObject) -> None:
+        self.done.append("released")
+
+
+class Told:
+    """Stands for the recorder."""
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+
+    async def record(self, _rollout: RolloutObject, entries: Sequence[HistoryEntry]) -> None:
+        self.entries += [entry.reason for entry in entries]
+
+
+def decision(*actions: Action) -> Decision:
+    return Decision(SarkRolloutStatus(phase=Phase.REVERTING), actions, (ENTRY,), NOW)
+
+
+async def act(cluster: RecordingCluster, seen: RolloutObject, *actions: Action) -> list[str]:
+    told = Told()
+    recorder: Any = told
+    stand_in: Any = cluster
+    try:
+        await Actor(stand_in, recorder).act(seen, "gateway-flags", decision(*actions))
+    except StaleVersionError as error:
+        told.entries.append(f"stale {error}")
+    return told.entries
+
+
+async def test_writes_happen_in_the_order_of_the_decision():
+    cluster = RecordingCluster(rollout())
+    assert await act(cluster, rollout(), FLAGS, WriteStatus(), ReleaseFinalizer()) == ["CriterionBreached"]
+    assert cluster.done == ["flags shop/gateway-flags", "status Reverting on Auto", "released"]
+
+
+async def test_a_refused_write_ends_it_and_nothing_is_told():
+    cluster = RecordingCluster(rollout())
+    cluster.refuse_flags = True
+    assert await act(cluster, rollout(), FLAGS, WriteStatus()) == ["stale flags"]
+    assert cluster.done == []
+
+
+async def test_a_share_is_not_raised_on_a_spec_that_was_edited():
+    cluster = RecordingCluster(rollout("2", mode="Paused"))
+    assert await act(cluster, rollout("1"), WriteStatus(), FLAGS) == ["stale status"]
+    assert cluster.done == []
+
+
+async def test_a_revert_that_is_in_force_keeps_its_reason_though_the_spec_was_edited():
+    # Given a user who edits the spec while the baseline is being written
+    cluster = RecordingCluster(rollout("2", mode="Paused"))
+
+    # When the status that says why is refused, then it is stored on the edited object
+    assert await act(cluster, rollout("1"), FLAGS, WriteStatus()) == ["CriterionBreached"]
+    assert cluster.done == ["flags shop/gateway-flags", "status Reverting on Paused"]
+
+
+@pytest.mark.parametrize(
+    "present", [rollout("2", status={"phase": "Reverted"}), rollout("2", uid="u2")], ids=["another status", "another object"]
+)
+async def test_somebody_elses_status_is_not_overwritten(present: RolloutObject):
+    cluster = RecordingCluster(present)
+    assert await act(cluster, rollout("1"), FLAGS, WriteStatus()) == ["stale status"]
+    assert cluster.done == ["flags shop/gateway-flags"]

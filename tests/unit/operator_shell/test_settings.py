@@ -1,0 +1,74 @@
+"""The operator's flags and their environment variables."""
+
+from __future__ import annotations
+
+import pytest
+
+from sark_operator.shell.settings import Address, parse_settings
+
+
+def test_flags_win_over_variables_and_variables_over_defaults():
+    environment = {
+        "SARK_OPERATOR_NAMESPACE": "a, b,a",
+        "SARK_OPERATOR_PROBE_ADDRESS": "127.0.0.1:1234",
+        "SARK_OPERATOR_LEASE_SECONDS": "30",
+        "SARK_OPERATOR_IDENTITY": "me",
+    }
+    settings = parse_settings(["--lease-seconds=20"], environment)
+    assert settings.namespaces == ("a", "b")
+    assert settings.probe_address == Address("127.0.0.1", 1234)
+    assert settings.lease_seconds == 20
+    assert settings.identity == "me"
+    assert settings.lease_name == "sark-operator"
+    assert settings.log_format == "json"
+    assert parse_settings(["-n", "c"], environment).namespaces == ("c",)
+
+
+def test_the_whole_cluster_is_served_only_when_asked_for():
+    assert parse_settings(["--all-namespaces"], {}).cluster_wide
+    assert parse_settings([], {"SARK_OPERATOR_ALL_NAMESPACES": "true"}).cluster_wide
+    assert not parse_settings(["-n", "a"], {}).cluster_wide
+
+
+def test_the_lease_lives_in_the_first_namespace_unless_told_otherwise():
+    assert parse_settings(["-n", "a", "-n", "b"], {}).lease_namespace == "a"
+    assert parse_settings(["-n", "a", "--lease-namespace=system"], {}).lease_namespace == "system"
+    assert parse_settings(["-A"], {}).lease_namespace == "default"
+
+
+def test_two_processes_never_have_one_identity():
+    one, two = (parse_settings(["-A"], {}).identity for _ in range(2))
+    assert one != two
+
+
+def test_every_address_a_server_can_listen_on_is_understood():
+    def address(text: str) -> Address:
+        return parse_settings(["-A", f"--probe-address={text}"], {}).probe_address
+
+    assert address("127.0.0.1:8080") == Address("127.0.0.1", 8080)
+    assert address(":8080") == Address("0.0.0.0", 8080)
+    assert address("[::1]:8080") == Address("::1", 8080)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--namespace NAME (may be repeated) or --all-namespaces"),
+        (["-A", "-n", "a"], "not both"),
+        (["-n", "Not_A_Name"], "--namespace 'Not_A_Name' is not a name"),
+        (["-n", "a\n"], "is not a name"),
+        (["-A", "--probe-address=8080"], "write HOST:PORT"),
+        (["-A", "--probe-address=127.0.0.1:99999"], "write HOST:PORT"),
+        (["-A", "--probe-address=127.0.0.1:²"], "write HOST:PORT"),
+        (["-A", "--lease-seconds=5"], "whole seconds from 6 to 300"),
+        (["-A", "--lease-seconds=1e3"], "whole seconds from 6 to 300"),
+        (["-A", "--lease-seconds=²"], "whole seconds from 6 to 300"),
+        (["-A", "--lease-name=UPPER"], "--lease-name 'UPPER' is not a name"),
+        (["-A", "--log-format=xml"], "invalid choice"),
+    ],
+)
+def test_bad_arguments_end_with_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str):
+    with pytest.raises(SystemExit) as ended:
+        parse_settings(arguments, {})
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Sharing answers between rollouts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from sark_operator.shell.shared_answers import SharedAnswers
+
+pytestmark = pytest.mark.asyncio
+
+
+class HandClock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Source:
+    """Counts how often it is asked, and answers when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.go = asyncio.Event()
+        self.failure: Exception | None = None
+
+    async def ask(self) -> int:
+        self.asked += 1
+        mine = self.asked
+        await self.go.wait()
+        if self.failure is not None:
+            raise self.failure
+        return mine
+
+
+async def test_one_question_is_asked_once_however_many_wait():
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source = Source()
+    waiting = [asyncio.create_task(shared.get("q", 1.0, source.ask)) for _ in range(100)]
+    await asyncio.sleep(0)
+    source.go.set()
+    assert await asyncio.gather(*waiting) == [1] * 100
+    assert source.asked == 1
+
+
+async def test_an_answer_is_as_old_as_its_question():
+    # Given an answer that took three seconds
+    clock = HandClock()
+    shared: SharedAnswers[int] = SharedAnswers(clock)
+    source = Source()
+    first = asyncio.create_task(shared.get("q", 5.0, source.ask))
+    await asyncio.sleep(0)
+    clock.seconds = 3.0
+    source.go.set()
+    assert await first == 1
+
+    # Then it is good for those who accept its age, and asked for anew by those who do not
+    assert await shared.get("q", 3.0, source.ask) == 1
+    assert await shared.get("q", 2.9, source.ask) == 2
+    assert await shared.get("other", 5.0, source.ask) == 3
+
+
+async def test_a_caller_that_goes_away_does_not_take_the_answer_of_the_others_with_it():
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source = Source()
+    impatient = asyncio.create_task(shared.get("q", 1.0, source.ask))
+    patient = asyncio.create_task(shared.get("q", 1.0, source.ask))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.gather(impatient, return_exceptions=True)
+    source.go.set()
+    assert await patient == 1
+    assert impatient.cancelled()
+
+
+async def test_a_failure_is_not_kept():
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source = Source()
+    source.go.set()
+    source.failure = ValueError("broken")
+    with pytest.raises(ValueError, match="broken"):
+        await shared.get("q", 60.0, source.ask)
+    source.failure = None
+    assert await shared.get("q", 60.0, source.ask) == 2
+
+
+async def test_it_does_not_grow_without_bound():
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source = Source()
+    source.go.set()
+    for question in range(2000):
+        await shared.get(question, 60.0, source.ask)
+    assert len(shared._entries) < 1000
+
+
+async def test_what_is_under_way_ends_with_it():
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    waiting = asyncio.create_task(shared.get("q", 1.0, Source().ask))
+    await asyncio.sleep(0)
+    await shared.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

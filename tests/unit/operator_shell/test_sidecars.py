@@ -1,0 +1,162 @@
+"""Asking sidecars: what they say, and every way in which they can fail to say it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from sark_api.report import MAX_REPORT_BYTES
+from sark_operator.shell.api import ReadyPod
+from sark_operator.shell.sidecars import CONCURRENCY, SidecarDirectory, open_session
+
+pytestmark = pytest.mark.asyncio
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[[Handler], Awaitable[int]]
+
+REPORT: dict[str, Any] = {
+    "state": "watching",
+    "revision": 7,
+    "percentage": 25,
+    "sha256": "ab",
+    "rollout": "shop/gateway",
+    "since": "2026-01-01T00:00:00.250Z",
+    "policy_revision": "p1",
+    "baseline_policy_revision": "p1",
+    "added_later": "ignored",
+}
+
+
+@pytest_asyncio.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Serves /flags on a port of the loopback, which it returns."""
+    async with AsyncExitStack() as stack:
+
+        async def start(handler: Handler) -> int:
+            application = web.Application()
+            application.add_routes([web.get("/flags", handler)])
+            runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            port: int = runner.addresses[0][1]
+            return port
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with open_session() as opened:
+        yield opened
+
+
+def pod(name: str = "gateway-0") -> ReadyPod:
+    return ReadyPod(name, "127.0.0.1")
+
+
+def answering(body: bytes, *, status: int = 200) -> Handler:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, status=status)
+
+    return handler
+
+
+async def test_a_report_is_read_whole_and_unknown_members_are_ignored(serve: Serve, session: aiohttp.ClientSession):
+    port = await serve(answering(json.dumps(REPORT).encode()))
+    (report,) = await SidecarDirectory(session).reports([pod()], port)
+    assert report.error == ""
+    assert (report.name, report.percent, report.revision, report.rollout) == ("gateway-0", 25, 7, "shop/gateway")
+    assert (report.sha256, report.policy_revision, report.baseline_policy_revision) == ("ab", "p1", "p1")
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        pytest.param(answering(b"not json"), "not a flag report", id="no JSON"),
+        pytest.param(answering(b"{}"), "state: Field required", id="members missing"),
+        pytest.param(
+            answering(json.dumps(REPORT | {"percentage": 101}).encode()), "percentage: Input should be", id="out of range"
+        ),
+        pytest.param(answering(b"[" * 50_000), "not a flag report", id="deep"),
+        pytest.param(answering(b" " * (MAX_REPORT_BYTES + 1)), f"longer than {MAX_REPORT_BYTES} bytes", id="too long"),
+        pytest.param(answering(b"", status=404), "HTTP 404; is this the sidecar's admin port?", id="another server"),
+        pytest.param(answering(b"", status=500), "HTTP 500", id="broken"),
+    ],
+)
+async def test_an_answer_that_is_no_report_is_said(serve: Serve, session: aiohttp.ClientSession, handler: Handler, said: str):
+    port = await serve(handler)
+    (report,) = await SidecarDirectory(session).reports([pod()], port)
+    assert report.error.startswith(f"GET /flags on port {port}: ")
+    assert said in report.error
+    assert (report.percent, report.revision) == (None, None)
+
+
+async def test_a_redirect_is_not_followed(serve: Serve, session: aiohttp.ClientSession):
+    elsewhere = await serve(answering(json.dumps(REPORT).encode()))
+
+    async def redirect(_: web.Request) -> web.StreamResponse:
+        raise web.HTTPFound(f"http://127.0.0.1:{elsewhere}/flags")
+
+    (report,) = await SidecarDirectory(session).reports([pod()], await serve(redirect))
+    assert "HTTP 302" in report.error
+
+
+async def test_nobody_listening_is_said(session: aiohttp.ClientSession):
+    (report,) = await SidecarDirectory(session).reports([pod()], 9)
+    assert report.error == "GET /flags on port 9: cannot connect: connection refused"
+
+
+async def test_a_sidecar_that_hangs_holds_up_nobody_else(serve: Serve, session: aiohttp.ClientSession):
+    # Given a server that answers the first question and hangs with the second, half way through the body
+    asked = 0
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            return web.Response(body=json.dumps(REPORT).encode())
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"{")
+        await asyncio.sleep(60)
+        return response
+
+    port = await serve(handler)
+
+    # When two pods are asked, then the one has answered and the other ran out of time
+    directory = SidecarDirectory(session, answer_seconds=0.3)
+    reports = await directory.reports([pod("a"), pod("b")], port)
+    assert [report.name for report in reports] == ["a", "b"]
+    assert sorted(report.error for report in reports) == ["", f"GET /flags on port {port}: no answer within 0.3 s"]
+
+
+async def test_many_pods_are_asked_a_bounded_number_at_a_time(serve: Serve, session: aiohttp.ClientSession):
+    under_way = most = 0
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.05)
+        under_way -= 1
+        return web.Response(body=json.dumps(REPORT).encode())
+
+    port = await serve(handler)
+    reports = await SidecarDirectory(session).reports([pod(f"p{n}") for n in range(CONCURRENCY * 2)], port)
+    assert [report.name for report in reports] == [f"p{n}" for n in range(CONCURRENCY * 2)]
+    assert not any(report.error for report in reports)
+    assert 1 < most <= CONCURRENCY
+
+
+async def test_an_ipv6_address_makes_a_url(session: aiohttp.ClientSession):
+    (report,) = await SidecarDirectory(session).reports([ReadyPod("six", "::1")], 9)
+    assert report.error.startswith("GET /flags on port 9: cannot connect: ")
