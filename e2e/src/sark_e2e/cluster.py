@@ -121,7 +121,6 @@ class LocalCluster:
             name=name,
             folder=folder,
             rules=operator.RULES,
-            cluster_rules=operator.CLUSTER_RULES,
         )
         kubeconfig = account.access.kubeconfig
         return Operator(namespace=namespace, kubeconfig=kubeconfig, network=self.network, folder=folder, report=self._report)
