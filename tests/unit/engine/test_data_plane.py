@@ -205,6 +205,6 @@ def _arm_of(plane: Any, document: object, headers: dict[str, str] | None = None)
 def _accepts(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True

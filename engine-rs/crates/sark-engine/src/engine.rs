@@ -128,7 +128,7 @@ impl Engine {
         Ok(decision)
     }
 
-    /// Evaluate `path` on the lane's own evaluator. Also returns the key to keep the decision under, made from the same policies.
+    /// Evaluate `path` on the lane's own evaluator, which follows the policies that serve now.
     pub fn evaluate_in(&self, lane: &mut Lane, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
         self.follow(lane).map_err(|error| rebuild_failed(&error))?;
         let Some((serving, evaluator)) = lane.current.as_mut() else {

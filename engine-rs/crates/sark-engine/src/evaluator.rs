@@ -213,3 +213,34 @@ fn one_sentence(message: &str) -> String {
         _ => message.split_whitespace().collect::<Vec<_>>().join(" "),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_message() {
+        assert_eq!(contained(|| 1), Ok(1));
+        assert_eq!(contained(|| panic!("no {}", "more")), Err::<(), _>("no more".into()));
+        assert_eq!(contained(|| panic!("plain")), Err::<(), _>("plain".into()));
+    }
+
+    #[test]
+    fn an_evaluator_that_panicked_says_so() {
+        let modules = [Module { name: "p.rego".into(), source: "package p\nv := 1".into() }];
+        let mut evaluator = Evaluator::build(&modules, b"{}").unwrap();
+        assert!(evaluator.is_sound());
+        evaluator.engine.add_extension("boom".into(), 0, Box::new(|_| panic!("boom"))).unwrap();
+        evaluator.engine.add_policy("q.rego".into(), "package q\nv := boom()".into()).unwrap();
+        let panicked = evaluator.evaluate(Plan::Query("data.q.v".into()), Value::Undefined);
+        assert!(matches!(panicked, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Panic, .. })), "{panicked:?}");
+        assert!(!evaluator.is_sound());
+    }
+
+    #[test]
+    fn a_message_over_several_lines_becomes_a_sentence() {
+        let message = "\n--> a.rego:2:11\n  |\n2 | allow if {\n  |           ^\nerror: expecting expression";
+        assert_eq!(one_sentence(message), "a.rego:2:11: expecting expression");
+        assert_eq!(one_sentence("plain\n  words"), "plain words");
+    }
+}

@@ -94,7 +94,7 @@ impl Answering {
         }
         let flags = &in_force.flags;
         let key = if flags.rust_cache {
-            self.shared.engine.cache_key(&question.path, &question.joined, question.input_bytes())
+            self.shared.engine.cache_key(&question.path, &question.joined, question.input().map(str::as_bytes))
         } else {
             None
         };
@@ -125,7 +125,8 @@ impl Answering {
 
     fn evaluate(&self, question: &Question, key: Option<CacheKey>, metrics: &Metrics) -> Step {
         let began = Instant::now();
-        let evaluated = self.shared.engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, question.input_bytes());
+        let evaluated =
+            self.shared.engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, question.input().map(str::as_bytes));
         let took = began.elapsed();
         match evaluated {
             Ok(decision) => {

@@ -64,21 +64,12 @@ impl Question {
     }
 
     /// The input's JSON text; None when the request has none.
-    pub(crate) fn input(&self) -> Option<&RawValue> {
-        let text = match &self.input {
-            Input::Absent => return None,
-            Input::InBody(range) => std::str::from_utf8(self.body.get(range.clone())?).ok()?,
-            Input::InQuery(text) => text,
-        };
-        serde_json::from_str(text).ok()
-    }
-
-    /// The input's bytes.
-    pub(crate) fn input_bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn input(&self) -> Option<&str> {
         match &self.input {
             Input::Absent => None,
-            Input::InBody(range) => self.body.get(range.clone()),
-            Input::InQuery(text) => Some(text.as_bytes()),
+            // It was UTF-8 when its place was found.
+            Input::InBody(range) => std::str::from_utf8(self.body.get(range.clone())?).ok(),
+            Input::InQuery(text) => Some(text),
         }
     }
 
