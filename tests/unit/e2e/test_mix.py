@@ -10,7 +10,7 @@ import pytest
 from sark_e2e.cluster import POLICIES
 from sark_e2e.traffic.mix import ROLES, TOOLS, Mix
 
-DATA = json.loads((POLICIES / "data.json").read_text())["gateway"]
+DATA = json.loads((POLICIES / "mcp" / "data.json").read_text())
 
 
 def test_the_same_seed_asks_the_same_questions():

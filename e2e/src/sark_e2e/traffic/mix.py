@@ -37,7 +37,7 @@ ACTIONS: Final = {"invoke": 85, "discover": 15}
 FOREIGN_TENANT_SHARE: Final = 0.02
 """Calls that name a tool of another tenant: a mistake, or an attempt."""
 
-PATH: Final = "/v1/data/authz/decision"
+PATH: Final = "/v1/data/mcp/gateway/decision"
 
 
 @dataclass(frozen=True)
