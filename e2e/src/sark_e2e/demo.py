@@ -76,7 +76,7 @@ class Demonstration:
 
     def _complete(self, fleet: Fleet) -> None:
         """Apply the example as it stands and see it to its end."""
-        self._heading("kubectl apply -f examples/gateway.yaml: 5 -> 10 -> 25 -> 50 -> 100%, 15 s of proof in each step")
+        self._heading("kubectl apply: examples/gateway.yaml, with the address of this Prometheus")
         rollout = self.scenario.apply("gateway", fleet)
         with self._view.following():
             completed = rollout.becomes(Phase.COMPLETED, seconds=COMPLETION_SECONDS)

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import Action, SarkRolloutSpec
 from sark_api.status import CriterionStatus, Phase, SarkRolloutStatus, Verdict
 
 _PHASE_STYLE = {
@@ -61,7 +61,7 @@ def line(rollout: Rollout) -> str:
     """Return the view as one plain line, for logs and pipes."""
     status = rollout.status
     summary = status.summary
-    verdicts = ", ".join(f"{criterion.name} {criterion.verdict}" for criterion in status.criteria)
+    verdicts = ", ".join(_spoken(criterion) for criterion in status.criteria)
     parts = (
         status.phase,
         summary.traffic,
@@ -71,6 +71,11 @@ def line(rollout: Rollout) -> str:
         verdicts,
     )
     return f"{rollout.name}: {' | '.join(part for part in parts if part)} | {status.message}"
+
+
+def _spoken(criterion: CriterionStatus) -> str:
+    only = " (only warns)" if criterion.verdict is Verdict.BREACH and criterion.action == Action.WARN else ""
+    return f"{criterion.name} {criterion.verdict}{only}"
 
 
 def _facts(rollout: Rollout) -> Table:
