@@ -10,6 +10,7 @@ Every part is a context manager; leaving one, by an exception or Ctrl-C too, end
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -150,9 +151,16 @@ class LocalCluster:
 def install_crd(kubectl: Kubectl) -> None:
     """Install the SarkRollout CRD and wait until the API server serves it. Raises TimeoutError."""
     kubectl("apply", "--server-side", "-f", str(CRD))
-    # Not `kubectl wait`: it fails at once while the object has no conditions at all, which is what a busy machine shows first.
-    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
-    eventually(lambda: kubectl("get", "-f", str(CRD), "-o", established) == "True", what=f"{CRD.name} to be served", seconds=30)
+    eventually(lambda: _is_established(kubectl), what=f"{CRD.name} to be served", seconds=30)
+
+
+def _is_established(kubectl: Kubectl) -> bool:
+    """Return whether the CRD is served.
+
+    Neither `kubectl wait` nor a JSONPath will do: both fail while the conditions are null, which a busy machine shows first.
+    """
+    status = json.loads(kubectl("get", "-f", str(CRD), "-o", "json")).get("status") or {}
+    return any(each["type"] == "Established" and each["status"] == "True" for each in status.get("conditions") or [])
 
 
 def prometheus_server(
