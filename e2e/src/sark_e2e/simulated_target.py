@@ -57,7 +57,7 @@ def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004) -> Ar
 
 def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:
     """Return memory that has grown evenly for the whole `window` before `now`."""
-    end, points = now.timestamp(), 30
+    end, points = now.timestamp(), 12
     ages = [window.total_seconds() * (points - index) / points for index in range(points + 1)]
     return MemorySeries(pod, tuple((end - age, 1e8 - age * kibibytes_per_hour * 1024 / 3600) for age in ages))
 

@@ -75,6 +75,15 @@ def test_a_renewal_needs_no_new_confirmation(baking: SimulatedTarget) -> None:
     assert converged(baking) is ConditionStatus.TRUE
 
 
+def test_a_share_that_had_to_be_written_anew_needs_a_new_confirmation(baking: SimulatedTarget) -> None:
+    baking.sidecars["gw-0"].following = False
+    baking.put(None, error="not JSON")
+
+    baking.run(2)
+
+    assert baking.status.message.endswith("gw-0: is at flag revision 3, at least 4 needed")
+
+
 def test_a_baseline_that_is_a_coincidence_does_not_confirm_the_way_back(baking: SimulatedTarget) -> None:
     baking.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
     baking.tick(1)
