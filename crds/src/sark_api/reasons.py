@@ -209,8 +209,8 @@ CRITERION_HOLDS: Final = _reason(
 TARGET_TAKEN: Final = _reason(
     "TargetTaken",
     _W,
-    "The target is held by {rival}: wait until it has ended, delete it, or point this rollout at another flagsConfigMap",
-    "Two rollouts name one flags ConfigMap; the first one has it.",
+    "The target is held by {rival}: wait until it has ended, or delete one of the two",
+    "Two rollouts name one flags ConfigMap or select the same labels; the first one has them.",
 )
 FLAGS_CONFIG_MAP_MISSING: Final = _reason(
     "FlagsConfigMapMissing",
