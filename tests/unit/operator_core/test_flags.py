@@ -9,7 +9,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Mode
 from sark_api.status import Condition, Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
-from sark_operator.core.decision import WriteFlags
+from sark_operator.core.decision import WriteFlags, WriteStatus
 
 BAD = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
 
@@ -120,6 +120,16 @@ def test_starting_over_the_document_of_a_rollout_that_has_ended(target: Simulate
     target.run_to(5)
 
     assert (target.written[0].document.revision, target.percent) == (42, 5)
+
+
+def test_starting_over_a_higher_share_the_status_comes_first_all_the_same(target: SimulatedTarget) -> None:
+    target.put(foreign(100, 41))
+
+    status, flags = target.tick(1).actions
+
+    assert isinstance(status, WriteStatus)
+    assert isinstance(flags, WriteFlags)
+    assert (flags.force, flags.document.percentage) == (True, 5)
 
 
 def test_one_of_an_earlier_rollout_of_the_same_name_is_foreign_too(target: SimulatedTarget) -> None:
