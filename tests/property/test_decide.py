@@ -102,10 +102,12 @@ class Rollout(RuleBasedStateMachine):
         for _ in range(0, seconds, 2):
             self.tick(2.0, dying, deliver)
 
-    @rule(kind=KINDS, dying=st.sampled_from([0, 1]))
-    def the_operator_dies_and_all_looks_good_again(self, kind: str, dying: int) -> None:
+    @rule(kind=KINDS, dying=DYING, away=st.sampled_from([2.0, 20.0, 40.0]))
+    def the_operator_is_away_and_all_looks_good_again(self, kind: str, dying: int | None, away: float) -> None:
         self.measure(kind)
         self.tick(2.0, dying, deliver=True)
+        self.measure("good")
+        self.tick(away, None, deliver=True)
         self.time_passes("good", 6, None, deliver=True)
 
     @rule(seconds=st.integers(5, 40))
@@ -156,7 +158,12 @@ class Rollout(RuleBasedStateMachine):
 
     # What the user asks for.
 
-    @rule(mode=st.sampled_from(Mode), kind=KINDS, seconds=st.integers(20, 40), for_good=st.booleans())
+    @rule(
+        mode=st.sampled_from([Mode.PAUSED, *Mode]),
+        kind=st.sampled_from(sorted(METRICS)),
+        seconds=st.integers(20, 40),
+        for_good=st.booleans(),
+    )
     def set_the_mode(self, mode: Mode, kind: str, seconds: int, for_good: bool) -> None:
         before = self.target.spec.mode
         self.ask(mode=mode)

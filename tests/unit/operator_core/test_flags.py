@@ -159,6 +159,18 @@ def test_a_later_document_of_someone_else_ends_the_rollout(baking: SimulatedTarg
     assert baking.written[-1].document.revision == 100
 
 
+def test_an_older_document_of_someone_else_is_replaced_unless_a_rival_holds_the_target(baking: SimulatedTarget) -> None:
+    written = len(baking.written)
+    baking.put(foreign(10, 1))
+    baking.rival = "shop/other"
+    baking.run(5)
+    assert (len(baking.written), degraded(baking).reason) == (written, "FlagsNotInForce")
+
+    baking.rival = ""
+    baking.run(1)
+    assert (baking.percent, baking.document and baking.document.salt) == (25, "uid-1")
+
+
 def test_it_yields_to_a_rival_that_has_written_later(baking: SimulatedTarget) -> None:
     written = len(baking.written)
     baking.rival = "shop/other"
