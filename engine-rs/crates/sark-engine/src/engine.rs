@@ -128,12 +128,25 @@ impl Engine {
         Ok(decision)
     }
 
-    /// Evaluate `path` on the lane's own evaluator, which follows the policies that serve now.
-    pub fn evaluate_in(&self, lane: &mut Lane, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
+    /// Longest an evaluation may run.
+    pub const fn time_limit(&self) -> Duration {
+        self.time_limit
+    }
+
+    /// Evaluate `path` on the lane's own evaluator, which follows the policies that serve now. It is stopped after `limit`, or
+    /// after the engine's own limit where that is shorter.
+    pub fn evaluate_in(
+        &self,
+        lane: &mut Lane,
+        path: &DecisionPath,
+        input: Option<&[u8]>,
+        limit: Duration,
+    ) -> Result<Decision, EvaluationError> {
         self.follow(lane).map_err(|error| rebuild_failed(&error))?;
         let Some((serving, evaluator)) = lane.current.as_mut() else {
             return Err(EvaluationError::failed(EvaluationErrorKind::Evaluation, "this thread has no evaluator"));
         };
+        evaluator.set_time_limit(limit.min(self.time_limit));
         let answer = answer(&serving.policies, evaluator, path, input);
         if !evaluator.is_sound() {
             lane.current = None;

@@ -171,9 +171,15 @@ fn a_cached_decision_is_not_found_under_other_policies() {
 fn a_lane_follows_the_policies() {
     let engine = engine("package p\nv := 1");
     let mut lane = engine.lane().unwrap();
-    assert_eq!(engine.evaluate_in(&mut lane, &path("p/v"), None).unwrap().result(), Some(b"1".as_slice()));
+    assert_eq!(
+        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        Some(b"1".as_slice())
+    );
     engine.replace_policies(policies(&["package p\nv := 2"], "{}")).unwrap();
-    assert_eq!(engine.evaluate_in(&mut lane, &path("p/v"), None).unwrap().result(), Some(b"2".as_slice()));
+    assert_eq!(
+        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        Some(b"2".as_slice())
+    );
 }
 
 #[test]
@@ -192,4 +198,29 @@ fn threads_evaluate_side_by_side() {
             });
         }
     });
+}
+
+#[test]
+fn a_lane_stops_after_the_shorter_of_the_calls_limit_and_the_engines() {
+    // Given a product that takes far longer than the engine's limit, and a cheap rule beside it.
+    let source = "package p\nslow := count([x | some i in numbers.range(1, 100000); some j in numbers.range(1, 100000); x := i * j])\n\
+        v := 1";
+    let engine = engine(source);
+    let mut lane = engine.lane().unwrap();
+    let timed = |lane: &mut sark_engine::Lane, limit| {
+        let began = std::time::Instant::now();
+        let answer = engine.evaluate_in(lane, &path("p/slow"), None, limit);
+        assert!(matches!(answer, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. })), "{answer:?}");
+        began.elapsed()
+    };
+    // When it is asked for with a short limit and with a long one, then each is stopped in its time.
+    let short = timed(&mut lane, Duration::from_millis(10));
+    let long = timed(&mut lane, Duration::from_secs(3600));
+    assert!(long >= engine.time_limit(), "{long:?}");
+    assert!(short < long, "{short:?} {long:?}");
+    // And the lane goes on.
+    assert_eq!(
+        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        Some(b"1".as_slice())
+    );
 }

@@ -125,8 +125,9 @@ impl Answering {
 
     fn evaluate(&self, question: &Question, key: Option<CacheKey>, metrics: &Metrics) -> Step {
         let began = Instant::now();
-        let evaluated =
-            self.shared.engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, question.input().map(str::as_bytes));
+        let engine = &self.shared.engine;
+        let input = question.input().map(str::as_bytes);
+        let evaluated = engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, input, engine.time_limit());
         let took = began.elapsed();
         match evaluated {
             Ok(decision) => {
