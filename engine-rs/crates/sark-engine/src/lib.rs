@@ -17,6 +17,7 @@ mod reach;
 mod references;
 mod revision;
 mod rules;
+mod verdict;
 
 pub use cache::{CacheKey, CacheLimits, DecisionCache};
 pub use decision::{Decision, Outcome};
@@ -26,6 +27,7 @@ pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, Pol
 pub use path::DecisionPath;
 pub use policies::{Module, Policies};
 pub use revision::policy_revision;
+pub use verdict::{ServedBy, Tier, Verdict};
 
 /// Version of the Rego engine inside.
 pub const REGORUS_VERSION: &str = "0.14.1";

@@ -105,6 +105,11 @@ impl Policies {
         !self.related(path.segments()).any(|reached| reached.nondeterministic)
     }
 
+    /// Paths of the rules that have a value of their own.
+    pub(crate) fn entrypoints(&self) -> impl Iterator<Item = &Vec<String>> {
+        self.table.iter().map(|(path, _)| path).filter(|path| !self.table.is_function(path))
+    }
+
     pub(crate) fn is_supported(&self, path: &DecisionPath) -> bool {
         self.related(path.segments()).all(|reached| reached.missing.is_empty())
     }
