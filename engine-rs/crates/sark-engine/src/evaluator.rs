@@ -4,7 +4,11 @@ use std::{
     fmt,
     num::{NonZeroU32, NonZeroUsize},
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use regorus::{
@@ -14,6 +18,7 @@ use regorus::{
 };
 
 use crate::{
+    builtins::{Circumstances, every_own, in_regorus},
     decision::Decision,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     path::index_of,
@@ -33,6 +38,8 @@ const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::new(256).unwrap();
 /// A regorus engine with its policies. `&mut` to evaluate: it belongs to one thread at a time.
 pub(crate) struct Evaluator {
     engine: regorus::Engine,
+    /// Start of the present query for builtins of our own.
+    now_ns: Arc<AtomicI64>,
     panicked: bool,
 }
 
@@ -51,6 +58,8 @@ impl Evaluator {
             engine.set_policy_length_config(LENGTHS);
             // Otherwise print() writes to the standard error of the whole process.
             engine.set_gather_prints(true);
+            let now_ns = Arc::new(AtomicI64::new(unix_time_ns()));
+            add_own_builtins(&mut engine, &now_ns)?;
             for module in modules {
                 engine.add_policy(module.name.clone(), module.source.clone()).map_err(|error| refused(&error))?;
             }
@@ -59,7 +68,7 @@ impl Evaluator {
             engine.add_data(data).map_err(|error| refused(&error))?;
             engine.set_input(Value::Undefined);
             engine.eval_query("true".to_owned(), false).map_err(|error| refused(&error))?;
-            Ok(Self { engine, panicked: false })
+            Ok(Self { engine, now_ns, panicked: false })
         })
         .unwrap_or_else(|message| Err(PolicyError(format!("the engine failed while compiling: {message}"))))
     }
@@ -110,6 +119,7 @@ impl Evaluator {
             Plan::Query(reference) => (reference, None),
         };
         self.engine.set_input(input);
+        self.now_ns.store(unix_time_ns(), Ordering::Relaxed);
         let value = match tail {
             Some(tail) => self.engine.eval_rule(reference).map(|value| descend(value, &tail)),
             None => self.engine.eval_query(reference, false).map(query_value),
@@ -119,6 +129,24 @@ impl Evaluator {
         self.engine.take_prints().map_err(|error| Failure::from_engine(&error))?;
         value.map_err(|error| Failure::from_engine(&error))
     }
+}
+
+/// Give `engine` the builtins it lacks. Their errors are undefined, as in OPA: an extension's error would end the query.
+fn add_own_builtins(engine: &mut regorus::Engine, now_ns: &Arc<AtomicI64>) -> Result<(), PolicyError> {
+    for builtin in every_own().filter(|builtin| !in_regorus(builtin.name)) {
+        let now_ns = Arc::clone(now_ns);
+        let extension = move |operands: Vec<Value>| {
+            let circumstances = Circumstances { now_ns: now_ns.load(Ordering::Relaxed) };
+            Ok((builtin.call)(&operands, &circumstances).unwrap_or(Value::Undefined))
+        };
+        engine.add_extension(builtin.name.to_owned(), builtin.arity, Box::new(extension)).map_err(|error| refused(&error))?;
+    }
+    Ok(())
+}
+
+fn unix_time_ns() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// An engine's error, reduced to what is told.

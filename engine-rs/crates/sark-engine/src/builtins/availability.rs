@@ -2,6 +2,8 @@
 
 use regorus::unstable::BUILTINS;
 
+use super::own;
+
 /// What becomes of a call to a function that no module defines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
@@ -15,7 +17,7 @@ pub(crate) enum Availability {
 
 pub(crate) fn availability(name: &str) -> Availability {
     // `print` is handled outside the table of builtins.
-    if name == "print" || BUILTINS.contains_key(name) {
+    if name == "print" || own(name).is_some() || BUILTINS.contains_key(name) {
         Availability::Native
     } else if ONLY_IN_OPA.binary_search(&name).is_ok() {
         Availability::OnlyInOpa
@@ -42,17 +44,8 @@ pub(crate) fn is_nondeterministic(name: &str) -> bool {
 
 /// Builtins of OPA 1.22 (`opa capabilities --current`) that the engine does not have, sorted.
 const ONLY_IN_OPA: &[&str] = &[
-    "all",
     "and",
-    "any",
-    "array.flatten",
     "assign",
-    "cast_array",
-    "cast_boolean",
-    "cast_null",
-    "cast_object",
-    "cast_set",
-    "cast_string",
     "crypto.hmac.equal",
     "crypto.hmac.md5",
     "crypto.hmac.sha1",
@@ -120,7 +113,6 @@ const ONLY_IN_OPA: &[&str] = &[
     "rego.metadata.rule",
     "rego.parse_module",
     "rem",
-    "set_diff",
     "strings.render_template",
     "strings.split_n",
     "uri.is_valid",

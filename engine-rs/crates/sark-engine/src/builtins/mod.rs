@@ -1,0 +1,95 @@
+//! Builtins: which the engine has, and those it has of its own.
+//!
+//! regorus brings most of them. What OPA has and regorus lacks, as far as authorization policies use it, is here: one file
+//! per subject, each with a table of its functions. A builtin of our own goes before regorus' of that name.
+
+mod aggregates;
+mod availability;
+mod casts;
+mod operands;
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use regorus::{Value, unstable::BUILTINS};
+
+pub(crate) use availability::{Availability, availability, is_nondeterministic};
+
+/// What a builtin may know besides its operands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Circumstances {
+    /// Unix time of the query's start in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
+    pub now_ns: i64,
+}
+
+/// Why a builtin has no answer, as one sentence. The call is undefined then, unless builtin errors are strict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct BuiltinError(pub String);
+
+/// The operands are defined and as many as the arity says. `Value::Undefined` is an undefined answer without an error.
+pub(crate) type Function = fn(&[Value], &Circumstances) -> Result<Value, BuiltinError>;
+
+/// A builtin that regorus lacks, or answers otherwise than OPA.
+#[derive(Debug)]
+pub(crate) struct OwnBuiltin {
+    pub name: &'static str,
+    pub arity: u8,
+    pub call: Function,
+}
+
+const SUBJECTS: &[&[OwnBuiltin]] = &[aggregates::OWN, casts::OWN];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static OwnBuiltin>> =
+    LazyLock::new(|| every_own().map(|builtin| (builtin.name, builtin)).collect());
+
+/// The builtin of our own called `name`; it goes before regorus' of the same name.
+pub(crate) fn own(name: &str) -> Option<&'static OwnBuiltin> {
+    BY_NAME.get(name).copied()
+}
+
+pub(crate) fn every_own() -> impl Iterator<Item = &'static OwnBuiltin> {
+    SUBJECTS.iter().copied().flatten()
+}
+
+/// Number of operands of the builtin `name`, ours or regorus'.
+#[allow(dead_code, reason = "asked by the compiler of policies")]
+pub(crate) fn arity(name: &str) -> Option<u8> {
+    own(name).map(|builtin| builtin.arity).or_else(|| BUILTINS.get(name).map(|(_, arity)| *arity))
+}
+
+/// Whether regorus has a builtin of this name too.
+pub(crate) fn in_regorus(name: &str) -> bool {
+    BUILTINS.contains_key(name)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Call a builtin of our own at 2026-01-01T00:00:00Z.
+    pub(crate) fn called(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
+        let builtin = own(name).unwrap();
+        assert_eq!(usize::from(builtin.arity), operands.len(), "operands of {name}");
+        (builtin.call)(operands, &Circumstances { now_ns: 1_767_225_600_000_000_000 })
+    }
+
+    pub(crate) fn json(text: &str) -> Value {
+        Value::from_json_str(text).unwrap()
+    }
+
+    /// The array in `text` as a set.
+    pub(crate) fn set_of(text: &str) -> Value {
+        json(text).as_array().unwrap().iter().cloned().collect::<regorus::value::Set>().into_value()
+    }
+
+    #[test]
+    fn no_builtin_is_written_twice() {
+        assert_eq!(every_own().count(), BY_NAME.len());
+    }
+
+    #[test]
+    fn the_arity_is_known_of_own_builtins_and_of_regorus() {
+        assert_eq!(arity("array.flatten"), Some(1));
+        assert_eq!(arity("startswith"), Some(2));
+        assert_eq!(arity("no.such.thing"), None);
+    }
+}
