@@ -22,7 +22,7 @@ use crate::{
     decision::Decision,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     path::index_of,
-    policies::{Module, Plan},
+    policies::{Module, Plan, RegoVersion},
 };
 
 /// Generated policies have long lines and big files; the sum is bounded by whoever reads them.
@@ -51,9 +51,10 @@ impl fmt::Debug for Evaluator {
 
 impl Evaluator {
     /// Parse and prepare. The first evaluation pays for the preparation, so one is made here.
-    pub(crate) fn build(modules: &[Module], data: &[u8]) -> Result<Self, PolicyError> {
+    pub(crate) fn build(version: RegoVersion, modules: &[Module], data: &[u8]) -> Result<Self, PolicyError> {
         contained(|| {
             let mut engine = regorus::Engine::new();
+            engine.set_rego_v0(version == RegoVersion::V0);
             engine.set_strict_builtin_errors(false);
             engine.set_policy_length_config(LENGTHS);
             // Otherwise print() writes to the standard error of the whole process.
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn an_evaluator_that_panicked_says_so() {
         let modules = [Module { name: "p.rego".into(), source: "package p\nv := 1".into() }];
-        let mut evaluator = Evaluator::build(&modules, b"{}").unwrap();
+        let mut evaluator = Evaluator::build(RegoVersion::V1, &modules, b"{}").unwrap();
         assert!(evaluator.is_sound());
         evaluator.engine.add_extension("boom".into(), 0, Box::new(|_| panic!("boom"))).unwrap();
         evaluator.engine.add_policy("q.rego".into(), "package q\nv := boom()".into()).unwrap();

@@ -25,7 +25,7 @@ pub use document::{MAX_DEPTH, nesting_within};
 pub use engine::{Engine, EngineOptions, Lane};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
 pub use path::DecisionPath;
-pub use policies::{Module, Policies};
+pub use policies::{Module, Policies, RegoVersion};
 pub use revision::policy_revision;
 pub use verdict::{ServedBy, Tier, Verdict};
 

@@ -16,12 +16,22 @@ use crate::{
     rules::{RuleTable, head_of, package_of},
 };
 
-/// A Rego v1 module: its file name, for messages, and its source.
+/// The syntax that modules without `import rego.v1` are written in.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RegoVersion {
+    /// As OPA before 1.0: `if` and `contains` are not needed.
+    V0,
+    /// As OPA since 1.0.
+    #[default]
+    V1,
+}
+
+/// A Rego module: its file name, for messages, and its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
     /// Name shown in messages.
     pub name: String,
-    /// Rego v1 source.
+    /// Rego source.
     pub source: String,
 }
 
@@ -41,6 +51,7 @@ pub(crate) enum Plan {
 /// Policies that compiled. Evaluators are built from the sources, one per thread, so that nothing is shared hot.
 #[derive(Debug)]
 pub struct Policies {
+    version: RegoVersion,
     modules: Vec<Module>,
     /// Canonical text, from which each evaluator parses its own copy.
     data_text: Vec<u8>,
@@ -53,16 +64,22 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// Compile `modules` with the base document `data`, a JSON object.
+    /// Compile Rego v1 `modules` with the base document `data`, a JSON object.
     pub fn compile(modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
+        Self::compile_as(RegoVersion::V1, modules, data)
+    }
+
+    /// As [`Self::compile`], for modules written in `version`. The revision does not tell versions apart.
+    pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
         let data = parse_data(data)?;
         let data_text =
             serde_json::to_vec(&data).map_err(|error| PolicyError(format!("the data cannot be written: {error}")))?;
-        let mut first = Evaluator::build(&modules, &data_text)?;
+        let mut first = Evaluator::build(version, &modules, &data_text)?;
         let (table, mentions) = analyse(&mut first)?;
         refuse_conflicts(&table, &data)?;
         let reached = reach(&table, &mentions);
         Ok(Self {
+            version,
             revision: revision_of(modules.iter().map(|module| module.source.as_str()), &data)?,
             packages: first.packages()?,
             modules,
@@ -149,7 +166,7 @@ impl Policies {
         if let Some(first) = self.first.lock().take() {
             return Ok(first);
         }
-        Evaluator::build(&self.modules, &self.data_text)
+        Evaluator::build(self.version, &self.modules, &self.data_text)
     }
 }
 
