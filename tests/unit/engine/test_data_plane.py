@@ -47,7 +47,7 @@ def test_questions_are_read_as_opa_reads_them(start: Any, method: str, path: str
     [
         ("POST", "/v1/data/authz/allow", b"{", 400, "invalid_parameter"),
         ("POST", "/v1/data/authz/allow", b"[]", 400, "invalid_parameter"),
-        ("POST", "/v1/data/authz/allow", b'{"input": ' + b"[" * 150 + b"]" * 150 + b"}", 400, "invalid_parameter"),
+        ("POST", "/v1/data/authz/allow", b'{"input": [01]}', 400, "invalid_parameter"),
         ("POST", "/v1/data/authz/allow", b'{"input": "' + b"x" * 2_000 + b'"}', 413, "invalid_parameter"),
         ("GET", "/v1/data/authz/allow?input=%7B", None, 400, "invalid_parameter"),
         ("GET", "/v1/data/a%22b", None, 400, "invalid_parameter"),

@@ -32,9 +32,15 @@ def test_a_decision_is_compact_json_or_none(
     assert getattr(engine, method)(path, question) == answer
 
 
-@pytest.mark.parametrize("question", [b"{", b"", b"{} x", b"[" * 200 + b"]" * 200, b"\xff", b'{"a": 1e999}'])
+@pytest.mark.parametrize("question", [b"{", b"", b"{} x", b"[" * 50 + b"]" * 51, b"\xff", b'{"a": 01}'])
 def test_an_input_that_cannot_be_read_is_the_callers_mistake(engine: Engine, question: bytes):
     with pytest.raises(InputError):
+        engine.evaluate("authz/allow", question)
+
+
+@pytest.mark.parametrize("question", [b"[" * 200 + b"]" * 200, b'{"a": 1e-999}', b"[" + b"0," * 200_000 + b"0]"])
+def test_an_input_beyond_the_engines_limits_is_an_evaluation_that_somebody_else_must_make(engine: Engine, question: bytes):
+    with pytest.raises(EvaluationError, match="cannot hold the input"):
         engine.evaluate("authz/allow", question)
 
 

@@ -101,6 +101,13 @@ def test_what_the_rust_arm_cannot_decide_baseline_answers_and_rust_has_failed(st
     assert plane.metric("sark_requests_total", implementation="python", result="allow") == 0
 
 
+def test_an_input_that_the_engine_cannot_hold_falls_back_and_is_not_the_clients_mistake(start: Any):
+    plane = start()
+    assert plane.request("POST", "/v1/data/authz/allow", b'{"input": {"share": 1e-999}}').json == {"result": True}
+    assert [_described(job) for job in plane.jobs] == [("rust", "http", "redis", "unsupported_input")]
+    assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type="unsupported_input") == 1
+
+
 def test_an_evaluation_that_runs_too_long_falls_back(start: Any, engine: Engine):
     loops = "count([1 | some i in numbers.range(1, 9000); some j in numbers.range(1, 9000); i == j])"
     engine.replace_policies(Policies([("p.rego", f"package p\nslow := {loops}")]))

@@ -15,7 +15,7 @@ create_exception!(
     EngineError,
     "An evaluation gave no genuine decision: a builtin failed, a conflict, a limit was hit, or the engine panicked (contained)."
 );
-create_exception!(sark_engine, InputError, EngineError, "The input is not JSON, is too deep or is too large.");
+create_exception!(sark_engine, InputError, EngineError, "The input is not JSON, or the path cannot be asked for.");
 
 pub(crate) fn add_to(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();

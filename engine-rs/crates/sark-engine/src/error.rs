@@ -7,7 +7,7 @@ use thiserror::Error;
 #[error("{0}")]
 pub struct PolicyError(pub String);
 
-/// The input is not JSON, or nests too deeply.
+/// The input is not JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct InputError(pub String);
@@ -28,11 +28,13 @@ pub enum EvaluationErrorKind {
     Panic,
     /// The path reaches a builtin that the engine does not have.
     UnsupportedBuiltin,
+    /// The input is JSON, but beyond what the engine can hold exactly or is willing to hold.
+    UnsupportedInput,
 }
 
 impl EvaluationErrorKind {
     /// Every kind, so that metrics can exist before the first error.
-    pub const ALL: [Self; 4] = [Self::Evaluation, Self::Timeout, Self::Panic, Self::UnsupportedBuiltin];
+    pub const ALL: [Self; 5] = [Self::Evaluation, Self::Timeout, Self::Panic, Self::UnsupportedBuiltin, Self::UnsupportedInput];
 
     /// The label value.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl EvaluationErrorKind {
             Self::Timeout => "timeout",
             Self::Panic => "panic",
             Self::UnsupportedBuiltin => "unsupported_builtin",
+            Self::UnsupportedInput => "unsupported_input",
         }
     }
 }

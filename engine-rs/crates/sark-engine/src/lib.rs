@@ -7,7 +7,7 @@ pub mod assignment;
 mod builtins;
 mod cache;
 mod decision;
-mod document;
+pub mod document;
 mod engine;
 mod error;
 mod evaluator;
@@ -21,7 +21,7 @@ mod verdict;
 
 pub use cache::{CacheKey, CacheLimits, DecisionCache};
 pub use decision::{Decision, Outcome};
-pub use document::{MAX_DEPTH, nesting_within};
+pub use document::MAX_DEPTH;
 pub use engine::{Engine, EngineOptions, Lane};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
 pub use path::DecisionPath;

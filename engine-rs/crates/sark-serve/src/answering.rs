@@ -94,7 +94,7 @@ impl Answering {
         }
         let flags = &in_force.flags;
         let key = if flags.rust_cache {
-            self.shared.engine.cache_key(&question.path, &question.joined, question.input().map(str::as_bytes))
+            self.shared.engine.cache_key(&question.path, &question.joined, question.input())
         } else {
             None
         };
@@ -126,8 +126,7 @@ impl Answering {
     fn evaluate(&self, question: &Question, key: Option<CacheKey>, metrics: &Metrics) -> Step {
         let began = Instant::now();
         let engine = &self.shared.engine;
-        let input = question.input().map(str::as_bytes);
-        let evaluated = engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, input, engine.time_limit());
+        let evaluated = engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, question.input(), engine.time_limit());
         let took = began.elapsed();
         match evaluated {
             Ok(decision) => {

@@ -32,11 +32,12 @@ pub enum FallbackReason {
 
 impl FallbackReason {
     /// Every reason.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Evaluation(EvaluationErrorKind::Evaluation),
         Self::Evaluation(EvaluationErrorKind::Timeout),
         Self::Evaluation(EvaluationErrorKind::Panic),
         Self::Evaluation(EvaluationErrorKind::UnsupportedBuiltin),
+        Self::Evaluation(EvaluationErrorKind::UnsupportedInput),
         Self::UnsupportedParameter,
     ];
 

@@ -31,10 +31,14 @@ class PolicyError(EngineError):
     """A policy or its data was refused at load; the message names the file, the line and the reason."""
 
 class EvaluationError(EngineError):
-    """An evaluation gave no genuine decision: a conflict, a limit, a missing builtin, or a (contained) panic."""
+    """An evaluation gave no genuine decision: a conflict, a limit, a missing builtin, or a (contained) panic.
+
+    Or the input is JSON, but beyond what the engine holds exactly: more than 100 levels or 200,000 values, or a number that
+    it would have to change.
+    """
 
 class InputError(EngineError):
-    """The input is not JSON, is too deep or is too large."""
+    """The input is not JSON, or the path cannot be asked for."""
 
 @final
 class Policies:
@@ -125,7 +129,7 @@ class BaselineJob:
     def fallback(self) -> str:
         """Why the rust arm gave the request up; empty when this is no fallback.
 
-        One of `evaluation`, `timeout`, `panic`, `unsupported_builtin`, `unsupported_parameter`.
+        One of `evaluation`, `timeout`, `panic`, `unsupported_builtin`, `unsupported_input`, `unsupported_parameter`.
         """
 
 @final

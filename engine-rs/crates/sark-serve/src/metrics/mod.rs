@@ -24,7 +24,8 @@ use series::{Family, Series};
 const LABEL_ROLLOUT: &str = "sark_rollout";
 
 /// Error types of an evaluation that are known beforehand; any other one is counted as `other`.
-const ERROR_TYPES: [&str; 6] = ["evaluation", "timeout", "panic", "unsupported_builtin", "connection", "other"];
+const ERROR_TYPES: [&str; 7] =
+    ["evaluation", "timeout", "panic", "unsupported_builtin", "unsupported_input", "connection", "other"];
 
 /// Reasons to refuse a request before it has an arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

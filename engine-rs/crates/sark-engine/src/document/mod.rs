@@ -1,0 +1,94 @@
+//! JSON from outside and to outside, by OPA's rules: what its server reads as one value is read as an equal one here.
+//!
+//! OPA keeps every number as it was written; the value type here holds integers of any size and binary floats. A number
+//! that neither can hold, or a document beyond our limits, is [`ReadError::Unsupported`]: somebody else must answer, for
+//! a changed value could mean a changed decision.
+
+mod envelope;
+mod number;
+mod reader;
+mod scan;
+mod text;
+
+use regorus::Value;
+use thiserror::Error;
+
+pub use envelope::{input_in, value_in};
+
+use crate::error::{EvaluationError, EvaluationErrorKind, InputError, PolicyError};
+use reader::read;
+
+/// Deepest nesting of arrays and objects accepted in a document, in levels.
+pub const MAX_DEPTH: usize = 100;
+/// Most values (scalars, arrays and objects, keys not counted) accepted in an input. Each takes up to about 150 bytes.
+pub const MAX_INPUT_VALUES: usize = 200_000;
+/// Longest number accepted in a document, in bytes, and the most digits it may stand for.
+pub const MAX_NUMBER_BYTES: usize = 1_024;
+
+/// A document that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReadError {
+    /// It is not JSON, to OPA neither.
+    #[error("not valid JSON: {0}")]
+    Malformed(String),
+    /// It is JSON, but beyond what the engine can hold or is willing to.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+impl From<ReadError> for EvaluationError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Malformed(_) => InputError(format!("the input is {error}")).into(),
+            ReadError::Unsupported(_) => {
+                Self::failed(EvaluationErrorKind::UnsupportedInput, format!("the engine cannot hold the input: {error}"))
+            }
+        }
+    }
+}
+
+/// Read an input document.
+pub fn read_input(json: &[u8]) -> Result<Value, ReadError> {
+    read(json, MAX_INPUT_VALUES)
+}
+
+/// Read an input document; absent means undefined.
+pub(crate) fn parse_input(input: Option<&[u8]>) -> Result<Value, EvaluationError> {
+    Ok(input.map_or(Ok(Value::Undefined), read_input)?)
+}
+
+/// Read a base document, which must be an object. Whoever loads it bounds its size.
+pub(crate) fn parse_data(data: &[u8]) -> Result<Value, PolicyError> {
+    match read(data, usize::MAX) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(PolicyError("the data must be a JSON object, as in {\"roles\": {}}".into())),
+        Err(error @ ReadError::Malformed(_)) => Err(PolicyError(format!("the data is {error}"))),
+        Err(error @ ReadError::Unsupported(_)) => Err(PolicyError(format!("the engine cannot hold the data: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_input_is_undefined_and_a_null_one_is_null() {
+        assert_eq!(parse_input(None), Ok(Value::Undefined));
+        assert_eq!(parse_input(Some(b"null")), Ok(Value::Null));
+    }
+
+    #[test]
+    fn bad_json_is_the_callers_fault_and_a_limit_is_ours() {
+        assert!(matches!(parse_input(Some(b"{")), Err(EvaluationError::Input(_))));
+        let unsupported = EvaluationErrorKind::UnsupportedInput;
+        assert!(matches!(parse_input(Some(b"1e-999")), Err(EvaluationError::Failed { kind, .. }) if kind == unsupported));
+    }
+
+    #[test]
+    fn data_is_an_object_without_a_limit_on_its_values() {
+        assert!(parse_data(b"[]").is_err());
+        assert!(parse_data(b"{").is_err());
+        let many = format!("{{\"many\":[{}0]}}", "0,".repeat(MAX_INPUT_VALUES));
+        assert!(parse_data(many.as_bytes()).is_ok());
+    }
+}

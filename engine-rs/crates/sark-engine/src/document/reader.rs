@@ -1,0 +1,303 @@
+//! One pass over a JSON text, straight into the engine's values.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use regorus::Value;
+
+use super::{
+    MAX_DEPTH, MAX_NUMBER_BYTES, ReadError, number,
+    scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
+    text::{replaced, unescaped},
+};
+
+/// Why reading stopped.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Broken(Broken),
+    Deep,
+    Many,
+    Number { at: usize, end: usize },
+}
+
+impl From<Broken> for Fault {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    at: usize,
+    /// Levels that may still be opened.
+    levels: usize,
+    /// Values that may still come.
+    values: usize,
+}
+
+/// Read the only value in `json`, of at most `values` values.
+pub(super) fn read(json: &[u8], values: usize) -> Result<Value, ReadError> {
+    let text = replaced(json);
+    let mut reader = Reader { text: &text, bytes: text.as_bytes(), at: 0, levels: MAX_DEPTH, values };
+    reader.document().map_err(|fault| reader.explain(fault, values))
+}
+
+impl Reader<'_> {
+    fn document(&mut self) -> Result<Value, Fault> {
+        let value = self.value()?;
+        self.at = skip_space(self.bytes, self.at);
+        if self.at == self.bytes.len() { Ok(value) } else { Ok(broken(self.at, "something after the document")?) }
+    }
+
+    fn value(&mut self) -> Result<Value, Fault> {
+        self.values = self.values.checked_sub(1).ok_or(Fault::Many)?;
+        self.at = skip_space(self.bytes, self.at);
+        match self.bytes.get(self.at) {
+            Some(b'"') => self.string().map(Value::String),
+            Some(b'{') => self.nested(Self::object),
+            Some(b'[') => self.nested(Self::array),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word("true", Value::Bool(true)),
+            Some(b'f') => self.word("false", Value::Bool(false)),
+            Some(b'n') => self.word("null", Value::Null),
+            Some(_) => Ok(broken(self.at, "no value begins like this")?),
+            None => Ok(broken(self.at, "the text ends where a value should be")?),
+        }
+    }
+
+    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value, Fault>) -> Result<Value, Fault> {
+        self.levels = self.levels.checked_sub(1).ok_or(Fault::Deep)?;
+        self.at += 1;
+        let value = read(self)?;
+        self.levels += 1;
+        Ok(value)
+    }
+
+    fn array(&mut self) -> Result<Value, Fault> {
+        let mut items = Vec::new();
+        if self.closes(b']') {
+            return Ok(Value::from(items));
+        }
+        loop {
+            items.push(self.value()?);
+            if !self.goes_on(b']', "a comma or ] is missing")? {
+                return Ok(Value::from(items));
+            }
+        }
+    }
+
+    fn object(&mut self) -> Result<Value, Fault> {
+        let mut fields = BTreeMap::new();
+        if self.closes(b'}') {
+            return Ok(Value::from(fields));
+        }
+        loop {
+            self.at = skip_space(self.bytes, self.at);
+            if self.bytes.get(self.at) != Some(&b'"') {
+                return Ok(broken(self.at, "a key must be a string")?);
+            }
+            let key = self.string()?;
+            self.at = skip_space(self.bytes, self.at);
+            if self.bytes.get(self.at) != Some(&b':') {
+                return Ok(broken(self.at, "a colon is missing")?);
+            }
+            self.at += 1;
+            // Of equal keys the last one counts.
+            fields.insert(Value::String(key), self.value()?);
+            if !self.goes_on(b'}', "a comma or } is missing")? {
+                return Ok(Value::from(fields));
+            }
+        }
+    }
+
+    /// Whether the collection that has just begun ends at once.
+    fn closes(&mut self, end: u8) -> bool {
+        self.at = skip_space(self.bytes, self.at);
+        let closes = self.bytes.get(self.at) == Some(&end);
+        self.at += usize::from(closes);
+        closes
+    }
+
+    /// Whether another item follows; moves past the comma or the end.
+    fn goes_on(&mut self, end: u8, otherwise: &'static str) -> Result<bool, Fault> {
+        self.at = skip_space(self.bytes, self.at);
+        let next = self.bytes.get(self.at);
+        if next != Some(&b',') && next != Some(&end) {
+            return Ok(broken(self.at, otherwise)?);
+        }
+        self.at += 1;
+        Ok(next == Some(&b','))
+    }
+
+    fn string(&mut self) -> Result<Arc<str>, Fault> {
+        let start = self.at + 1;
+        let end = end_of_string(self.bytes, start)?;
+        self.at = end.after;
+        let raw = self.text.get(start..end.after - 1).unwrap_or_default();
+        Ok(if end.escaped { unescaped(raw).into() } else { raw.into() })
+    }
+
+    fn number(&mut self) -> Result<Value, Fault> {
+        let start = self.at;
+        let (end, is_integer) = end_of_number(self.bytes, start)?;
+        self.at = end;
+        let token = self.text.get(start..end).unwrap_or_default();
+        let value = if is_integer { number::integer(token) } else { number::decimal(token) };
+        value.ok_or(Fault::Number { at: start, end })
+    }
+
+    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Fault> {
+        self.at = end_of_word(self.bytes, self.at, word)?;
+        Ok(value)
+    }
+
+    fn explain(&self, fault: Fault, values: usize) -> ReadError {
+        match fault {
+            Fault::Broken(Broken { at, what }) => ReadError::Malformed(format!("{what} at byte {at}")),
+            Fault::Deep => ReadError::Unsupported(format!("it nests deeper than {MAX_DEPTH} levels")),
+            Fault::Many => ReadError::Unsupported(format!("it has more than {values} values")),
+            Fault::Number { at, end } if end - at > MAX_NUMBER_BYTES => {
+                ReadError::Unsupported(format!("the number at byte {at} is longer than {MAX_NUMBER_BYTES} bytes"))
+            }
+            Fault::Number { at, end } => {
+                let token = self.text.get(at..end.min(at + 40)).unwrap_or_default();
+                ReadError::Unsupported(format!("the number {token} at byte {at} would be changed; send it as a string"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(json: &[u8]) -> Result<Value, ReadError> {
+        read(json, 1_000)
+    }
+
+    /// The reason, without its place.
+    fn refusal(json: &[u8]) -> ReadError {
+        value(json).unwrap_err()
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_counts_also_when_they_are_equal_only_once_read() {
+        assert_eq!(value(br#"{"a":1,"b":3,"a":2}"#), value(br#"{"a":2,"b":3}"#));
+        assert_eq!(value(br#"{"\u0061":1,"a":2}"#), value(br#"{"a":2}"#));
+        assert_eq!(value(b"{\"\xff\":1,\"\xfe\":2}"), value("{\"\u{fffd}\":2}".as_bytes()));
+    }
+
+    #[test]
+    fn the_deepest_nesting_is_read_and_one_more_is_ours_to_refuse() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(value(nested(MAX_DEPTH).as_bytes()).is_ok());
+        assert!(matches!(refusal(nested(MAX_DEPTH + 1).as_bytes()), ReadError::Unsupported(_)));
+        assert!(matches!(refusal("{\"a\":".repeat(1_000_000).as_bytes()), ReadError::Unsupported(_)));
+        assert!(value(format!("[{}0]", "[[]],".repeat(200)).as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn values_are_counted() {
+        assert!(read(b"[1,2,{\"a\":3}]", 5).is_ok());
+        let error = read(b"[1,2,{\"a\":3}]", 4).unwrap_err();
+        assert_eq!(error, ReadError::Unsupported("it has more than 4 values".into()));
+    }
+
+    #[test]
+    fn numbers_that_would_change_are_named() {
+        let error = refusal(b"{\"a\": 0.1000000000000000055511151231257827}");
+        assert!(error.to_string().starts_with("the number 0.1000000000000000055511151231257827 at byte 6"), "{error}");
+        let error = refusal(format!("[{}]", "1".repeat(100_000)).as_bytes());
+        assert_eq!(error, ReadError::Unsupported("the number at byte 1 is longer than 1024 bytes".into()));
+    }
+
+    #[test]
+    fn what_breaks_the_grammar_is_malformed() {
+        for json in [
+            "",
+            " ",
+            "[",
+            "{",
+            "[1",
+            "[1,",
+            "[1,]",
+            "[,1]",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{1:1}",
+            "{\"a\" 1}",
+            "01",
+            "+1",
+            ".5",
+            "1.",
+            "1e",
+            "1e+",
+            "-",
+            "--1",
+            "tru",
+            "nul",
+            "True",
+            "NaN",
+            "Infinity",
+            "'a'",
+            "\"a",
+            "\"\n\"",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "1 2",
+            "[1 2]",
+            "[}",
+            "{]",
+            "]",
+            "/*c*/1",
+            "\u{feff}1",
+            "\u{a0}1",
+            "1\0",
+        ] {
+            assert!(matches!(refusal(json.as_bytes()), ReadError::Malformed(_)), "{json:?}");
+        }
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<u64>().prop_map(Into::into),
+            (-1_000_000_000_i32..1_000_000_000).prop_map(|thousandths| (f64::from(thousandths) / 1000.0).into()),
+            // Fractions whose shortest spelling serde_json prints without an exponent.
+            (0.000_1_f64..1.0).prop_map(Into::into),
+            ".*".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+                prop::collection::btree_map(".*", inner, 0..8).prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn ordinary_json_is_read_as_serde_json_reads_it(document in json(), pretty in any::<bool>()) {
+            let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();
+            prop_assert_eq!(value(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+        }
+
+        #[test]
+        fn bytes_are_read_exactly_when_serde_json_reads_them(bytes in r#"([\[\]{}:, ]|"a"|"b\\n"|-|[0-9]{1,3}|\.|e|true|false|null){0,12}"#) {
+            let theirs = serde_json::from_str::<Value>(&bytes).ok();
+            match value(bytes.as_bytes()) {
+                Ok(ours) => prop_assert_eq!(Some(ours), theirs),
+                Err(ReadError::Malformed(_)) => prop_assert_eq!(None, theirs),
+                Err(ReadError::Unsupported(_)) => {}
+            }
+        }
+    }
+}
