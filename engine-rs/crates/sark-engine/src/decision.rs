@@ -42,6 +42,11 @@ impl Decision {
         Self { body: Bytes::from_static(UNDEFINED), outcome: Outcome::Undefined }
     }
 
+    /// The decision whose answer's body is `body`.
+    pub(crate) const fn from_body(body: Bytes, outcome: Outcome) -> Self {
+        Self { body, outcome }
+    }
+
     /// The decision `result`, a JSON text, that means `outcome`.
     pub fn from_json(result: &[u8], outcome: Outcome) -> Self {
         let mut body = Vec::with_capacity(PREFIX.len() + result.len() + SUFFIX.len());

@@ -10,15 +10,17 @@ use std::{
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use regorus::Value;
 
 use crate::{
-    cache::{CacheKey, CacheLimits, DecisionCache},
+    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead},
     decision::Decision,
     document::parse_input,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::Evaluator,
     path::DecisionPath,
     policies::Policies,
+    scopes::Scopes,
 };
 
 /// Bounds of an engine.
@@ -37,12 +39,24 @@ pub struct Engine {
     cache: DecisionCache,
     time_limit: Duration,
     lanes: Arc<AtomicUsize>,
+    /// Held while policies are replaced: their numbers grow in the order in which they serve.
+    replacing: Mutex<()>,
+}
+
+/// Where a decision comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It was evaluated.
+    Evaluation,
+    /// Another spelling of the same input was answered before.
+    CanonicalInput,
 }
 
 /// One set of policies with evaluators that wait for a thread.
 #[derive(Debug)]
 struct Serving {
     policies: Arc<Policies>,
+    scopes: Scopes,
     idle: Mutex<Vec<Evaluator>>,
 }
 
@@ -64,12 +78,13 @@ impl Engine {
     pub fn new(policies: Arc<Policies>, options: EngineOptions) -> Result<Self, PolicyError> {
         let cache = DecisionCache::new(options.cache)
             .map_err(|error| PolicyError(format!("no randomness for the cache's hash key: {error}")))?;
-        let serving = Serving::warmed(policies, 1, options.evaluation_timeout)?;
+        let serving = Serving::warmed(policies, 0, 1, options.evaluation_timeout)?;
         Ok(Self {
             serving: ArcSwap::from_pointee(serving),
             cache,
             time_limit: options.evaluation_timeout,
             lanes: Arc::default(),
+            replacing: Mutex::default(),
         })
     }
 
@@ -92,19 +107,25 @@ impl Engine {
     }
 
     /// Serve `policies` from the next evaluation on. Every serving thread's evaluator is warmed before the first one switches.
+    ///
+    /// Kept decisions of paths for which nothing changed stay; no other one is answered any more.
     pub fn replace_policies(&self, policies: Arc<Policies>) -> Result<(), PolicyError> {
+        let _in_order = self.replacing.lock();
+        let before = self.serving.load_full();
         let wanted = self.lanes.load(Ordering::Relaxed) + 1;
-        let serving = Serving::warmed(policies, wanted, self.time_limit)?;
+        let serving = Serving::warmed(policies, before.scopes.generation() + 1, wanted, self.time_limit)?;
+        let unchanged = serving.scopes.take_over(&before.scopes, &serving.policies);
+        self.cache.advance(serving.scopes.generation());
         self.serving.store(Arc::new(serving));
-        // Entries of other revisions can never be asked for again.
-        self.cache.clear();
+        self.cache.retain(&unchanged);
         Ok(())
     }
 
     /// Key of a question under the policies that serve now; None when its answer must not be kept.
     pub fn cache_key(&self, path: &DecisionPath, joined: &str, input: Option<&[u8]>) -> Option<CacheKey> {
         let serving = self.serving.load();
-        serving.policies.is_cacheable(path).then(|| self.cache.key(serving.policies.revision(), joined, input))
+        let scope = serving.scopes.of(path, &serving.policies)?;
+        Some(self.cache.key(&scope, joined, input))
     }
 
     /// Evaluate `path` on a waiting evaluator.
@@ -113,19 +134,75 @@ impl Engine {
         self.evaluate_with(&serving, path, input)
     }
 
-    /// As [`Self::evaluate`], answered from the cache when possible.
+    /// As [`Self::evaluate`], answered from the cache when possible, and evaluated once when many threads ask the same.
     pub fn decide(&self, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
-        let serving = self.serving.load_full();
-        if !serving.policies.is_cacheable(path) {
-            return self.evaluate_with(&serving, path, input);
+        let Some(key) = self.cache_key(path, &path.joined(), input) else {
+            return self.evaluate(path, input);
+        };
+        match self.cache.begin(key) {
+            Begun::Hit(decision) => Ok(decision),
+            Begun::Wait(waiter) => waiter.wait(self.time_limit).map_or_else(|| self.evaluate(path, input), Ok),
+            Begun::Lead(lead) => {
+                let serving = self.serving.load_full();
+                let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
+                let answer = self.lead(&serving, &mut evaluator, lead, path, input);
+                serving.give_back(evaluator);
+                answer.map(|(decision, _)| decision)
+            }
         }
-        let key = self.cache.key(serving.policies.revision(), &path.joined(), input);
-        if let Some(decision) = self.cache.get(&key) {
-            return Ok(decision);
+    }
+
+    /// As [`Self::evaluate_in`] for who leads a question of the cache: looks up the input's canonical form before it
+    /// evaluates, and keeps the decision.
+    pub fn lead_in(
+        &self,
+        lane: &mut Lane,
+        lead: Lead,
+        path: &DecisionPath,
+        input: Option<&[u8]>,
+        limit: Duration,
+    ) -> Result<(Decision, Source), EvaluationError> {
+        self.in_lane(lane, limit, |serving, evaluator| self.lead(serving, evaluator, lead, path, input))
+    }
+
+    /// For who leads a question that is evaluated elsewhere: the decision of another spelling of the same input, or the lead
+    /// back. An input that cannot be read is nobody's other spelling.
+    pub fn find_other_spelling(&self, lead: Lead, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, Lead> {
+        let serving = self.serving.load();
+        match parse_input(input) {
+            Ok(value) => self.find_canonical(&serving, lead, path, &value),
+            Err(_) => Err(lead),
         }
-        let decision = self.evaluate_with(&serving, path, input)?;
-        self.cache.insert(key, decision.clone());
-        Ok(decision)
+    }
+
+    fn find_canonical(&self, serving: &Serving, lead: Lead, path: &DecisionPath, value: &Value) -> Result<Decision, Lead> {
+        // Under other policies than it was asked under, the question may mean something else.
+        if serving.scopes.generation() != lead.generation() {
+            return Err(lead);
+        }
+        match serving.scopes.of(path, &serving.policies) {
+            Some(scope) => lead.complete_from_canonical(self.cache.canonical_key(&scope, &path.joined(), value)),
+            None => Err(lead),
+        }
+    }
+
+    fn lead(
+        &self,
+        serving: &Serving,
+        evaluator: &mut Evaluator,
+        lead: Lead,
+        path: &DecisionPath,
+        input: Option<&[u8]>,
+    ) -> Result<(Decision, Source), EvaluationError> {
+        refuse_unsupported(&serving.policies, path)?;
+        let value = parse_input(input)?;
+        let lead = match self.find_canonical(serving, lead, path, &value) {
+            Ok(decision) => return Ok((decision, Source::CanonicalInput)),
+            Err(lead) => lead,
+        };
+        let decision = evaluator.evaluate(serving.policies.plan(path), value)?;
+        lead.complete(&decision);
+        Ok((decision, Source::Evaluation))
     }
 
     /// Longest an evaluation may run.
@@ -142,24 +219,31 @@ impl Engine {
         input: Option<&[u8]>,
         limit: Duration,
     ) -> Result<Decision, EvaluationError> {
+        self.in_lane(lane, limit, |serving, evaluator| answer(&serving.policies, evaluator, path, input))
+    }
+
+    fn in_lane<T>(
+        &self,
+        lane: &mut Lane,
+        limit: Duration,
+        work: impl FnOnce(&Serving, &mut Evaluator) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
         self.follow(lane).map_err(|error| rebuild_failed(&error))?;
         let Some((serving, evaluator)) = lane.current.as_mut() else {
             return Err(EvaluationError::failed(EvaluationErrorKind::Evaluation, "this thread has no evaluator"));
         };
         evaluator.set_time_limit(limit.min(self.time_limit));
-        let answer = answer(&serving.policies, evaluator, path, input);
+        let done = work(serving, evaluator);
         if !evaluator.is_sound() {
             lane.current = None;
         }
-        answer
+        done
     }
 
     fn evaluate_with(&self, serving: &Serving, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
         let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
         let answer = answer(&serving.policies, &mut evaluator, path, input);
-        if evaluator.is_sound() {
-            serving.idle.lock().push(evaluator);
-        }
+        serving.give_back(evaluator);
         answer
     }
 
@@ -175,8 +259,8 @@ impl Engine {
 }
 
 impl Serving {
-    fn warmed(policies: Arc<Policies>, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
-        let serving = Self { policies, idle: Mutex::default() };
+    fn warmed(policies: Arc<Policies>, generation: u64, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
+        let serving = Self { policies, scopes: Scopes::new(generation), idle: Mutex::default() };
         let evaluators: Result<Vec<_>, _> = (0..count).map(|_| serving.take(time_limit)).collect();
         *serving.idle.lock() = evaluators?;
         Ok(serving)
@@ -190,6 +274,12 @@ impl Serving {
         evaluator.set_time_limit(time_limit);
         Ok(evaluator)
     }
+
+    fn give_back(&self, evaluator: Evaluator) {
+        if evaluator.is_sound() {
+            self.idle.lock().push(evaluator);
+        }
+    }
 }
 
 fn answer(
@@ -198,13 +288,18 @@ fn answer(
     path: &DecisionPath,
     input: Option<&[u8]>,
 ) -> Result<Decision, EvaluationError> {
-    if !policies.is_supported(path) {
-        let missing = policies.missing_builtins(path).join(", ");
-        let message = format!("data/{} reaches builtins that the engine does not have: {missing}", path.joined());
-        return Err(EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message));
-    }
+    refuse_unsupported(policies, path)?;
     let input = parse_input(input)?;
     evaluator.evaluate(policies.plan(path), input)
+}
+
+fn refuse_unsupported(policies: &Policies, path: &DecisionPath) -> Result<(), EvaluationError> {
+    if policies.is_supported(path) {
+        return Ok(());
+    }
+    let missing = policies.missing_builtins(path).join(", ");
+    let message = format!("data/{} reaches builtins that the engine does not have: {missing}", path.joined());
+    Err(EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message))
 }
 
 fn rebuild_failed(error: &PolicyError) -> EvaluationError {

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use regorus::Value;
 
 use crate::{
+    dependencies::{Analysed, Dependencies},
     document::parse_data,
     error::PolicyError,
     evaluator::{Evaluator, descend_data},
@@ -60,6 +61,7 @@ pub struct Policies {
     packages: Vec<String>,
     table: RuleTable,
     reached: Vec<Reached>,
+    dependencies: Dependencies,
     first: Mutex<Option<Evaluator>>,
 }
 
@@ -75,7 +77,7 @@ impl Policies {
         let data_text =
             serde_json::to_vec(&data).map_err(|error| PolicyError(format!("the data cannot be written: {error}")))?;
         let mut first = Evaluator::build(version, &modules, &data_text)?;
-        let (table, mentions) = analyse(&mut first)?;
+        let (table, mentions, dependencies) = analyse(&mut first)?;
         refuse_conflicts(&table, &data)?;
         let reached = reach(&table, &mentions);
         Ok(Self {
@@ -87,6 +89,7 @@ impl Policies {
             data,
             table,
             reached,
+            dependencies,
             first: Mutex::new(Some(first)),
         })
     }
@@ -125,6 +128,13 @@ impl Policies {
     /// Paths of the rules that have a value of their own.
     pub(crate) fn entrypoints(&self) -> impl Iterator<Item = &Vec<String>> {
         self.table.iter().map(|(path, _)| path).filter(|path| !self.table.is_function(path))
+    }
+
+    /// Revision of what decisions of `path` depend on: sources of the rules it reaches, the data it reads, and the engine.
+    ///
+    /// Policies that agree on it answer the same question alike. Takes as long as reading the data that the path reads.
+    pub fn dependency_revision(&self, path: &DecisionPath) -> [u8; 16] {
+        self.dependencies.revision(path.segments(), &self.table, &self.data, self.version)
     }
 
     pub(crate) fn is_supported(&self, path: &DecisionPath) -> bool {
@@ -170,7 +180,7 @@ impl Policies {
     }
 }
 
-fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>), PolicyError> {
+fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>, Dependencies), PolicyError> {
     let modules = evaluator.modules();
     let packages: Vec<_> = modules.iter().map(|module| package_of(module)).collect();
     let mut table = RuleTable::default();
@@ -198,7 +208,14 @@ fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>), Poli
             return Err(PolicyError(message));
         }
     }
-    Ok((table, mentions))
+    let analysed: Vec<Analysed> = modules
+        .iter()
+        .zip(&packages)
+        .zip(&numbers)
+        .map(|((module, package), rules)| Analysed { source: module.package.span.source.get_contents(), package, rules })
+        .collect();
+    let dependencies = Dependencies::new(&analysed, &mentions);
+    Ok((table, mentions, dependencies))
 }
 
 /// The engine would let base data win over a rule of the same path, in silence; OPA refuses it, and so do we.

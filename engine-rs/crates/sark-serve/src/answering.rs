@@ -132,7 +132,7 @@ impl Answering {
             Ok(decision) => {
                 metrics.evaluation(Arm::Rust, decision.outcome().into(), took, "");
                 if let Some(key) = key {
-                    keep(&self.shared, key, decision.clone(), metrics);
+                    keep(&self.shared, key, &decision, metrics);
                 }
                 Step::Decided(decision)
             }
@@ -196,7 +196,7 @@ const fn given_up(in_force: &InForce) -> Feature {
 }
 
 /// Keep a decision in process.
-pub(crate) fn keep(shared: &Shared, key: CacheKey, decision: Decision, metrics: &Metrics) {
+pub(crate) fn keep(shared: &Shared, key: CacheKey, decision: &Decision, metrics: &Metrics) {
     let began = Instant::now();
     shared.engine.cache().insert(key, decision);
     metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, began.elapsed());

@@ -100,7 +100,7 @@ impl Server {
         if let (Some(key), Some(outcome), true) = (waiting.key, answer.result.outcome(), storable)
             && let Some(decision) = decision_in(&answer.body, outcome)
         {
-            keep(&self.shared, key, decision, &self.shared.metrics());
+            keep(&self.shared, key, &decision, &self.shared.metrics());
         }
     }
 
