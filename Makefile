@@ -26,7 +26,7 @@ bench: setup tools ## Print decisions a second and latencies of both arms
 
 ##@ Test
 
-test: check test-unit test-property test-rust test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
+test: check test-unit test-property test-rust test-conformance test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
 
 check: check-python check-contract check-rust ## All a reviewer would run: format, lint, types, import contracts, drift
 
@@ -53,6 +53,12 @@ test-property: setup ## Property tests
 
 test-rust: rust-toolchain setup ## Tests of the engine's crates
 	cargo test $(CARGO_FLAGS) --profile thin --workspace
+
+test-conformance: rust-toolchain ## Every case of OPA's own suite against the list of known refusals (PRUNE=1 takes off what is equal now)
+	go -C tools/opa mod download github.com/open-policy-agent/opa
+	cargo run $(CARGO_FLAGS) --profile thin --bin sark-conformance -- $(if $(PRUNE),--prune) \
+		--testdata "$$(go -C tools/opa list -m -f '{{.Dir}}' github.com/open-policy-agent/opa)/v1/test/cases/testdata" \
+		--expected engine-rs/crates/sark-conformance/expected.toml --json engine-rs/target/conformance.json
 
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
 	$(PYTEST) tests/integration
@@ -111,4 +117,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench check check-contract check-python check-rust clean crds demo format help lock rust-toolchain setup test \
-	test-integration test-property test-rust test-unit tools
+	test-conformance test-integration test-property test-rust test-unit tools
