@@ -39,7 +39,7 @@ check-python: setup
 
 check-contract: setup
 	$(BIN)/python -m sark_api.crd | diff -u $(CRD) - || { echo "error: $(CRD) is stale: run make crds"; exit 1; }
-	$(BIN)/python -m mypy.stubtest sark_engine._sark_engine
+	$(BIN)/python -m mypy.stubtest sark_engine
 
 check-rust: rust-toolchain setup
 	cargo fmt --manifest-path engine-rs/Cargo.toml --all --check

@@ -7,10 +7,16 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
-use sark_engine::{CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError};
+use sark_engine::{CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Outcome, Value};
 use sark_serve::{Arm, EvaluationResult, Server};
 
-use crate::{errors, policies::Policies};
+use crate::{
+    errors,
+    input::from_python,
+    output::to_python,
+    policies::{Policies, short},
+    records,
+};
 
 /// Decisions in process: policies, one warmed evaluator per thread, and a bounded decision cache. Thread-safe.
 #[pyclass(frozen, module = "sark_engine")]
@@ -31,6 +37,17 @@ fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
     if value == 0 { Err(PyValueError::new_err(format!("{name} must be at least 1"))) } else { Ok(value) }
 }
 
+/// An argument that tells None from nothing at all.
+struct Given<'py>(Option<Bound<'py, PyAny>>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
+    type Error = std::convert::Infallible;
+
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self(Some(object.to_owned())))
+    }
+}
+
 impl Engine {
     fn ask(
         &self,
@@ -40,16 +57,20 @@ impl Engine {
         how: impl Fn(&sark_engine::Engine, &DecisionPath, Option<&[u8]>) -> Result<Decision, EvaluationError> + Sync,
     ) -> PyResult<Option<Py<PyBytes>>> {
         let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
-        let decision = py.detach(|| how(&self.engine, &path, input)).map_err(|error| errors::evaluation(&error))?;
+        let decision = py.detach(|| how(&self.engine, &path, input)).map_err(|error| self.raised(py, &error, &path))?;
         Ok(decision.result().map(|result| PyBytes::new(py, result).unbind()))
     }
 
-    fn record(&self, took: Duration, answer: &Result<Decision, EvaluationError>) {
+    fn raised(&self, py: Python<'_>, error: &EvaluationError, path: &DecisionPath) -> PyErr {
+        errors::evaluation(py, error, &self.engine.policies(), path)
+    }
+
+    fn record<T>(&self, took: Duration, answer: &Result<T, EvaluationError>, outcome: impl FnOnce(&T) -> Outcome) {
         let Some(server) = self.recorder.load().as_ref().and_then(|server| server.upgrade()) else {
             return;
         };
         let (result, error_type) = match answer {
-            Ok(decision) => (decision.outcome().into(), ""),
+            Ok(decision) => (outcome(decision).into(), ""),
             Err(EvaluationError::Failed { kind, .. }) => (EvaluationResult::Error, kind.as_str()),
             Err(EvaluationError::Input(_)) => return,
         };
@@ -105,7 +126,7 @@ impl Engine {
         self.ask(py, path, input, |engine, path, input| {
             let began = Instant::now();
             let answer = engine.evaluate(path, input);
-            self.record(began.elapsed(), &answer);
+            self.record(began.elapsed(), &answer, Decision::outcome);
             answer
         })
     }
@@ -116,8 +137,44 @@ impl Engine {
         self.ask(py, path, input, sark_engine::Engine::decide)
     }
 
+    /// As evaluate, with Python objects instead of JSON.
+    #[pyo3(signature = (path, input = Given(None), *, default = Given(None)), text_signature = "($self, path, input=..., *, default=...)")]
+    fn evaluate_object<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        input: Given<'py>,
+        default: Given<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
+        let undefined = records::undefined(py)?;
+        let document = match input.0 {
+            Some(object) if !object.is(&undefined) => from_python(&object, &path)?,
+            _ => Value::Undefined,
+        };
+        let answer = py.detach(|| {
+            let began = Instant::now();
+            let answer = self.engine.evaluate_value(&path, document);
+            self.record(began.elapsed(), &answer, Outcome::of);
+            answer
+        });
+        match answer.map_err(|error| self.raised(py, &error, &path))? {
+            Value::Undefined => Ok(default.0.unwrap_or(undefined)),
+            value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, &path)),
+        }
+    }
+
     /// Forget every kept decision.
     fn cache_clear(&self) {
         self.engine.cache().clear();
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        errors::not_pickled("an Engine", "make one in each process")
+    }
+
+    fn __repr__(&self) -> String {
+        let (policies, kept) = (self.engine.policies(), self.engine.cache().len());
+        format!("<Engine of policies {}, {kept} decisions kept>", short(policies.revision()))
     }
 }

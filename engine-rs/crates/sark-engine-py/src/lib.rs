@@ -2,8 +2,11 @@
 
 mod engine;
 mod errors;
+mod input;
 mod job;
+mod output;
 mod policies;
+mod records;
 mod server;
 
 use mimalloc::MiMalloc;
@@ -31,7 +34,6 @@ fn _sark_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("build_profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
     module.add("regorus_version", sark_engine::REGORUS_VERSION)?;
-    errors::add_to(module)?;
     module.add_class::<policies::Policies>()?;
     module.add_class::<engine::Engine>()?;
     module.add_class::<job::BaselineJob>()?;

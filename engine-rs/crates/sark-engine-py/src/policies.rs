@@ -1,27 +1,41 @@
 //! `Policies`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use pyo3::prelude::*;
-use sark_engine::Module;
+use pyo3::{prelude::*, types::PyDict};
+use sark_engine::{DecisionPath, LoadLimits, Module, PolicyError, Sources};
 
-use crate::errors;
+use crate::{errors, records::Verdicts};
 
 /// An immutable, compiled set of policies and data.
 #[pyclass(frozen, module = "sark_engine")]
 pub(crate) struct Policies(pub Arc<sark_engine::Policies>);
+
+impl Policies {
+    fn compiled(result: Result<sark_engine::Policies, PolicyError>) -> PyResult<Self> {
+        result.map(|policies| Self(Arc::new(policies))).map_err(|error| errors::policy(&error))
+    }
+}
 
 #[pymethods]
 impl Policies {
     #[new]
     #[pyo3(signature = (modules, data = b"{}".to_vec()), text_signature = "(modules, data=b'{}')")]
     fn new(py: Python<'_>, modules: Vec<(String, String)>, data: Vec<u8>) -> PyResult<Self> {
-        py.detach(|| {
+        Self::compiled(py.detach(|| {
             let modules = modules.into_iter().map(|(name, source)| Module { name, source }).collect();
             sark_engine::Policies::compile(modules, &data)
-        })
-        .map(|policies| Self(Arc::new(policies)))
-        .map_err(|error| errors::policy(&error))
+        }))
+    }
+
+    /// Compile the modules and data in files and folders.
+    #[staticmethod]
+    #[pyo3(signature = (paths, *, max_files = 10_000, max_bytes = 67_108_864))]
+    fn from_paths(py: Python<'_>, paths: Vec<PathBuf>, max_files: usize, max_bytes: u64) -> PyResult<Self> {
+        Self::compiled(py.detach(|| {
+            let sources = Sources::read(&paths, LoadLimits { max_files, max_bytes })?;
+            sark_engine::Policies::compile(sources.modules, &sources.data)
+        }))
     }
 
     /// Lower-case hex SHA-256 over the sorted module sources and the canonical data.
@@ -42,8 +56,33 @@ impl Policies {
         self.0.unsupported()
     }
 
-    fn __repr__(&self) -> String {
-        let revision = self.0.revision();
-        format!("<Policies {} of {} packages>", revision.get(..12).unwrap_or(revision), self.0.packages().len())
+    /// Who answers for `path`, and why.
+    fn verdict<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyAny>> {
+        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
+        Verdicts::new(py)?.make(&self.0.verdict(&path))
     }
+
+    /// The verdict of every rule that has a value of its own.
+    fn verdicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let found = py.detach(|| self.0.verdicts());
+        let (make, by_path) = (Verdicts::new(py)?, PyDict::new(py));
+        for (path, verdict) in &found {
+            by_path.set_item(path, make.make(verdict)?)?;
+        }
+        Ok(by_path)
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        errors::not_pickled("Policies", "compile the same modules again where they are needed")
+    }
+
+    fn __repr__(&self) -> String {
+        let packages = self.0.packages().len();
+        format!("<Policies {} of {packages} package{}>", short(self.0.revision()), if packages == 1 { "" } else { "s" })
+    }
+}
+
+/// Enough of a revision to recognize it by.
+pub(crate) fn short(revision: &str) -> &str {
+    revision.get(..12).unwrap_or(revision)
 }

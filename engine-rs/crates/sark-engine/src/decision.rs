@@ -15,6 +15,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What `value` means.
+    pub fn of(value: &Value) -> Self {
+        match value {
+            Value::Undefined => Self::Undefined,
+            Value::Bool(true) => Self::Allow,
+            Value::Object(_) if value["allow"] == Value::Bool(true) => Self::Allow,
+            _ => Self::Deny,
+        }
+    }
+
     /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,7 +74,7 @@ impl Decision {
         body.extend_from_slice(PREFIX);
         serde_json::to_writer(&mut body, value)?;
         body.extend_from_slice(SUFFIX);
-        Ok(Self { body: body.into(), outcome: outcome_of(value) })
+        Ok(Self { body: body.into(), outcome: Outcome::of(value) })
     }
 
     /// What it means.
@@ -81,15 +91,6 @@ impl Decision {
     pub fn result(&self) -> Option<&[u8]> {
         self.body.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)
     }
-}
-
-fn outcome_of(value: &Value) -> Outcome {
-    let allowed = match value {
-        Value::Bool(answer) => *answer,
-        Value::Object(_) => value["allow"] == Value::Bool(true),
-        _ => false,
-    };
-    if allowed { Outcome::Allow } else { Outcome::Deny }
 }
 
 #[cfg(test)]

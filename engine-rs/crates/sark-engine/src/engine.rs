@@ -240,9 +240,26 @@ impl Engine {
         done
     }
 
+    /// As [`Self::evaluate`], on a value instead of its text: no input is [`Value::Undefined`], and so is no decision.
+    pub fn evaluate_value(&self, path: &DecisionPath, input: Value) -> Result<Value, EvaluationError> {
+        let serving = self.serving.load_full();
+        self.with_evaluator(&serving, |evaluator| {
+            refuse_unsupported(&serving.policies, path)?;
+            evaluator.evaluate_value(serving.policies.plan(path), input)
+        })
+    }
+
     fn evaluate_with(&self, serving: &Serving, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
+        self.with_evaluator(serving, |evaluator| answer(&serving.policies, evaluator, path, input))
+    }
+
+    fn with_evaluator<T>(
+        &self,
+        serving: &Serving,
+        work: impl FnOnce(&mut Evaluator) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
         let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
-        let answer = answer(&serving.policies, &mut evaluator, path, input);
+        let answer = work(&mut evaluator);
         serving.give_back(evaluator);
         answer
     }

@@ -101,9 +101,18 @@ impl Evaluator {
     }
 
     pub(crate) fn evaluate(&mut self, plan: Plan, input: Value) -> Result<Decision, EvaluationError> {
+        decision_of(&self.evaluate_value(plan, input)?)
+    }
+
+    /// As `evaluate`, without the writing.
+    pub(crate) fn evaluate_value(&mut self, plan: Plan, input: Value) -> Result<Value, EvaluationError> {
         // The engine's state may be torn after a panic: `panicked` makes the owner build a new one.
         match contained(|| self.value(plan, input)) {
-            Ok(Ok(value)) => decision_of(&value),
+            Ok(Ok(value)) if value != Value::Undefined && holds_undefined(&value) => Err(EvaluationError::failed(
+                EvaluationErrorKind::Evaluation,
+                "the engine returned a value with an undefined part",
+            )),
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(failure(&error)),
             Err(message) => {
                 self.panicked = true;
@@ -174,12 +183,6 @@ fn refused<E: AsRef<dyn std::error::Error + Send + Sync>>(error: &E) -> PolicyEr
 }
 
 fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {
-    if *value != Value::Undefined && holds_undefined(value) {
-        return Err(EvaluationError::failed(
-            EvaluationErrorKind::Evaluation,
-            "the engine returned a value with an undefined part",
-        ));
-    }
     Decision::from_value(value)
         .map_err(|error| EvaluationError::failed(EvaluationErrorKind::Evaluation, format!("the value is not JSON: {error}")))
 }

@@ -12,6 +12,7 @@ pub mod document;
 mod engine;
 mod error;
 mod evaluator;
+mod loading;
 mod path;
 mod policies;
 mod reach;
@@ -23,11 +24,13 @@ mod verdict;
 
 pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Waiter};
 pub use decision::{Decision, Outcome};
-pub use document::MAX_DEPTH;
+pub use document::{MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES};
 pub use engine::{Engine, EngineOptions, Lane, Source};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
+pub use loading::{LoadLimits, Sources};
 pub use path::DecisionPath;
 pub use policies::{Module, Policies, RegoVersion};
+pub use regorus::Value;
 pub use revision::policy_revision;
 pub use verdict::{ServedBy, Tier, Verdict};
 

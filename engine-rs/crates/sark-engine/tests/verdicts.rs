@@ -1,5 +1,7 @@
 //! Who answers for an entrypoint is known when the policy is loaded.
 
+#![allow(clippy::unwrap_used)] // a test may fail loudly, its helpers too
+
 use sark_engine::{DecisionPath, Module, Policies, ServedBy};
 
 const SOURCE: &str = r#"package authz

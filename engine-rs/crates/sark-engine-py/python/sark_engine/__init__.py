@@ -1,16 +1,25 @@
 """Rego decisions in process and over HTTP.
 
-`Policies` compiles, `Engine` decides, `Server` is the data plane around an engine. See `_sark_engine.pyi` for every name.
+`Policies` compiles, `Engine` decides, `Server` is the data plane around an engine. Every signature is documented in
+`_sark_engine.pyi`, beside this file.
 """
 
+from sark_engine._errors import (
+    EngineError,
+    EvaluationError,
+    EvaluationTimeout,
+    InputError,
+    MissingBuiltin,
+    PathError,
+    PolicyError,
+    UnsupportedInput,
+    UnsupportedPath,
+)
+from sark_engine._records import UNDEFINED, Undefined, Verdict
 from sark_engine._sark_engine import (
     BaselineJob,
     Engine,
-    EngineError,
-    EvaluationError,
-    InputError,
     Policies,
-    PolicyError,
     Server,
     __version__,
     bucket,
@@ -20,17 +29,30 @@ from sark_engine._sark_engine import (
 )
 
 __all__ = [
+    "UNDEFINED",
     "BaselineJob",
     "Engine",
     "EngineError",
     "EvaluationError",
+    "EvaluationTimeout",
     "InputError",
+    "MissingBuiltin",
+    "PathError",
     "Policies",
     "PolicyError",
     "Server",
+    "Undefined",
+    "UnsupportedInput",
+    "UnsupportedPath",
+    "Verdict",
     "__version__",
     "bucket",
     "build_profile",
     "policy_revision",
     "regorus_version",
 ]
+# An exception is known by its public name, also in tracebacks.
+for _name in __all__:
+    if isinstance(_class := globals()[_name], type):
+        _class.__module__ = __name__
+del _name, _class

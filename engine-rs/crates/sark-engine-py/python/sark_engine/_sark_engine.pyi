@@ -1,16 +1,15 @@
 """Types of the native module. The public names are re-exported by `sark_engine`."""
 
+import os
 from collections.abc import Sequence
-from typing import Final, final
+from typing import Any, Final, NoReturn, final
+
+from sark_engine._records import Verdict
 
 __all__ = [
     "BaselineJob",
     "Engine",
-    "EngineError",
-    "EvaluationError",
-    "InputError",
     "Policies",
-    "PolicyError",
     "Server",
     "__version__",
     "bucket",
@@ -23,22 +22,6 @@ __version__: Final[str]
 build_profile: Final[str]
 """`release` or `debug`: assert it before measuring anything."""
 regorus_version: Final[str]
-
-class EngineError(Exception):
-    """Base of every error of the engine."""
-
-class PolicyError(EngineError):
-    """A policy or its data was refused at load; the message names the file, the line and the reason."""
-
-class EvaluationError(EngineError):
-    """An evaluation gave no genuine decision: a conflict, a limit, a missing builtin, or a (contained) panic.
-
-    Or the input is JSON, but beyond what the engine holds exactly: more than 100 levels or 200,000 values, or a number that
-    it would have to change.
-    """
-
-class InputError(EngineError):
-    """The input is not JSON, or the path cannot be asked for."""
 
 @final
 class Policies:
@@ -53,6 +36,18 @@ class Policies:
         Raises PolicyError.
         """
 
+    @staticmethod
+    def from_paths(
+        paths: Sequence[str | os.PathLike[str]], *, max_files: int = 10_000, max_bytes: int = 67_108_864
+    ) -> Policies:
+        """Compile the modules and data in files and folders, found as `opa eval --data` finds them.
+
+        `*.rego` files are modules. A `*.json` file given by name is merged into `data` itself; one in a folder into the place
+        its sub-folders name (`a/b/x.json` into `data.a.b`). Other files of a folder and names that begin with a dot are passed
+        over. YAML data and bundles are refused, because leaving them out would change decisions. The limits count all files
+        together. Raises PolicyError, which names the file.
+        """
+
     @property
     def revision(self) -> str:
         """Lower-case hex SHA-256 over the sorted module sources and the canonical data: equal for equal content."""
@@ -64,6 +59,14 @@ class Policies:
     @property
     def unsupported(self) -> dict[str, list[str]]:
         """Rule path (as in `authz/allow`) to the builtins it reaches and the engine lacks: baseline serves such a path."""
+
+    def verdict(self, path: str) -> Verdict:
+        """Who answers for rule or package `path`, and why. Raises PathError."""
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """The verdict of every rule that has a value of its own (functions have none), by path as in `authz/allow`."""
+
+    def __reduce__(self) -> NoReturn: ...
 
 @final
 class Engine:
@@ -79,7 +82,9 @@ class Engine:
         evaluation_timeout_seconds: float = 1.0,
     ) -> Engine: ...
     @property
-    def policies(self) -> Policies: ...
+    def policies(self) -> Policies:
+        """The policies that serve now."""
+
     def replace_policies(self, policies: Policies) -> None:
         """Serve `policies` from the next evaluation on; evaluations under way finish with the old ones."""
 
@@ -87,13 +92,28 @@ class Engine:
         """Evaluate rule or package `path` (`authz/allow`) on a JSON `input`; return compact JSON, or None when undefined.
 
         Never cached. The GIL is released. Counted as opa_evaluation_*{implementation="rust"} of the last server made with this
-        engine. Raises InputError (also for a path that cannot be asked for), EvaluationError.
+        engine. Raises InputError, PathError, EvaluationError and its subclasses.
         """
 
     def decide(self, path: str, input: bytes | None = None) -> bytes | None:
         """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached."""
 
-    def cache_clear(self) -> None: ...
+    def evaluate_object(self, path: str, input: Any = ..., *, default: Any = ...) -> Any:
+        """As evaluate, with Python objects instead of JSON.
+
+        `input` is made of dict (with str keys), list, tuple, str, int, float, bool and None, and subclasses of them, at most
+        100 levels deep, 200,000 values in all and 1,024 digits in a number. Without it, or with UNDEFINED, there is no input;
+        None is the input null.
+
+        Returns what `json.loads` would make of the decision, with integers exact and sets as lists. When the path is undefined:
+        `default`, which is UNDEFINED (false in a condition) when it is not given. Raises InputError with `place`, otherwise as
+        evaluate.
+        """
+
+    def cache_clear(self) -> None:
+        """Forget every kept decision."""
+
+    def __reduce__(self) -> NoReturn: ...
 
 @final
 class BaselineJob:

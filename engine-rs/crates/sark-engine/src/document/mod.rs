@@ -57,9 +57,14 @@ pub(crate) fn parse_input(input: Option<&[u8]>) -> Result<Value, EvaluationError
     Ok(input.map_or(Ok(Value::Undefined), read_input)?)
 }
 
+/// Read a part of the base document. Whoever loads it bounds its size.
+pub(crate) fn read_data(json: &[u8]) -> Result<Value, ReadError> {
+    read(json, usize::MAX)
+}
+
 /// Read a base document, which must be an object. Whoever loads it bounds its size.
 pub(crate) fn parse_data(data: &[u8]) -> Result<Value, PolicyError> {
-    match read(data, usize::MAX) {
+    match read_data(data) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(PolicyError("the data must be a JSON object, as in {\"roles\": {}}".into())),
         Err(error @ ReadError::Malformed(_)) => Err(PolicyError(format!("the data is {error}"))),

@@ -1,0 +1,30 @@
+//! Records that are written in Python (`_records.py`), made here.
+
+use pyo3::{
+    intern,
+    prelude::*,
+    types::{PyString, PyTuple},
+};
+
+fn class<'py>(py: Python<'py>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    py.import(intern!(py, "sark_engine._records"))?.getattr(name)
+}
+
+/// Makes `Verdict`s; looks its class up once.
+pub(crate) struct Verdicts<'py>(Bound<'py, PyAny>);
+
+impl<'py> Verdicts<'py> {
+    pub(crate) fn new(py: Python<'py>) -> PyResult<Self> {
+        Ok(Self(class(py, intern!(py, "Verdict"))?))
+    }
+
+    pub(crate) fn make(&self, verdict: &sark_engine::Verdict) -> PyResult<Bound<'py, PyAny>> {
+        let reasons = PyTuple::new(self.0.py(), &verdict.reasons)?;
+        self.0.call1((verdict.served_by.as_str(), verdict.tier.map(sark_engine::Tier::as_str), reasons))
+    }
+}
+
+/// The one object that stands for "no value", `sark_engine.UNDEFINED`.
+pub(crate) fn undefined(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    class(py, intern!(py, "UNDEFINED"))
+}
