@@ -63,6 +63,12 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
 	$(PYTEST) tests/integration
 
+test-differential: setup tools ## Ask OPA and the engine the same generated questions: fixed seeds and a new one
+	$(PYTEST) tests/differential
+
+differential: setup tools ## The same for longer (SECONDS=3600, SEED=n to repeat a run); findings go to .cache/differential
+	$(BIN)/python -m sark_e2e.differential --seconds $(or $(SECONDS),3600) $(if $(SEED),--seed $(SEED))
+
 ##@ Prepare
 
 setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, the engine's wheel included (cold: about 6 min)
@@ -116,5 +122,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench check check-contract check-python check-rust clean crds demo format help lock rust-toolchain setup test \
-	test-conformance test-integration test-property test-rust test-unit tools
+.PHONY: bench check check-contract check-python check-rust clean crds demo differential format help lock rust-toolchain setup test \
+	test-conformance test-differential test-integration test-property test-rust test-unit tools

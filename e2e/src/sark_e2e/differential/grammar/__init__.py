@@ -1,0 +1,5 @@
+"""Random policies: all kinds of rules and expressions, over so few words that guards are hit and definitions overlap."""
+
+from .module import policy
+
+__all__ = ["policy"]

@@ -1,0 +1,160 @@
+"""The reference: a real OPA server. Many questions travel in one request."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.parse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from .case import Case, Text
+from .outcome import Answer, Failed, Outcome, Refused, Undefined, read
+
+TIMEOUT_SECONDS: Final = 10.0
+_OK: Final = 200
+_GONE: Final = 404
+_HTTP_ERROR: Final = 500
+
+
+class OracleError(RuntimeError):
+    """OPA cannot be asked, or answered with something that is no answer: nothing can be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why OPA does not serve a case, and where: pairs of module number and row from 1."""
+
+    reason: str
+    places: tuple[tuple[int, int], ...] = ()
+
+
+class Oracle:
+    """Loads one case at a time into an OPA server and asks it."""
+
+    def __init__(self, url: str) -> None:
+        address = urllib.parse.urlsplit(url)
+        self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
+        self._modules: list[str] = []
+        self._data: Text | None = None
+
+    def load(self, case: Case) -> Refusal | None:
+        """Replace all modules and data by those of `case`; return why OPA refuses them, None when it serves them."""
+        self._unload()
+        refusal = self._put_data(case.data)
+        return self._put_modules(case) if refusal is None else refusal
+
+    def ask(self, paths: Sequence[str], inputs: Sequence[Text | None]) -> list[list[Outcome]]:
+        """Return, for each input, the outcome of each path. One failure fails a batch, which is then asked in smaller parts."""
+        rows: list[list[Outcome]] = [[] for _ in inputs]
+        given = [(number, text) for number, text in enumerate(inputs) if text is not None]
+        for number, text in enumerate(inputs):
+            if text is None:
+                rows[number] = [self.ask_one(path, None) for path in paths]
+        for (number, _), row in zip(given, self._ask_given(paths, [text for _, text in given]), strict=True):
+            rows[number] = row
+        return rows
+
+    def ask_one(self, path: str, given: Text | None) -> Outcome:
+        """Ask through the data API, as an application does."""
+        body = "{}" if given is None else f'{{"input": {given}}}'
+        route = "/".join(urllib.parse.quote(segment, safe="") for segment in path.split("/"))
+        status, reply = self._request("POST", f"/v1/data/{route}", body)
+        if status is None:
+            return Refused("OPA ran out of time")
+        if status == _OK:
+            return Answer(reply["result"]) if "result" in reply else Undefined()
+        return Failed(_reason(reply)) if status == _HTTP_ERROR else Refused(f"OPA: {_reason(reply)}")
+
+    def _ask_given(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]]:
+        if not inputs:
+            return []
+        if len(paths) == 1 and len(inputs) == 1:
+            return [[self.ask_one(paths[0], inputs[0])]]
+        rows = self._batch(paths, inputs)
+        if rows is not None:
+            return rows
+        if len(paths) > 1:
+            columns = [self._ask_given([path], inputs) for path in paths]
+            return [[column[number][0] for column in columns] for number in range(len(inputs))]
+        half = len(inputs) // 2
+        return self._ask_given(paths, inputs[:half]) + self._ask_given(paths, inputs[half:])
+
+    def _batch(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]] | None:
+        # A comprehension turns undefined into an empty array, so that every input keeps its place.
+        columns = ", ".join(f"[v | v := {_reference(path)}]" for path in paths)
+        query = f"rows := [row | given := input[_]; row := [{columns}] with input as given]"
+        status, reply = self._request("POST", "/v1/query", f'{{"query": {json.dumps(query)}, "input": [{",".join(inputs)}]}}')
+        if status != _OK:
+            return None
+        return [[Answer(cell[0]) if cell else Undefined() for cell in row] for row in reply["result"][0]["rows"]]
+
+    def _unload(self) -> None:
+        for name in reversed(self._modules):  # What was put later may use what was put earlier.
+            status, _ = self._request("DELETE", f"/v1/policies/{name}")
+            if status not in {_OK, _GONE}:
+                raise OracleError(f"OPA did not delete module {name} (HTTP {status})")
+        self._modules = []
+
+    def _put_data(self, data: Text) -> Refusal | None:
+        if data == self._data:
+            return None
+        self._data = None
+        status, reply = self._request("PUT", "/v1/data", data)
+        if status not in {_OK, 204}:
+            return Refusal(_reason(reply))
+        self._data = data
+        return None
+
+    def _put_modules(self, case: Case) -> Refusal | None:
+        """Put the modules in any order that OPA takes: each step must compile, and a function must stand before its use."""
+        left = [(f"m{number}", source) for number, (_, source) in enumerate(case.modules)]
+        while left:
+            refused = [(name, source, reason) for name, source in left if (reason := self._put_module(name, source))]
+            if len(refused) == len(left):
+                return refused[0][2]
+            left = [(name, source) for name, source, _ in refused]
+        return None
+
+    def _put_module(self, name: str, source: str) -> Refusal | None:
+        status, reply = self._request("PUT", f"/v1/policies/{name}", source)
+        if status == _OK:
+            self._modules.append(name)
+            return None
+        return Refusal("OPA ran out of time while compiling") if status is None else Refusal(_reason(reply), _places(reply))
+
+    def _request(self, method: str, route: str, body: str | None = None) -> tuple[int | None, Any]:
+        """Return status and parsed body; status None when OPA did not answer in time."""
+        try:
+            self._connection.request(method, route, body.encode() if body is not None else None)
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except TimeoutError:
+            self._connection.close()  # OPA gives up a query when its client has gone.
+            return None, None
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise OracleError(f"OPA cannot be asked ({method} {route}): {error}") from error
+        try:
+            return answer.status, read(text or b"{}")
+        except ValueError as error:
+            raise OracleError(f"OPA's answer to {method} {route} is not JSON: {text[:200]!r}") from error
+
+
+def _reference(path: str) -> str:
+    return "data" + "".join(f"[{json.dumps(segment)}]" for segment in path.split("/"))
+
+
+def _places(reply: Any) -> tuple[tuple[int, int], ...]:
+    locations = [error.get("location") or {} for error in reply.get("errors") or []]
+    return tuple((int(at["file"][1:]), at["row"]) for at in locations if at.get("file", "")[:1] == "m")
+
+
+def _reason(reply: Any) -> str:
+    """Return OPA's own words, the innermost first: `eval_conflict_error: ...`."""
+    if not isinstance(reply, dict):
+        return "no answer in time"
+    errors = reply.get("errors") or [reply]
+    first = errors[0]
+    return f"{first.get('code', 'error')}: {first.get('message', '')}"
