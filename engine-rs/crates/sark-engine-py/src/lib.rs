@@ -32,7 +32,7 @@ fn policy_revision(py: Python<'_>, sources: Vec<String>, data: Vec<u8>) -> PyRes
 #[pymodule]
 fn _sark_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("build_profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+    module.add("build_profile", env!("SARK_BUILD_PROFILE"))?;
     module.add("regorus_version", sark_engine::REGORUS_VERSION)?;
     module.add_class::<policies::Policies>()?;
     module.add_class::<engine::Engine>()?;

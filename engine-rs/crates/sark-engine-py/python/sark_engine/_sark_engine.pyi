@@ -20,7 +20,10 @@ __all__ = [
 
 __version__: Final[str]
 build_profile: Final[str]
-"""`release` or `debug`: assert it before measuring anything."""
+"""Name of the cargo profile: `release`, `thin` (optimised without the long link, for tests) or `debug`.
+
+Only `release` is worth measuring: assert it first. `unknown` when cargo laid its folders out in an unexpected way.
+"""
 regorus_version: Final[str]
 
 @final
