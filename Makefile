@@ -24,6 +24,9 @@ demo: setup tools ## Move a real fleet on this machine and watch it go back by i
 bench: setup tools ## Print decisions a second and latencies of both arms
 	$(BIN)/python -m sark_e2e.bench
 
+bench-engine: setup tools ## Print the engine's figures beside its goals (about 6 min)
+	$(BIN)/python -m sark_e2e.bench.engine
+
 ##@ Test
 
 test: check test-unit test-property test-rust test-conformance test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
@@ -122,5 +125,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench check check-contract check-python check-rust clean crds demo differential format help lock rust-toolchain setup test \
-	test-conformance test-differential test-integration test-property test-rust test-unit tools
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format help lock \
+	rust-toolchain setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

@@ -38,6 +38,8 @@ class Contestant:
     bodies: Path
     servers: tuple[Process, ...]
     claim: CacheClaim | None = None
+    answers: Path | None = None
+    """The right answers to `bodies`, line by line; None takes any decision."""
 
 
 @dataclass(frozen=True)

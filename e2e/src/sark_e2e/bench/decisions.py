@@ -6,7 +6,8 @@ slower for all; a ratio is taken within its round. What is reported is the media
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -80,17 +81,32 @@ def measure(contestant: Contestant, client: Path, number: int, connections: int,
     """Return one measurement, after a warm-up. Raises BenchError when the cache was not used as the row says."""
 
     def load(duration: float) -> Load:
-        return run_load(client, url=contestant.url, bodies=contestant.bodies, connections=connections, seconds=duration)
+        return run_load(
+            client,
+            url=contestant.url,
+            bodies=contestant.bodies,
+            answers=contestant.answers,
+            connections=connections,
+            seconds=duration,
+        )
 
     load(WARM_UP_SECONDS)
     pids = [server.pid for server in contestant.servers]
-    before = contestant.claim and cache_use(contestant.claim)
-    began = cpu_seconds(pids)
-    seen = load(seconds)
-    used = cpu_seconds(pids) - began
-    if contestant.claim and before:
-        check_claim(contestant.claim, contestant.title, cache_use(contestant.claim).share_since(before))
+    with claim_kept(contestant):
+        began = cpu_seconds(pids)
+        seen = load(seconds)
+        used = cpu_seconds(pids) - began
     return Measurement(contestant.key, number, connections, seen, used / seen.answers * 1e6)
+
+
+@contextlib.contextmanager
+def claim_kept(contestant: Contestant) -> Iterator[None]:
+    """Refuse what is measured in the block when the cache was not used as the row says. Raises BenchError."""
+    claim = contestant.claim
+    before = claim and cache_use(claim)
+    yield
+    if claim and before:
+        check_claim(claim, contestant.title, cache_use(claim).share_since(before))
 
 
 def check_claim(claim: CacheClaim, title: str, hits: float) -> None:

@@ -16,7 +16,10 @@ _PATIENCE_SECONDS: Final = 60
 
 @dataclass(frozen=True)
 class Load:
-    """What one run saw. Times in microseconds, from the first byte of the question to the last byte of the answer."""
+    """What one run saw. Times in microseconds, to the last byte of the answer from the first of the question.
+
+    In an open loop they count from when the question was due.
+    """
 
     answers: int
     per_second: float
@@ -25,14 +28,31 @@ class Load:
     p99_us: float
 
 
-def run_load(client: Path, *, url: str, bodies: Path, connections: int, seconds: float) -> Load:
+def run_load(
+    client: Path,
+    *,
+    url: str,
+    bodies: Path,
+    connections: int,
+    seconds: float,
+    answers: Path | None = None,
+    per_second: float | None = None,
+) -> Load:
     """Ask `url` the questions in `bodies` over and over for `seconds`, and return what was seen.
 
+    `answers` are the bodies of the right answers, a line for each line of `bodies`; without them any decision will do.
+    With `per_second` questions are sent by the clock, and latencies count from when each was due.
+
     Raises:
-        BenchError: the server could not be asked, or an answer was not a decision.
+        BenchError: the server could not be asked, or an answer was not the right one.
     """
-    options = {"--url": url, "--bodies": bodies, "--connections": connections, "--seconds": seconds}
-    command = [str(client), "load", *(str(part) for option in options.items() for part in option)]
+    options: dict[str, object] = {"--url": url, "--bodies": bodies, "--connections": connections, "--seconds": seconds}
+    if answers is not None:
+        options["--answers"] = answers
+    if per_second is not None:
+        options["--rate"] = per_second
+    mode = "load" if per_second is None else "paced"
+    command = [str(client), mode, *(str(part) for option in options.items() for part in option)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + _PATIENCE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -43,7 +63,7 @@ def run_load(client: Path, *, url: str, bodies: Path, connections: int, seconds:
 
 
 def parse_load(text: str) -> Load:
-    """Return the run that `sark-bench load` printed. Raises BenchError when it is not one of decisions only."""
+    """Return the run that `sark-bench load` or `paced` printed. Raises BenchError unless every answer was right."""
     try:
         members = json.loads(text)
         answers, errors = int(members["answers"]), int(members["errors"])
@@ -51,7 +71,7 @@ def parse_load(text: str) -> Load:
     except (ValueError, KeyError, TypeError) as error:
         raise BenchError(f"the load generator printed something else than a result: {text.strip()[:200]!r}") from error
     if errors:
-        raise BenchError(f"{errors} of {answers} answers were no decisions; the first: {members.get('first_error')}")
+        raise BenchError(f"{errors} of {answers} answers were wrong; the first: {members.get('first_error')}")
     if answers == 0:
         raise BenchError("the load got no answer at all in its time")
     return load

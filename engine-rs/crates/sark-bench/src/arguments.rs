@@ -3,14 +3,19 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 const USAGE: &str = "usage: sark-bench floor --port PORT [--host IP]
-       sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE";
+       sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
+       sark-bench paced --rate PER_SECOND, and the options of load
+       sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S";
 const MAX_CONNECTIONS: usize = 1024;
 const MAX_SECONDS: f64 = 600.0;
+const MAX_RATE: f64 = 1_000_000.0;
 
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Floor(FloorOptions),
     Load(LoadOptions),
+    Paced(PacedOptions),
+    Evaluate(EvaluateOptions),
 }
 
 #[derive(Debug, PartialEq)]
@@ -27,6 +32,37 @@ pub(crate) struct LoadOptions {
     pub duration: Duration,
     /// One JSON body a line.
     pub bodies: PathBuf,
+    /// The body of the right answer to each of them, one a line; None takes any decision.
+    pub answers: Option<PathBuf>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct PacedOptions {
+    pub load: LoadOptions,
+    /// Questions a second, whatever the answers do.
+    pub rate: f64,
+}
+
+/// Who evaluates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EngineName {
+    /// This project's engine.
+    Sark,
+    /// regorus' interpreter, by itself.
+    Interpreter,
+    /// regorus' virtual machine, by itself.
+    Rvm,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct EvaluateOptions {
+    pub engine: EngineName,
+    /// Folder with `.rego` files and a `data.json`.
+    pub policies: PathBuf,
+    /// One case a line.
+    pub cases: PathBuf,
+    /// Of timing each name of case.
+    pub budget: Duration,
 }
 
 /// Where questions go.
@@ -48,6 +84,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             port: options.number("--port")?,
         }),
         "load" => Command::Load(load(&mut options)?),
+        "paced" => Command::Paced(PacedOptions { rate: rate(&mut options)?, load: load(&mut options)? }),
+        "evaluate" => Command::Evaluate(EvaluateOptions {
+            engine: engine(&options.required("--engine")?)?,
+            policies: options.required("--policies")?.into(),
+            cases: options.required("--cases")?.into(),
+            budget: seconds(&mut options)?,
+        }),
         other => return Err(format!("no command is called {other:?}\n{USAGE}")),
     };
     options.none_left()?;
@@ -59,16 +102,38 @@ fn load(options: &mut Options) -> Result<LoadOptions, String> {
     if !(1..=MAX_CONNECTIONS).contains(&connections) {
         return Err(format!("--connections is {connections}; it must be 1 to {MAX_CONNECTIONS}"));
     }
+    Ok(LoadOptions {
+        target: target(&options.required("--url")?)?,
+        connections,
+        duration: seconds(options)?,
+        bodies: options.required("--bodies")?.into(),
+        answers: options.take("--answers").map(PathBuf::from),
+    })
+}
+
+fn seconds(options: &mut Options) -> Result<Duration, String> {
     let seconds: f64 = options.number("--seconds")?;
     if !(0.1..=MAX_SECONDS).contains(&seconds) {
         return Err(format!("--seconds is {seconds}; it must be 0.1 to {MAX_SECONDS}"));
     }
-    Ok(LoadOptions {
-        target: target(&options.required("--url")?)?,
-        connections,
-        duration: Duration::from_secs_f64(seconds),
-        bodies: options.required("--bodies")?.into(),
-    })
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+fn rate(options: &mut Options) -> Result<f64, String> {
+    let rate: f64 = options.number("--rate")?;
+    if !(1.0..=MAX_RATE).contains(&rate) {
+        return Err(format!("--rate is {rate}; it must be 1 to {MAX_RATE} a second"));
+    }
+    Ok(rate)
+}
+
+fn engine(name: &str) -> Result<EngineName, String> {
+    match name {
+        "sark" => Ok(EngineName::Sark),
+        "interpreter" => Ok(EngineName::Interpreter),
+        "rvm" => Ok(EngineName::Rvm),
+        other => Err(format!("--engine is {other:?}; it must be sark, interpreter or rvm")),
+    }
 }
 
 fn target(url: &str) -> Result<Target, String> {
@@ -133,8 +198,29 @@ mod tests {
             connections: 16,
             duration: Duration::from_millis(2500),
             bodies: "b.jsonl".into(),
+            answers: None,
         };
         assert_eq!(parsed(&format!("{LOAD} 16")), Ok(Command::Load(expected)));
+    }
+
+    #[test]
+    fn a_paced_load_is_a_load_with_a_rate() {
+        let line = format!("{LOAD} 16 --rate 5000 --answers a.jsonl").replacen("load", "paced", 1);
+        let Ok(Command::Paced(paced)) = parsed(&line) else { panic!("{line}") };
+        assert!((paced.rate - 5000.0).abs() < f64::EPSILON);
+        assert_eq!(paced.load.answers, Some("a.jsonl".into()));
+    }
+
+    #[test]
+    fn an_evaluation_is_read() {
+        let expected = EvaluateOptions {
+            engine: EngineName::Rvm,
+            policies: "p".into(),
+            cases: "c.jsonl".into(),
+            budget: Duration::from_secs(2),
+        };
+        let line = "evaluate --engine rvm --policies p --cases c.jsonl --seconds 2";
+        assert_eq!(parsed(line), Ok(Command::Evaluate(expected)));
     }
 
     #[test]
@@ -153,6 +239,8 @@ mod tests {
             ("floor --port 70000", "not a number it can be"),
             ("floor --port 1 --port 2", "given twice"),
             ("floor --port 1 --workers 2", "--workers is not an option"),
+            ("evaluate --engine v8", "--engine is \"v8\"; it must be sark, interpreter or rvm"),
+            ("paced --rate 0", "--rate is 0; it must be 1 to 1000000 a second"),
             (&format!("{LOAD} 0"), "--connections is 0; it must be 1 to 1024"),
             (&LOAD.replace("2.5", "NaN").replace("--connections", "--connections 1"), "--seconds is NaN"),
             (&LOAD.replace("http:", "https:").replace("--connections", "--connections 1"), "it must look like http://"),

@@ -10,6 +10,11 @@ impl Latencies {
         self.0.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
     }
 
+    /// The sum of all.
+    pub(crate) fn total(&self) -> Duration {
+        self.0.iter().map(|nanos| Duration::from_nanos(*nanos)).sum()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }

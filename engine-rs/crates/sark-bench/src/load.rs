@@ -1,25 +1,19 @@
 //! The load: each connection asks, waits for the answer, and asks again.
 
 use std::{
-    io::{self, Read, Write},
-    net::TcpStream,
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
 use serde::Serialize;
 
 use crate::{
-    arguments::LoadOptions,
-    latencies::Latencies,
-    message::{self, Message},
-    poller::Poller,
-    questions::Questions,
+    arguments::LoadOptions, connection::Connection, latencies::Latencies, poller::Poller, questions::Questions,
+    verdicts::Verdicts,
 };
 
 /// A server that is silent for longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
-const READ_BYTES: usize = 16 * 1024;
-const SHOWN_BYTES: usize = 300;
 
 /// What is printed: times in microseconds, from the first byte sent to the last byte received.
 #[derive(Debug, Serialize)]
@@ -37,7 +31,7 @@ struct Summary {
 
 /// Ask for as long as the options say, and print what was measured as one JSON object.
 pub(crate) fn run(options: &LoadOptions) -> Result<(), String> {
-    let questions = Questions::read(&options.bodies, &options.target)?;
+    let questions = Questions::read(options)?;
     let place = &options.target.authority;
     let load = Load::start(options, questions).map_err(|error| format!("{place}: {error}"))?;
     let summary = load.measure(options.duration).map_err(|error| format!("{place}: {error}"))?;
@@ -50,34 +44,21 @@ struct Load {
     connections: Vec<Connection>,
     questions: Questions,
     latencies: Latencies,
-    errors: usize,
-    first_error: String,
-}
-
-struct Connection {
-    socket: TcpStream,
-    received: Vec<u8>,
-    asked_at: Instant,
+    verdicts: Verdicts,
 }
 
 impl Load {
     fn start(options: &LoadOptions, questions: Questions) -> io::Result<Self> {
         let poller = Poller::new()?;
-        let mut connections = Vec::with_capacity(options.connections);
-        for token in 0..options.connections {
-            let socket = TcpStream::connect(&options.target.authority)?;
-            socket.set_nodelay(true)?;
-            poller.watch(&socket, token)?;
-            connections.push(Connection { socket, received: Vec::with_capacity(READ_BYTES), asked_at: Instant::now() });
-        }
-        Ok(Self { poller, connections, questions, latencies: Latencies::default(), errors: 0, first_error: String::new() })
+        let connections = Connection::open(&options.target.authority, options.connections, &poller)?;
+        Ok(Self { poller, connections, questions, latencies: Latencies::default(), verdicts: Verdicts::default() })
     }
 
     /// Ask for `duration`. Answers that come later are waited for and not counted.
     fn measure(mut self, duration: Duration) -> io::Result<Summary> {
         let end = Instant::now() + duration;
         for connection in &mut self.connections {
-            connection.ask(&mut self.questions)?;
+            connection.ask(&mut self.questions, Instant::now())?;
         }
         let mut waiting = self.connections.len();
         while waiting > 0 {
@@ -95,20 +76,16 @@ impl Load {
     /// Take what has arrived on a connection and ask again; true when it was the connection's last answer.
     fn answered(&mut self, token: usize, end: Instant) -> io::Result<bool> {
         let Some(connection) = self.connections.get_mut(token) else { return Ok(false) };
-        connection.read()?;
-        let Some(answer) = message::first(&connection.received).map_err(io::Error::other)? else { return Ok(false) };
+        if !connection.read()? {
+            return Ok(false);
+        }
         let now = Instant::now();
         if now >= end {
             return Ok(true);
         }
-        self.latencies.add(now - connection.asked_at);
-        if !answer.is_decision() {
-            self.errors += 1;
-            if self.errors == 1 {
-                self.first_error = shown(&answer);
-            }
-        }
-        connection.ask(&mut self.questions)?;
+        self.latencies.add(now - connection.since);
+        self.verdicts.add(connection.objection(&self.questions)?);
+        connection.ask(&mut self.questions, Instant::now())?;
         Ok(false)
     }
 
@@ -122,37 +99,12 @@ impl Load {
             connections: self.connections.len(),
             seconds: duration.as_secs_f64(),
             answers,
-            errors: self.errors,
-            first_error: self.first_error,
+            errors: self.verdicts.errors,
+            first_error: self.verdicts.first_error,
             per_second,
             p50_us,
             p95_us,
             p99_us,
         }
     }
-}
-
-impl Connection {
-    fn ask(&mut self, questions: &mut Questions) -> io::Result<()> {
-        self.received.clear();
-        self.asked_at = Instant::now();
-        self.socket.write_all(questions.next())
-    }
-
-    fn read(&mut self) -> io::Result<()> {
-        let mut bytes = [0; READ_BYTES];
-        match self.socket.read(&mut bytes)? {
-            0 => Err(io::Error::other("the server closed the connection")),
-            length => {
-                self.received.extend_from_slice(bytes.get(..length).unwrap_or_default());
-                Ok(())
-            }
-        }
-    }
-}
-
-fn shown(answer: &Message<'_>) -> String {
-    let status = answer.head.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let text = format!("{}: {}", String::from_utf8_lossy(status), String::from_utf8_lossy(answer.body));
-    text.chars().take(SHOWN_BYTES).collect()
 }

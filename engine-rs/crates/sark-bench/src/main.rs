@@ -1,14 +1,22 @@
-//! `sark-bench floor`: the least an HTTP server on this machine can do. `sark-bench load`: the client all servers are measured with.
+//! What the benchmarks measure with.
 //!
-//! Both are one thread over epoll, so that two cores are enough for a client and a server with a thread of its own.
+//! `floor` is the least an HTTP server on this machine can do; `load` and `paced` are the clients all servers are measured
+//! with, in a closed and in an open loop. The three are one thread over epoll each, so that two cores are enough for a client
+//! and a server with a thread of its own. `evaluate` evaluates in process.
 
+mod answers;
 mod arguments;
+mod connection;
+mod evaluate;
 mod floor;
 mod latencies;
 mod load;
+mod memory;
 mod message;
+mod paced;
 mod poller;
 mod questions;
+mod verdicts;
 
 use std::{
     io::{Write, stderr},
@@ -16,11 +24,18 @@ use std::{
 };
 
 use arguments::Command;
+use mimalloc::MiMalloc;
+
+/// The allocator of the Python module, so that evaluations cost what they cost there.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let outcome = arguments::parse(std::env::args().skip(1)).and_then(|command| match command {
         Command::Floor(options) => floor::serve(&options),
         Command::Load(options) => load::run(&options),
+        Command::Paced(options) => paced::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

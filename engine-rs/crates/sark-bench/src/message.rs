@@ -16,9 +16,14 @@ impl Message<'_> {
         self.head.len() + self.body.len()
     }
 
+    /// Whether its status is 200.
+    pub(crate) fn is_ok(&self) -> bool {
+        self.head.starts_with(b"HTTP/1.1 200 ")
+    }
+
     /// Whether it is a decision: status 200 and a member `result`.
     pub(crate) fn is_decision(&self) -> bool {
-        self.head.starts_with(b"HTTP/1.1 200 ") && find(self.body, b"\"result\"").is_some()
+        self.is_ok() && find(self.body, b"\"result\"").is_some()
     }
 }
 

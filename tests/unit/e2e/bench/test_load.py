@@ -34,7 +34,7 @@ def test_a_run_is_read():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (printed(errors=3, first_error="HTTP/1.1 500"), "3 of 1000 answers were no decisions; the first: HTTP/1.1 500"),
+        (printed(errors=3, first_error="HTTP/1.1 500"), "3 of 1000 answers were wrong; the first: HTTP/1.1 500"),
         (printed(answers=0), "no answer at all"),
         (printed(p50_us=-1), "something else than a result"),
         (printed(per_second="fast"), "something else than a result"),

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sark_e2e.bench.cpu_time import cpu_seconds, parse_ticks
+from sark_e2e.bench.cpu_time import cpu_seconds
 from sark_e2e.bench.failure import BenchError
 from sark_e2e.bench.machine import cpu_model, describe, memory_gib, require_release
 
@@ -43,9 +43,15 @@ def test_this_machine_is_described():
     assert machine.versions["regorus"]
 
 
-def test_processor_time_is_read_past_any_name():
-    fields = ["S", *("0" for _ in range(10)), "250", "50", "7", "7"]
-    assert parse_ticks(f"42 (a) b (c)) {' '.join(fields)}") == 300
+def test_processor_time_is_that_of_the_process():
+    own = cpu_seconds([os.getpid()])
+
+    assert own == pytest.approx(sum(os.times()[:2]), abs=0.05)
+
+
+def test_processor_time_of_a_process_that_is_not_there_is_told():
+    with pytest.raises(BenchError, match="the processor time of process 4194305 cannot be read"):
+        cpu_seconds([4_194_305])
 
 
 def test_processor_time_of_this_process_grows():

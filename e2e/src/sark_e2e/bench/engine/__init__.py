@@ -1,0 +1,1 @@
+"""`make bench-engine`: the engine beside a bare responder, OPA, regorus and Redis, one row for each goal."""

@@ -1,0 +1,204 @@
+//! The open loop: questions are sent by the clock, whatever the answers do.
+//!
+//! Each latency counts from when its question was due, not from when it was sent: a server that stalls makes all
+//! questions wait that were due meanwhile, and a client that asks only after an answer would never see it.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Write},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    arguments::PacedOptions, connection::Connection, latencies::Latencies, poller::Poller, questions::Questions,
+    verdicts::Verdicts,
+};
+
+/// A server that has not answered everything so long after the last question was due cannot keep up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is printed: times in microseconds, from when a question was due to the last byte of its answer.
+#[derive(Debug, Serialize)]
+struct Summary {
+    connections: usize,
+    seconds: f64,
+    answers: usize,
+    errors: usize,
+    first_error: String,
+    /// Answers a second until the last one; well below the rate when the server cannot keep up.
+    per_second: f64,
+    p50_us: f64,
+    p95_us: f64,
+    p99_us: f64,
+    /// How late the client itself was with a question for which a connection was free.
+    late_p99_us: f64,
+}
+
+/// Ask at the rate for as long as the options say, and print what was measured as one JSON object.
+pub(crate) fn run(options: &PacedOptions) -> Result<(), String> {
+    let questions = Questions::read(&options.load)?;
+    let place = &options.load.target.authority;
+    let paced = Paced::start(options, questions).map_err(|error| format!("{place}: {error}"))?;
+    let summary = paced.measure().map_err(|error| format!("{place}: {error}"))?;
+    serde_json::to_writer(io::stdout(), &summary).map_err(|error| error.to_string())?;
+    writeln!(io::stdout()).map_err(|error| error.to_string())
+}
+
+struct Paced {
+    poller: Poller,
+    connections: Vec<Connection>,
+    /// Connections without a question under way.
+    free: Vec<usize>,
+    /// When questions were due that have found no free connection yet.
+    due: VecDeque<Instant>,
+    schedule: Schedule,
+    questions: Questions,
+    latencies: Latencies,
+    lateness: Latencies,
+    verdicts: Verdicts,
+}
+
+/// When questions are due.
+struct Schedule {
+    start: Instant,
+    interval: f64,
+    next: u32,
+    count: u32,
+}
+
+impl Schedule {
+    fn new(rate: f64, duration: Duration, start: Instant) -> Self {
+        // The options bound both: at most a million a second for ten minutes.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let count = (rate * duration.as_secs_f64()).round() as u32;
+        Self { start, interval: rate.recip(), next: 0, count }
+    }
+
+    /// When the next question is due, if it is by `now`.
+    fn take(&mut self, now: Instant) -> Option<Instant> {
+        if self.next >= self.count {
+            return None;
+        }
+        let at = self.start + Duration::from_secs_f64(f64::from(self.next) * self.interval);
+        (at <= now).then(|| {
+            self.next += 1;
+            at
+        })
+    }
+
+    fn end(&self) -> Instant {
+        self.start + Duration::from_secs_f64(f64::from(self.count) * self.interval)
+    }
+}
+
+impl Paced {
+    fn start(options: &PacedOptions, questions: Questions) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let load = &options.load;
+        let connections = Connection::open(&load.target.authority, load.connections, &poller)?;
+        Ok(Self {
+            poller,
+            free: (0..connections.len()).collect(),
+            connections,
+            due: VecDeque::new(),
+            schedule: Schedule::new(options.rate, load.duration, Instant::now()),
+            questions,
+            latencies: Latencies::default(),
+            lateness: Latencies::default(),
+            verdicts: Verdicts::default(),
+        })
+    }
+
+    fn measure(mut self) -> io::Result<Summary> {
+        let deadline = self.schedule.end() + PATIENCE;
+        let count = self.schedule.count as usize;
+        while self.latencies.count() < count {
+            let now = Instant::now();
+            if now > deadline {
+                let answers = self.latencies.count();
+                return Err(io::Error::other(format!(
+                    "the server cannot keep up: {answers} of {count} questions were answered {} s after the last was due",
+                    PATIENCE.as_secs()
+                )));
+            }
+            while let Some(at) = self.schedule.take(now) {
+                self.due.push_back(at);
+            }
+            self.ask_what_is_due(now)?;
+            // It never sleeps: waking up takes longer than a question does.
+            for token in self.poller.wait(Some(Duration::ZERO))? {
+                self.answered(token)?;
+            }
+        }
+        Ok(self.summary())
+    }
+
+    fn ask_what_is_due(&mut self, now: Instant) -> io::Result<()> {
+        while let Some(at) = self.due.front().copied()
+            && let Some(token) = self.free.pop()
+        {
+            self.due.pop_front();
+            if let Some(connection) = self.connections.get_mut(token) {
+                connection.ask(&mut self.questions, at)?;
+            }
+            // A question that waited for a connection is late because of the server.
+            if self.due.is_empty() {
+                self.lateness.add(now - at);
+            }
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, token: usize) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
+        if connection.read()? {
+            self.latencies.add(connection.since.elapsed());
+            self.verdicts.add(connection.objection(&self.questions)?);
+            self.free.push(token);
+        }
+        Ok(())
+    }
+
+    fn summary(mut self) -> Summary {
+        let micros = |latency: Duration| latency.as_secs_f64() * 1e6;
+        let [p50_us, p95_us, p99_us] = self.latencies.percentiles([50, 95, 99]).map(micros);
+        let [late_p99_us] = self.lateness.percentiles([99]).map(micros);
+        let answers = self.latencies.count();
+        let seconds = self.schedule.start.elapsed().as_secs_f64();
+        // More than 2^53 answers do not fit into a run.
+        #[allow(clippy::cast_precision_loss)]
+        let per_second = answers as f64 / seconds;
+        Summary {
+            connections: self.connections.len(),
+            seconds,
+            answers,
+            errors: self.verdicts.errors,
+            first_error: self.verdicts.first_error,
+            per_second,
+            p50_us,
+            p95_us,
+            p99_us,
+            late_p99_us,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_due_at_even_distances_whenever_they_are_taken() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(1000.0, Duration::from_millis(3), start);
+        let millis = |at: Option<Instant>| at.map(|at| (at - start).as_millis());
+        assert_eq!(millis(schedule.take(start)), Some(0));
+        assert_eq!(millis(schedule.take(start)), None);
+        let late = start + Duration::from_secs(1);
+        assert_eq!(millis(schedule.take(late)), Some(1));
+        assert_eq!(millis(schedule.take(late)), Some(2));
+        assert_eq!(millis(schedule.take(late)), None);
+    }
+}
