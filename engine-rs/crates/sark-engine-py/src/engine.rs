@@ -7,13 +7,14 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
-use sark_engine::{CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Outcome, Value};
+use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Outcome, Value};
 use sark_serve::{Arm, EvaluationResult, Server};
 
 use crate::{
     errors,
     input::from_python,
     output::to_python,
+    paths::Paths,
     policies::{Policies, short},
     records,
 };
@@ -24,7 +25,11 @@ pub(crate) struct Engine {
     pub engine: Arc<sark_engine::Engine>,
     /// The server that counts evaluations made through this object.
     pub recorder: ArcSwapOption<Weak<Server>>,
+    paths: Paths,
 }
+
+/// Looking a decision up for an input of so many bytes takes less time than to release the GIL and take it again.
+const SHORT_INPUT: usize = 4_096;
 
 pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     let refused = || PyValueError::new_err(format!("{name} must be a positive number of seconds, not {value}"));
@@ -49,15 +54,13 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
 }
 
 impl Engine {
-    fn ask(
+    fn bytes(
         &self,
         py: Python<'_>,
-        path: &str,
-        input: Option<&[u8]>,
-        how: impl Fn(&sark_engine::Engine, &DecisionPath, Option<&[u8]>) -> Result<Decision, EvaluationError> + Sync,
+        path: &DecisionPath,
+        answer: Result<Decision, EvaluationError>,
     ) -> PyResult<Option<Py<PyBytes>>> {
-        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
-        let decision = py.detach(|| how(&self.engine, &path, input)).map_err(|error| self.raised(py, &error, &path))?;
+        let decision = answer.map_err(|error| self.raised(py, &error, path))?;
         Ok(decision.result().map(|result| PyBytes::new(py, result).unbind()))
     }
 
@@ -105,7 +108,7 @@ impl Engine {
         };
         let policies = Arc::clone(&policies.0);
         let engine = py.detach(|| sark_engine::Engine::new(policies, options)).map_err(|error| errors::policy(&error))?;
-        Ok(Self { engine: Arc::new(engine), recorder: ArcSwapOption::empty() })
+        Ok(Self { engine: Arc::new(engine), recorder: ArcSwapOption::empty(), paths: Paths::default() })
     }
 
     /// The policies that serve now.
@@ -123,18 +126,29 @@ impl Engine {
     /// Evaluate rule or package `path` on a JSON `input`; return compact JSON, or None when undefined.
     #[pyo3(signature = (path, input = None))]
     fn evaluate(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
-        self.ask(py, path, input, |engine, path, input| {
+        let path = &self.paths.get(path)?.0.path;
+        let answer = py.detach(|| {
             let began = Instant::now();
-            let answer = engine.evaluate(path, input);
+            let answer = self.engine.evaluate(path, input);
             self.record(began.elapsed(), &answer, Decision::outcome);
             answer
-        })
+        });
+        self.bytes(py, path, answer)
     }
 
     /// As evaluate, answered from the decision cache when possible.
     #[pyo3(signature = (path, input = None))]
     fn decide(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
-        self.ask(py, path, input, sark_engine::Engine::decide)
+        let (asked, known) = self.paths.get(path)?;
+        // What the first decision of a path depends on is worked out with it: that takes time.
+        let short = known && input.is_none_or(|bytes| bytes.len() <= SHORT_INPUT);
+        let begin = || Some(self.engine.cache().begin(self.engine.cache_key(&asked.path, &asked.joined, input)?));
+        let answer = match if short { begin() } else { py.detach(begin) } {
+            Some(Begun::Hit(decision)) => Ok(decision),
+            Some(begun) => py.detach(|| self.engine.finish(begun, &asked.path, input)),
+            None => py.detach(|| self.engine.evaluate(&asked.path, input)),
+        };
+        self.bytes(py, &asked.path, answer)
     }
 
     /// As evaluate, with Python objects instead of JSON.
@@ -146,22 +160,27 @@ impl Engine {
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
+        let path = &self.paths.get(path)?.0.path;
         let undefined = records::undefined(py)?;
         let document = match input.0 {
-            Some(object) if !object.is(&undefined) => from_python(&object, &path)?,
+            Some(object) if !object.is(&undefined) => from_python(&object, path)?,
             _ => Value::Undefined,
         };
         let answer = py.detach(|| {
             let began = Instant::now();
-            let answer = self.engine.evaluate_value(&path, document);
+            let answer = self.engine.evaluate_value(path, document);
             self.record(began.elapsed(), &answer, Outcome::of);
             answer
         });
-        match answer.map_err(|error| self.raised(py, &error, &path))? {
+        match answer.map_err(|error| self.raised(py, &error, path))? {
             Value::Undefined => Ok(default.0.unwrap_or(undefined)),
-            value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, &path)),
+            value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path)),
         }
+    }
+
+    /// What the decision cache did, and what it holds.
+    fn cache_stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        records::cache_stats(py, &self.engine.cache().stats())
     }
 
     /// Forget every kept decision.

@@ -5,6 +5,7 @@ mod errors;
 mod input;
 mod job;
 mod output;
+mod paths;
 mod policies;
 mod records;
 mod server;

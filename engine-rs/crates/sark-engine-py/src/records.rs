@@ -28,3 +28,21 @@ impl<'py> Verdicts<'py> {
 pub(crate) fn undefined(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     class(py, intern!(py, "UNDEFINED"))
 }
+
+pub(crate) fn cache_stats<'py>(py: Python<'py>, stats: &sark_engine::CacheStats) -> PyResult<Bound<'py, PyAny>> {
+    let sark_engine::CacheStats {
+        hits,
+        canonical_hits,
+        misses,
+        flights_joined,
+        inserts,
+        evictions,
+        expired,
+        revision_dropped,
+        entries,
+        bytes,
+    } = *stats;
+    let held = u64::try_from(entries).unwrap_or(u64::MAX);
+    let counts = [hits, canonical_hits, misses, flights_joined, inserts, evictions, expired, revision_dropped, held, bytes];
+    class(py, intern!(py, "CacheStats"))?.call1(PyTuple::new(py, counts)?)
+}

@@ -136,10 +136,15 @@ impl Engine {
 
     /// As [`Self::evaluate`], answered from the cache when possible, and evaluated once when many threads ask the same.
     pub fn decide(&self, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
-        let Some(key) = self.cache_key(path, &path.joined(), input) else {
-            return self.evaluate(path, input);
-        };
-        match self.cache.begin(key) {
+        match self.cache_key(path, &path.joined(), input) {
+            Some(key) => self.finish(self.cache.begin(key), path, input),
+            None => self.evaluate(path, input),
+        }
+    }
+
+    /// What [`Self::decide`] does once the cache has said who answers: waits, or evaluates.
+    pub fn finish(&self, begun: Begun, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
+        match begun {
             Begun::Hit(decision) => Ok(decision),
             Begun::Wait(waiter) => waiter.wait(self.time_limit).map_or_else(|| self.evaluate(path, input), Ok),
             Begun::Lead(lead) => {

@@ -15,7 +15,7 @@ from sark_engine._errors import (
     UnsupportedInput,
     UnsupportedPath,
 )
-from sark_engine._records import UNDEFINED, Undefined, Verdict
+from sark_engine._records import UNDEFINED, CacheStats, Undefined, Verdict
 from sark_engine._sark_engine import (
     BaselineJob,
     Engine,
@@ -31,6 +31,7 @@ from sark_engine._sark_engine import (
 __all__ = [
     "UNDEFINED",
     "BaselineJob",
+    "CacheStats",
     "Engine",
     "EngineError",
     "EvaluationError",

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn, final
 
-from sark_engine._records import Verdict
+from sark_engine._records import CacheStats, Verdict
 
 __all__ = [
     "BaselineJob",
@@ -99,7 +99,11 @@ class Engine:
         """
 
     def decide(self, path: str, input: bytes | None = None) -> bytes | None:
-        """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached."""
+        """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached.
+
+        Threads that ask the same at the same time share one evaluation. The GIL is kept while a decision is looked up for a
+        short input, which takes less time than to release it.
+        """
 
     def evaluate_object(self, path: str, input: Any = ..., *, default: Any = ...) -> Any:
         """As evaluate, with Python objects instead of JSON.
@@ -112,6 +116,9 @@ class Engine:
         `default`, which is UNDEFINED (false in a condition) when it is not given. Raises InputError with `place`, otherwise as
         evaluate.
         """
+
+    def cache_stats(self) -> CacheStats:
+        """What the decision cache did since the engine was made, and what it holds now."""
 
     def cache_clear(self) -> None:
         """Forget every kept decision."""
