@@ -5,7 +5,8 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 const USAGE: &str = "usage: sark-bench floor --port PORT [--host IP]
        sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
        sark-bench paced --rate PER_SECOND, and the options of load
-       sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S";
+       sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S
+       sark-bench cache [--entries N,N] [--threads N,N] [--rounds N] [--json FILE]";
 const MAX_CONNECTIONS: usize = 1024;
 const MAX_SECONDS: f64 = 600.0;
 const MAX_RATE: f64 = 1_000_000.0;
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Load(LoadOptions),
     Paced(PacedOptions),
     Evaluate(EvaluateOptions),
+    Cache(crate::cache::CacheOptions),
 }
 
 #[derive(Debug, PartialEq)]
@@ -91,6 +93,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             cases: options.required("--cases")?.into(),
             budget: seconds(&mut options)?,
         }),
+        "cache" => Command::Cache(crate::cache::CacheOptions::read(|name| options.take(name))?),
         other => return Err(format!("no command is called {other:?}\n{USAGE}")),
     };
     options.none_left()?;

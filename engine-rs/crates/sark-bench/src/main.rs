@@ -2,10 +2,11 @@
 //!
 //! `floor` is the least an HTTP server on this machine can do; `load` and `paced` are the clients all servers are measured
 //! with, in a closed and in an open loop. The three are one thread over epoll each, so that two cores are enough for a client
-//! and a server with a thread of its own. `evaluate` evaluates in process.
+//! and a server with a thread of its own. `evaluate` evaluates in process; `cache` compares caches.
 
 mod answers;
 mod arguments;
+mod cache;
 mod connection;
 mod evaluate;
 mod floor;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Load(options) => load::run(&options),
         Command::Paced(options) => paced::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),
+        Command::Cache(options) => cache::run(&options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -210,6 +210,7 @@ enum Step {
     Insert(u8, u8),
     Lead(u8, u8),
     Pass(u16),
+    Remove(u8),
     Clear,
 }
 
@@ -219,6 +220,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0_u8..20, any::<u8>()).prop_map(|(key, body)| Step::Insert(key, body)),
         (0_u8..20, any::<u8>()).prop_map(|(key, body)| Step::Lead(key, body)),
         (0_u16..4_000).prop_map(Step::Pass),
+        (0_u8..20).prop_map(Step::Remove),
         Just(Step::Clear),
     ]
 }
@@ -270,6 +272,12 @@ proptest! {
                 Step::Pass(millis) => {
                     hand.advance(Duration::from_millis(millis.into()));
                     now += u64::from(millis);
+                }
+                Step::Remove(number) => {
+                    let was_kept = cache.remove(&key(&cache, number.into()));
+                    // One that is too old may still be there, or not.
+                    let (there, fresh) = model.remove(&number).map_or((false, false), |(_, until)| (true, now < until));
+                    prop_assert!(was_kept == there || !fresh);
                 }
                 Step::Clear => {
                     cache.clear();

@@ -138,6 +138,11 @@ impl DecisionCache {
         }
     }
 
+    /// Forget the decision kept under `key`. Returns whether there was one.
+    pub fn remove(&self, key: &CacheKey) -> bool {
+        self.table().remove(&key.slot)
+    }
+
     /// Policies numbered `generation` are about to serve; must come before they do.
     pub(crate) fn advance(&self, generation: u64) {
         self.flights.advance(generation);

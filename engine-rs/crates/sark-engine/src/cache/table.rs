@@ -138,6 +138,10 @@ impl Table {
         }
     }
 
+    pub(super) fn remove(&self, slot: &Slot) -> bool {
+        self.entries.remove(slot).is_some()
+    }
+
     /// Remove the entries whose tag is not among `tags`.
     pub(super) fn retain(&self, tags: &HashSet<u16>) {
         let dropped = AtomicU64::new(0);
