@@ -11,6 +11,12 @@ from .instant import PreciseInstant
 FLAGS_PATH = "/flags"
 MAX_REPORT_BYTES = 65_536
 """The operator refuses a longer answer."""
+MAX_BASELINE_ONLY = 20
+"""Most paths named in a report."""
+MAX_PATH = 256
+"""Longest path in a report, in characters; a longer one is cut."""
+MAX_REASON = 256
+"""Longest reason in a report, in characters; a longer one is cut."""
 
 
 class FlagState(StrEnum):
@@ -28,6 +34,17 @@ class FlagState(StrEnum):
     """The API is away; the last good document is still valid."""
     EXPIRED = "expired"
     """valid_until has passed: baseline, 0 %."""
+
+
+class BaselineOnly(BaseModel):
+    """A path that baseline answers at every share, because the embedded engine does not answer for it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str = Field(max_length=MAX_PATH)
+    """Decision path, as in `authz/allow`."""
+    reason: str = Field(max_length=MAX_REASON)
+    """Why, as a clause."""
 
 
 class FlagReport(BaseModel):
@@ -48,5 +65,9 @@ class FlagReport(BaseModel):
     """Revision of the policies the embedded engine serves."""
     baseline_policy_revision: str = Field(default="", max_length=64)
     """Revision of the policies OPA serves; empty when OPA could not be asked."""
+    baseline_only_count: int = Field(default=0, ge=0)
+    """How many rules of these policies baseline answers at every share."""
+    baseline_only: tuple[BaselineOnly, ...] = Field(default=(), max_length=MAX_BASELINE_ONLY)
+    """The first of them, by path."""
     sidecar_version: str = Field(default="", max_length=64)
     engine_version: str = Field(default="", max_length=64)

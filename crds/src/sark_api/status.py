@@ -99,6 +99,26 @@ class Convergence(ApiModel):
     """Up to five pods that do not, each with the reason."""
 
 
+class BaselineOnlyPath(ApiModel):
+    """A decision path that stays on baseline at every share."""
+
+    path: str = Field(max_length=256)
+    """The path, as in authz/allow."""
+    reason: str = Field(max_length=256)
+    """Why the engine does not answer for it."""
+
+
+class PolicyStatus(ApiModel):
+    """The policies the sidecars serve, and what of them the new arm does not answer."""
+
+    revision: str = Field(default="", max_length=64)
+    """The policy revision most sidecars reported."""
+    baseline_only_count: int = 0
+    """How many rules stay on baseline at every share, because the engine does not answer for them."""
+    baseline_only: list[BaselineOnlyPath] = Field(default=[], max_length=20)
+    """The first of them, each with the reason."""
+
+
 class Bake(ApiModel):
     """Proven time of the present step."""
 
@@ -225,6 +245,8 @@ class SarkRolloutStatus(ApiModel):
     """The flag document last written."""
     convergence: Convergence | None = None
     """Which sidecars have confirmed it."""
+    policies: PolicyStatus | None = None
+    """The policies they serve, and the paths that stay on baseline whatever the share; absent before a sidecar has answered."""
     bake: Bake | None = None
     """Proven time of the present step."""
     criteria: list[CriterionStatus] = Field(default=[], max_length=32)

@@ -72,6 +72,8 @@ class SimulatedSidecar:
     """Whether it hears of new flag documents."""
     policy: str = "policy-1"
     baseline_policy: str = "policy-1"
+    baseline_only: tuple[tuple[str, str], ...] = ()
+    """Paths its engine leaves to OPA, each with the reason."""
 
     def hear(self, document: FlagDocument | None) -> None:
         """Take over a document with a higher revision."""
@@ -91,6 +93,8 @@ class SimulatedSidecar:
             rollout=document.rollout if document else "",
             policy_revision=self.policy,
             baseline_policy_revision=self.baseline_policy,
+            baseline_only_count=len(self.baseline_only),
+            baseline_only=self.baseline_only,
         )
 
 

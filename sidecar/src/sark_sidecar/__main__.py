@@ -33,11 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if options.check:
         try:
-            policies, sources = compile_folder(settings.policies)
+            compiled = compile_folder(settings.policies)
         except PolicyFolderError as error:
             return _refused(f"policies.directory: {error}")
         sys.stdout.write(describe(settings))
-        sys.stdout.write(f"# {len(sources.modules)} modules, policy revision {policies.revision}\n")
+        sys.stdout.write(f"# {len(compiled.sources.modules)} modules, policy revision {compiled.policies.revision}\n")
+        for path in compiled.verdicts.reported():
+            sys.stdout.write(f"# {path.path} stays on baseline: {path.reason}\n")
         return 0
     configure_logs(settings.log.level)
     try:

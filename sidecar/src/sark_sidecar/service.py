@@ -26,7 +26,7 @@ from .flags.state import Origin, Share
 from .opa.client import OpaServer
 from .opa.view import OpaView
 from .policies.directory import PolicyFolderError
-from .policies.embedded import EmbeddedPolicies, compile_folder, warn_unsupported
+from .policies.embedded import EmbeddedPolicies, compile_folder
 from .settings import CacheBackend, FlagMode, Settings, StaticFlags
 from .telemetry import Telemetry
 
@@ -105,7 +105,7 @@ class Service:
             compiled = await asyncio.to_thread(compile_folder, self._settings.policies)
         except PolicyFolderError as error:
             raise StartError(f"policies.directory: {error}") from error
-        warn_unsupported(compiled[0])
+        compiled.verdicts.warn()
         return EmbeddedPolicies(self._settings.policies, compiled)
 
     def _engine(self, policies: EmbeddedPolicies) -> Engine:

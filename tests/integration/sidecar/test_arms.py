@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,23 @@ def test_other_base_data_in_opa_is_a_difference(start_sidecar: StartSidecar, opa
 def matches(sidecar: RunningSidecar) -> bool:
     report = sidecar.get("/flags")
     return bool(report["policy_revision"]) and report["policy_revision"] == report["baseline_policy_revision"]
+
+
+def test_a_path_that_the_engine_does_not_answer_for_is_told_on_the_admin_port(start_sidecar: StartSidecar, policies: Path):
+    # Given policies that all can be answered
+    sidecar = start_sidecar(feature_flags={"rollout_percentage": 100, "rust_opa_enabled": True, "rust_cache_enabled": True})
+    told = sidecar.get("/policies")
+    assert (told["baseline_only"], told["served_by_rust"]) == ([], told["rules"])
+    assert sidecar.get("/flags")["baseline_only"] == []
+
+    # When a rule is added that reaches a builtin the engine lacks
+    source = 'package remote\n\nanswer := http.send({"url": "http://localhost", "method": "get"})\n'
+    (policies / "remote.rego").write_text(source, encoding="utf-8")
+
+    # Then the rule is named with the reason, to people and to the operator
+    eventually(lambda: sidecar.get("/policies")["baseline_only_count"] == 1, what="the verdict", seconds=20)
+    (left,) = sidecar.get("/policies")["baseline_only"]
+    assert left["path"] == "remote/answer"
+    assert "http.send" in left["reasons"][0]
+    flags = sidecar.get("/flags")
+    assert (flags["baseline_only_count"], flags["baseline_only"][0]["path"]) == (1, "remote/answer")

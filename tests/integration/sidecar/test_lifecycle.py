@@ -199,7 +199,7 @@ def test_no_password_is_ever_logged_or_shown(start_sidecar: StartSidecar):
 
 def test_the_admin_port_only_reads(start_sidecar: StartSidecar):
     sidecar = start_sidecar()
-    for path in ("/flags", "/metrics", "/health", "/ready", "/v1/status"):
+    for path in ("/flags", "/metrics", "/policies", "/health", "/ready", "/v1/status"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             assert request(f"{sidecar.admin}{path}", b"{}", method=method)[0] == 405
     assert request(f"{sidecar.admin}/v1/data/mcp")[0] == 404

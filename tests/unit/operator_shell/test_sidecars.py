@@ -31,6 +31,8 @@ REPORT: dict[str, Any] = {
     "since": "2026-01-01T00:00:00.250Z",
     "policy_revision": "p1",
     "baseline_policy_revision": "p1",
+    "baseline_only_count": 3,
+    "baseline_only": [{"path": "authz/remote", "reason": "no http.send"}],
     "added_later": "ignored",
 }
 
@@ -76,6 +78,7 @@ async def test_a_report_is_read_whole_and_unknown_members_are_ignored(serve: Ser
     assert report.error == ""
     assert (report.name, report.percent, report.revision, report.rollout) == ("gateway-0", 25, 7, "shop/gateway")
     assert (report.sha256, report.policy_revision, report.baseline_policy_revision) == ("ab", "p1", "p1")
+    assert (report.baseline_only_count, report.baseline_only) == (3, (("authz/remote", "no http.send"),))
 
 
 @pytest.mark.parametrize(

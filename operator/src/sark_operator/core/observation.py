@@ -36,6 +36,10 @@ class PodReport:
     """Revision of the policies its embedded engine serves."""
     baseline_policy_revision: str = ""
     """Revision of the policies its OPA serves; empty when the sidecar cannot tell."""
+    baseline_only_count: int = 0
+    """How many rules of its policies its engine leaves to OPA at every share."""
+    baseline_only: tuple[tuple[str, str], ...] = ()
+    """The first of them: pairs of (path, reason)."""
     error: str = ""
     """Why it could not be asked, as a clause: `GET /flags: connection refused`; empty when it answered."""
 

@@ -88,6 +88,8 @@ def _confirmed(pod: ReadyPod, report: FlagReport) -> PodReport:
         rollout=report.rollout,
         policy_revision=report.policy_revision,
         baseline_policy_revision=report.baseline_policy_revision,
+        baseline_only_count=report.baseline_only_count,
+        baseline_only=tuple((path.path, path.reason) for path in report.baseline_only),
     )
 
 

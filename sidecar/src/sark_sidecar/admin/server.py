@@ -1,4 +1,4 @@
-"""The admin port: five paths, GET only, bounded in connections and in how long each may dawdle."""
+"""The admin port: six paths, GET only, bounded in connections and in how long each may dawdle."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class AdminServer:
             [
                 web.get(FLAGS_PATH, self._flags),
                 web.get("/metrics", self._metrics),
+                web.get("/policies", self._policies),
                 web.get("/health", self._health),
                 web.get("/ready", self._ready),
                 web.get("/v1/status", self._status),
@@ -100,6 +101,12 @@ class AdminServer:
         if report is None:
             return web.json_response({"code": "unavailable", "message": self._parts.waiting}, status=503)
         return web.Response(text=report.model_dump_json(), content_type="application/json")
+
+    async def _policies(self, _: web.Request) -> web.Response:
+        shown = status.policies(self._parts)
+        if shown is None:
+            return web.json_response({"code": "unavailable", "message": self._parts.waiting}, status=503)
+        return web.json_response(shown)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         if self._parts.metrics is None:

@@ -49,13 +49,23 @@ def flag_report(parts: Parts) -> FlagReport | None:
     """Return the answer of `GET /flags`; None before the flags are followed."""
     if parts.flags is None or parts.policies is None:
         return None
+    verdicts = parts.policies.verdicts
     return report(
         parts.flags.flags,
         policy=parts.policies.policies.revision,
         baseline_policy=parts.opa.revision if parts.opa else "",
+        baseline_only=verdicts.reported(),
+        baseline_only_count=len(verdicts.left),
         sidecar=SIDECAR_VERSION,
         engine=ENGINE_VERSION,
     )
+
+
+def policies(parts: Parts) -> dict[str, Any] | None:
+    """Return the answer of `GET /policies`; None before any are served."""
+    if parts.policies is None:
+        return None
+    return {"revision": parts.policies.policies.revision, **parts.policies.verdicts.shown()}
 
 
 def status(parts: Parts) -> dict[str, Any]:
@@ -116,6 +126,8 @@ def _policies(parts: Parts) -> dict[str, Any]:
         "modules": len(serving.sources.modules),
         "packages": serving.policies.packages[:200],
         "unsupported": serving.policies.unsupported,
+        "rules": serving.verdicts.rules,
+        "baseline_only_count": len(serving.verdicts.left),
         "problem": serving.problem,
     }
 

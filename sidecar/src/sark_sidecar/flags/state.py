@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sark_api.flags import FlagDocument, FlagDocumentError, parse_flag_document
-from sark_api.report import FlagReport, FlagState
+from sark_api.report import BaselineOnly, FlagReport, FlagState
 
 _WHOLE = 100
 """Percent: everybody."""
@@ -148,7 +148,16 @@ def connect(flags: Flags, *, up: bool) -> Flags:
     return replace(flags, connected=up)
 
 
-def report(flags: Flags, *, policy: str, baseline_policy: str, sidecar: str, engine: str) -> FlagReport:
+def report(
+    flags: Flags,
+    *,
+    policy: str,
+    baseline_policy: str,
+    baseline_only: tuple[BaselineOnly, ...],
+    baseline_only_count: int,
+    sidecar: str,
+    engine: str,
+) -> FlagReport:
     """Return the answer of `GET /flags`; all but the flags is handed in."""
     share = flags.share
     return FlagReport(
@@ -160,6 +169,8 @@ def report(flags: Flags, *, policy: str, baseline_policy: str, sidecar: str, eng
         since=flags.since,
         policy_revision=policy,
         baseline_policy_revision=baseline_policy,
+        baseline_only_count=baseline_only_count,
+        baseline_only=baseline_only,
         sidecar_version=sidecar,
         engine_version=engine,
     )

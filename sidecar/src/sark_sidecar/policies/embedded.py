@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sark_engine
@@ -14,12 +15,24 @@ from sark_sidecar.settings import PolicySettings
 from sark_sidecar.telemetry import Telemetry
 
 from .directory import FolderLimits, PolicyFolderError, PolicySources, folder_signature, read_policies
+from .verdicts import PolicyVerdicts
 
 log = structlog.get_logger()
 
 
-def compile_folder(settings: PolicySettings) -> tuple[Policies, PolicySources]:
-    """Return the compiled policies of the folder and what they were made from. Blocks; call it in a thread.
+@dataclass(frozen=True, slots=True)
+class CompiledFolder:
+    """Policies that compiled."""
+
+    policies: Policies
+    sources: PolicySources
+    """What they were made from."""
+    verdicts: PolicyVerdicts
+    """What of them the engine answers for."""
+
+
+def compile_folder(settings: PolicySettings) -> CompiledFolder:
+    """Return the compiled policies of the folder. Blocks; call it in a thread.
 
     Raises:
         PolicyFolderError: the folder cannot be read, or a module or its data is refused.
@@ -30,20 +43,21 @@ def compile_folder(settings: PolicySettings) -> tuple[Policies, PolicySources]:
     if folder_signature(folder) != before:
         raise PolicyFolderError(f"{folder} is being written")
     try:
-        return Policies(sources.modules, exact_json.dumps(sources.data)), sources
+        policies = Policies(sources.modules, exact_json.dumps(sources.data))
     except exact_json.JsonError as error:
         raise PolicyFolderError(f"data: {error}") from error
     except sark_engine.PolicyError as error:
         raise PolicyFolderError(str(error)) from error
+    return CompiledFolder(policies, sources, PolicyVerdicts.of(policies))
 
 
 class EmbeddedPolicies:
     """The set in force, and the follower of its folder."""
 
-    def __init__(self, settings: PolicySettings, compiled: tuple[Policies, PolicySources]) -> None:
+    def __init__(self, settings: PolicySettings, compiled: CompiledFolder) -> None:
         """Begin with a set that compiled."""
         self._settings = settings
-        self._policies, self._sources = compiled
+        self._compiled = compiled
         self._seen: object = None
         self.since = datetime.now(UTC)
         """Since when this set serves."""
@@ -53,12 +67,17 @@ class EmbeddedPolicies:
     @property
     def policies(self) -> Policies:
         """The compiled set in force."""
-        return self._policies
+        return self._compiled.policies
 
     @property
     def sources(self) -> PolicySources:
         """What it was made from."""
-        return self._sources
+        return self._compiled.sources
+
+    @property
+    def verdicts(self) -> PolicyVerdicts:
+        """What of it the engine answers for."""
+        return self._compiled.verdicts
 
     async def follow(self, engine: Engine, telemetry: Telemetry) -> None:
         """Replace the engine's policies whenever the folder's content changes; run until cancelled."""
@@ -72,24 +91,18 @@ class EmbeddedPolicies:
             signature = await asyncio.to_thread(folder_signature, self._settings.directory)
             if signature == self._seen:
                 return
-            policies, sources = await asyncio.to_thread(compile_folder, self._settings)
-            if sources.digest != self._sources.digest:
-                await asyncio.to_thread(engine.replace_policies, policies)
-                self._policies, self._sources, self.since = policies, sources, datetime.now(UTC)
-                log.info("policies replaced", revision=policies.revision, modules=len(sources.modules))
-                warn_unsupported(policies)
+            compiled = await asyncio.to_thread(compile_folder, self._settings)
+            if compiled.sources.digest != self.sources.digest:
+                await asyncio.to_thread(engine.replace_policies, compiled.policies)
+                self._compiled, self.since = compiled, datetime.now(UTC)
+                log.info("policies replaced", revision=self.policies.revision, modules=len(self.sources.modules))
+                self.verdicts.warn()
             self._seen = signature
             self.problem = ""
         except (PolicyFolderError, sark_engine.EngineError) as error:
             if str(error) != self.problem:
                 telemetry.policies_refused()
                 log.error(  # noqa: TRY400 - the reason is the whole story
-                    "policies refused; the last good ones serve", reason=str(error), revision=self._policies.revision
+                    "policies refused; the last good ones serve", reason=str(error), revision=self.policies.revision
                 )
             self.problem = str(error)
-
-
-def warn_unsupported(policies: Policies) -> None:
-    """Log the rules that the embedded engine cannot serve; their paths are answered by baseline."""
-    for path, builtins in policies.unsupported.items():
-        log.warning("path is served by baseline: the embedded engine lacks builtins", path=path, builtins=builtins)
