@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use regorus::Value;
 
+use crate::document::{UndefinedPart, write};
+
 /// What a decision means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -66,13 +68,13 @@ impl Decision {
         Self { body: body.into(), outcome }
     }
 
-    pub(crate) fn from_value(value: &Value) -> Result<Self, serde_json::Error> {
+    pub(crate) fn from_value(value: &Value) -> Result<Self, UndefinedPart> {
         if *value == Value::Undefined {
             return Ok(Self::undefined());
         }
         let mut body = Vec::with_capacity(64);
         body.extend_from_slice(PREFIX);
-        serde_json::to_writer(&mut body, value)?;
+        write(&mut body, value)?;
         body.extend_from_slice(SUFFIX);
         Ok(Self { body: body.into(), outcome: Outcome::of(value) })
     }

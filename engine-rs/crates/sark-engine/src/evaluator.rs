@@ -20,6 +20,7 @@ use regorus::{
 use crate::{
     builtins::{Circumstances, every_own, in_regorus},
     decision::Decision,
+    document::parse_data,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     path::index_of,
     policies::{Module, Plan, RegoVersion},
@@ -64,8 +65,7 @@ impl Evaluator {
             for module in modules {
                 engine.add_policy(module.name.clone(), module.source.clone()).map_err(|error| refused(&error))?;
             }
-            let data: Value =
-                serde_json::from_slice(data).map_err(|error| PolicyError(format!("the data is not valid JSON: {error}")))?;
+            let data = parse_data(data)?;
             engine.add_data(data).map_err(|error| refused(&error))?;
             engine.set_input(Value::Undefined);
             engine.eval_query("true".to_owned(), false).map_err(|error| refused(&error))?;

@@ -15,7 +15,7 @@ use std::{
 use regorus::Value;
 
 use crate::{
-    document::{ReadError, read_data},
+    document::{ReadError, data_text, read_data},
     error::PolicyError,
     policies::Module,
 };
@@ -58,8 +58,7 @@ impl Sources {
         for path in paths {
             reader.given(path)?;
         }
-        let data =
-            serde_json::to_vec(&reader.data).map_err(|error| PolicyError(format!("the data cannot be written: {error}")))?;
+        let data = data_text(&reader.data)?;
         Ok(Self { modules: reader.modules, data })
     }
 }

@@ -7,7 +7,7 @@ use regorus::Value;
 
 use crate::{
     dependencies::{Analysed, Dependencies},
-    document::parse_data,
+    document::{data_text, parse_data},
     error::PolicyError,
     evaluator::{Evaluator, descend_data},
     path::DecisionPath,
@@ -74,8 +74,7 @@ impl Policies {
     /// As [`Self::compile`], for modules written in `version`. The revision does not tell versions apart.
     pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
         let data = parse_data(data)?;
-        let data_text =
-            serde_json::to_vec(&data).map_err(|error| PolicyError(format!("the data cannot be written: {error}")))?;
+        let data_text = data_text(&data)?;
         let mut first = Evaluator::build(version, &modules, &data_text)?;
         let (table, mentions, dependencies) = analyse(&mut first)?;
         refuse_conflicts(&table, &data)?;

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use regorus::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{document::parse_data, error::PolicyError};
+use crate::{
+    document::{data_text, parse_data},
+    error::PolicyError,
+};
 
 /// Revision of `sources` with the base document `data`: lower-case hex SHA-256 over the sorted SHA-256s of the sources,
 /// followed by the SHA-256 of the canonical data (compact, keys sorted, numbers normalised).
@@ -16,8 +19,7 @@ pub fn policy_revision<'a>(sources: impl IntoIterator<Item = &'a str>, data: &[u
 pub(crate) fn revision_of<'a>(sources: impl IntoIterator<Item = &'a str>, data: &Value) -> Result<String, PolicyError> {
     let mut digests: Vec<_> = sources.into_iter().map(|source| Sha256::digest(source.as_bytes())).collect();
     digests.sort_unstable();
-    let canonical =
-        serde_json::to_vec(data).map_err(|error| PolicyError(format!("the data cannot be written as JSON: {error}")))?;
+    let canonical = data_text(data)?;
     let mut hasher = Sha256::new();
     for digest in digests {
         hasher.update(digest);

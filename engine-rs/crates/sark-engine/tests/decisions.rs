@@ -224,3 +224,19 @@ fn a_lane_stops_after_the_shorter_of_the_calls_limit_and_the_engines() {
         Some(b"1".as_slice())
     );
 }
+
+#[test]
+fn integers_of_any_size_are_exact_in_input_data_and_answer() {
+    let module = "package p\ninput_id := input.id\ndata_id := data.id\nsame if input.id == data.id";
+    let number = "123456789012345678901234567890";
+    let engine = Engine::new(policies(&[module], &format!("{{\"id\":{number}}}")), options()).unwrap();
+    let answer = |path: &str, id: &str| {
+        let input = format!("{{\"id\":{id}}}");
+        let decision = engine.evaluate(&DecisionPath::parse(path).unwrap(), Some(input.as_bytes())).unwrap();
+        decision.result().map(|result| String::from_utf8(result.to_vec()).unwrap())
+    };
+    assert_eq!(answer("p/input_id", number).as_deref(), Some(number));
+    assert_eq!(answer("p/data_id", "1").as_deref(), Some(number));
+    assert_eq!(answer("p/same", number).as_deref(), Some("true"));
+    assert_eq!(answer("p/same", "123456789012345678901234567891"), None);
+}

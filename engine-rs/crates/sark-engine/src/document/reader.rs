@@ -2,13 +2,39 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use regorus::Value;
+use regorus::{Value, value::Object};
 
 use super::{
-    MAX_DEPTH, MAX_NUMBER_BYTES, ReadError, number,
+    MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, ReadError, keys, number,
     scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
     text::{replaced, unescaped},
 };
+
+/// What a document is read for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose {
+    /// Read once and dropped: built with the fewest allocations, and bounded.
+    Input,
+    /// Kept: built compactly. Whoever loads it bounds its size.
+    Data,
+}
+
+impl Purpose {
+    const fn most_values(self) -> usize {
+        match self {
+            Self::Input => MAX_INPUT_VALUES,
+            Self::Data => usize::MAX,
+        }
+    }
+
+    fn object(self, fields: BTreeMap<Value, Value>) -> Value {
+        match self {
+            Self::Input => Value::Object(Arc::new(Object::from(fields))),
+            // Moves the fields into one slice of the exact size.
+            Self::Data => Value::from(fields),
+        }
+    }
+}
 
 /// Why reading stopped.
 #[derive(Debug, Clone, Copy)]
@@ -33,13 +59,15 @@ struct Reader<'t> {
     levels: usize,
     /// Values that may still come.
     values: usize,
+    purpose: Purpose,
 }
 
-/// Read the only value in `json`, of at most `values` values.
-pub(super) fn read(json: &[u8], values: usize) -> Result<Value, ReadError> {
+/// Read the only value in `json`.
+pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Value, ReadError> {
     let text = replaced(json);
-    let mut reader = Reader { text: &text, bytes: text.as_bytes(), at: 0, levels: MAX_DEPTH, values };
-    reader.document().map_err(|fault| reader.explain(fault, values))
+    let mut reader =
+        Reader { text: &text, bytes: text.as_bytes(), at: 0, levels: MAX_DEPTH, values: purpose.most_values(), purpose };
+    reader.document().map_err(|fault| reader.explain(fault))
 }
 
 impl Reader<'_> {
@@ -53,7 +81,7 @@ impl Reader<'_> {
         self.values = self.values.checked_sub(1).ok_or(Fault::Many)?;
         self.at = skip_space(self.bytes, self.at);
         match self.bytes.get(self.at) {
-            Some(b'"') => self.string().map(Value::String),
+            Some(b'"') => self.string(|raw| raw.into()).map(Value::String),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -96,7 +124,7 @@ impl Reader<'_> {
             if self.bytes.get(self.at) != Some(&b'"') {
                 return Ok(broken(self.at, "a key must be a string")?);
             }
-            let key = self.string()?;
+            let key = self.string(keys::shared)?;
             self.at = skip_space(self.bytes, self.at);
             if self.bytes.get(self.at) != Some(&b':') {
                 return Ok(broken(self.at, "a colon is missing")?);
@@ -105,7 +133,7 @@ impl Reader<'_> {
             // Of equal keys the last one counts.
             fields.insert(Value::String(key), self.value()?);
             if !self.goes_on(b'}', "a comma or } is missing")? {
-                return Ok(Value::from(fields));
+                return Ok(self.purpose.object(fields));
             }
         }
     }
@@ -129,12 +157,12 @@ impl Reader<'_> {
         Ok(next == Some(&b','))
     }
 
-    fn string(&mut self) -> Result<Arc<str>, Fault> {
+    fn string(&mut self, make: impl FnOnce(&str) -> Arc<str>) -> Result<Arc<str>, Fault> {
         let start = self.at + 1;
         let end = end_of_string(self.bytes, start)?;
         self.at = end.after;
         let raw = self.text.get(start..end.after - 1).unwrap_or_default();
-        Ok(if end.escaped { unescaped(raw).into() } else { raw.into() })
+        Ok(if end.escaped { make(&unescaped(raw)) } else { make(raw) })
     }
 
     fn number(&mut self) -> Result<Value, Fault> {
@@ -151,11 +179,11 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn explain(&self, fault: Fault, values: usize) -> ReadError {
+    fn explain(&self, fault: Fault) -> ReadError {
         match fault {
             Fault::Broken(Broken { at, what }) => ReadError::Malformed(format!("{what} at byte {at}")),
             Fault::Deep => ReadError::Unsupported(format!("it nests deeper than {MAX_DEPTH} levels")),
-            Fault::Many => ReadError::Unsupported(format!("it has more than {values} values")),
+            Fault::Many => ReadError::Unsupported(format!("it has more than {} values", self.purpose.most_values())),
             Fault::Number { at, end } if end - at > MAX_NUMBER_BYTES => {
                 ReadError::Unsupported(format!("the number at byte {at} is longer than {MAX_NUMBER_BYTES} bytes"))
             }
@@ -173,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn value(json: &[u8]) -> Result<Value, ReadError> {
-        read(json, 1_000)
+        read(json, Purpose::Input)
     }
 
     /// The reason, without its place.
@@ -199,9 +227,11 @@ mod tests {
 
     #[test]
     fn values_are_counted() {
-        assert!(read(b"[1,2,{\"a\":3}]", 5).is_ok());
-        let error = read(b"[1,2,{\"a\":3}]", 4).unwrap_err();
-        assert_eq!(error, ReadError::Unsupported("it has more than 4 values".into()));
+        let array = |items: usize| format!("[{}{{\"a\":3}}]", "0,".repeat(items));
+        assert!(value(array(MAX_INPUT_VALUES - 3).as_bytes()).is_ok());
+        let error = refusal(array(MAX_INPUT_VALUES - 2).as_bytes());
+        assert_eq!(error, ReadError::Unsupported("it has more than 200000 values".into()));
+        assert!(read(array(MAX_INPUT_VALUES).as_bytes(), Purpose::Data).is_ok());
     }
 
     #[test]
@@ -287,7 +317,9 @@ mod tests {
         #[test]
         fn ordinary_json_is_read_as_serde_json_reads_it(document in json(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();
-            prop_assert_eq!(value(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+            let theirs: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&value(text.as_bytes()).unwrap(), &theirs);
+            prop_assert_eq!(&read(text.as_bytes(), Purpose::Data).unwrap(), &theirs);
         }
 
         #[test]
