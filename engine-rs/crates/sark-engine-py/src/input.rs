@@ -8,7 +8,7 @@ use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
 };
-use sark_engine::{DecisionPath, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Value};
+use sark_engine::{DecisionPath, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Value, shared_key};
 
 use crate::errors;
 
@@ -129,7 +129,7 @@ impl Reader {
                 Err(_) => return Err(refused(format!("a key must be text, and this one is {}", type_name(&key)))),
             };
             let value = self.value(&value, depth).map_err(|refusal| refusal.below(Step::Key(name.to_owned())))?;
-            members.insert(Value::String(name.into()), value);
+            members.insert(Value::String(shared_key(name)), value);
         }
         Ok(object)
     }

@@ -5,7 +5,7 @@ use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString},
 };
-use sark_engine::Value;
+use sark_engine::{Value, elements_in_order, write_json};
 
 /// `value` as an object. Sets become lists; an undefined value has no object and must not come here.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -15,7 +15,7 @@ pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
         Value::String(text) => Ok(PyString::new(py, text).into_any()),
         Value::Number(_) => number(py, value),
         Value::Array(items) => list(py, items.iter()),
-        Value::Set(items) => list(py, items.iter_sorted()),
+        Value::Set(items) => list(py, elements_in_order(items.iter()).into_iter()),
         Value::Object(fields) => {
             let members = PyDict::new(py);
             for (key, value) in fields.iter_sorted() {
@@ -32,15 +32,14 @@ fn list<'py, 'v>(py: Python<'py>, items: impl Iterator<Item = &'v Value>) -> PyR
     Ok(PyList::new(py, items?)?.into_any())
 }
 
-/// A key that is no text is written as its JSON text, as OPA does.
+/// A key that is no text is named by its JSON, as OPA does.
 fn name<'py>(py: Python<'py>, key: &Value) -> PyResult<Bound<'py, PyString>> {
-    match key {
-        Value::String(text) => Ok(PyString::new(py, text)),
-        _ => {
-            let text = serde_json::to_string(key).map_err(|error| PyValueError::new_err(error.to_string()))?;
-            Ok(PyString::new(py, &text))
-        }
+    if let Value::String(text) = key {
+        return Ok(PyString::new(py, text));
     }
+    let mut text = Vec::new();
+    write_json(&mut text, key).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(PyString::new(py, &String::from_utf8_lossy(&text)))
 }
 
 fn number<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
@@ -50,9 +49,9 @@ fn number<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     if let Some(small) = number.as_i64() {
         return Ok(PyInt::new(py, small).into_any());
     }
-    // Every finite float has its value here, and no integer of more than 53 bits has.
-    if let Some(float) = number.as_f64() {
-        return Ok(PyFloat::new(py, float).into_any());
+    if number.is_integer() {
+        return py.get_type::<PyInt>().call1((number.format_decimal(),));
     }
-    py.get_type::<PyInt>().call1((number.format_decimal(),))
+    let float = number.as_f64().ok_or_else(|| PyValueError::new_err("a number that is not finite has no JSON form"))?;
+    Ok(PyFloat::new(py, float).into_any())
 }

@@ -16,7 +16,7 @@ struct Keys {
 }
 
 /// A string equal to `key`, the one made before if it is still there.
-pub(super) fn shared(key: &str) -> Arc<str> {
+pub fn shared(key: &str) -> Arc<str> {
     if key.len() > LONGEST {
         return key.into();
     }

@@ -17,6 +17,8 @@ use regorus::Value;
 use thiserror::Error;
 
 pub use envelope::{input_in, value_in};
+pub use keys::shared;
+pub use order::sorted;
 pub use writer::{UndefinedPart, write};
 
 use crate::error::{EvaluationError, EvaluationErrorKind, InputError, PolicyError};

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use regorus::Value;
 
 /// The elements of a set as OPA prints them.
-pub(super) fn sorted<'v>(elements: impl Iterator<Item = &'v Value>) -> Vec<&'v Value> {
+pub fn sorted<'v>(elements: impl Iterator<Item = &'v Value>) -> Vec<&'v Value> {
     let mut elements: Vec<_> = elements.collect();
     // Scalars are in order already; the sort is stable and costs one comparison each when nothing moves.
     if elements.iter().any(|element| rank(element) >= rank_of_arrays()) {

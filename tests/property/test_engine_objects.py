@@ -1,0 +1,56 @@
+"""An object and its JSON text have one answer, whatever they hold; what comes back is what went in."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sark_engine import Engine, Policies, UnsupportedInput
+
+SOURCE = """package p
+all := input
+types := [type_name(value) | walk(input, [_, value])]
+sorted := sort([value | walk(input, [_, value])])
+set := {value | walk(input, [_, value])}
+keyed := {value: true | walk(input, [_, value])}
+"""
+ENGINE = Engine(Policies([("p.rego", SOURCE)]))
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBERS = st.integers() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = st.none() | st.booleans() | NUMBERS | TEXT
+DOCUMENTS = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXT, inner, max_size=5), max_leaves=20
+)
+
+
+@given(DOCUMENTS)
+def test_what_comes_back_is_what_went_in(document: Any):
+    assert ENGINE.evaluate_object("p/all", document) == by_text(document)
+
+
+def by_text(value: Any) -> Any:
+    """Return `value` with each whole float as the integer that its text stands for: 1e+23 is 10**23."""
+    if isinstance(value, float) and value.is_integer():
+        return int(Decimal(repr(value)))
+    if isinstance(value, list):
+        return [by_text(item) for item in value]
+    if isinstance(value, dict):
+        return {key: by_text(item) for key, item in value.items()}
+    return value
+
+
+@given(DOCUMENTS)
+def test_an_object_is_decided_on_as_its_text_is(document: Any):
+    text = json.dumps(document).encode()
+    for path in ("p/types", "p/sorted", "p/set", "p/keyed", "p"):
+        try:
+            answer = ENGINE.evaluate(path, text)
+        except UnsupportedInput:
+            # A whole number such as 1e+16 is refused in text only: there OPA does not take it for an index.
+            continue
+        assert answer is not None
+        assert ENGINE.evaluate_object(path, document) == json.loads(answer)
