@@ -125,15 +125,22 @@ class Service:
         return Server(
             engine,
             host=data.host,
-            port=data.port,
+            port=None if data.host is None else data.port,
+            unix_path=data.unix_path,
+            unix_mode=data.unix_mode,
             workers=limits.workers,
             max_body_bytes=limits.max_body_bytes,
             max_header_bytes=limits.max_header_bytes,
+            idle_timeout_seconds=limits.idle_timeout,
             header_timeout_seconds=limits.header_timeout,
             body_timeout_seconds=limits.body_timeout,
+            write_timeout_seconds=limits.write_timeout,
             max_connections=limits.max_connections,
             baseline_queue=limits.baseline_queue,
             baseline_timeout_seconds=longest,
+            inline_evaluation_seconds=limits.inline_evaluation,
+            evaluation_threads=limits.evaluation_threads,
+            evaluation_queue=limits.evaluation_queue,
             subject_pointer=data.subject_pointer,
             subject_fallbacks=data.subject_fallbacks,
             subject_header=data.subject_header,
@@ -247,8 +254,7 @@ class Service:
         try:
             return server.start()
         except OSError as error:
-            data = self._settings.data
-            raise StartError(f"data.host {data.host}, data.port {data.port}: {error}") from error
+            raise StartError(f"{self._settings.data.listeners()}: {error}") from error
 
     async def _drain(self) -> None:
         self._parts.waiting = "shutting down"

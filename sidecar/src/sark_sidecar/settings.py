@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from .seconds import Seconds, format_seconds
 
 ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
+_MAX_MODE = 0o777
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -42,9 +43,33 @@ def _pointer(value: str) -> str:
     return value
 
 
+def _octal(value: object) -> object:
+    """Read digits as chmod does; a number is taken as it is (YAML reads a bare 0660 as octal itself)."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value, 8)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a file mode; write it in octal digits, as in 0660") from None
+
+
+def _mode(value: int) -> int:
+    if not 0 <= value <= _MAX_MODE:
+        raise ValueError(f"0{value:o} is not a file mode; write it in octal digits, as in 0660")
+    return value
+
+
+def _socket(value: Path) -> Path:
+    if not value.is_absolute():
+        raise ValueError(f"{str(value)!r} must be an absolute path, as in /run/sark/data.sock")
+    return value
+
+
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Pointer = Annotated[str, Field(max_length=256), AfterValidator(_pointer)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+FileMode = Annotated[int, BeforeValidator(_octal), AfterValidator(_mode)]
+SocketPath = Annotated[Path, AfterValidator(_socket)]
 
 
 class _Section(BaseModel):
@@ -108,13 +133,30 @@ class StaticFlags(_Section):
 class DataSettings(_Section):
     """The listener the application asks."""
 
-    host: str = "127.0.0.1"
+    host: str | None = "127.0.0.1"
+    """None: no TCP listener; then unix_path is needed."""
     port: Port = 8180
+    unix_path: SocketPath | None = None
+    """A Unix-domain socket to listen on as well."""
+    unix_mode: FileMode = 0o660
+    """Permissions of its file: who may connect."""
     subject_pointer: Pointer = "/user/id"
     subject_fallbacks: tuple[Pointer, ...] = Field(
         default=("/agent/id", "/source_agent/id", "/subject", "/user"), max_length=16
     )
     subject_header: str | None = Field(default=None, max_length=128, pattern=r"^[A-Za-z0-9-]+$")
+
+    @model_validator(mode="after")
+    def _listens(self) -> Self:
+        if self.host is None and self.unix_path is None:
+            raise ValueError("without host it needs unix_path: somewhere the application must be able to ask")
+        return self
+
+    def listeners(self) -> str:
+        """Return where it listens, for people."""
+        tcp = [f"data.host {self.host}, data.port {self.port}"] if self.host is not None else []
+        unix = [f"data.unix_path {self.unix_path}"] if self.unix_path is not None else []
+        return "; ".join(tcp + unix)
 
 
 class AdminSettings(_Section):
@@ -199,14 +241,23 @@ class LimitSettings(_Section):
     workers: int = Field(default=1, ge=1, le=64)
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=67_108_864)
     max_header_bytes: int = Field(default=16_384, ge=1024, le=1_048_576)
+    idle_timeout: Seconds = Field(default=60.0, gt=0, le=3600)
+    """For the next request of a connection."""
     header_timeout: Seconds = Field(default=5.0, gt=0, le=60)
     body_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    write_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    """For a client to take its answer."""
     max_connections: int = Field(default=1024, ge=1, le=65_536)
     baseline_queue: int = Field(default=1024, ge=1, le=65_536)
     baseline_concurrency: int = Field(default=256, ge=1, le=4096)
     max_decision_bytes: int = Field(default=4_194_304, ge=1024, le=67_108_864)
     evaluation_timeout: Seconds = Field(default=1.0, gt=0, le=60)
     """For one evaluation by the embedded engine."""
+    inline_evaluation: Seconds = Field(default=0.002, gt=0, le=60)
+    """For one evaluation on a serving thread; a longer one goes to an evaluation thread."""
+    evaluation_threads: int = Field(default=2, ge=1, le=64)
+    evaluation_queue: int = Field(default=256, ge=1, le=65_536)
+    """Evaluations that wait for such a thread; more are answered 503."""
     drain_timeout: Seconds = Field(default=25.0, gt=0, le=600)
     """How long requests under way may take after SIGTERM."""
 

@@ -52,6 +52,21 @@ def test_requests_evaluations_and_cache_operations_are_counted(start: Any):
     assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == 4
 
 
+def test_the_cache_counts_what_it_did_and_anew_for_each_rollout(start: Any):
+    plane = start()
+    for body in (b'{"input": {"a": 1, "b": 2}}', b'{"input": {"b": 2, "a": 1}}', b'{"input": {"a": 1, "b": 2}}'):
+        assert plane.request("POST", "/v1/data/authz/allow", body).json == {"result": False}
+    counted = {
+        name: plane.metric(f"sark_cache_{name}_total")
+        for name in ("hits", "canonical_hits", "misses", "flights_joined", "inserts", "evictions")
+    }
+    assert counted == {"hits": 1, "canonical_hits": 1, "misses": 1, "flights_joined": 0, "inserts": 2, "evictions": 0}
+    plane.flags(rollout="shop/next")
+    assert plane.metric("sark_cache_hits_total", rollout="shop/next") == 0
+    plane.request("POST", "/v1/data/authz/allow", b'{"input": {"a": 1, "b": 2}}')
+    assert plane.metric("sark_cache_hits_total", rollout="shop/next") == 1
+
+
 def test_buckets_bracket_the_limits_rollouts_are_judged_by(start: Any):
     edges = {
         float(dict(labels)["le"])

@@ -56,6 +56,13 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.data.subject_fallbacks == ("/who",)
 
 
+@pytest.mark.parametrize("mode", ["0600", '"0600"', '"600"'])
+def test_a_file_mode_is_written_as_for_chmod(tmp_path: Path, mode: str):
+    settings = load(tmp_path, POLICIES + f"data: {{host: null, unix_path: /run/sark/data.sock, unix_mode: {mode}}}")
+    assert settings.data.unix_mode == 0o600
+    assert settings.data.listeners() == "data.unix_path /run/sark/data.sock"
+
+
 def test_the_file_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SARK_SIDECAR_CONFIG", str(written(tmp_path, POLICIES + "cache: {ttl: 1m30s}")))
     assert load_settings(None).cache.ttl == 90.0
@@ -80,6 +87,13 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
             "feature_flags: {rollout_percentage: 101}",
             "feature_flags.rollout_percentage: Input should be less than or equal to 100",
         ),
+        ("data: {host: null}", "data: without host it needs unix_path"),
+        ("data: {unix_path: data.sock}", "data.unix_path: 'data.sock' must be an absolute path"),
+        (
+            "data: {unix_path: /a, unix_mode: rw}",
+            "data.unix_mode: 'rw' is not a file mode; write it in octal digits, as in 0660",
+        ),
+        ("data: {unix_path: /a, unix_mode: 660}", "data.unix_mode: 01224 is not a file mode"),
         ("data: {subject_pointer: user.id}", "data.subject_pointer: 'user.id' is not a JSON pointer; it starts with a slash"),
     ],
 )

@@ -1,6 +1,7 @@
 //! `Server`.
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -8,6 +9,7 @@ use std::{
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 use sark_serve::{
     Answer, Arm, CacheOperation, CacheResult, EvaluationResult, Faults, Flags, RequestResult, ServerOptions, SubjectRule,
+    UnixSocket,
 };
 
 use crate::{
@@ -33,43 +35,61 @@ fn measured(value: f64) -> PyResult<Duration> {
 impl Server {
     #[new]
     #[pyo3(signature = (
-        engine, *, host = "127.0.0.1", port = 0, workers = 1, max_body_bytes = 1_048_576, max_header_bytes = 16_384,
-        header_timeout_seconds = 5.0, body_timeout_seconds = 5.0, max_connections = 1024, baseline_queue = 1024,
-        baseline_timeout_seconds = 10.0, subject_pointer = "/user/id",
+        engine, *, host = None, port = None, unix_path = None, unix_mode = 0o660, workers = 1, max_body_bytes = 1_048_576,
+        max_header_bytes = 16_384, idle_timeout_seconds = 60.0, header_timeout_seconds = 5.0, body_timeout_seconds = 5.0,
+        write_timeout_seconds = 5.0, max_connections = 1024, baseline_queue = 1024, baseline_timeout_seconds = 10.0,
+        inline_evaluation_seconds = 0.002, evaluation_threads = 2, evaluation_queue = 256, subject_pointer = "/user/id",
         subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
         subject_header = None,
-    ), text_signature = "(engine, *, host='127.0.0.1', port=0, workers=1, max_body_bytes=1048576, max_header_bytes=16384, \
-        header_timeout_seconds=5.0, body_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, \
-        baseline_timeout_seconds=10.0, subject_pointer='/user/id', \
+    ), text_signature = "(engine, *, host=None, port=None, unix_path=None, unix_mode=0o660, workers=1, max_body_bytes=1048576, \
+        max_header_bytes=16384, idle_timeout_seconds=60.0, header_timeout_seconds=5.0, body_timeout_seconds=5.0, \
+        write_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, baseline_timeout_seconds=10.0, \
+        inline_evaluation_seconds=0.002, evaluation_threads=2, evaluation_queue=256, subject_pointer='/user/id', \
         subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None)")]
     fn new(
         engine: &Engine,
-        host: &str,
-        port: u16,
+        host: Option<&str>,
+        port: Option<u16>,
+        unix_path: Option<PathBuf>,
+        unix_mode: u32,
         workers: usize,
         max_body_bytes: usize,
         max_header_bytes: usize,
+        idle_timeout_seconds: f64,
         header_timeout_seconds: f64,
         body_timeout_seconds: f64,
+        write_timeout_seconds: f64,
         max_connections: usize,
         baseline_queue: usize,
         baseline_timeout_seconds: f64,
+        inline_evaluation_seconds: f64,
+        evaluation_threads: usize,
+        evaluation_queue: usize,
         subject_pointer: &str,
         subject_fallbacks: Vec<String>,
         subject_header: Option<&str>,
     ) -> PyResult<Self> {
         let refused = |error| errors::configuration(&error);
         let pointers = std::iter::once(subject_pointer).chain(subject_fallbacks.iter().map(String::as_str));
+        // A Unix-domain socket alone is a listener too; then TCP is only what was asked for.
+        let wants_tcp = unix_path.is_none() || host.is_some() || port.is_some();
+        let address = || ServerOptions::address(host.unwrap_or("127.0.0.1"), port.unwrap_or(0));
         let options = ServerOptions {
-            address: ServerOptions::address(host, port).map_err(refused)?,
+            address: wants_tcp.then(address).transpose().map_err(refused)?,
+            unix: unix_path.map(|path| UnixSocket { path, mode: unix_mode }),
             workers,
             max_body_bytes,
             max_header_bytes,
+            idle_timeout: seconds("idle_timeout_seconds", idle_timeout_seconds)?,
             header_timeout: seconds("header_timeout_seconds", header_timeout_seconds)?,
             body_timeout: seconds("body_timeout_seconds", body_timeout_seconds)?,
+            write_timeout: seconds("write_timeout_seconds", write_timeout_seconds)?,
             max_connections,
             baseline_queue,
             baseline_timeout: seconds("baseline_timeout_seconds", baseline_timeout_seconds)?,
+            inline_evaluation: seconds("inline_evaluation_seconds", inline_evaluation_seconds)?,
+            evaluation_threads,
+            evaluation_queue,
             subject: SubjectRule::new(subject_header, pointers).map_err(refused)?,
         };
         let server = Arc::new(sark_serve::Server::new(Arc::clone(&engine.engine), options.check().map_err(refused)?)?);
@@ -77,7 +97,7 @@ impl Server {
         Ok(Self(server))
     }
 
-    /// Bind and serve in the background; return the port. Raises OSError.
+    /// Bind and serve in the background; return the TCP port, 0 when there is none. Raises OSError.
     fn start(&self, py: Python<'_>) -> PyResult<u16> {
         Ok(py.detach(|| self.0.start())?)
     }
@@ -168,7 +188,7 @@ impl Server {
         Ok(PyBytes::new(py, &text))
     }
 
-    /// Stop accepting, let requests under way finish, close. True when all finished in time.
+    /// Take no new connection, answer what was sent before, close. True when all was answered in time.
     fn drain(&self, py: Python<'_>, timeout_seconds: f64) -> PyResult<bool> {
         let limit = measured(timeout_seconds)?;
         Ok(py.detach(|| self.0.drain(limit)))

@@ -5,7 +5,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -47,7 +47,10 @@ pub struct Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// It was evaluated.
-    Evaluation,
+    Evaluation {
+        /// What it took to keep the decision; None when it was not to be kept.
+        kept_in: Option<Duration>,
+    },
     /// Another spelling of the same input was answered before.
     CanonicalInput,
 }
@@ -206,8 +209,9 @@ impl Engine {
             Err(lead) => lead,
         };
         let decision = evaluator.evaluate(serving.policies.plan(path), value)?;
+        let keeping = Instant::now();
         lead.complete(&decision);
-        Ok((decision, Source::Evaluation))
+        Ok((decision, Source::Evaluation { kept_in: Some(keeping.elapsed()) }))
     }
 
     /// Longest an evaluation may run.

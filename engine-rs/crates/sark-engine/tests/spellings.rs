@@ -176,5 +176,5 @@ fn a_lane_leads_for_all() {
         };
         sources.push(engine.lead_in(&mut lane, lead, &path("p/v"), Some(input.as_bytes()), LIMIT).unwrap().1);
     }
-    assert_eq!(sources, [Source::Evaluation, Source::CanonicalInput]);
+    assert!(matches!(sources[..], [Source::Evaluation { kept_in: Some(_) }, Source::CanonicalInput]), "{sources:?}");
 }

@@ -1,35 +1,37 @@
 //! How one request is answered: assignment, the rust arm's own answer, or the hand-over to baseline.
 
-use std::{
-    cell::RefCell,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
-use hyper::StatusCode;
-use sark_engine::{CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane};
+use arc_swap::{ArcSwap, Cache as Follower};
+use bytes::Bytes;
+use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Source};
 use tokio::sync::oneshot;
 
 use crate::{
     arms::{Arm, Cache, Feature, Opa},
+    asked::{Paths, Route},
+    evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     jobs::{Answer, FallbackReason, Job, Waiting},
     metrics::Metrics,
+    pool::{Evaluated, PoolFull},
     question::Question,
-    reply::{Problem, Reply, json, with_cache_control},
+    reply::{Problem, Reply, status},
     shared::{InForce, Shared},
+    wire::Request,
 };
 
 /// Answers the requests of one thread.
 pub(crate) struct Answering {
-    pub shared: Arc<Shared>,
-    /// Never borrowed across an await: one request at a time evaluates on a thread.
-    pub lane: RefCell<Lane>,
+    shared: Arc<Shared>,
+    paths: Paths,
+    evaluating: Evaluating,
+    in_force: RefCell<Follower<Arc<ArcSwap<InForce>>, Arc<InForce>>>,
 }
 
 /// Counts a request exactly once, also when its client goes away before the answer.
 struct Meter {
-    metrics: Arc<Metrics>,
+    in_force: Arc<InForce>,
     arm: Arm,
     began: Instant,
     result: RequestResult,
@@ -37,7 +39,7 @@ struct Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        self.metrics.request(self.arm, self.result, self.began.elapsed());
+        self.in_force.metrics.request(self.arm, self.result, self.began.elapsed());
     }
 }
 
@@ -49,38 +51,56 @@ enum Step {
 }
 
 impl Answering {
-    /// Answer a question.
-    pub(crate) async fn answer(&self, question: Question) -> Reply {
+    pub(crate) fn new(shared: &Arc<Shared>, lane: Lane) -> Self {
+        Self {
+            paths: Paths::default(),
+            evaluating: Evaluating::new(shared, lane),
+            in_force: RefCell::new(Follower::new(Arc::clone(&shared.in_force))),
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// Answer a request, or say why it is none.
+    pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Reply, Problem> {
         let began = Instant::now();
-        let in_force = self.shared.in_force.load_full();
+        match self.paths.route(request.head.method, request.head.path)? {
+            Route::Health => Ok(Reply::healthy()),
+            Route::Data(asked) => Ok(self.decide(Question::read(request, asked)?, began).await),
+        }
+    }
+
+    async fn decide(&self, question: Question<'_>, began: Instant) -> Reply {
+        let in_force = Arc::clone(self.in_force.borrow_mut().load());
         let arm = self.assign(&question, &in_force);
         in_force.metrics.assigned(arm, &in_force.flags);
-        let metrics = Arc::clone(&in_force.metrics);
-        let mut meter = Meter { metrics, arm, began, result: RequestResult::Error };
+        let mut meter = Meter { in_force: Arc::clone(&in_force), arm, began, result: RequestResult::Error };
         let step = match arm {
             Arm::Python => Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None },
             Arm::Rust => self.rust_arm(&question, &in_force).await,
         };
         let (reply, result) = match step {
-            Step::Decided(decision) => (json(StatusCode::OK, decision.body().clone()), decision.outcome().into()),
+            Step::Decided(decision) => (Reply::json(status::OK, decision.body().clone()), decision.outcome().into()),
             Step::Refused(problem) => (problem.reply(), RequestResult::Error),
             Step::HandOver { opa, cache, key, fallback } => {
                 if let Some(reason) = fallback {
                     in_force.metrics.fallback(given_up(&in_force), reason);
                 }
-                self.hand_over(question, arm, (opa, cache), key, fallback).await
+                self.hand_over(&question, arm, (opa, cache), key, fallback).await
             }
         };
         meter.result = result;
         reply
     }
 
-    fn assign(&self, question: &Question, in_force: &InForce) -> Arm {
-        let subject = self.shared.options.subject.find(&question.headers, question.input(), &question.joined);
+    fn assign(&self, question: &Question<'_>, in_force: &InForce) -> Arm {
+        if let Some(arm) = in_force.flags.everybodys_arm() {
+            return arm;
+        }
+        let subject = self.shared.options.subject.find(question.subject, question.input(), &question.asked.joined);
         in_force.flags.arm(&subject)
     }
 
-    async fn rust_arm(&self, question: &Question, in_force: &InForce) -> Step {
+    async fn rust_arm(&self, question: &Question<'_>, in_force: &InForce) -> Step {
         if let Some(strike) = self.shared.faults.strike() {
             if !strike.delay.is_zero() {
                 tokio::time::sleep(strike.delay).await;
@@ -92,27 +112,30 @@ impl Answering {
         if question.foreign_parameter().is_some() {
             return fall_back(FallbackReason::UnsupportedParameter);
         }
-        let flags = &in_force.flags;
-        let key = if flags.rust_cache {
-            self.shared.engine.cache_key(&question.path, &question.joined, question.input())
-        } else {
-            None
-        };
-        if let Some(decision) = key.and_then(|key| self.look_up(&key, &in_force.metrics)) {
-            return Step::Decided(decision);
-        }
+        let (flags, metrics) = (&in_force.flags, &in_force.metrics);
+        let key = if flags.rust_cache { self.key(question) } else { None };
         match (flags.rust_opa, flags.rust_cache) {
-            (true, true) => self.evaluate(question, key, &in_force.metrics),
+            (true, true) => match key {
+                Some(key) => self.evaluate_once(question, key, metrics).await,
+                None => self.evaluate(question, None, metrics).await,
+            },
             (true, false) if !self.supported(question) => {
                 fall_back(FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin))
             }
             (true, false) => Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None },
-            (false, _) => Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None },
+            (false, _) => match key.and_then(|key| self.look_up(&key, metrics)) {
+                Some(decision) => Step::Decided(decision),
+                None => Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None },
+            },
         }
     }
 
-    fn supported(&self, question: &Question) -> bool {
-        self.shared.engine.policies().missing_builtins(&question.path).is_empty()
+    fn key(&self, question: &Question<'_>) -> Option<CacheKey> {
+        self.shared.engine.cache_key(&question.asked.path, &question.asked.joined, question.input())
+    }
+
+    fn supported(&self, question: &Question<'_>) -> bool {
+        self.shared.engine.policies().missing_builtins(&question.asked.path).is_empty()
     }
 
     fn look_up(&self, key: &CacheKey, metrics: &Metrics) -> Option<Decision> {
@@ -123,32 +146,60 @@ impl Answering {
         found
     }
 
-    fn evaluate(&self, question: &Question, key: Option<CacheKey>, metrics: &Metrics) -> Step {
-        let began = Instant::now();
-        let engine = &self.shared.engine;
-        let evaluated = engine.evaluate_in(&mut self.lane.borrow_mut(), &question.path, question.input(), engine.time_limit());
-        let took = began.elapsed();
-        match evaluated {
-            Ok(decision) => {
-                metrics.evaluation(Arm::Rust, decision.outcome().into(), took, "");
-                if let Some(key) = key {
-                    keep(&self.shared, key, &decision, metrics);
-                }
-                Step::Decided(decision)
+    /// The decision of a question that may be kept. Of all who ask it at the same time, one evaluates.
+    async fn evaluate_once(&self, question: &Question<'_>, key: CacheKey, metrics: &Metrics) -> Step {
+        let asked_at = Instant::now();
+        let begun = self.shared.engine.cache().begin(key);
+        let result = if matches!(begun, Begun::Hit(_)) { CacheResult::Hit } else { CacheResult::Miss };
+        metrics.cache(Arm::Rust, CacheOperation::Get, result, asked_at.elapsed());
+        let lead = match self.follow(begun).await {
+            Ok(decision) => return Step::Decided(decision),
+            Err(lead) => lead,
+        };
+        if !self.evaluating.is_slow(question) {
+            if let Some(evaluated) = self.evaluating.here(question, lead) {
+                return settled(evaluated, metrics);
             }
-            Err(EvaluationError::Input(error)) => {
-                Step::Refused(Problem::invalid(format!("body contains malformed input document: {error}")))
+        } else if lead.is_some() {
+            return self.evaluate(question, lead, metrics).await;
+        }
+        // Whoever led gave up because it takes long. One leads again, on the pool, and the others wait for that one.
+        match self.follow(self.shared.engine.cache().begin(key)).await {
+            Ok(decision) => Step::Decided(decision),
+            Err(lead) => self.evaluate(question, lead, metrics).await,
+        }
+    }
+
+    /// The decision that is there or that another makes; else the duty to make it, unless another failed to.
+    async fn follow(&self, begun: Begun) -> Result<Decision, Option<Lead>> {
+        match begun {
+            Begun::Hit(decision) => Ok(decision),
+            Begun::Lead(lead) => Err(Some(lead)),
+            Begun::Wait(waiter) => {
+                let landed = tokio::time::timeout(self.shared.options.baseline_timeout, waiter).await;
+                landed.ok().flatten().ok_or(None)
             }
-            Err(EvaluationError::Failed { kind, .. }) => {
-                metrics.evaluation(Arm::Rust, EvaluationResult::Error, took, kind.as_str());
-                fall_back(FallbackReason::Evaluation(kind))
+        }
+    }
+
+    async fn evaluate(&self, question: &Question<'_>, lead: Option<Lead>, metrics: &Metrics) -> Step {
+        let lead = if self.evaluating.is_slow(question) {
+            lead
+        } else {
+            match self.evaluating.here(question, lead) {
+                Some(evaluated) => return settled(evaluated, metrics),
+                None => None,
             }
+        };
+        match self.evaluating.elsewhere(question, lead, metrics).await {
+            Ok(evaluated) => settled(evaluated, metrics),
+            Err(PoolFull) => Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again")),
         }
     }
 
     async fn hand_over(
         &self,
-        question: Question,
+        question: &Question<'_>,
         arm: Arm,
         (opa, cache): (Opa, Cache),
         key: Option<CacheKey>,
@@ -156,11 +207,19 @@ impl Answering {
     ) -> (Reply, RequestResult) {
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting { answer: sender, arm, opa, fallback: fallback.is_some(), key };
-        let describe =
-            |id| Job { id, path: question.joined, body: question.body, query: question.query, arm, opa, cache, fallback };
+        let describe = |id| Job {
+            id,
+            path: question.asked.joined.clone(),
+            body: Bytes::copy_from_slice(question.body),
+            query: question.query.to_owned(),
+            arm,
+            opa,
+            cache,
+            fallback,
+        };
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
-            let message = "too many requests wait for a decision; try again";
-            return (Problem::new(StatusCode::SERVICE_UNAVAILABLE, "internal_error", message).reply(), RequestResult::Error);
+            let problem = Problem::unavailable("too many requests wait for a decision; try again");
+            return (problem.reply(), RequestResult::Error);
         };
         let limit = self.shared.options.baseline_timeout;
         let answered = tokio::time::timeout(limit, receiver).await;
@@ -173,17 +232,36 @@ impl Answering {
     }
 }
 
-fn no_decision(limit: Duration) -> String {
-    format!("no decision within {} s", limit.as_secs_f64())
+/// Count an evaluation, and say what comes of it.
+fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
+    let took = evaluated.took;
+    match evaluated.answer {
+        Ok((decision, source)) => {
+            if let Source::Evaluation { kept_in } = source {
+                metrics.evaluation(Arm::Rust, decision.outcome().into(), took, "");
+                if let Some(kept_in) = kept_in {
+                    metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, kept_in);
+                }
+            }
+            Step::Decided(decision)
+        }
+        Err(EvaluationError::Input(error)) => {
+            Step::Refused(Problem::invalid(format!("body contains malformed input document: {error}")))
+        }
+        Err(EvaluationError::Failed { kind, .. }) => {
+            metrics.evaluation(Arm::Rust, EvaluationResult::Error, took, kind.as_str());
+            fall_back(FallbackReason::Evaluation(kind))
+        }
+    }
 }
 
 fn deliver(answer: Answer, is_fallback: bool) -> (Reply, RequestResult) {
-    let Ok(status) = StatusCode::from_u16(answer.status) else {
+    if !(200..=599).contains(&answer.status) {
         return (Problem::internal("the decision came with an impossible status").reply(), RequestResult::Error);
-    };
+    }
     // However well baseline answered: the arm that was asked did not.
     let result = if is_fallback { RequestResult::Error } else { answer.result };
-    (with_cache_control(json(status, answer.body), &answer.cache_control), result)
+    (Reply::json(answer.status, answer.body).with_cache_control(answer.cache_control), result)
 }
 
 const fn fall_back(reason: FallbackReason) -> Step {

@@ -1,156 +1,287 @@
-//! One serving thread: its listener, its connections, and the limits on them.
+//! One connection: requests in, answers out in their order, and the limits on both.
 
-use std::{
-    cell::RefCell,
-    convert::Infallible,
-    io,
-    rc::Rc,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{future::poll_fn, pin::pin, rc::Rc, task::Poll, time::Duration};
 
-use hyper::{Request, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use sark_engine::Lane;
-use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::LocalSet,
-};
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    answering::Answering,
-    metrics::Refusal,
-    question::{Question, Route, route},
-    reply::{Problem, Reply, healthy},
-    shared::Shared,
+    deadlines::Watch,
+    reply::{Delivery, Problem, Reply, status},
+    serving::{Place, Thread},
+    stream::Stream,
+    wire::{Arrival, Incoming, Length, Missing, Request},
 };
 
-/// What serving threads are told.
+/// Answers are sent at the latest when there are so many bytes of them.
+const SEND_BYTES: usize = 64 << 10;
+/// So many answers in a row without waiting, then the other connections of the thread have their turn.
+const TURN: u32 = 32;
+/// How long a client may go on sending after its last answer. Closing at once could take the answer away from it.
+const PARTING: Duration = Duration::from_millis(500);
+const PARTING_BYTES: usize = 4 << 20;
+/// While draining, an idle connection is asked for one more request for so long.
+const LAST_CHANCE: Duration = Duration::from_millis(250);
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The client is gone, or has had its time.
+struct Gone;
+
+/// Why waiting for bytes ended.
+enum Waited {
+    Arrived,
+    Gone,
+    Late,
+    /// It is time to drain, and this connection did not know yet.
+    Draining,
+}
+
+/// What the current deadline is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    Serve,
-    /// Accept nothing more, finish what is under way within this time, and end.
-    Drain(Duration),
+enum Phase {
+    Request,
+    Head,
+    Body,
+    Other,
 }
 
-/// Read at a time beyond the head. Room for a head that is too large to be seen whole, and so to be answered.
-const READ_AHEAD_BYTES: usize = 64 << 10;
-/// Wait after an accept that failed: most likely descriptors have run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 68\r\n\
-    Retry-After: 1\r\nConnection: close\r\n\r\n{\"code\":\"internal_error\",\"message\":\"too many connections are open\"}\n";
+/// The way to the client.
+struct Line {
+    thread: Rc<Thread>,
+    stream: Stream,
+    outgoing: Vec<u8>,
+    watch: Rc<Watch>,
+    /// The stream may hold bytes that tokio has forgotten.
+    is_doubtful: bool,
+}
 
-/// Counts a connection while it lives.
-struct Slot(Arc<Shared>);
+/// A connection.
+pub(crate) struct Connection {
+    line: Line,
+    incoming: Incoming,
+    phase: Phase,
+    drains: bool,
+    in_a_row: u32,
+}
 
-impl Slot {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
-        let limit = shared.options.max_connections;
-        let taken =
-            shared.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |open| (open < limit).then_some(open + 1));
-        taken.is_ok().then(|| Self(Arc::clone(shared)))
+impl Connection {
+    pub(crate) fn new(thread: Rc<Thread>, stream: Stream) -> Self {
+        let watch = thread.clock.watch();
+        let line = Line { thread, stream, outgoing: Vec::new(), watch, is_doubtful: false };
+        Self { line, incoming: Incoming::default(), phase: Phase::Other, drains: false, in_a_row: 0 }
     }
-}
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    /// Serve until either side has had enough.
+    pub(crate) async fn run(mut self, place: Place) {
+        if self.serve().await.is_ok() {
+            self.line.part().await;
+        }
+        drop(place);
     }
-}
 
-/// Serve until told to drain; true when everything under way was finished in time.
-pub(crate) fn serve(
-    shared: &Arc<Shared>,
-    lane: Lane,
-    listener: std::net::TcpListener,
-    orders: watch::Receiver<Order>,
-) -> io::Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let answering = Rc::new(Answering { shared: Arc::clone(shared), lane: RefCell::new(lane) });
-    LocalSet::new().block_on(&runtime, accept(answering, listener, orders))
-}
-
-async fn accept(
-    answering: Rc<Answering>,
-    listener: std::net::TcpListener,
-    mut orders: watch::Receiver<Order>,
-) -> io::Result<bool> {
-    let listener = TcpListener::from_std(listener)?;
-    let graceful = GracefulShutdown::new();
-    let order = loop {
-        tokio::select! {
-            // A dropped server drains at once.
-            order = orders.wait_for(|order| *order != Order::Serve) => {
-                break order.map_or(Order::Drain(Duration::ZERO), |order| *order);
-            }
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => take_in(&answering, &graceful, stream),
-                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+    /// Answer requests; Ok when the last answer has been sent.
+    async fn serve(&mut self) -> Result<(), Gone> {
+        loop {
+            let thread = Rc::clone(&self.line.thread);
+            match self.incoming.look(&thread.rule) {
+                Err(problem) => return self.refuse(&problem).await,
+                Ok(Arrival::Missing(missing)) => {
+                    if let Err(problem) = self.read(missing).await? {
+                        return self.refuse(&problem).await;
+                    }
+                }
+                Ok(Arrival::Request(request)) => {
+                    let reply = self.line.ask(&thread, &request).await?;
+                    let (keep_alive, is_old) = (request.head.keep_alive, request.head.is_old);
+                    let without_body = request.head.method == "HEAD";
+                    let size = request.size();
+                    self.incoming.consume(size);
+                    // Once draining, the last answer of a connection is the one behind which nothing has come.
+                    self.look_around();
+                    let is_last = reply.closes || !keep_alive || (self.drains && self.incoming.is_empty());
+                    reply.write(&mut self.line.outgoing, &thread.clock.date(), Delivery { is_last, is_old, without_body });
+                    if is_last {
+                        return self.line.flush().await;
+                    }
+                    self.phase = Phase::Other;
+                    self.give_way().await?;
+                }
             }
         }
-    };
-    drop(listener);
-    let limit = if let Order::Drain(limit) = order { limit } else { Duration::ZERO };
-    Ok(tokio::time::timeout(limit, graceful.shutdown()).await.is_ok())
-}
+    }
 
-fn take_in(answering: &Rc<Answering>, graceful: &GracefulShutdown, stream: TcpStream) {
-    let shared = &answering.shared;
-    let Some(slot) = Slot::take(shared) else {
-        shared.metrics().refused(Refusal::Connections);
-        tokio::task::spawn_local(turn_away(stream));
-        return;
-    };
-    // Without it a small answer waits for the client's acknowledgement of the last one.
-    let _ = stream.set_nodelay(true);
-    let options = &shared.options;
-    let answering = Rc::clone(answering);
-    let service = service_fn(move |request| {
-        let answering = Rc::clone(&answering);
-        async move { Ok::<_, Infallible>(respond(&answering, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
-        .max_header_size(options.max_header_bytes)
-        .max_buf_size(options.max_header_bytes + READ_AHEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let watched = graceful.watch(connection);
-    tokio::task::spawn_local(async move {
-        // A connection that ends badly is its client's affair.
-        let _ = watched.await;
-        drop(slot);
-    });
-}
+    /// Once draining, take in what has arrived: nothing is left behind because it was not looked at yet.
+    fn look_around(&mut self) {
+        self.drains = self.line.thread.drains();
+        if self.drains {
+            // Nothing there, or gone: both show when more is waited for.
+            let _ = self.line.stream.read_now(self.incoming.buffer());
+        }
+    }
 
-async fn turn_away(mut stream: TcpStream) {
-    let _ = stream.write_all(TOO_MANY).await;
-    let _ = stream.shutdown().await;
-}
+    async fn give_way(&mut self) -> Result<(), Gone> {
+        self.in_a_row += 1;
+        if self.in_a_row >= TURN {
+            self.in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
+        if self.line.outgoing.len() >= SEND_BYTES { self.line.flush().await } else { Ok(()) }
+    }
 
-async fn respond(answering: &Answering, request: Request<Incoming>) -> Reply {
-    let path = match route(request.method(), request.uri().path()) {
-        Ok(Route::Health) => return healthy(),
-        Ok(Route::Data(path)) => path,
-        Err(problem) => return refuse(answering, &problem),
-    };
-    match Question::read(request, path, &answering.shared.options).await {
-        Ok(question) => answering.answer(question).await,
-        Err(problem) => refuse(answering, &problem),
+    async fn refuse(&mut self, problem: &Problem) -> Result<(), Gone> {
+        self.line.thread.refused(problem);
+        let delivery = Delivery { is_last: true, is_old: false, without_body: false };
+        problem.reply().write(&mut self.line.outgoing, &self.line.thread.clock.date(), delivery);
+        self.line.flush().await
+    }
+
+    /// Read some of what is missing.
+    async fn read(&mut self, missing: Missing) -> Result<Result<(), Problem>, Gone> {
+        let thread = Rc::clone(&self.line.thread);
+        if let Missing::Body { head, length: Length::Chunked, .. } = missing {
+            match self.incoming.unpack(head, &thread.rule) {
+                Err(problem) => return Ok(Err(problem)),
+                Ok(true) => return Ok(Ok(())),
+                Ok(false) => {}
+            }
+        }
+        let begins = self.begin(missing);
+        self.line.flush().await?;
+        if let Some(limit) = begins {
+            thread.clock.arm(&self.line.watch, limit);
+        }
+        if self.line.recall(&mut self.incoming) {
+            return Ok(Ok(()));
+        }
+        self.in_a_row = 0;
+        match self.line.wait(self.incoming.room(missing), self.drains).await {
+            Waited::Arrived => Ok(Ok(())),
+            Waited::Gone => Err(Gone),
+            Waited::Draining => {
+                self.phase = Phase::Other;
+                self.look_around();
+                Ok(Ok(()))
+            }
+            Waited::Late => self.late(missing),
+        }
+    }
+
+    /// The limit of what is waited for, when the wait begins.
+    fn begin(&mut self, missing: Missing) -> Option<Duration> {
+        let options = &self.line.thread.shared.options;
+        let (phase, limit) = match missing {
+            Missing::All if self.drains => (Phase::Request, options.idle_timeout.min(LAST_CHANCE)),
+            Missing::All => (Phase::Request, options.idle_timeout),
+            Missing::Head => (Phase::Head, options.header_timeout),
+            Missing::Body { .. } => (Phase::Body, options.body_timeout),
+        };
+        if std::mem::replace(&mut self.phase, phase) == phase {
+            return None;
+        }
+        if matches!(missing, Missing::Body { expects_continue: true, .. }) {
+            self.line.outgoing.extend_from_slice(CONTINUE);
+        }
+        Some(limit)
+    }
+
+    fn late(&mut self, missing: Missing) -> Result<Result<(), Problem>, Gone> {
+        let options = &self.line.thread.shared.options;
+        let slow = |what: &str, limit: Duration| {
+            let message = format!("the {what} did not arrive within {} s", limit.as_secs_f64());
+            Ok(Err(Problem::new(status::TOO_SLOW, "invalid_parameter", message)))
+        };
+        match missing {
+            // What came at the last moment counts.
+            Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => Ok(Ok(())),
+            Missing::All => Err(Gone),
+            Missing::Head => slow("request's head", options.header_timeout),
+            Missing::Body { .. } => slow("body", options.body_timeout),
+        }
     }
 }
 
-fn refuse(answering: &Answering, problem: &Problem) -> Reply {
-    let reason = match problem.status {
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Refusal::NotFound,
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => Refusal::Body,
-        _ => Refusal::BadRequest,
-    };
-    answering.shared.metrics().refused(reason);
-    problem.reply()
+impl Line {
+    /// The answer to a request. Most are there at once; before another is waited for, those before it are sent.
+    async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<Reply, Gone> {
+        let mut answering = pin!(thread.answer(request));
+        if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
+            return Ok(reply);
+        }
+        self.flush().await?;
+        self.is_doubtful = true;
+        tokio::select! {
+            reply = answering => Ok(reply),
+            () = self.stream.closed() => Err(Gone),
+        }
+    }
+
+    /// Send what is to be sent.
+    async fn flush(&mut self) -> Result<(), Gone> {
+        let limit = self.thread.shared.options.write_timeout;
+        let mut sent = 0;
+        let mut waits = false;
+        while let Some(rest) = self.outgoing.get(sent..).filter(|rest| !rest.is_empty()) {
+            let mut writing = pin!(self.stream.write(rest));
+            let (clock, watch) = (&self.thread.clock, &self.watch);
+            let written = poll_fn(|context| {
+                if let Poll::Ready(written) = writing.as_mut().poll(context) {
+                    return Poll::Ready(written.ok());
+                }
+                if !waits {
+                    waits = true;
+                    clock.arm(watch, limit);
+                }
+                watch.register(context);
+                if watch.is_late() { Poll::Ready(None) } else { Poll::Pending }
+            });
+            sent += written.await.filter(|length| *length > 0).ok_or(Gone)?;
+        }
+        if waits {
+            self.watch.disarm();
+        }
+        self.outgoing.clear();
+        self.outgoing.shrink_to(SEND_BYTES);
+        Ok(())
+    }
+
+    /// Wait for bytes.
+    async fn wait(&mut self, room: &mut BytesMut, drains: bool) -> Waited {
+        let Self { thread, stream, watch, .. } = self;
+        let mut reading = pin!(stream.read_buf(room));
+        poll_fn(|context| {
+            if let Poll::Ready(read) = reading.as_mut().poll(context) {
+                return Poll::Ready(if read.is_ok_and(|length| length > 0) { Waited::Arrived } else { Waited::Gone });
+            }
+            watch.register(context);
+            if watch.is_late() {
+                Poll::Ready(Waited::Late)
+            } else if thread.drains() != drains {
+                Poll::Ready(Waited::Draining)
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// Read what tokio may have forgotten; true when there was something.
+    fn recall(&mut self, incoming: &mut Incoming) -> bool {
+        std::mem::take(&mut self.is_doubtful) && self.stream.read_now(incoming.buffer()).is_ok_and(|length| length > 0)
+    }
+
+    /// End so that the client can read its last answer: say that it was the last, and hear the client out for a while.
+    async fn part(&mut self) {
+        self.stream.finish();
+        self.thread.clock.arm(&self.watch, PARTING);
+        let mut rest = BytesMut::with_capacity(SEND_BYTES);
+        let mut left = PARTING_BYTES;
+        while left > 0 {
+            rest.clear();
+            match self.wait(&mut rest, self.thread.drains()).await {
+                Waited::Arrived => left = left.saturating_sub(rest.len()),
+                Waited::Draining => {}
+                Waited::Gone | Waited::Late => return,
+            }
+        }
+    }
 }

@@ -22,9 +22,38 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// The arm that every subject is in, when there is only one.
+    pub(crate) fn everybodys_arm(&self) -> Option<Arm> {
+        let moved = self.rust_opa || self.rust_cache;
+        match self.percentage {
+            100.. if moved => Some(Arm::Rust),
+            1.. if moved => None,
+            _ => Some(Arm::Python),
+        }
+    }
+
     /// The arm of `subject`.
     pub fn arm(&self, subject: &[u8]) -> Arm {
         let moved = self.rust_opa || self.rust_cache;
         if moved && assignment::in_new_arm(&self.salt, subject, self.percentage) { Arm::Rust } else { Arm::Python }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn where_there_is_only_one_arm_every_subject_is_in_it(percentage in 0_u8..=100, rust_opa: bool, rust_cache: bool, subject: Vec<u8>) {
+            let flags = Flags { percentage, rust_opa, rust_cache, salt: "salt".into(), ..Flags::default() };
+            if let Some(arm) = flags.everybodys_arm() {
+                prop_assert_eq!(flags.arm(&subject), arm);
+            } else {
+                prop_assert!((1..100).contains(&percentage));
+            }
+        }
     }
 }

@@ -1,28 +1,37 @@
 //! The data plane: OPA's Data API over HTTP for two arms, and every metric about them.
 //!
-//! A request of the `rust` arm is answered on the thread that read it. Every other one becomes a [`Job`] that whoever embeds
+//! A request of the `rust` arm is answered on the thread that read it, unless its evaluation takes long: then a thread of a pool
+//! evaluates it. Every other one becomes a [`Job`] that whoever embeds
 //! the server takes ([`Server::take_jobs`]) and answers ([`Server::complete`]).
 
 mod answering;
 mod arms;
+mod asked;
 mod connection;
+mod deadlines;
+mod evaluating;
 mod events;
 mod faults;
 mod flags;
 mod jobs;
+mod listener;
 mod metrics;
 mod options;
+mod pool;
 mod question;
 mod reply;
 mod server;
+mod serving;
 mod shared;
+mod stream;
 mod subject;
+mod wire;
 
 pub use arms::{Arm, Cache, Feature, Opa};
 pub use events::{CacheOperation, CacheResult, EvaluationResult, RequestResult};
 pub use faults::Faults;
 pub use flags::Flags;
 pub use jobs::{Answer, FallbackReason, Job};
-pub use options::{ConfigurationError, ServerOptions};
+pub use options::{ConfigurationError, ServerOptions, UnixSocket};
 pub use server::Server;
 pub use subject::SubjectRule;

@@ -1,24 +1,50 @@
 //! Answers on the wire, in OPA's shapes.
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-};
 use serde::Serialize;
 
-/// An HTTP answer.
-pub(crate) type Reply = Response<Full<Bytes>>;
+/// Status codes.
+pub(crate) mod status {
+    pub(crate) const OK: u16 = 200;
+    pub(crate) const BAD_REQUEST: u16 = 400;
+    pub(crate) const NOT_FOUND: u16 = 404;
+    pub(crate) const METHOD_NOT_ALLOWED: u16 = 405;
+    pub(crate) const TOO_SLOW: u16 = 408;
+    pub(crate) const TOO_LARGE: u16 = 413;
+    pub(crate) const HEAD_TOO_LARGE: u16 = 431;
+    pub(crate) const INTERNAL: u16 = 500;
+    pub(crate) const UNAVAILABLE: u16 = 503;
+}
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub status: u16,
+    pub body: Bytes,
+    /// Value of the Cache-Control header; empty for none.
+    pub cache_control: String,
+    /// The connection cannot be used again, whatever the client wishes.
+    pub closes: bool,
+}
+
+/// How an answer is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// It is the last one on its connection.
+    pub is_last: bool,
+    /// The client speaks HTTP/1.0 and must be told when the connection stays.
+    pub is_old: bool,
+    /// Answer of HEAD: the length is told and the body left out.
+    pub without_body: bool,
+}
 
 /// A refusal or failure, as OPA words it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
-    pub status: StatusCode,
+    pub status: u16,
     pub code: &'static str,
     pub message: String,
+    closes: bool,
 }
 
 #[derive(Serialize)]
@@ -28,54 +54,149 @@ struct ErrorBody<'a> {
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        // The rest of such a request is not read: where the next one begins is not known.
+        let closes = matches!(status, status::TOO_LARGE | status::TOO_SLOW | status::HEAD_TOO_LARGE);
+        Self { status, code, message: message.into(), closes }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_parameter", message)
+        Self::new(status::BAD_REQUEST, "invalid_parameter", message)
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+        Self::new(status::INTERNAL, "internal_error", message)
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(status::UNAVAILABLE, "internal_error", message)
+    }
+
+    /// As it is, on a connection that cannot be used again.
+    pub(crate) fn closing(self) -> Self {
+        Self { closes: true, ..self }
     }
 
     pub(crate) fn reply(&self) -> Reply {
         let body = ErrorBody { code: self.code, message: &self.message };
         let mut text = serde_json::to_vec_pretty(&body).unwrap_or_default();
         text.push(b'\n');
-        let mut reply = json(self.status, text.into());
+        Reply { closes: self.closes, ..Reply::json(self.status, text.into()) }
+    }
+}
+
+impl Reply {
+    pub(crate) const fn json(status: u16, body: Bytes) -> Self {
+        Self { status, body, cache_control: String::new(), closes: false }
+    }
+
+    /// Answer of `GET /health`.
+    pub(crate) const fn healthy() -> Self {
+        Self::json(status::OK, Bytes::from_static(b"{}\n"))
+    }
+
+    /// Write head and body behind what is in `out` already, so that both are sent at once.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, date: &str, delivery: Delivery) {
         match self.status {
-            StatusCode::SERVICE_UNAVAILABLE => {
-                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            status::OK => out.extend_from_slice(b"HTTP/1.1 200 OK\r\n"),
+            other => {
+                out.extend_from_slice(b"HTTP/1.1 ");
+                out.extend_from_slice(itoa::Buffer::new().format(other).as_bytes());
+                out.push(b' ');
+                out.extend_from_slice(reason(other).as_bytes());
+                out.extend_from_slice(b"\r\n");
             }
-            // The rest of the request is not read: the connection cannot be used again.
-            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            _ => {}
         }
-        reply
+        out.extend_from_slice(b"Content-Type: application/json\r\nDate: ");
+        out.extend_from_slice(date.as_bytes());
+        out.extend_from_slice(b"\r\nContent-Length: ");
+        out.extend_from_slice(itoa::Buffer::new().format(self.body.len()).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        if !self.cache_control.is_empty() {
+            out.extend_from_slice(b"Cache-Control: ");
+            out.extend_from_slice(self.cache_control.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+        if self.status == status::UNAVAILABLE {
+            out.extend_from_slice(b"Retry-After: 1\r\n");
+        }
+        if delivery.is_last {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if delivery.is_old {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        if !delivery.without_body {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// With this Cache-Control header, unless it could end the header early.
+    pub(crate) fn with_cache_control(mut self, value: String) -> Self {
+        if value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+            self.cache_control = value;
+        }
+        self
     }
 }
 
-pub(crate) fn json(status: StatusCode, body: Bytes) -> Reply {
-    let mut reply = Response::new(Full::new(body));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, JSON);
-    reply
-}
-
-pub(crate) fn with_cache_control(mut reply: Reply, value: &str) -> Reply {
-    if let Ok(value) = HeaderValue::from_str(value)
-        && !value.is_empty()
-    {
-        reply.headers_mut().insert(CACHE_CONTROL, value);
+const fn reason(code: u16) -> &'static str {
+    match code {
+        status::BAD_REQUEST => "Bad Request",
+        status::NOT_FOUND => "Not Found",
+        status::METHOD_NOT_ALLOWED => "Method Not Allowed",
+        status::TOO_SLOW => "Request Timeout",
+        status::TOO_LARGE => "Content Too Large",
+        status::HEAD_TOO_LARGE => "Request Header Fields Too Large",
+        status::INTERNAL => "Internal Server Error",
+        502 => "Bad Gateway",
+        status::UNAVAILABLE => "Service Unavailable",
+        504 => "Gateway Timeout",
+        // The phrase may be empty, and nobody reads it.
+        _ => "",
     }
-    reply
 }
 
-/// Answer of `GET /health`.
-pub(crate) fn healthy() -> Reply {
-    json(StatusCode::OK, Bytes::from_static(b"{}\n"))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAYS: Delivery = Delivery { is_last: false, is_old: false, without_body: false };
+
+    fn written(reply: &Reply, delivery: Delivery) -> String {
+        let mut out = Vec::new();
+        reply.write(&mut out, "Sun, 06 Nov 1994 08:49:37 GMT", delivery);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_one_run_of_bytes() {
+        let expected = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 3\r\n\r\n{}\n";
+        assert_eq!(written(&Reply::healthy(), STAYS), expected);
+        let head = written(&Reply::healthy(), Delivery { without_body: true, ..STAYS });
+        assert_eq!(head, expected.strip_suffix("{}\n").unwrap());
+    }
+
+    #[test]
+    fn the_client_is_told_what_becomes_of_the_connection() {
+        assert!(written(&Reply::healthy(), Delivery { is_last: true, ..STAYS }).contains("\r\nConnection: close\r\n"));
+        assert!(written(&Reply::healthy(), Delivery { is_old: true, ..STAYS }).contains("\r\nConnection: keep-alive\r\n"));
+        assert!(!written(&Reply::healthy(), STAYS).contains("Connection"));
+    }
+
+    #[test]
+    fn a_problem_is_worded_as_by_opa() {
+        let reply = Problem::unavailable("busy").reply();
+        assert_eq!(reply.body.as_ref(), b"{\n  \"code\": \"internal_error\",\n  \"message\": \"busy\"\n}\n");
+        assert!(written(&reply, STAYS).starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        assert!(written(&reply, STAYS).contains("\r\nRetry-After: 1\r\n"));
+    }
+
+    #[test]
+    fn a_value_cannot_add_a_header() {
+        let reply = Reply::healthy().with_cache_control("no-store\r\nSet-Cookie: a=b".into());
+        assert!(!written(&reply, STAYS).contains("Cookie"));
+        let reply = Reply::healthy().with_cache_control("no-store".into());
+        assert!(written(&reply, STAYS).contains("\r\nCache-Control: no-store\r\n"));
+    }
 }

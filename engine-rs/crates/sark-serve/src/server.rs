@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     os::fd::RawFd,
     sync::Arc,
     thread::JoinHandle,
@@ -13,22 +13,21 @@ use parking_lot::Mutex;
 use sark_engine::{Decision, Engine, Outcome};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 
 use crate::{
     answering::keep,
     arms::{Arm, Feature, Opa},
-    connection::{Order, serve},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     faults::Faults,
     flags::Flags,
     jobs::{Answer, FallbackReason, Job, Waiting},
+    listener::{self, Listener, SocketFile},
     options::{ConfigurationError, ServerOptions},
+    serving::{Order, serve},
     shared::Shared,
 };
 
-const BACKLOG: i32 = 1024;
 /// Deep policies recurse deeply.
 const STACK_BYTES: usize = 8 << 20;
 /// What a thread may take to notice that it should end, beyond the time it was given.
@@ -39,34 +38,42 @@ pub struct Server {
     shared: Arc<Shared>,
     orders: watch::Sender<Order>,
     threads: Mutex<Vec<JoinHandle<io::Result<bool>>>>,
+    socket: Mutex<Option<SocketFile>>,
 }
 
 impl Server {
     /// A server that does not listen yet.
     pub fn new(engine: Arc<Engine>, options: ServerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(engine, options)?);
-        Ok(Self { shared, orders: watch::Sender::new(Order::Serve), threads: Mutex::default() })
+        Ok(Self { shared, orders: watch::Sender::new(Order::Serve), threads: Mutex::default(), socket: Mutex::default() })
     }
 
-    /// Bind, start the threads, and return the port.
+    /// Bind, start the threads, and return the TCP port; 0 when there is none.
     pub fn start(&self) -> io::Result<u16> {
         let mut threads = self.threads.lock();
         if !threads.is_empty() || *self.orders.borrow() != Order::Serve {
             return Err(io::Error::other("the server was started before"));
         }
-        let workers = self.shared.options.workers;
-        let listeners = listen(self.shared.options.address, workers)?;
-        let port = listeners.first().map_or(Ok(0), |listener| listener.local_addr().map(|address| address.port()))?;
-        for (number, listener) in listeners.into_iter().enumerate() {
+        let options = &self.shared.options;
+        let tcp = options.address.map(|address| listener::tcp(address, options.workers)).transpose()?.unwrap_or_default();
+        let port = tcp.first().map_or(Ok(0), |listener| listener.local_addr().map(|address| address.port()))?;
+        let (file, unix) = options.unix.as_ref().map(SocketFile::listen).transpose()?.unzip();
+        self.shared.pool.start(&self.shared.engine, options.evaluation_threads)?;
+        let mut tcp: Vec<Option<TcpListener>> = tcp.into_iter().map(Some).collect();
+        tcp.resize_with(options.workers, || None);
+        for (number, tcp) in tcp.into_iter().enumerate() {
+            let shares_unix = unix.as_ref().map(std::os::unix::net::UnixListener::try_clone).transpose()?;
+            let listeners = tcp.map(Listener::Tcp).into_iter().chain(shares_unix.map(Listener::Unix)).collect();
             let lane = self.shared.engine.lane().map_err(io::Error::other)?;
             let shared = Arc::clone(&self.shared);
             let orders = self.orders.subscribe();
             let thread = std::thread::Builder::new()
                 .name(format!("sark-serve-{number}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || serve(&shared, lane, listener, orders))?;
+                .spawn(move || serve(&shared, lane, listeners, orders))?;
             threads.push(thread);
         }
+        *self.socket.lock() = file;
         Ok(port)
     }
 
@@ -151,13 +158,16 @@ impl Server {
         self.shared.metrics().text(self.shared.levels()).map_err(io::Error::other)
     }
 
-    /// Stop accepting, let requests under way finish within `limit`, and end. True when all did.
+    /// Take nobody in any more, answer whatever was sent before within `limit`, and end. True when all was answered.
     pub fn drain(&self, limit: Duration) -> bool {
+        // The next process may listen there already; who has come to us is still served.
+        drop(self.socket.lock().take());
         self.orders.send_replace(Order::Drain(limit));
         let threads = std::mem::take(&mut *self.threads.lock());
         let deadline = Instant::now() + limit + JOIN_GRACE;
         // Every thread is joined, also after one that did not finish.
         let unfinished = threads.into_iter().map(|thread| join(thread, deadline)).filter(|finished| !finished).count();
+        self.shared.pool.close();
         unfinished == 0
     }
 }
@@ -166,6 +176,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         // Not joined: an evaluation under way must not hold up whoever drops us.
         self.orders.send_replace(Order::Drain(Duration::ZERO));
+        self.shared.pool.close();
     }
 }
 
@@ -178,34 +189,6 @@ fn join(thread: JoinHandle<io::Result<bool>>, deadline: Instant) -> bool {
         std::thread::sleep(Duration::from_millis(1));
     }
     matches!(thread.join(), Ok(Ok(true)))
-}
-
-/// One listener per worker on one address.
-fn listen(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
-    if workers == 1 {
-        return Ok(vec![bind(address, false)?]);
-    }
-    if address.port() != 0 {
-        // Sockets that share a port also share it with another process; this finds out whether one is there.
-        drop(bind(address, false)?);
-    }
-    let first = bind(address, true)?;
-    let shared = first.local_addr()?;
-    let mut listeners = vec![first];
-    for _ in 1..workers {
-        listeners.push(bind(shared, true)?);
-    }
-    Ok(listeners)
-}
-
-fn bind(address: SocketAddr, share_port: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(share_port)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
 }
 
 #[derive(Deserialize)]

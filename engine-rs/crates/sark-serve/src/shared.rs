@@ -16,6 +16,7 @@ use crate::{
     jobs::Jobs,
     metrics::{GaugeValues, Levels, Metrics},
     options::ServerOptions,
+    pool::Pool,
 };
 
 /// The flags in force and the metrics that count under them; they change together.
@@ -27,8 +28,9 @@ pub(crate) struct InForce {
 pub(crate) struct Shared {
     pub engine: Arc<Engine>,
     pub options: ServerOptions,
-    pub in_force: ArcSwap<InForce>,
+    pub in_force: Arc<ArcSwap<InForce>>,
     pub jobs: Arc<Jobs>,
+    pub pool: Arc<Pool>,
     pub faults: FaultInjector,
     pub connections: AtomicUsize,
 }
@@ -36,13 +38,15 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(engine: Arc<Engine>, options: ServerOptions) -> io::Result<Self> {
         let flags = Flags::default();
-        let metrics = Metrics::new(&flags.rollout, &GaugeValues::new()).map_err(io::Error::other)?;
+        let metrics = Metrics::new(&flags.rollout, &GaugeValues::new(), engine.cache().stats()).map_err(io::Error::other)?;
         metrics.show_flags(&flags);
+        let pool = Arc::new(Pool::new(options.evaluation_queue));
         Ok(Self {
             jobs: Arc::new(Jobs::new(options.baseline_queue)?),
             engine,
             options,
-            in_force: ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) }),
+            in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),
+            pool,
             faults: FaultInjector::default(),
             connections: AtomicUsize::new(0),
         })
@@ -54,7 +58,8 @@ impl Shared {
         let metrics = if before.flags.rollout == flags.rollout {
             Arc::clone(&before.metrics)
         } else {
-            let fresh = Metrics::new(&flags.rollout, &before.metrics.own().gauge_values()).map_err(io::Error::other)?;
+            let fresh = Metrics::new(&flags.rollout, &before.metrics.own().gauge_values(), self.engine.cache().stats())
+                .map_err(io::Error::other)?;
             fresh.own().begin_counters_of(before.metrics.own());
             Arc::new(fresh)
         };
@@ -68,11 +73,10 @@ impl Shared {
     }
 
     pub(crate) fn levels(&self) -> Levels {
-        let cache = self.engine.cache();
         Levels {
-            cache_entries: cache.len(),
-            cache_bytes: cache.weight(),
+            cache: self.engine.cache().stats(),
             queued_jobs: self.jobs.queued(),
+            queued_evaluations: self.pool.queued(),
             connections: self.connections.load(std::sync::atomic::Ordering::Relaxed),
         }
     }

@@ -80,7 +80,11 @@ def status(parts: Parts) -> dict[str, Any]:
             "engine_build": sark_engine.build_profile,
             "regorus": sark_engine.regorus_version,
         },
-        "data": {"host": parts.settings.data.host, "port": parts.data_port},
+        "data": {
+            "host": parts.settings.data.host,
+            "port": parts.data_port,
+            "unix_path": str(parts.settings.data.unix_path or ""),
+        },
         "flags": _flags(parts),
         "policies": _policies(parts),
         "opa": _opa(parts),

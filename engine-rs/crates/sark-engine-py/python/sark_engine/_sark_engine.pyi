@@ -170,22 +170,40 @@ class Server:
         cls,
         engine: Engine,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        host: str | None = None,
+        port: int | None = None,
+        unix_path: str | os.PathLike[str] | None = None,
+        unix_mode: int = 0o660,
         workers: int = 1,
         max_body_bytes: int = 1_048_576,
         max_header_bytes: int = 16_384,
+        idle_timeout_seconds: float = 60.0,
         header_timeout_seconds: float = 5.0,
         body_timeout_seconds: float = 5.0,
+        write_timeout_seconds: float = 5.0,
         max_connections: int = 1024,
         baseline_queue: int = 1024,
         baseline_timeout_seconds: float = 10.0,
+        inline_evaluation_seconds: float = 0.002,
+        evaluation_threads: int = 2,
+        evaluation_queue: int = 256,
         subject_pointer: str = "/user/id",
         subject_fallbacks: Sequence[str] = ("/agent/id", "/source_agent/id", "/subject", "/user"),
         subject_header: str | None = None,
-    ) -> Server: ...
+    ) -> Server:
+        """Make a server that does not listen yet.
+
+        It listens on TCP at `host` (an IP address, 127.0.0.1 when left out) and `port` (0 takes a free one), on a Unix-domain
+        socket at `unix_path` (absolute; a dead process's file is replaced, a live one's is refused; its permissions are
+        `unix_mode`), or on both. With `unix_path` and neither host nor port there is no TCP listener.
+
+        An evaluation that takes longer than `inline_evaluation_seconds` is stopped and run again, within the engine's
+        `evaluation_timeout_seconds`, by one of `evaluation_threads` threads; a path known to be that slow goes there at once.
+        When `evaluation_queue` of them wait already, the request is answered with 503. Raises ValueError.
+        """
+
     def start(self) -> int:
-        """Bind and serve in the background; return the port. Raises OSError."""
+        """Bind and serve in the background; return the TCP port, 0 when there is none. Raises OSError."""
 
     @property
     def baseline_fd(self) -> int:
@@ -232,7 +250,11 @@ class Server:
         """All metrics in Prometheus' text format 0.0.4, with process_* of this process; every series carries sark_rollout."""
 
     def drain(self, timeout_seconds: float) -> bool:
-        """Stop accepting, let requests under way finish, close. True when all finished in time."""
+        """Take no new connection, answer what was sent before, close. True when all was answered in time.
+
+        What waits in the kernel counts as sent. A connection's last answer says `Connection: close`; an idle one is kept open a
+        quarter of a second for one more request. The file of a Unix-domain socket is removed first.
+        """
 
 def bucket(salt: str, subject: str) -> int:
     """The assignment rule: murmur3_x86_32(utf8(salt + ":" + subject), seed 0) * 10000 >> 32."""

@@ -1,5 +1,6 @@
 //! Every metric of the data plane. One registry per rollout: a change of rollout starts all counts anew under its label.
 
+mod cached;
 mod own;
 mod process;
 mod series;
@@ -8,6 +9,8 @@ use std::{collections::HashMap, time::Duration};
 
 use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
+use sark_engine::CacheStats;
+
 use crate::{
     arms::{Arm, Feature},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
@@ -15,6 +18,7 @@ use crate::{
     jobs::FallbackReason,
 };
 
+use cached::Cached;
 pub(crate) use own::GaugeValues;
 use own::OwnMetrics;
 use process::Process;
@@ -34,19 +38,22 @@ pub(crate) enum Refusal {
     BadRequest,
     /// No such endpoint or method.
     NotFound,
-    /// Body too large or too slow.
+    /// Head too large.
+    Head,
+    /// Body too large, or head or body too slow.
     Body,
     /// Too many connections.
     Connections,
 }
 
 impl Refusal {
-    const ALL: [Self; 4] = [Self::BadRequest, Self::NotFound, Self::Body, Self::Connections];
+    const ALL: [Self; 5] = [Self::BadRequest, Self::NotFound, Self::Head, Self::Body, Self::Connections];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "bad_request",
             Self::NotFound => "not_found",
+            Self::Head => "head",
             Self::Body => "body",
             Self::Connections => "connections",
         }
@@ -76,9 +83,9 @@ struct FeatureMetrics {
 /// What is read when metrics are asked for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Levels {
-    pub cache_entries: usize,
-    pub cache_bytes: u64,
+    pub cache: CacheStats,
     pub queued_jobs: usize,
+    pub queued_evaluations: usize,
     pub connections: usize,
 }
 
@@ -93,14 +100,18 @@ pub(crate) struct Metrics {
     cache_entries: Gauge,
     cache_bytes: Gauge,
     queued: Gauge,
+    queued_evaluations: Gauge,
+    moved: IntCounter,
     connections: Gauge,
     process: Process,
+    cached: Cached,
     own: OwnMetrics,
 }
 
 impl Metrics {
-    /// Every series at zero, labelled with `rollout`. Gauges of whoever embeds the server go on from `gauges`.
-    pub(crate) fn new(rollout: &str, gauges: &GaugeValues) -> Result<Self, prometheus::Error> {
+    /// Every series at zero, labelled with `rollout`. Gauges of whoever embeds the server go on from `gauges`; the cache
+    /// has counted up to `cache`.
+    pub(crate) fn new(rollout: &str, gauges: &GaugeValues, cache: CacheStats) -> Result<Self, prometheus::Error> {
         let labels = HashMap::from([(LABEL_ROLLOUT.to_owned(), rollout.to_owned())]);
         let registry = Registry::new_custom(None, Some(labels))?;
         let series = Series::register(&registry)?;
@@ -113,8 +124,11 @@ impl Metrics {
             cache_entries: series.cache_entries,
             cache_bytes: series.cache_bytes,
             queued: series.queued,
+            queued_evaluations: series.queued_evaluations,
+            moved: series.moved,
             connections: series.connections,
             process: Process::register(&registry)?,
+            cached: Cached::register(&registry, cache)?,
             own: OwnMetrics::new(&registry, gauges)?,
             registry,
         })
@@ -163,6 +177,11 @@ impl Metrics {
         metrics.seconds.observe(took.as_secs_f64());
     }
 
+    /// Count an evaluation that went to an evaluation thread.
+    pub(crate) fn moved(&self) {
+        self.moved.inc();
+    }
+
     pub(crate) fn refused(&self, refusal: Refusal) {
         if let Some((_, counter)) = self.refusals.iter().find(|(reason, _)| *reason == refusal) {
             counter.inc();
@@ -209,14 +228,16 @@ impl Metrics {
         // Sizes beyond 2^53 do not occur.
         #[allow(clippy::cast_precision_loss)]
         for (gauge, value) in [
-            (&self.cache_entries, levels.cache_entries as f64),
-            (&self.cache_bytes, levels.cache_bytes as f64),
+            (&self.cache_entries, levels.cache.entries as f64),
+            (&self.cache_bytes, levels.cache.bytes as f64),
             (&self.queued, levels.queued_jobs as f64),
+            (&self.queued_evaluations, levels.queued_evaluations as f64),
             (&self.connections, levels.connections as f64),
         ] {
             gauge.set(value);
         }
         self.process.refresh();
+        self.cached.refresh(levels.cache);
         let mut text = Vec::with_capacity(64 * 1024);
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)

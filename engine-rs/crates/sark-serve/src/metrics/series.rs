@@ -49,6 +49,8 @@ pub(super) struct Series {
     pub cache_entries: Gauge,
     pub cache_bytes: Gauge,
     pub queued: Gauge,
+    pub queued_evaluations: Gauge,
+    pub moved: IntCounter,
     pub connections: Gauge,
 }
 
@@ -95,6 +97,8 @@ impl Series {
             cache_entries: to.gauge("sark_decision_cache_entries", "Decisions kept in process.")?,
             cache_bytes: to.gauge("sark_decision_cache_weight_bytes", "Weight of the decisions kept in process against the byte limit; a small one weighs its share of it.")?,
             queued: to.gauge("sark_baseline_jobs_queued", "Requests that wait to be taken by baseline.")?,
+            queued_evaluations: to.gauge("sark_evaluations_queued", "Evaluations that wait for an evaluation thread.")?,
+            moved: to.add(IntCounter::new("sark_evaluations_moved_total", "Evaluations given to an evaluation thread, because they took or were expected to take long."))?,
             connections: to.gauge("sark_connections", "Open connections.")?,
         })
     }

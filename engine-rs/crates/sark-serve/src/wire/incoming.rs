@@ -1,0 +1,217 @@
+//! What has arrived on a connection and is not answered yet.
+
+use bytes::{Buf, BytesMut};
+
+use super::{
+    chunks::Chunks,
+    head::{Head, HeadRule, Length},
+};
+use crate::reply::Problem;
+
+/// Room made before each read. Most requests fit.
+const ROOM: usize = 4 << 10;
+/// Most room made at once: a length that is only promised takes no memory.
+const MAX_ROOM: usize = 64 << 10;
+/// A buffer that grew beyond this is given back when it is empty.
+const KEPT: usize = 64 << 10;
+
+/// Bytes that wait, the first unanswered request in front.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    buffer: BytesMut,
+    /// The body of the first request, when it comes in chunks.
+    chunks: Option<Chunks>,
+}
+
+/// What is in front.
+#[derive(Debug)]
+pub(crate) enum Arrival<'b> {
+    Request(Request<'b>),
+    Missing(Missing),
+}
+
+/// A request that is complete.
+#[derive(Debug)]
+pub(crate) struct Request<'b> {
+    pub head: Head<'b>,
+    pub body: &'b [u8],
+    size: usize,
+}
+
+impl Request<'_> {
+    /// What to [`Incoming::consume`] once it is answered.
+    pub(crate) const fn size(&self) -> usize {
+        self.size
+    }
+}
+
+/// What the first request still lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Everything: nothing has arrived.
+    All,
+    Head,
+    Body {
+        expects_continue: bool,
+        head: usize,
+        length: Length,
+    },
+}
+
+impl Incoming {
+    /// What is in front.
+    pub(crate) fn look(&self, rule: &HeadRule) -> Result<Arrival<'_>, Problem> {
+        if self.buffer.is_empty() {
+            return Ok(Arrival::Missing(Missing::All));
+        }
+        let Some(head) = rule.read(&self.buffer)? else {
+            return Ok(Arrival::Missing(Missing::Head));
+        };
+        let missing = Missing::Body { expects_continue: head.expects_continue, head: head.size, length: head.length };
+        let (body, size) = match head.length {
+            Length::Sized(length) => (self.buffer.get(head.size..head.size.saturating_add(length)), head.size + length),
+            Length::Chunked => (self.chunks.as_ref().and_then(Chunks::body), head.size),
+        };
+        let Some(body) = body else {
+            return Ok(Arrival::Missing(missing));
+        };
+        Ok(Arrival::Request(Request { head, body, size }))
+    }
+
+    /// Take chunks out of what follows the head of `head` bytes; true when something was taken.
+    pub(crate) fn unpack(&mut self, head: usize, rule: &HeadRule) -> Result<bool, Problem> {
+        if self.buffer.len() <= head {
+            return Ok(false);
+        }
+        let packed = self.buffer.split_off(head);
+        let taken = self.chunks.get_or_insert_with(Chunks::new).take(&packed, rule)?;
+        self.buffer.extend_from_slice(packed.get(taken..).unwrap_or_default());
+        Ok(taken > 0)
+    }
+
+    /// Where to read more to.
+    pub(crate) fn room(&mut self, missing: Missing) -> &mut BytesMut {
+        let wanted = match missing {
+            // Twice as much each time, up to what is promised.
+            Missing::Body { head, length: Length::Sized(length), .. } => {
+                (head + length).saturating_sub(self.buffer.len()).min(self.buffer.len().clamp(ROOM, MAX_ROOM))
+            }
+            _ => ROOM,
+        };
+        self.buffer.reserve(wanted.max(ROOM));
+        &mut self.buffer
+    }
+
+    /// What has been read, to add to it without waiting.
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// Forget the first request.
+    pub(crate) fn consume(&mut self, size: usize) {
+        self.chunks = None;
+        if size < self.buffer.len() {
+            self.buffer.advance(size);
+        } else if self.buffer.capacity() > KEPT {
+            self.buffer = BytesMut::new();
+        } else {
+            self.buffer.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const RULE: HeadRule = HeadRule { max_bytes: 1024, max_body_bytes: 1024, subject: None };
+
+    /// Every request in `pieces`, as method and body.
+    fn requests(pieces: &[&[u8]]) -> Vec<(String, Vec<u8>)> {
+        let mut incoming = Incoming::default();
+        let mut found = Vec::new();
+        for piece in pieces {
+            incoming.buffer().extend_from_slice(piece);
+            loop {
+                match incoming.look(&RULE).unwrap() {
+                    Arrival::Request(request) => {
+                        found.push((request.head.method.to_owned(), request.body.to_vec()));
+                        let size = request.size();
+                        incoming.consume(size);
+                    }
+                    Arrival::Missing(Missing::Body { head, length: Length::Chunked, .. }) => {
+                        if !incoming.unpack(head, &RULE).unwrap() {
+                            break;
+                        }
+                    }
+                    Arrival::Missing(_) => break,
+                }
+            }
+        }
+        found
+    }
+
+    const SEVERAL: &[u8] = b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n\r\n\
+        PUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\nDELETE /d HTTP/1.1\r\n\r\n";
+
+    fn expected() -> Vec<(String, Vec<u8>)> {
+        [("POST", "abc"), ("GET", ""), ("PUT", "def"), ("DELETE", "")].map(|(a, b)| (a.into(), b.into())).to_vec()
+    }
+
+    #[test]
+    fn requests_behind_each_other_are_told_apart() {
+        assert_eq!(requests(&[SEVERAL]), expected());
+        let bytes: Vec<&[u8]> = SEVERAL.chunks(1).collect();
+        assert_eq!(requests(&bytes), expected());
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_how_requests_are_cut_on_the_way(cuts in proptest::collection::vec(0..SEVERAL.len(), 0..12)) {
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            let mut pieces = Vec::new();
+            let mut at = 0;
+            for cut in cuts.into_iter().chain([SEVERAL.len()]) {
+                pieces.push(&SEVERAL[at..cut]);
+                at = cut;
+            }
+            prop_assert_eq!(requests(&pieces), expected());
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), head in "(GET|POST) /[a-z]{0,5} HTTP/1.[01]\r\n(Content-Length: [0-9]{1,4}\r\n|Transfer-Encoding: chunked\r\n)?\r\n") {
+            let mut incoming = Incoming::default();
+            incoming.buffer().extend_from_slice(head.as_bytes());
+            incoming.buffer().extend_from_slice(&bytes);
+            for _ in 0..4 {
+                match incoming.look(&RULE) {
+                    Ok(Arrival::Request(request)) => {
+                        let size = request.size();
+                        incoming.consume(size);
+                    }
+                    Ok(Arrival::Missing(Missing::Body { head, length: Length::Chunked, .. })) => {
+                        let _ = incoming.unpack(head, &RULE);
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn room_grows_with_what_has_arrived_and_not_with_what_is_promised() {
+        let mut incoming = Incoming::default();
+        let promised = Missing::Body { expects_continue: false, head: 20, length: Length::Sized(64 << 20) };
+        assert!(incoming.room(promised).capacity() <= 2 * ROOM);
+        incoming.buffer().resize(1 << 20, 0);
+        assert!(incoming.room(promised).capacity() <= 4 << 20);
+    }
+}

@@ -1,0 +1,10 @@
+//! HTTP/1.1 as it stands on the wire: what has arrived, and where one request ends and the next begins.
+//!
+//! Whatever two readers could read differently is refused: two lengths, a length beside chunks, a coding that is not known.
+
+mod chunks;
+mod head;
+mod incoming;
+
+pub(crate) use head::{HeadRule, Length};
+pub(crate) use incoming::{Arrival, Incoming, Missing, Request};
