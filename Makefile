@@ -24,7 +24,7 @@ demo: setup tools ## Move a real fleet on this machine and watch it go back by i
 bench: setup tools ## Print decisions a second and latencies of both arms
 	$(BIN)/python -m sark_e2e.bench
 
-bench-engine: setup tools ## Print the engine's figures beside its goals (about 6 min)
+bench-engine: setup tools ## Print the engine's figures beside its goals (about 7 min)
 	$(BIN)/python -m sark_e2e.bench.engine
 
 ##@ Test

@@ -16,7 +16,8 @@ from sark_e2e.progress import Heartbeat, Report
 from .failure import BenchError
 
 _WORKSPACE: Final = ROOT / "engine-rs"
-_TARGET: Final = ROOT / ".cache" / "bench" / "target"
+_TARGET: Final = _WORKSPACE / "target"
+"""Where the engine's wheel is built too: what both need is built once."""
 _BUILD_SECONDS: Final = 900
 _SHOWN_LINES: Final = 20
 

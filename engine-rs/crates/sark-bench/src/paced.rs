@@ -49,8 +49,8 @@ pub(crate) fn run(options: &PacedOptions) -> Result<(), String> {
 struct Paced {
     poller: Poller,
     connections: Vec<Connection>,
-    /// Connections without a question under way.
-    free: Vec<usize>,
+    /// Connections without a question under way, the one that has rested longest first: servers close what is idle for long.
+    free: VecDeque<usize>,
     /// When questions were due that have found no free connection yet.
     due: VecDeque<Instant>,
     schedule: Schedule,
@@ -137,7 +137,7 @@ impl Paced {
 
     fn ask_what_is_due(&mut self, now: Instant) -> io::Result<()> {
         while let Some(at) = self.due.front().copied()
-            && let Some(token) = self.free.pop()
+            && let Some(token) = self.free.pop_front()
         {
             self.due.pop_front();
             if let Some(connection) = self.connections.get_mut(token) {
@@ -156,7 +156,7 @@ impl Paced {
         if connection.read()? {
             self.latencies.add(connection.since.elapsed());
             self.verdicts.add(connection.objection(&self.questions)?);
-            self.free.push(token);
+            self.free.push_back(token);
         }
         Ok(())
     }

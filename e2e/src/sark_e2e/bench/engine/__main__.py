@@ -9,10 +9,14 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from io import StringIO
 from pathlib import Path
 from typing import Final
+
+from rich.console import Console
 
 from sark_e2e import binaries, run_folder
 from sark_e2e.bench import contestants, load_generator
@@ -23,16 +27,22 @@ from sark_e2e.process import ProcessError
 from sark_e2e.program import ROOT, ProgramError
 from sark_e2e.progress import to_stderr
 
+from . import document
+from .finding import Finding
 from .run import QUICK, ROWS, THOROUGH, measure
 from .setting import Effort, Measured
 from .table import beside_table, goals_table, summary_line
 
+_PAGE_WIDTH: Final = 120
 RESULTS: Final = ROOT / ".cache" / "bench"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.document and (options.quick or options.only):
+        parser.error("--document wants a whole run: leave --quick and --only out")
     try:
         _run(options)
     except (BenchError, ProgramError, ProcessError) as error:
@@ -54,17 +64,24 @@ def _run(options: argparse.Namespace) -> None:
     effort = _effort(options)
     measured = measure(options.only or ROWS, programs, run_folder.create("bench-engine"), effort, to_stderr)
     path = _write(options, machine, effort, measured)
-    out = console()
+    findings = [finding for part in measured for finding in part.findings]
+    title = f"Engine ({effort.seconds:g} s each; medians, rounds: {effort.rounds}{'; QUICK' if options.quick else ''})"
+    _print(console(), machine, findings, title)
+    if options.document:
+        page = StringIO()
+        _print(Console(file=page, highlight=False, width=_PAGE_WIDTH), machine, findings, title)
+        document.put(page.getvalue())
+    to_stderr(f"written to {path.relative_to(ROOT)}")
+
+
+def _print(out: Console, machine: Machine, findings: Sequence[Finding], title: str) -> None:
     for line in machine_lines(machine):
         out.print(line, soft_wrap=True)
     out.print()
-    findings = [finding for part in measured for finding in part.findings]
-    title = f"Engine ({effort.seconds:g} s each; medians, rounds: {effort.rounds}{'; QUICK' if options.quick else ''})"
     out.print(goals_table(findings, title, plain=not out.is_terminal))
     out.print(summary_line(findings))
     out.print()
     out.print(beside_table(findings, "Beside them", plain=not out.is_terminal))
-    to_stderr(f"written to {path.relative_to(ROOT)}")
 
 
 def _effort(options: argparse.Namespace) -> Effort:
@@ -73,6 +90,7 @@ def _effort(options: argparse.Namespace) -> Effort:
         rounds=options.rounds or usual.rounds,
         seconds=options.seconds or usual.seconds,
         definitions=usual.definitions,
+        entries=usual.entries,
     )
 
 
@@ -97,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, choices=range(1, 101), metavar="N", help=f"over everybody ({THOROUGH.rounds})")
     parser.add_argument("--seconds", type=_seconds, help=f"of each measurement ({THOROUGH.seconds:g})")
+    parser.add_argument("--document", action="store_true", help="put the tables into docs/engine.md too")
     parser.add_argument("--quick", action="store_true", help="see that every row works; the figures mean nothing")
     return parser
 

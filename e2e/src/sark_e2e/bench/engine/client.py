@@ -1,17 +1,18 @@
-"""One run of `sark-bench evaluate` or `opa bench`, and what they print."""
+"""One run of a command of `sark-bench`, or of `opa bench`, and what they print."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sark_e2e.bench.failure import BenchError
 
-_PATIENCE_SECONDS: Final = 300
+_PATIENCE_SECONDS: Final = 1800
+"""A policy of 10 MB without an index takes seconds for one evaluation, and minutes on a machine with other work."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,19 @@ class Evaluation:
 
 def evaluate(client: Path, *, engine: str, policies: Path, cases: Path, seconds: float) -> Evaluation:
     """Evaluate `cases` for `seconds` each name. Raises BenchError, also when a result is not the known one."""
-    options = {"--engine": engine, "--policies": policies, "--cases": cases, "--seconds": seconds}
-    printed = _run([str(client), "evaluate", *(str(part) for option in options.items() for part in option)])
+    options: dict[str, object] = {"--engine": engine, "--policies": policies, "--cases": cases, "--seconds": seconds}
+    printed = run_client(client, "evaluate", options)
     try:
         members = json.loads(printed)
         times = tuple(CaseTimes(**each) for each in members.pop("cases"))
         return Evaluation(**members, cases=times)
     except (ValueError, KeyError, TypeError) as error:
         raise BenchError(f"sark-bench evaluate printed something else than a result: {printed[:200]!r}") from error
+
+
+def run_client(client: Path, command: str, options: Mapping[str, object]) -> str:
+    """Run a command of `sark-bench` and return what it prints. Raises BenchError."""
+    return _run([str(client), command, *(str(part) for option in options.items() for part in option)])
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,11 @@ from sark_e2e.probe import http_ok
 from sark_e2e.process import Process
 from sark_e2e.progress import Report
 
+SPIN_THREAD: Final = "thread"
+"""The server's main thread spins, and holds the GIL."""
+SPIN_PROCESS: Final = "process"
+"""Another process spins."""
+_MODULE: Final = "sark_e2e.bench.engine.data_plane"
 _TTL_SECONDS: Final = 600.0
 """Longer than a measurement, so that what is cached stays so."""
 
@@ -36,16 +42,16 @@ class DataPlane(Process):
         network: LoopbackNetwork,
         folder: Path,
         report: Report,
-        spin: bool = False,
+        spin: str = "",
     ) -> None:
         host, port, metrics_port = network.server, network.port(), network.port()
         self.url = f"http://{host}:{port}"
         self.metrics_url = f"http://{host}:{metrics_port}/metrics"
-        options = {"--policies": policies, "--host": host, "--port": port, "--metrics-port": metrics_port}
-        arguments = [str(part) for option in options.items() for part in option]
+        options = {"--policies": policies, "--host": host, "--port": port, "--metrics-port": metrics_port, "--spin": spin}
+        arguments = [str(part) for option in options.items() if option[1] for part in option]
         super().__init__(
             name,
-            [sys.executable, "-m", "sark_e2e.bench.engine.data_plane", *arguments, *(["--spin"] if spin else [])],
+            [sys.executable, "-m", _MODULE, *arguments],
             log=folder / f"{name}.log",
             ready=http_ok(self.metrics_url),
             report=report,
@@ -66,8 +72,11 @@ def serve(options: argparse.Namespace) -> None:
     server.start()
     metrics = ThreadingHTTPServer((options.host, options.metrics_port), _handler(server))
     threading.Thread(target=metrics.serve_forever, daemon=True).start()
-    if options.spin:
+    if options.spin == SPIN_THREAD:
         spin()
+    if options.spin == SPIN_PROCESS:
+        # A child of the same session: schedulers that share processors out by session give both ways of spinning the same.
+        subprocess.Popen([sys.executable, "-c", f"from {_MODULE} import spin; spin()"])
     signal.pause()
 
 
@@ -96,12 +105,12 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
 
 def main() -> None:
     """Read the options and serve."""
-    parser = argparse.ArgumentParser(prog="python -m sark_e2e.bench.engine.data_plane", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {_MODULE}", description=__doc__)
     parser.add_argument("--policies", type=Path, required=True, help="folder with Rego files and a data.json")
     parser.add_argument("--host", required=True, help="IP address of both ports")
     parser.add_argument("--port", type=int, required=True, help="of the decisions")
     parser.add_argument("--metrics-port", type=int, required=True, help="of the metrics")
-    parser.add_argument("--spin", action="store_true", help="keep the main thread in Python bytecode")
+    parser.add_argument("--spin", choices=(SPIN_THREAD, SPIN_PROCESS), help="who runs Python bytecode all the time, if anybody")
     serve(parser.parse_args())
 
 

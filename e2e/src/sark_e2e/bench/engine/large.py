@@ -23,6 +23,8 @@ class Shape:
     title: str
     policies: Path
     cases: Path
+    last: Path
+    """The question about the last definition alone: without an index one takes seconds."""
     questions: dict[str, tuple[str, dict[str, Any], bool]]
     """By name of case: path, input, and what it is."""
 
@@ -87,10 +89,11 @@ def _module(package: str, rules: Iterator[str]) -> str:
 
 
 def _shape(name: str, title: str, policies: Path, questions: dict[str, tuple[str, dict[str, Any], bool]]) -> Shape:
-    cases = policies.with_suffix(".cases.jsonl")
-    lines = (
-        compact({"name": case, "path": path, "input": asked, "result": result})
+    lines = {
+        case: compact({"name": case, "path": path, "input": asked, "result": result}) + "\n"
         for case, (path, asked, result) in questions.items()
-    )
-    cases.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return Shape(name, title, policies, cases, questions)
+    }
+    cases, last = policies.with_suffix(".cases.jsonl"), policies.with_suffix(".last.jsonl")
+    cases.write_text("".join(lines.values()), encoding="utf-8")
+    last.write_text(lines["last"], encoding="utf-8")
+    return Shape(name, title, policies, cases, last, questions)

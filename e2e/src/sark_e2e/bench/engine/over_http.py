@@ -177,8 +177,7 @@ class _Rounds:
 
     def _ratios(self, one: str, other: str, figure: Callable[[Measurement], float]) -> tuple[float, ...]:
         pairs = zip(self._by_key[one], self._by_key[other], strict=True)
-        # A decision costs less than a clock tick: in a short measurement none may have gone by.
-        return tuple(figure(mine) / (figure(theirs) or float("nan")) for mine, theirs in pairs)
+        return tuple(figure(mine) / figure(theirs) for mine, theirs in pairs)
 
 
 def _closed_findings(rounds: _Rounds, rows: Collection[str]) -> list[Finding]:

@@ -11,13 +11,13 @@ from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
 from sark_e2e.progress import Report
 
-from . import from_python, held_gil, in_process, large_policy, over_http
+from . import cache_row, from_python, held_gil, in_process, large_policy, over_http
 from .corpus import COMPLEX, SIMPLE, Corpus, Files, asker, write
 from .setting import Effort, Measured, Setting
 
-THOROUGH: Final = Effort(rounds=3, seconds=2, definitions=100_000)
-"""A policy of 10 MB, and about six minutes on two quiet cores."""
-QUICK: Final = Effort(rounds=1, seconds=0.2, definitions=2_000)
+THOROUGH: Final = Effort(rounds=3, seconds=2, definitions=100_000, entries=1_000_000)
+"""A policy of 10 MB, and about seven minutes on two quiet cores."""
+QUICK: Final = Effort(rounds=1, seconds=0.2, definitions=2_000, entries=10_000)
 
 _CLOSED: Final = (over_http.HIT, over_http.SIMPLE, over_http.COMPLEX)
 _SINGLE: Final = {
@@ -25,6 +25,7 @@ _SINGLE: Final = {
     over_http.PACED: over_http.measure_paced,
     large_policy.ROW: large_policy.measure,
     from_python.ROW: from_python.measure,
+    cache_row.ROW: cache_row.measure,
     held_gil.ROW: held_gil.measure_held,
 }
 ROWS: Final = (*_CLOSED, *_SINGLE)

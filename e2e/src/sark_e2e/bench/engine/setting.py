@@ -22,6 +22,8 @@ class Effort:
     """Of each measurement."""
     definitions: int
     """Of the large policy."""
+    entries: int
+    """Of the cache."""
 
 
 @dataclass(frozen=True)

@@ -37,13 +37,17 @@ pub(crate) struct Case {
 /// Read one case a line.
 pub(crate) fn read(file: &Path) -> Result<Vec<Case>, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    parse_lines(&text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+pub(crate) fn parse_lines(text: &str) -> Result<Vec<Case>, String> {
     let cases: Vec<Case> = text
         .lines()
         .zip(1..)
         .filter(|(line, _)| !line.trim().is_empty())
-        .map(|(line, number)| parse(line).map_err(|error| format!("{}:{number}: {error}", file.display())))
+        .map(|(line, number)| parse(line).map_err(|error| format!("line {number}: {error}")))
         .collect::<Result<_, _>>()?;
-    if cases.is_empty() { Err(format!("{} has no case", file.display())) } else { Ok(cases) }
+    if cases.is_empty() { Err("there is no case".to_owned()) } else { Ok(cases) }
 }
 
 fn parse(line: &str) -> Result<Case, String> {
@@ -72,7 +76,34 @@ impl Case {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::contender::Stages, *};
+
+    /// Answers always the same.
+    struct Fixed(Option<&'static str>);
+
+    impl Contender for Fixed {
+        fn answer(&mut self, _: &Case, result: &mut Vec<u8>) -> Result<bool, String> {
+            result.clear();
+            result.extend_from_slice(self.0.unwrap_or("not JSON").as_bytes());
+            Ok(self.0.is_some())
+        }
+
+        fn stages(&mut self, _: &Case) -> Result<Stages, String> {
+            Err("nobody asked for stages".to_owned())
+        }
+    }
+
+    #[test]
+    fn only_the_known_result_passes() {
+        let defined = parse(r#"{"name":"a","path":"p/q","input":1,"result":{"b":1,"a":2}}"#).unwrap();
+        let undefined = parse(r#"{"name":"a","path":"p/q","input":1}"#).unwrap();
+        assert_eq!(defined.check(&mut Fixed(Some(r#"{"a":2,"b":1}"#))), Ok(()));
+        assert_eq!(undefined.check(&mut Fixed(None)), Ok(()));
+        let wrong = defined.check(&mut Fixed(Some("true"))).unwrap_err();
+        assert_eq!(wrong, r#"p/q of case "a" is true; it must be {"a":2,"b":1}"#);
+        assert!(defined.check(&mut Fixed(None)).unwrap_err().contains("is undefined; it must be"));
+        assert!(undefined.check(&mut Fixed(Some("null"))).unwrap_err().contains("is null; it must be undefined"));
+    }
 
     #[test]
     fn a_case_is_read() {
@@ -85,6 +116,13 @@ mod tests {
     #[test]
     fn a_case_without_a_result_is_undefined() {
         assert_eq!(parse(r#"{"name":"a","path":"p","input":1}"#).unwrap().result, None);
+    }
+
+    #[test]
+    fn a_file_tells_the_line_that_is_wrong() {
+        let message = |text: &str| parse_lines(text).err().unwrap();
+        assert!(message("{\"name\":\"a\",\"path\":\"p\",\"input\":1}\n\n{}").starts_with("line 3: "));
+        assert_eq!(message("\n"), "there is no case");
     }
 
     #[test]

@@ -71,6 +71,8 @@ def test_an_amount_has_the_digits_that_mean_something(figure: float, unit: str, 
         (["--seconds", "0"], "it is '0'; it must be 0.1 to 120 seconds"),
         (["--seconds", "nan"], "it is 'nan'; it must be 0.1 to 120 seconds"),
         (["--only", "speed"], "invalid choice"),
+        (["--document", "--quick"], "--document wants a whole run"),
+        (["--document", "--only", "hit"], "--document wants a whole run"),
     ],
 )
 def test_a_wrong_option_is_refused(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]):
