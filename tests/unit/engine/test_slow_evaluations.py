@@ -77,22 +77,26 @@ def rates(port: int, seconds: float) -> tuple[int, int]:
         return len(cached) - before[0], len(cheap) - before[1]
 
 
-def test_slow_questions_do_not_hold_up_cached_and_cheap_ones(start: Any):
-    # Given what is answered without slow questions
-    plane = start(answer=None)
-    alone = rates(plane.port, 1.5)
-
-    # When several clients ask slow questions all the time
+def beside_slow_questions(plane: Any) -> tuple[int, int]:
+    """As rates, while several clients ask slow questions all the time."""
     with asking(plane.port, "slow/product", clients=4, changes=True, document={"n": LONG}) as slow:
         while not slow:
             time.sleep(0.01)
-        beside = rates(plane.port, 1.5)
+        return rates(plane.port, 1.5)
 
-    # Then a fair part of the others is still answered, though the evaluations take cores of this machine.
-    # On the serving thread each slow one would stop all of them for its whole time.
-    assert beside[0] > alone[0] / 8, (alone, beside)
-    assert beside[1] > alone[1] / 8, (alone, beside)
-    assert plane.metric("sark_evaluations_moved_total") >= len(slow)
+
+def test_slow_questions_do_not_hold_up_cached_and_cheap_ones(start: Any):
+    # Given what is answered beside slow questions that are all evaluated on the serving thread
+    held_up = beside_slow_questions(start(answer=None, inline_evaluation_seconds=60.0))
+
+    # When they are evaluated on threads of their own
+    plane = start(answer=None)
+    beside = beside_slow_questions(plane)
+
+    # Then far more of the others are answered. How many beside none at all depends on who else wants this machine's cores.
+    assert beside[0] > 3 * held_up[0], (held_up, beside)
+    assert beside[1] > 3 * held_up[1], (held_up, beside)
+    assert plane.metric("sark_evaluations_moved_total") > 0
     assert plane.jobs == []
 
 

@@ -34,19 +34,29 @@ struct Meter {
     in_force: Arc<InForce>,
     arm: Arm,
     began: Instant,
+    /// When the answer was there, if somebody has looked at the clock then.
+    ended: Option<Instant>,
     result: RequestResult,
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        self.in_force.metrics.request(self.arm, self.result, self.began.elapsed());
+        let ended = self.ended.unwrap_or_else(Instant::now);
+        self.in_force.metrics.request(self.arm, self.result, ended.saturating_duration_since(self.began));
     }
 }
 
 /// What the rust arm did with a request.
 enum Step {
     Decided(Decision),
-    HandOver { opa: Opa, cache: Cache, key: Option<CacheKey>, fallback: Option<FallbackReason> },
+    /// It was kept; when it was found.
+    Found(Decision, Instant),
+    HandOver {
+        opa: Opa,
+        cache: Cache,
+        key: Option<CacheKey>,
+        fallback: Option<FallbackReason>,
+    },
     Refused(Problem),
 }
 
@@ -73,17 +83,21 @@ impl Answering {
         let in_force = Arc::clone(self.in_force.borrow_mut().load());
         let arm = self.assign(&question, &in_force);
         in_force.metrics.assigned(arm, &in_force.flags);
-        let mut meter = Meter { in_force: Arc::clone(&in_force), arm, began, result: RequestResult::Error };
+        let mut meter = Meter { in_force, arm, began, ended: None, result: RequestResult::Error };
         let step = match arm {
             Arm::Python => Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None },
-            Arm::Rust => self.rust_arm(&question, &in_force).await,
+            Arm::Rust => self.rust_arm(&question, &meter.in_force).await,
         };
         let (reply, result) = match step {
-            Step::Decided(decision) => (Reply::json(status::OK, decision.body().clone()), decision.outcome().into()),
+            Step::Decided(decision) => decided(&decision),
+            Step::Found(decision, at) => {
+                meter.ended = Some(at);
+                decided(&decision)
+            }
             Step::Refused(problem) => (problem.reply(), RequestResult::Error),
             Step::HandOver { opa, cache, key, fallback } => {
                 if let Some(reason) = fallback {
-                    in_force.metrics.fallback(given_up(&in_force), reason);
+                    meter.in_force.metrics.fallback(given_up(&meter.in_force), reason);
                 }
                 self.hand_over(&question, arm, (opa, cache), key, fallback).await
             }
@@ -150,8 +164,13 @@ impl Answering {
     async fn evaluate_once(&self, question: &Question<'_>, key: CacheKey, metrics: &Metrics) -> Step {
         let asked_at = Instant::now();
         let begun = self.shared.engine.cache().begin(key);
-        let result = if matches!(begun, Begun::Hit(_)) { CacheResult::Hit } else { CacheResult::Miss };
-        metrics.cache(Arm::Rust, CacheOperation::Get, result, asked_at.elapsed());
+        let told_at = Instant::now();
+        let took = told_at.saturating_duration_since(asked_at);
+        if let Begun::Hit(decision) = begun {
+            metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
+            return Step::Found(decision, told_at);
+        }
+        metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
             Ok(decision) => return Step::Decided(decision),
             Err(lead) => lead,
@@ -253,6 +272,10 @@ fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
             fall_back(FallbackReason::Evaluation(kind))
         }
     }
+}
+
+fn decided(decision: &Decision) -> (Reply, RequestResult) {
+    (Reply::json(status::OK, decision.body().clone()), decision.outcome().into())
 }
 
 fn deliver(answer: Answer, is_fallback: bool) -> (Reply, RequestResult) {

@@ -16,7 +16,7 @@ use crate::{
 /// Answers are sent at the latest when there are so many bytes of them.
 const SEND_BYTES: usize = 64 << 10;
 /// So many answers in a row without waiting, then the other connections of the thread have their turn.
-const TURN: u32 = 32;
+const TURN: u32 = 8;
 /// How long a client may go on sending after its last answer. Closing at once could take the answer away from it.
 const PARTING: Duration = Duration::from_millis(500);
 const PARTING_BYTES: usize = 4 << 20;
