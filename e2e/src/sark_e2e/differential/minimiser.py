@@ -116,7 +116,8 @@ def _less_input(case: Case) -> Iterator[Case]:
     *before, last = case.inputs
     if last is not None:
         for smaller in _smaller(parse(last)):
-            yield replace(case, inputs=(*before, render(smaller)))
+            # To the data API a null input is no input.
+            yield replace(case, inputs=(*before, None if smaller is None else render(smaller)))
 
 
 def _less_data(case: Case) -> Iterator[Case]:

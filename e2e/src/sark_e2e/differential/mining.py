@@ -120,7 +120,9 @@ class Inputs:
 
     def texts(self, count: int) -> tuple[Text | None, ...]:
         """Return `count` inputs, and the absent one."""
-        return (None, *(render(self._one()) for _ in range(count)))
+        made = (render(self._one()) for _ in range(count))
+        # To the data API a null input is no input.
+        return (None, *(text for text in made if text != "null"))
 
     def _one(self) -> Document:
         chance = self._chance

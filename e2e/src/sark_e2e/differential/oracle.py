@@ -65,7 +65,9 @@ class Oracle:
             return Refused("OPA ran out of time")
         if status == _OK:
             return Answer(reply["result"]) if "result" in reply else Undefined()
-        return Failed(_reason(reply)) if status == _HTTP_ERROR else Refused(f"OPA: {_reason(reply)}")
+        reason = _reason(reply)
+        # OPA keeps a number as it was spelt, and then cannot write one like to_number("+1") as JSON.
+        return Refused(f"OPA: {reason}") if status != _HTTP_ERROR or "MarshalJSON" in reason else Failed(reason)
 
     def _ask_given(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]]:
         if not inputs:

@@ -1,5 +1,6 @@
 """Random policies: all kinds of rules and expressions, over so few words that guards are hit and definitions overlap."""
 
+from .call import calls
 from .module import policy
 
-__all__ = ["policy"]
+__all__ = ["calls", "policy"]
