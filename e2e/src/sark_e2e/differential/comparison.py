@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,8 @@ class Result:
     failed: int = 0
     refused: list[str] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+    tiers: Counter[str] = field(default_factory=Counter)
+    """Questions compared, by how the engine answers their path."""
 
 
 class Comparison:
@@ -59,7 +62,8 @@ class Comparison:
         if result.refused_by_opa is None and isinstance(subject, Subject):
             asking = self._thread.submit(self._oracle.ask, case.paths, case.inputs)
             ours = subject.ask(case.paths, case.inputs)
-            self._sort(case, asking.result(), ours, result)
+            tiers = {path: subject.tier(path) for path in case.paths}
+            self._sort(case, asking.result(), ours, tiers, result)
         return result
 
     def outcomes(self, case: Case) -> tuple[Outcome, Outcome]:
@@ -77,11 +81,14 @@ class Comparison:
         opa, engine = self.outcomes(case)
         return None if agree(opa, engine) else Disagreement(case, opa, engine)
 
-    def _sort(self, case: Case, theirs: list[list[Outcome]], ours: list[list[Outcome]], into: Result) -> None:
+    def _sort(
+        self, case: Case, theirs: list[list[Outcome]], ours: list[list[Outcome]], tiers: dict[str, str], into: Result
+    ) -> None:
         for number, path, opa, engine in _pairs(case, theirs, ours):
             match opa, engine:
                 case (_, Refused(reason)) | (Refused(reason), _):
                     into.refused.append(reason)
+                    continue
                 case _ if not agree(opa, engine):
                     asked = replace(case, inputs=case.inputs[: number + 1], paths=(path,))
                     into.disagreements.append(Disagreement(asked, opa, engine))
@@ -91,6 +98,7 @@ class Comparison:
                     into.undefined += 1
                 case _:
                     into.failed += 1
+            into.tiers[tiers[path]] += 1
 
     def __enter__(self) -> Self:
         return self

@@ -12,10 +12,11 @@ from typing import Any, Final
 from .case import Case, Text
 from .outcome import Answer, Failed, Outcome, Refused, Undefined, read
 
-TIMEOUT_SECONDS: Final = 10.0
+TIMEOUT_SECONDS: Final = 5.0
 _OK: Final = 200
 _GONE: Final = 404
 _HTTP_ERROR: Final = 500
+_LATE: Final = "ran out of time"
 
 
 class OracleError(RuntimeError):
@@ -62,7 +63,7 @@ class Oracle:
         route = "/".join(urllib.parse.quote(segment, safe="") for segment in path.split("/"))
         status, reply = self._request("POST", f"/v1/data/{route}", body)
         if status is None:
-            return Refused("OPA ran out of time")
+            return Refused(f"OPA {reply}")
         if status == _OK:
             return Answer(reply["result"]) if "result" in reply else Undefined()
         reason = _reason(reply)
@@ -75,21 +76,24 @@ class Oracle:
         if len(paths) == 1 and len(inputs) == 1:
             return [[self.ask_one(paths[0], inputs[0])]]
         rows = self._batch(paths, inputs)
-        if rows is not None:
+        if isinstance(rows, list):
             return rows
         if len(paths) > 1:
             columns = [self._ask_given([path], inputs) for path in paths]
             return [[column[number][0] for column in columns] for number in range(len(inputs))]
+        if rows == _LATE:
+            return [[Refused(f"OPA {rows}")] for _ in inputs]
         half = len(inputs) // 2
         return self._ask_given(paths, inputs[:half]) + self._ask_given(paths, inputs[half:])
 
-    def _batch(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]] | None:
+    def _batch(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]] | str:
+        """Ask everything at once; return the rows, or why there are none."""
         # A comprehension turns undefined into an empty array, so that every input keeps its place.
         columns = ", ".join(f"[v | v := {_reference(path)}]" for path in paths)
         query = f"rows := [row | given := input[_]; row := [{columns}] with input as given]"
         status, reply = self._request("POST", "/v1/query", f'{{"query": {json.dumps(query)}, "input": [{",".join(inputs)}]}}')
         if status != _OK:
-            return None
+            return str(reply) if status is None else _reason(reply)
         return [[Answer(cell[0]) if cell else Undefined() for cell in row] for row in reply["result"][0]["rows"]]
 
     def _unload(self) -> None:
@@ -124,17 +128,20 @@ class Oracle:
         if status == _OK:
             self._modules.append(name)
             return None
-        return Refusal("OPA ran out of time while compiling") if status is None else Refusal(_reason(reply), _places(reply))
+        return Refusal(f"OPA {reply} while compiling") if status is None else Refusal(_reason(reply), _places(reply))
 
     def _request(self, method: str, route: str, body: str | None = None) -> tuple[int | None, Any]:
-        """Return status and parsed body; status None when OPA did not answer in time."""
+        """Return status and parsed body; without a status, why there is no answer."""
         try:
             self._connection.request(method, route, body.encode() if body is not None else None)
             answer = self._connection.getresponse()
             text = answer.read()
         except TimeoutError:
             self._connection.close()  # OPA gives up a query when its client has gone.
-            return None, None
+            return None, _LATE
+        except http.client.RemoteDisconnected:
+            self._connection.close()
+            return None, "closed the connection (it does so when a builtin of its own panics)"
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             raise OracleError(f"OPA cannot be asked ({method} {route}): {error}") from error
@@ -156,7 +163,7 @@ def _places(reply: Any) -> tuple[tuple[int, int], ...]:
 def _reason(reply: Any) -> str:
     """Return OPA's own words, the innermost first: `eval_conflict_error: ...`."""
     if not isinstance(reply, dict):
-        return "no answer in time"
+        return str(reply)
     errors = reply.get("errors") or [reply]
     first = errors[0]
     return f"{first.get('code', 'error')}: {first.get('message', '')}"

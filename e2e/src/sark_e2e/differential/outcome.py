@@ -26,7 +26,14 @@ class Undefined:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The evaluation ended with an error: a conflict, a builtin that halts, a panic."""
+    """The evaluation ended with an error: a conflict, or a builtin that halts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panicked:
+    """The engine met a mistake of its own, and contained it. Whatever OPA says, this is a finding."""
 
     reason: str
 
@@ -38,7 +45,7 @@ class Refused:
     reason: str
 
 
-Outcome = Answer | Undefined | Failed | Refused
+Outcome = Answer | Undefined | Failed | Panicked | Refused
 
 
 def read(text: str | bytes) -> Any:

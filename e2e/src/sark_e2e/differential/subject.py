@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sark_engine import Engine, EvaluationError, InputError, Policies, PolicyError
+from sark_engine import Engine, EvaluationError, InputError, Policies, PolicyError, UnsupportedPath
 
 from .case import Case, Text
-from .outcome import Answer, Failed, Outcome, Refused, Undefined, read
+from .outcome import Answer, Failed, Outcome, Panicked, Refused, Undefined, read
 
 TIMEOUT_SECONDS: Final = 5.0
+_DECLINED: Final = frozenset({"timeout", "unsupported_input", "unsupported_builtin"})
+"""Kinds of errors that leave the question to the baseline."""
 
 
 class Subject:
@@ -18,30 +20,30 @@ class Subject:
 
     def __init__(self, case: Case) -> None:
         """Compile `case`. Raises PolicyError."""
-        policies = Policies(list(case.modules), case.data.encode())
-        self._engine = Engine(policies, evaluation_timeout_seconds=TIMEOUT_SECONDS)
-        self._unsupported = policies.unsupported
+        self._policies = Policies(list(case.modules), case.data.encode())
+        self._engine = Engine(self._policies, evaluation_timeout_seconds=TIMEOUT_SECONDS)
+
+    def tier(self, path: str) -> str:
+        """Return how the engine answers `path`: `compiled`, `interpreter`, or `baseline` when it does not."""
+        return self._policies.verdict(path).tier or "baseline"
 
     def ask(self, paths: Sequence[str], inputs: Sequence[Text | None]) -> list[list[Outcome]]:
         """Return, for each input, the outcome of each path."""
-        left = {path: self._left_to_baseline(path) for path in paths}
-        return [[left[path] or self.ask_one(path, given) for path in paths] for given in inputs]
+        return [[self.ask_one(path, given) for path in paths] for given in inputs]
 
     def ask_one(self, path: str, given: Text | None) -> Outcome:
         """Evaluate `path`, past the decision cache."""
         try:
             answer = self._engine.evaluate(path, None if given is None else given.encode())
+        except UnsupportedPath as error:
+            return Refused(f"baseline: {'; '.join(error.reasons) or error}")
+        except EvaluationError as error:
+            if error.kind == "panic":
+                return Panicked(str(error))
+            return Refused(f"{error.kind}: {error}") if error.kind in _DECLINED else Failed(str(error))
         except InputError as error:
             return Refused(f"input: {error}")
-        except EvaluationError as error:
-            return _sorted(str(error))
         return Undefined() if answer is None else Answer(read(answer))
-
-    def _left_to_baseline(self, path: str) -> Refused | None:
-        """The verdict at load: what an evaluation of `path` may reach decides who serves it."""
-        reached = [names for rule, names in self._unsupported.items() if _related(rule, path)]
-        missing = sorted({name for names in reached for name in names})
-        return Refused(f"baseline: {', '.join(missing)}") if missing else None
 
 
 def compile_or_reason(case: Case) -> Subject | str:
@@ -50,14 +52,3 @@ def compile_or_reason(case: Case) -> Subject | str:
         return Subject(case)
     except PolicyError as error:
         return str(error)
-
-
-def _sorted(message: str) -> Outcome:
-    """Tell an evaluation that ended with an error from one that was declined."""
-    if "time limit" in message:
-        return Refused("out of time")
-    return Refused(message) if "cannot hold the input" in message else Failed(message)
-
-
-def _related(rule: str, path: str) -> bool:
-    return rule == path or rule.startswith(f"{path}/") or path.startswith(f"{rule}/")

@@ -25,6 +25,9 @@ class Tally:
     lenient: Counter[str] = field(default_factory=Counter)
     """Policies that the engine takes and OPA refuses, by OPA's reason. An OPA arm would never have loaded them."""
 
+    tiers: Counter[str] = field(default_factory=Counter)
+    """Questions compared, by how the engine answers them."""
+
     @property
     def compared(self) -> int:
         """Questions that both answered."""
@@ -42,6 +45,7 @@ class Tally:
             self.refused_policies[_class(result.refused_by_engine)] += 1
         else:
             self.policies["compared"] += 1
+        self.tiers.update(result.tiers)
         counts = {"equal values": result.equal, "undefined in both": result.undefined, "errors in both": result.failed}
         self.questions.update({name: count for name, count in counts.items() if count})
         self.refused_questions.update(map(_class, result.refused))
@@ -52,6 +56,8 @@ class Tally:
         return [
             f"questions compared: {self.compared:,}",
             *_listed(self.questions),
+            *(["by how the engine answers:"] if self.tiers else []),
+            *_listed(self.tiers),
             f"questions not compared, by reason: {self.refused_questions.total():,}",
             *_listed(self.refused_questions, 20),
             f"policies: {self.policies.total():,}",
