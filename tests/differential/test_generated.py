@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sark_e2e.differential.__main__ import known_specimens
+from sark_e2e.differential.__main__ import KNOWN, known_specimens
 from sark_e2e.differential.campaign import Campaign, Plan
 from sark_e2e.differential.comparison import Comparison
 from sark_e2e.differential.corpus import Specimen
+from sark_e2e.differential.known import known_differences
 from sark_e2e.progress import to_stderr
 
 SECONDS = 18.0
@@ -22,7 +23,7 @@ FRESH = random.SystemRandom().randrange(1 << 32)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", [*SEEDS, FRESH])
 def test_no_generated_question_is_answered_differently(seed: int, comparison: Comparison, tmp_path: Path):
-    plan = Plan(seed, SECONDS, known_specimens(), most_findings=3)
+    plan = Plan(seed, SECONDS, known_specimens(), most_findings=3, minimise_seconds=5.0, known=known_differences(KNOWN))
     campaign = Campaign(plan, comparison, tmp_path)
 
     campaign.run()

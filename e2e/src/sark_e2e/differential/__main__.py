@@ -18,9 +18,11 @@ from sark_e2e.progress import to_stderr
 from .campaign import SOURCES, Campaign, Plan
 from .comparison import Comparison
 from .corpus import Specimen, corpus, specimen
+from .known import known_differences
 from .oracle import Oracle
 
 CORPUS: Final = ROOT / "tests" / "differential" / "corpus"
+KNOWN: Final = ROOT / "tests" / "differential" / "known"
 EXAMPLE: Final = ROOT / "examples" / "policies"
 
 
@@ -38,9 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inputs", type=int, default=40, help="inputs for each policy (default: 40)")
     parser.add_argument("--findings", type=Path, default=ROOT / ".cache" / "differential", help="folder for what is found")
     parser.add_argument("--most-findings", type=int, default=20, help="stop after so many (default: 20)")
+    parser.add_argument("--strict", action="store_true", help="report also what tests/differential/known has")
     asked = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1 << 32) if asked.seed is None else asked.seed
-    plan = Plan(seed, asked.seconds, known_specimens(), tuple(asked.sources.split(",")), asked.inputs, asked.most_findings)
+    plan = Plan(
+        seed,
+        asked.seconds,
+        known_specimens(),
+        tuple(asked.sources.split(",")),
+        asked.inputs,
+        asked.most_findings,
+        known=[] if asked.strict else known_differences(KNOWN),
+    )
     to_stderr(f"seed {seed}, {asked.seconds:.0f} s, sources {', '.join(plan.sources)}")
     try:
         binary = binaries.program("opa", report=to_stderr)

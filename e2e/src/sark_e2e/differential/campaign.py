@@ -16,6 +16,7 @@ from .comparison import Comparison, Disagreement, Result
 from .corpus import Specimen
 from .finding import as_text, signature
 from .grammar import calls, policy
+from .known import Known, recognised, recognised_at
 from .minimiser import Minimiser
 from .mutation import mutant
 from .parts import without_rows
@@ -36,7 +37,9 @@ class Plan:
     sources: tuple[str, ...] = SOURCES
     inputs: int = 40
     most_findings: int = 20
-    minimise_seconds: float = 30.0
+    minimise_seconds: float = 20.0
+    known: list[Known] = field(default_factory=list)
+    """Differences that are counted and not reported."""
 
 
 @dataclass(slots=True)
@@ -76,25 +79,36 @@ class Campaign:
         for _ in range(_REPAIRS):
             result = self.comparison.compare(case)
             tally.add(result)
-            self._keep(result.disagreements)
+            self._keep(result.disagreements, tally)
             repaired = _repaired(case, result)
             if repaired is None:
                 return
             case = repaired
 
-    def _keep(self, disagreements: list[Disagreement]) -> None:
+    def _keep(self, disagreements: list[Disagreement], tally: Tally) -> None:
         """Write one finding of each kind and path; the others of this policy are mostly the same."""
         seen: set[tuple[str, str]] = set()
         for found in disagreements:
             key = (found.kind, found.case.paths[0])
-            if key not in seen and len(self.findings) < self.plan.most_findings:
+            known = recognised_at(found.case, self.plan.known)
+            if known is None and key not in seen and len(self.findings) < self.plan.most_findings:
                 seen.add(key)
-                self._write(found)
+                small = self._smallest(found)
+                known = recognised(small.case, self.plan.known)
+                if known is None:
+                    self._write(small)
+            if known is not None:
+                tally.known[known.name] += 1
 
-    def _write(self, found: Disagreement) -> None:
+    def _smallest(self, found: Disagreement) -> Disagreement:
         alone = self.comparison.disagreement(found.case.single(found.case.paths[0], found.case.inputs[-1]))
         again = alone or self.comparison.disagreement(found.case)
-        small = Minimiser(self.comparison.disagreement, seconds=self.plan.minimise_seconds).smallest(again) if again else found
+        if again is None:
+            # Seen once, and not when asked again: worth a file all the same.
+            return found
+        return Minimiser(self.comparison.disagreement, seconds=self.plan.minimise_seconds).smallest(again)
+
+    def _write(self, small: Disagreement) -> None:
         name = signature(small)
         if name in self._signatures:
             return

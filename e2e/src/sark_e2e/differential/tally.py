@@ -25,6 +25,8 @@ class Tally:
     lenient: Counter[str] = field(default_factory=Counter)
     """Policies that the engine takes and OPA refuses, by OPA's reason. An OPA arm would never have loaded them."""
 
+    known: Counter[str] = field(default_factory=Counter)
+    """Differences that are known, by the name of their file. Of those that had to be reduced, one of each policy is counted."""
     tiers: Counter[str] = field(default_factory=Counter)
     """Questions compared, by how the engine answers them."""
 
@@ -56,6 +58,8 @@ class Tally:
         return [
             f"questions compared: {self.compared:,}",
             *_listed(self.questions),
+            *(["known differences:"] if self.known else []),
+            *_listed(self.known),
             *(["by how the engine answers:"] if self.tiers else []),
             *_listed(self.tiers),
             f"questions not compared, by reason: {self.refused_questions.total():,}",

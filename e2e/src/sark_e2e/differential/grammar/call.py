@@ -18,6 +18,8 @@ _WORDS: Final[dict[str, list[str]]] = _TABLE["words"]
 _DOCUMENTS: Final[dict[str, list[str]]] = _TABLE["documents"]
 _PLACE: Final = re.compile(r"\{([a-zA-Z])\}")
 _RULES: Final = 24
+_NUMBERS: Final = [number for number in NUMBERS if "e" not in number.lower()]
+"""One number that the engine declines would leave all calls of an input unanswered."""
 
 
 def calls(chance: random.Random, inputs: int) -> Case:
@@ -41,17 +43,17 @@ def _arguments(places: list[str], chance: random.Random) -> Document:
 def _argument(letter: str, chance: random.Random) -> Document:
     value = _fitting(letter, chance)
     # Some calls take as long as these are large.
-    return mutated(value, chance, STRINGS, NUMBERS) if letter not in "cik" and chance.random() < 0.1 else value
+    return mutated(value, chance, STRINGS, _NUMBERS) if letter not in "cik" and chance.random() < 0.1 else value
 
 
 def _fitting(letter: str, chance: random.Random) -> Document:
     if letter in _DOCUMENTS:
         return parse(chance.choice(_DOCUMENTS[letter]))
     if letter == "n":
-        return Number(chance.choice(NUMBERS))
+        return Number(chance.choice(_NUMBERS))
     if letter == "A":
         return [chance.choice(_WORDS["p"]) for _ in range(chance.randint(0, 3))]
     if letter == "e":
         documents = _DOCUMENTS["a"] + _DOCUMENTS["o"]
-        return parse(chance.choice(documents)) if chance.random() < 0.3 else anything(chance, STRINGS, NUMBERS)
+        return parse(chance.choice(documents)) if chance.random() < 0.3 else anything(chance, STRINGS, _NUMBERS)
     return chance.choice([*_WORDS[letter], *STRINGS] if letter == "s" else _WORDS[letter])
