@@ -1,4 +1,4 @@
-"""Differences that are known and not yet mended: each a file with the words by which to recognise it. The list may only shrink."""
+"""Differences that are known and not yet mended, each a file with the words to recognise it by. The list may only shrink."""
 
 from __future__ import annotations
 
