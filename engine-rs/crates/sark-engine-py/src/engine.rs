@@ -163,7 +163,7 @@ impl Engine {
         let path = &self.paths.get(path)?.0.path;
         let undefined = records::undefined(py)?;
         let document = match input.0 {
-            Some(object) if !object.is(&undefined) => from_python(&object, path)?,
+            Some(object) if !object.is(undefined) => from_python(&object, path)?,
             _ => Value::Undefined,
         };
         let answer = py.detach(|| {
@@ -173,7 +173,7 @@ impl Engine {
             answer
         });
         match answer.map_err(|error| self.raised(py, &error, path))? {
-            Value::Undefined => Ok(default.0.unwrap_or(undefined)),
+            Value::Undefined => Ok(default.0.unwrap_or_else(|| undefined.clone())),
             value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path)),
         }
     }

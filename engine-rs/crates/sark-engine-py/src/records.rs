@@ -3,6 +3,7 @@
 use pyo3::{
     intern,
     prelude::*,
+    sync::PyOnceLock,
     types::{PyString, PyTuple},
 };
 
@@ -25,8 +26,11 @@ impl<'py> Verdicts<'py> {
 }
 
 /// The one object that stands for "no value", `sark_engine.UNDEFINED`.
-pub(crate) fn undefined(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    class(py, intern!(py, "UNDEFINED"))
+pub(crate) fn undefined(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    // Looked up once: every decision on objects needs it.
+    static UNDEFINED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let object = UNDEFINED.get_or_try_init(py, || class(py, intern!(py, "UNDEFINED")).map(Bound::unbind))?;
+    Ok(object.bind(py))
 }
 
 pub(crate) fn cache_stats<'py>(py: Python<'py>, stats: &sark_engine::CacheStats) -> PyResult<Bound<'py, PyAny>> {
