@@ -59,7 +59,6 @@ fn same_if(operands: &[Value], expected: &str, has_type: fn(&Value) -> bool) -> 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{called, json, set_of};
-    use super::*;
 
     #[test]
     fn arrays_and_sets_become_each_other() {

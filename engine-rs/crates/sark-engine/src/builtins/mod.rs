@@ -5,8 +5,20 @@
 
 mod aggregates;
 mod availability;
+mod base64;
 mod casts;
+mod cidr;
+mod cidr_merge;
+mod digest;
+mod globs;
+mod infix;
+mod json;
+mod jwt;
 mod operands;
+mod pem;
+mod renamed;
+mod split;
+mod uri;
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -36,7 +48,19 @@ pub(crate) struct OwnBuiltin {
     pub call: Function,
 }
 
-const SUBJECTS: &[&[OwnBuiltin]] = &[aggregates::OWN, casts::OWN];
+const SUBJECTS: &[&[OwnBuiltin]] = &[
+    aggregates::OWN,
+    casts::OWN,
+    cidr::OWN,
+    cidr_merge::OWN,
+    digest::OWN,
+    globs::OWN,
+    infix::OWN,
+    jwt::OWN,
+    renamed::OWN,
+    split::OWN,
+    uri::OWN,
+];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static OwnBuiltin>> =
     LazyLock::new(|| every_own().map(|builtin| (builtin.name, builtin)).collect());

@@ -1,0 +1,45 @@
+//! Deprecated names of builtins that regorus has under another.
+
+use std::sync::LazyLock;
+
+use regorus::{
+    Source, Value,
+    unstable::{BUILTINS, Expr, Ref, Span},
+};
+
+use super::{BuiltinError, OwnBuiltin};
+
+pub(super) const OWN: &[OwnBuiltin] =
+    &[OwnBuiltin { name: "re_match", arity: 2, call: |operands, _| renamed("regex.match", operands) }];
+
+/// regorus wants the place of a call for its messages. Calls from here have none.
+static NOWHERE: LazyLock<Option<Span>> = LazyLock::new(|| {
+    let source = Source::from_contents("<builtin>".to_owned(), " ".to_owned()).ok()?;
+    Some(Span { source, line: 1, col: 1, start: 0, end: 1 })
+});
+
+fn renamed(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
+    let (Some((call, _)), Some(nowhere)) = (BUILTINS.get(name), NOWHERE.as_ref()) else {
+        return Err(BuiltinError(format!("there is no {name}")));
+    };
+    let place = || Ref::new(Expr::Null { span: nowhere.clone(), value: Value::Null, eidx: 0 });
+    let places: Vec<Ref<Expr>> = operands.iter().map(|_| place()).collect();
+    call(nowhere, &places, operands, true)
+        .map_err(|error| BuiltinError(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use regorus::Value;
+
+    use super::super::tests::{called, json};
+
+    #[test]
+    fn an_old_name_does_what_the_new_one_does() {
+        let matched = |pattern: &str, text: &str| called("re_match", &[Value::from(pattern), Value::from(text)]);
+        assert_eq!(matched("^a+$", "aaa"), Ok(Value::from(true)));
+        assert_eq!(matched("^a+$", "aab"), Ok(Value::from(false)));
+        assert!(matched("[", "a").is_err());
+        assert!(called("re_match", &[json("1"), json("\"a\"")]).is_err());
+    }
+}
