@@ -46,7 +46,7 @@ class Result:
 
 
 class Comparison:
-    """Asks OPA in one thread while the engine evaluates in another. A context manager: leaving it ends the thread."""
+    """Asks OPA in one thread while the engine evaluates in another. A context manager: leaving it ends both."""
 
     def __init__(self, oracle: Oracle) -> None:
         self._oracle = oracle
@@ -105,6 +105,7 @@ class Comparison:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._thread.shutdown()
+        self._oracle.close()
 
 
 def agree(opa: Outcome, engine: Outcome) -> bool:

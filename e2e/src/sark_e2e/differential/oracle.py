@@ -40,6 +40,10 @@ class Oracle:
         self._modules: list[str] = []
         self._data: Text | None = None
 
+    def close(self) -> None:
+        """End the connection; the next question makes a new one."""
+        self._connection.close()
+
     def load(self, case: Case) -> Refusal | None:
         """Replace all modules and data by those of `case`; return why OPA refuses them, None when it serves them."""
         self._unload()

@@ -1,0 +1,60 @@
+"""Every builtin of the pinned OPA is either the engine's too or left to OPA on purpose: a new OPA's builtins are noticed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, Final
+
+import pytest
+from sark_engine import Policies, PolicyError
+
+from sark_e2e import binaries
+
+LEFT_TO_OPA: Final = frozenset({
+    # They ask others: the network, a resolver.
+    "http.send", "net.lookup_ip_addr",
+    # They sign or read private keys: Rust's crates do so in a time that may tell about the key, and policies rarely need it.
+    "io.jwt.encode_sign", "io.jwt.encode_sign_raw", "providers.aws.sign_req", "crypto.parse_private_keys",
+    "crypto.x509.parse_rsa_private_key", "crypto.x509.parse_keypair",
+    # Their answers are structures of Go's libraries.
+    "crypto.x509.parse_and_verify_certificates", "crypto.x509.parse_and_verify_certificates_with_options",
+    "crypto.x509.parse_certificate_request", "crypto.x509.parse_certificates", "strings.render_template", "graphql.is_valid",
+    "graphql.parse", "graphql.parse_and_verify", "graphql.parse_query", "graphql.parse_schema", "graphql.schema_is_valid",
+    # They look at the policy itself.
+    "rego.metadata.chain", "rego.metadata.rule", "rego.parse_module",
+    # No functions but statements: called by name, they bind variables.
+    "assign", "eq",
+    # OPA's compiler makes calls of these; nobody writes them.
+    "internal.print", "internal.template_string", "internal.test_case",
+})  # fmt: skip
+
+
+def capabilities() -> list[dict[str, Any]]:
+    """Return OPA's own list of its builtins."""
+    command = [binaries.program("opa"), "capabilities", "--current"]
+    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["builtins"]
+    return found
+
+
+def refusal(builtin: dict[str, Any]) -> str | None:
+    """Return why the engine does not answer a call of `builtin`; None when it does."""
+    operands = ", ".join("input" for _ in builtin["decl"].get("args") or [])
+    try:
+        policies = Policies([("calls.rego", f"package calls\n\nanswer if {builtin['name']}({operands})\n")])
+    except PolicyError as error:
+        return f"unknown: {error}"
+    return "left to OPA" if policies.unsupported else None
+
+
+def test_every_builtin_of_opa_is_known():
+    refusals = {builtin["name"]: refusal(builtin) for builtin in capabilities()}
+
+    assert len(refusals) > 200
+    assert {name for name, reason in refusals.items() if reason == "left to OPA"} == LEFT_TO_OPA
+    assert {name: reason for name, reason in refusals.items() if reason not in {None, "left to OPA"}} == {}
+
+
+def test_a_function_that_nobody_has_is_refused():
+    with pytest.raises(PolicyError, match=r"undefined function no\.such\.thing"):
+        Policies([("calls.rego", "package calls\n\nanswer if no.such.thing(input)\n")])
