@@ -35,7 +35,7 @@ fn any(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
 /// One level only, as OPA's.
 fn flatten(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     let mut flat = Array::new();
-    for item in array(operands, 0)?.iter() {
+    for item in array(operands, 0)? {
         match item {
             Value::Array(nested) => flat.extend(nested.iter().cloned()),
             other => flat.push(other.clone()),

@@ -41,17 +41,18 @@ fn merge(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     let mut networks = Set::new();
     for range in merged {
         match range.written {
-            Some(written) => networks.insert(Value::from(written)),
+            Some(written) => {
+                networks.insert(Value::from(written));
+            }
             None if is_mapped(range.first) != is_mapped(range.last) => {
                 return Err(BuiltinError("networks of both families cannot be merged".into()));
             }
             None => {
-                cover(&range).into_iter().for_each(|network| {
+                for network in cover(&range) {
                     networks.insert(Value::from(network));
-                });
-                true
+                }
             }
-        };
+        }
     }
     Ok(networks.into_value())
 }

@@ -3,6 +3,12 @@
 //! regorus brings most of them. What OPA has and regorus lacks, as far as authorization policies use it, is here: one file
 //! per subject, each with a table of its functions. A builtin of our own goes before regorus' of that name.
 
+#![allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    reason = "one signature for all builtins, of which few fail or look at the circumstances"
+)]
+
 mod aggregates;
 mod availability;
 mod base64;

@@ -88,7 +88,7 @@ mod tests {
     }
 
     fn found(label: &str, content: &str, rest: &str) -> Option<(String, String, String)> {
-        Some((label.into(), content.into(), rest.into()))
+        Some((label, content, rest)).map(|(label, content, rest)| (label.into(), content.into(), rest.into()))
     }
 
     #[test]

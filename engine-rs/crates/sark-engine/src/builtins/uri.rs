@@ -209,15 +209,12 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
-        match after.get(..2).filter(|_| *byte == b'%').and_then(escaped_byte) {
-            Some(escaped) => {
-                bytes.push(escaped);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*byte);
-                rest = after;
-            }
+        if let Some(escaped) = after.get(..2).filter(|_| *byte == b'%').and_then(escaped_byte) {
+            bytes.push(escaped);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*byte);
+            rest = after;
         }
     }
     bytes

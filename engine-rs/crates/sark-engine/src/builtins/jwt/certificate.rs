@@ -26,14 +26,11 @@ const OTHERS: [ObjectIdentifier; 2] =
 /// The key in `text` if that is a PEM block, or none if it is something else.
 pub(super) fn pem_key(text: &str) -> Option<Result<Key, BuiltinError>> {
     let block = pem::first_block(text.as_bytes())?;
-    Some(if !block.rest.is_empty() {
-        Err(BuiltinError("extra data after a PEM certificate block".into()))
-    } else {
-        match block.label {
-            b"CERTIFICATE" => of_certificate(&block.content),
-            b"PUBLIC KEY" => of_public_key(&block.content),
-            _ => Err(BuiltinError("failed to extract a key from the PEM certificate".into())),
-        }
+    Some(match block.label {
+        _ if !block.rest.is_empty() => Err(BuiltinError("extra data after a PEM certificate block".into())),
+        b"CERTIFICATE" => of_certificate(&block.content),
+        b"PUBLIC KEY" => of_public_key(&block.content),
+        _ => Err(BuiltinError("failed to extract a key from the PEM certificate".into())),
     })
 }
 
