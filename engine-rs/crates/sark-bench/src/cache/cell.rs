@@ -1,6 +1,12 @@
 //! One measurement: one cache, one size, one number of threads, in a process of its own.
 
-use std::{sync::Mutex, thread};
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +27,12 @@ pub(super) enum Load {
     Steady,
     /// Twice as many keys as there is room for, asked evenly: every other question misses, and each set pushes one out.
     Churn,
+    /// Four times as many keys as there is room for, of which few are asked much more often than the rest.
+    Skewed,
 }
 
 impl Load {
-    pub(super) const ALL: [Self; 2] = [Self::Steady, Self::Churn];
+    pub(super) const ALL: [Self; 3] = [Self::Steady, Self::Churn, Self::Skewed];
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,16 +85,18 @@ pub(super) fn measure(plan: Plan) -> Result<Cell, String> {
     let (capacity, keys) = match plan.load {
         Load::Steady => (plan.entries + plan.entries / 10, plan.entries),
         Load::Churn => (plan.entries, 2 * plan.entries),
+        Load::Skewed => (plan.entries, 4 * plan.entries),
     };
     let mut subject = plan.cache.make(capacity, keys)?;
     let watches = (0..plan.threads).map(|_| Mutex::new(Stopwatch::new(reading, keys))).collect();
     // The keys and the watches do not count as the cache's memory.
     let empty = Memory::of_this_process()?.now;
     subject.reserve()?;
-    let run = Run { empty, subject: subject.as_ref(), threads: plan.threads, keys, reading };
+    let run = Run { empty, phases: AtomicU64::new(1), subject: subject.as_ref(), threads: plan.threads, keys, reading };
     let measured = match plan.load {
         Load::Steady => run.steady(watches)?,
-        Load::Churn => run.churn()?,
+        Load::Churn => run.churn(|random, keys| random.usize(..keys))?,
+        Load::Skewed => run.churn(skewed)?,
     };
     Ok(Cell {
         plan,
@@ -110,6 +120,7 @@ struct Run<'s> {
     reading: u32,
     /// Resident bytes before there was a cache.
     empty: u64,
+    phases: AtomicU64,
 }
 
 impl Run<'_> {
@@ -149,11 +160,11 @@ impl Run<'_> {
         Ok(Measured { timings, resident_mb, hits: ratio(found, self.keys) })
     }
 
-    fn churn(&self) -> Result<Measured, String> {
+    fn churn(&self, choose: impl Fn(&mut fastrand::Rng, usize) -> usize + Sync) -> Result<Measured, String> {
         // Every key was asked twice on average before anything is timed.
         self.on_threads(|_, random| {
             for _ in 0..2 * self.keys / self.threads {
-                let key = random.usize(..self.keys);
+                let key = choose(random, self.keys);
                 if !self.subject.get(key) {
                     self.subject.set(key);
                 }
@@ -165,7 +176,7 @@ impl Run<'_> {
             let (mut get, mut set) = (Stopwatch::new(self.reading, share), Stopwatch::new(self.reading, share));
             let mut hits = 0;
             for _ in 0..share {
-                let key = random.usize(..self.keys);
+                let key = choose(random, self.keys);
                 if get.time(|| self.subject.get(key)) {
                     hits += 1;
                 } else {
@@ -192,11 +203,21 @@ impl Run<'_> {
         let work = &work;
         thread::scope(|scope| {
             let threads: Vec<_> = (0..self.threads)
-                .map(|number| scope.spawn(move || work(number, &mut fastrand::Rng::with_seed(number as u64 + 1))))
+                .map(|number| {
+                    // Another phase asks in another order.
+                    let seed = self.phases.fetch_add(1, Ordering::Relaxed);
+                    scope.spawn(move || work(number, &mut fastrand::Rng::with_seed(seed)))
+                })
                 .collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
         })
     }
+}
+
+/// A hundredth of the keys gets about a third of the questions.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn skewed(random: &mut fastrand::Rng, keys: usize) -> usize {
+    ((random.f64().powi(4) * keys as f64) as usize).min(keys - 1)
 }
 
 #[expect(clippy::cast_precision_loss)]

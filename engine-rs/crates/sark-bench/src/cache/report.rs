@@ -17,7 +17,11 @@ pub(super) fn print(cells: &[Cell]) -> io::Result<()> {
     writeln!(out, "|---:|---:|---|---|---|---:|---:|---:|---:|---:|---:|")?;
     for cell in cells {
         let plan = &cell.plan;
-        let load = if plan.load == Load::Churn { "churn" } else { "steady" };
+        let load = match plan.load {
+            Load::Steady => "steady",
+            Load::Churn => "churn",
+            Load::Skewed => "skewed",
+        };
         for (row, timing) in cell.timings.iter().enumerate() {
             write!(out, "| {} | {} | {load} | {} | {} ", plan.entries, plan.threads, plan.cache.label(), timing.operation)?;
             write!(out, "| {:.0} | {:.0} | {:.0} | {:.0} |", timing.mean, timing.p50, timing.p95, timing.p99)?;

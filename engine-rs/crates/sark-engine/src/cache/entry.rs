@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use triomphe::ThinArc;
 
-use super::key::Slot;
 use crate::decision::{Decision, Outcome};
 
 /// Bodies that most decisions have; they take no memory of their own.
@@ -17,13 +16,13 @@ const COMMON: [(&[u8], Outcome); 7] = [
     (b"{\"result\":{}}\n", Outcome::Deny),
 ];
 
-/// What an entry takes in the table, measured: key, entry, links, hash slot, and the memory of evicted keys.
-const TABLE_BYTES: u64 = 88;
+/// What an entry takes in the table, measured: key, entry, lives, and its part of the hash index.
+const TABLE_BYTES: u64 = 64;
 /// What a body of its own takes besides its bytes: reference count, length, rounding of the allocator.
 const BODY_OVERHEAD: u64 = 24;
 
 /// A kept decision.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Entry {
     /// The body, unless it is a common one.
     body: Option<ThinArc<(), u8>>,
@@ -96,18 +95,6 @@ fn common(decision: &Decision) -> Option<u8> {
 
 fn place<T: PartialEq>(among: &[T], wanted: &T) -> u8 {
     among.iter().position(|it| it == wanted).and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX)
-}
-
-/// Weighs an entry so that one bound on the sum keeps both: no entry weighs less than its share of the byte limit.
-#[derive(Debug, Clone)]
-pub(super) struct Weigh {
-    pub(super) least: u64,
-}
-
-impl quick_cache::Weighter<Slot, Entry> for Weigh {
-    fn weight(&self, _: &Slot, entry: &Entry) -> u64 {
-        entry.weight().max(self.least)
-    }
 }
 
 #[cfg(test)]

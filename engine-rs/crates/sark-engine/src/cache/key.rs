@@ -41,8 +41,17 @@ impl Hash for Slot {
 pub(super) struct Digest(u64, u64);
 
 impl Digest {
+    #[cfg(test)]
+    pub(super) const fn from_halves(low: u64, high: u64) -> Self {
+        Self(low, high)
+    }
+
     pub(super) const fn low(self) -> u64 {
         self.0
+    }
+
+    pub(super) const fn high(self) -> u64 {
+        self.1
     }
 }
 

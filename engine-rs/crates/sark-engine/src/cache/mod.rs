@@ -8,6 +8,7 @@ mod clock;
 mod entry;
 mod flight;
 mod key;
+mod second_chance;
 mod stats;
 mod sync;
 mod table;

@@ -1,23 +1,19 @@
 //! Where decisions are kept: bounded by entries and bytes, none answered when too old.
 
-use std::{
-    collections::HashSet,
-    hash::BuildHasherDefault,
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use std::{collections::HashSet, hash::BuildHasherDefault, time::Duration};
 
 use quick_cache::{
-    Lifecycle, OptionsBuilder, UnitWeighter,
+    OptionsBuilder, UnitWeighter,
     sync::{Cache, DefaultLifecycle},
 };
 
 use super::{
     CacheLimits,
     clock::{Clock, millis},
-    entry::{Entry, LEAST_WEIGHT, Weigh},
+    entry::{Entry, LEAST_WEIGHT},
     flight::Store,
     key::{Digest, Identity, Slot},
+    second_chance::SecondChance,
     stats::{CacheStats, Count, Counters},
 };
 use crate::decision::{Decision, Outcome};
@@ -27,23 +23,17 @@ const UNDEFINED_TTL: Duration = Duration::from_secs(5);
 /// Entries one lock guards: sweeping that many takes well under a millisecond.
 const ENTRIES_PER_SHARD: usize = 1 << 14;
 const MOST_SHARDS: usize = 64;
-/// Part of a shard that entries of proven use may take.
-const HOT: f64 = 0.97;
 /// Canonical inputs remembered at least, if there may be so many entries; one in sixteen entries is added.
 const LEAST_SPELLINGS: usize = 1 << 14;
-/// Room that is asked of the system at once; growing later would copy the table while others wait.
-const MOST_RESERVED: usize = 1 << 21;
 
 /// The table of decisions.
 #[derive(Debug)]
 pub(super) struct Table {
-    entries: Cache<Slot, Entry, Weigh, BuildHasherDefault<Identity>, Farewell>,
+    entries: SecondChance,
     /// Where the decision of a canonical input is kept: under the latest spelling that was evaluated.
     spellings: Cache<Digest, Digest, UnitWeighter, BuildHasherDefault<Identity>>,
     ttl: u64,
     undefined_ttl: u64,
-    /// Heaviest entry that a shard takes.
-    heaviest: u64,
     clock: Clock,
     counters: Counters,
 }
@@ -54,28 +44,12 @@ impl Table {
         // More entries than fit into the bytes need no room.
         let fitting = usize::try_from(max_bytes.div_ceil(LEAST_WEIGHT)).unwrap_or(usize::MAX);
         let max_entries = limits.max_entries.clamp(1, fitting);
-        let weigh = Weigh { least: max_bytes.div_ceil(max_entries as u64) };
-        // A cache of a few entries is not split, neither into shards nor into hot and cold: a part would hold nothing.
         let shards = (max_entries / ENTRIES_PER_SHARD).next_power_of_two().clamp(1, MOST_SHARDS);
-        let hot = if max_entries < 1024 { 1.0 } else { HOT };
-        let (hasher, farewell) = (BuildHasherDefault::default(), Farewell);
-        let entries = match OptionsBuilder::new()
-            .estimated_items_capacity(max_entries)
-            .weight_capacity((max_bytes - max_bytes % shards as u64).max(1))
-            .shards(shards)
-            .hot_allocation(hot)
-            .build()
-        {
-            Ok(options) => Cache::with_options(options, weigh, hasher, farewell),
-            // Only missing capacities are refused, and they are given.
-            Err(_) => Cache::with(max_entries, max_bytes, weigh, hasher, farewell),
-        };
-        entries.reserve(max_entries.min(MOST_RESERVED));
+        // One bound on the sum of weights keeps both: no entry weighs less than its share of the byte limit.
+        let entries = SecondChance::new(max_bytes, max_bytes.div_ceil(max_entries as u64), shards);
         let ttl = millis(limits.ttl);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]
-        let heaviest = (entries.shard_capacity() as f64 * hot) as u64;
         let undefined_ttl = ttl.min(millis(UNDEFINED_TTL));
-        Self { entries, spellings: spellings(max_entries), ttl, undefined_ttl, heaviest, clock, counters: Counters::default() }
+        Self { entries, spellings: spellings(max_entries), ttl, undefined_ttl, clock, counters: Counters::default() }
     }
 
     /// As [`Store::find`], counted as a look-up of an input's bytes.
@@ -99,12 +73,12 @@ impl Table {
     }
 
     fn fresh_entry(&self, slot: &Slot) -> Option<Entry> {
-        let entry = self.entries.get(slot)?;
+        let entry = self.entries.get(&slot.digest)?;
         let now = self.clock.millis();
         if entry.is_fresh(now) {
             return Some(entry);
         }
-        if self.entries.remove_if(slot, |entry| !entry.is_fresh(now)).is_some() {
+        if self.entries.remove_if(&slot.digest, |entry| !entry.is_fresh(now)).is_some() {
             self.counters.add(Count::Expired, 1);
         }
         None
@@ -113,8 +87,8 @@ impl Table {
     /// Keep `decision`, unless it fits nowhere.
     pub(super) fn keep(&self, slot: Slot, decision: &Decision) {
         // What fits nowhere is not even copied; what it was to replace is out of date all the same.
-        if Entry::weight_of(decision) > self.heaviest {
-            self.entries.remove(&slot);
+        if Entry::weight_of(decision) > self.entries.heaviest() {
+            self.remove(&slot);
             return;
         }
         let ttl = if decision.outcome() == Outcome::Undefined { self.undefined_ttl } else { self.ttl };
@@ -129,30 +103,21 @@ impl Table {
 
     /// Keep an entry under one more key; it grows no younger by that.
     pub(super) fn adopt(&self, slot: Slot, entry: Entry) {
-        let mut left = Left::default();
-        self.entries.insert_with_lifecycle(slot, entry, &mut left);
+        let evicted = self.entries.insert(slot.digest, entry);
         self.counters.add(Count::Insert, 1);
-        let evicted = left.others(&slot);
         if evicted > 0 {
             self.counters.add(Count::Eviction, evicted);
         }
     }
 
     pub(super) fn remove(&self, slot: &Slot) -> bool {
-        self.entries.remove(slot).is_some()
+        self.entries.remove_if(&slot.digest, |_| true).is_some()
     }
 
     /// Remove the entries whose tag is not among `tags`.
     pub(super) fn retain(&self, tags: &HashSet<u16>) {
-        let dropped = AtomicU64::new(0);
-        self.entries.retain(|_, entry| {
-            let stays = tags.contains(&entry.tag());
-            if !stays {
-                dropped.fetch_add(1, Ordering::Relaxed);
-            }
-            stays
-        });
-        self.counters.add(Count::RevisionDropped, dropped.into_inner());
+        let dropped = self.entries.retain(|entry| tags.contains(&entry.tag()));
+        self.counters.add(Count::RevisionDropped, dropped);
     }
 
     pub(super) fn clear(&self) {
@@ -204,36 +169,5 @@ fn spellings(max_entries: usize) -> Cache<Digest, Digest, UnitWeighter, BuildHas
     match options {
         Ok(options) => Cache::with_options(options, UnitWeighter, hasher, lifecycle),
         Err(_) => Cache::with(capacity, capacity as u64, UnitWeighter, hasher, lifecycle),
-    }
-}
-
-/// Receives what an insertion pushes out.
-#[derive(Debug, Clone)]
-struct Farewell;
-
-/// Entries that an insertion pushed out; dropped after the lock is given back.
-#[derive(Debug, Default)]
-struct Left {
-    /// Nearly always the only one.
-    first: Option<(Slot, Entry)>,
-    more: Vec<(Slot, Entry)>,
-}
-
-impl Left {
-    /// How many there are, without the one that was replaced under the same key.
-    fn others(&self, slot: &Slot) -> u64 {
-        self.first.iter().chain(&self.more).filter(|(left, _)| left != slot).count() as u64
-    }
-}
-
-impl Lifecycle<Slot, Entry> for Farewell {
-    type RequestState = Left;
-
-    fn on_evict(&self, left: &mut Left, slot: Slot, entry: Entry) {
-        if left.first.is_none() {
-            left.first = Some((slot, entry));
-        } else {
-            left.more.push((slot, entry));
-        }
     }
 }
