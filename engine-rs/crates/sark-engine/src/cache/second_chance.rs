@@ -270,6 +270,7 @@ mod tests {
         for wanted in 0..500 {
             map.insert(digest(wanted), entry());
             map.insert(digest(50_000 + wanted), entry());
+            (0..2).for_each(|_| assert!(map.get(&digest(wanted)).is_some()));
         }
         for flood in 0..20_000 {
             map.insert(digest(1_000 + flood), entry());

@@ -23,6 +23,9 @@ const UNDEFINED_TTL: Duration = Duration::from_secs(5);
 /// Entries one lock guards: sweeping that many takes well under a millisecond.
 const ENTRIES_PER_SHARD: usize = 1 << 14;
 const MOST_SHARDS: usize = 64;
+/// So that threads seldom wait for each other.
+const LEAST_SHARDS: usize = 8;
+const FEW_ENTRIES: usize = 1024;
 /// Canonical inputs remembered at least, if there may be so many entries; one in sixteen entries is added.
 const LEAST_SPELLINGS: usize = 1 << 14;
 
@@ -44,7 +47,9 @@ impl Table {
         // More entries than fit into the bytes need no room.
         let fitting = usize::try_from(max_bytes.div_ceil(LEAST_WEIGHT)).unwrap_or(usize::MAX);
         let max_entries = limits.max_entries.clamp(1, fitting);
-        let shards = (max_entries / ENTRIES_PER_SHARD).next_power_of_two().clamp(1, MOST_SHARDS);
+        // A cache of a few entries is not split: a part would hold nothing.
+        let least_shards = if max_entries < FEW_ENTRIES { 1 } else { LEAST_SHARDS };
+        let shards = (max_entries / ENTRIES_PER_SHARD).next_power_of_two().clamp(least_shards, MOST_SHARDS);
         // One bound on the sum of weights keeps both: no entry weighs less than its share of the byte limit.
         let entries = SecondChance::new(max_bytes, max_bytes.div_ceil(max_entries as u64), shards);
         let ttl = millis(limits.ttl);
