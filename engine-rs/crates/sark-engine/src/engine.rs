@@ -208,7 +208,7 @@ impl Engine {
             Ok(decision) => return Ok((decision, Source::CanonicalInput)),
             Err(lead) => lead,
         };
-        let decision = evaluator.evaluate(serving.policies.plan(path), value)?;
+        let decision = evaluator.evaluate(path.segments(), value)?;
         let keeping = Instant::now();
         lead.complete(&decision);
         Ok((decision, Source::Evaluation { kept_in: Some(keeping.elapsed()) }))
@@ -254,7 +254,7 @@ impl Engine {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
             refuse_unsupported(&serving.policies, path)?;
-            evaluator.evaluate_value(serving.policies.plan(path), input)
+            evaluator.evaluate_value(path.segments(), input)
         })
     }
 
@@ -316,15 +316,19 @@ fn answer(
 ) -> Result<Decision, EvaluationError> {
     refuse_unsupported(policies, path)?;
     let input = parse_input(input)?;
-    evaluator.evaluate(policies.plan(path), input)
+    evaluator.evaluate(path.segments(), input)
 }
 
 fn refuse_unsupported(policies: &Policies, path: &DecisionPath) -> Result<(), EvaluationError> {
     if policies.is_supported(path) {
         return Ok(());
     }
+    let mut reasons = policies.left_to_opa(path);
     let missing = policies.missing_builtins(path).join(", ");
-    let message = format!("data/{} reaches builtins that the engine does not have: {missing}", path.joined());
+    if !missing.is_empty() {
+        reasons.push(format!("builtins that the engine does not have: {missing}"));
+    }
+    let message = format!("data/{} reaches {}", path.joined(), reasons.join("; "));
     Err(EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message))
 }
 

@@ -15,11 +15,13 @@ mod evaluator;
 mod loading;
 mod path;
 mod policies;
+mod program;
 mod reach;
 mod references;
 mod revision;
 mod rules;
 mod scopes;
+mod source;
 mod verdict;
 
 pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Waiter};

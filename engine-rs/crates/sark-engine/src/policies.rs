@@ -1,20 +1,24 @@
 //! A compiled, immutable set of policies and data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
-use parking_lot::Mutex;
-use regorus::Value;
+use regorus::{
+    Value,
+    unstable::{Module as Ast, Ref},
+};
 
 use crate::{
     dependencies::{Analysed, Dependencies},
     document::{data_text, parse_data},
     error::PolicyError,
-    evaluator::{Evaluator, descend_data},
+    evaluator::{Evaluator, contained},
     path::DecisionPath,
+    program::{self, Program},
     reach::{Reached, reach},
     references::{Collector, Mentions},
     revision::revision_of,
     rules::{RuleTable, head_of, package_of},
+    source::parse,
 };
 
 /// The syntax that modules without `import rego.v1` are written in.
@@ -36,33 +40,22 @@ pub struct Module {
     pub source: String,
 }
 
-/// How a path is answered.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// Nothing is defined there.
-    Undefined,
-    /// Base data only.
-    Data(Value),
-    /// One rule, and the way down into its value.
-    Rule { reference: String, tail: Vec<String> },
-    /// A package, or a mixture of rules and data.
-    Query(String),
-}
+/// Most bytes of sources and data for which each thread has a program of its own.
+const REPLICATED: usize = 1 << 20;
 
-/// Policies that compiled. Evaluators are built from the sources, one per thread, so that nothing is shared hot.
+/// Policies that compiled.
 #[derive(Debug)]
 pub struct Policies {
     version: RegoVersion,
     modules: Vec<Module>,
-    /// Canonical text, from which each evaluator parses its own copy.
+    /// Canonical text, from which a thread's own program parses its copy.
     data_text: Vec<u8>,
     data: Value,
     revision: String,
-    packages: Vec<String>,
     table: RuleTable,
     reached: Vec<Reached>,
     dependencies: Dependencies,
-    first: Mutex<Option<Evaluator>>,
+    program: Arc<Program>,
 }
 
 impl Policies {
@@ -75,21 +68,20 @@ impl Policies {
     pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
         let data = parse_data(data)?;
         let data_text = data_text(&data)?;
-        let mut first = Evaluator::build(version, &modules, &data_text)?;
-        let (table, mentions, dependencies) = analyse(&mut first)?;
-        refuse_conflicts(&table, &data)?;
+        let parsed = parse(version, &modules)?;
+        let (table, mentions, dependencies) = analyse(&parsed)?;
         let reached = reach(&table, &mentions);
+        let program = compiled(&parsed, &data)?;
         Ok(Self {
             version,
             revision: revision_of(modules.iter().map(|module| module.source.as_str()), &data)?,
-            packages: first.packages()?,
             modules,
             data_text,
             data,
             table,
             reached,
             dependencies,
-            first: Mutex::new(Some(first)),
+            program: Arc::new(program),
         })
     }
 
@@ -100,7 +92,7 @@ impl Policies {
 
     /// Package paths without the leading `data.`, sorted.
     pub fn packages(&self) -> &[String] {
-        &self.packages
+        self.program.packages()
     }
 
     /// Rule path to the builtins it reaches that the engine lacks.
@@ -137,7 +129,12 @@ impl Policies {
     }
 
     pub(crate) fn is_supported(&self, path: &DecisionPath) -> bool {
-        self.related(path.segments()).all(|reached| reached.missing.is_empty())
+        self.related(path.segments()).all(|reached| reached.missing.is_empty()) && self.left_to_opa(path).is_empty()
+    }
+
+    /// What `path` may reach and this engine leaves to OPA, as sentences.
+    pub(crate) fn left_to_opa(&self, path: &DecisionPath) -> Vec<String> {
+        self.program.reach(path.segments()).unsupported.into_iter().collect()
     }
 
     fn reached_by(&self, path: &DecisionPath) -> Reached {
@@ -152,35 +149,23 @@ impl Policies {
         above.chain(self.table.values_below(segments)).filter_map(|id| self.reached.get(id))
     }
 
-    pub(crate) fn plan(&self, path: &DecisionPath) -> Plan {
-        let segments = path.segments();
-        let nearest = self.table.values_at_or_above(segments).next();
-        if nearest.is_none() && self.table.values_below(segments).next().is_none() {
-            return match descend_data(self.data.clone(), segments) {
-                Value::Undefined => Plan::Undefined,
-                value => Plan::Data(value),
-            };
-        }
-        if let Some((rule, tail)) = nearest.and_then(|(length, _)| segments.split_at_checked(length))
-            && self.table.values_below(rule).next().is_none()
-            && self.table.values_at_or_above(rule).count() == 1
-        {
-            return Plan::Rule { reference: DecisionPath::reference(rule), tail: tail.to_vec() };
-        }
-        Plan::Query(DecisionPath::reference(segments))
-    }
-
-    /// A fresh evaluator; the one made while compiling is handed out first.
+    /// A fresh evaluator. Threads that share values contend for their reference counts, so each has its own where that is cheap.
     pub(crate) fn evaluator(&self) -> Result<Evaluator, PolicyError> {
-        if let Some(first) = self.first.lock().take() {
-            return Ok(first);
+        let size: usize = self.modules.iter().map(|module| module.source.len()).sum();
+        if size + self.data_text.len() > REPLICATED {
+            return Ok(Evaluator::new(Arc::clone(&self.program)));
         }
-        Evaluator::build(self.version, &self.modules, &self.data_text)
+        let program = compiled(&parse(self.version, &self.modules)?, &parse_data(&self.data_text)?)?;
+        Ok(Evaluator::new(Arc::new(program)))
     }
 }
 
-fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>, Dependencies), PolicyError> {
-    let modules = evaluator.modules();
+fn compiled(modules: &[Ref<Ast>], data: &Value) -> Result<Program, PolicyError> {
+    contained(|| program::build(modules, data))
+        .unwrap_or_else(|message| Err(PolicyError(format!("the engine failed while compiling: {message}"))))
+}
+
+fn analyse(modules: &[Ref<Ast>]) -> Result<(RuleTable, Vec<Mentions>, Dependencies), PolicyError> {
     let packages: Vec<_> = modules.iter().map(|module| package_of(module)).collect();
     let mut table = RuleTable::default();
     let mut numbers = Vec::with_capacity(modules.len());
@@ -215,18 +200,4 @@ fn analyse(evaluator: &mut Evaluator) -> Result<(RuleTable, Vec<Mentions>, Depen
         .collect();
     let dependencies = Dependencies::new(&analysed, &mentions);
     Ok((table, mentions, dependencies))
-}
-
-/// The engine would let base data win over a rule of the same path, in silence; OPA refuses it, and so do we.
-fn refuse_conflicts(table: &RuleTable, data: &Value) -> Result<(), PolicyError> {
-    let mut conflicts = BTreeSet::new();
-    for (path, _) in table.iter() {
-        if descend_data(data.clone(), path) != Value::Undefined {
-            conflicts.insert(path.join("/"));
-        }
-    }
-    match conflicts.first() {
-        Some(path) => Err(PolicyError(format!("the data has a value at {path}, where a rule is defined: rename one of them"))),
-        None => Ok(()),
-    }
 }

@@ -63,12 +63,13 @@ impl Policies {
     /// Who answers for `path`. A path without a rule is answered here: it is base data or undefined.
     pub fn verdict(&self, path: &DecisionPath) -> Verdict {
         let missing = self.missing_builtins(path);
-        if !missing.is_empty() {
-            return Verdict::baseline(
-                missing.iter().map(|name| format!("the engine does not have the builtin {name}")).collect(),
-            );
+        let mut reasons: Vec<String> =
+            missing.iter().map(|name| format!("the engine does not have the builtin {name}")).collect();
+        reasons.extend(self.left_to_opa(path));
+        if !reasons.is_empty() {
+            return Verdict::baseline(reasons);
         }
-        Verdict { served_by: ServedBy::Rust, tier: Some(Tier::Interpreter), reasons: Vec::new() }
+        Verdict { served_by: ServedBy::Rust, tier: Some(Tier::Compiled), reasons }
     }
 
     /// The verdict of every rule that has a value of its own, by path as in `authz/allow`.

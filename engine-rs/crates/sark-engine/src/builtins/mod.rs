@@ -86,11 +86,6 @@ pub(crate) fn arity(name: &str) -> Option<u8> {
     own(name).map(|builtin| builtin.arity).or_else(|| BUILTINS.get(name).map(|(_, arity)| *arity))
 }
 
-/// Whether regorus has a builtin of this name too.
-pub(crate) fn in_regorus(name: &str) -> bool {
-    BUILTINS.contains_key(name)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -1,0 +1,132 @@
+//! The builtins that a program calls.
+
+use std::{collections::HashMap, fmt};
+
+use regorus::{
+    Source, Value,
+    unstable::{BUILTINS, BuiltinFcn, Expr as Ast, Ref, Span},
+};
+
+use crate::builtins::{Availability, BuiltinError, Circumstances, OwnBuiltin, availability, is_nondeterministic, own};
+
+use super::ir::BuiltinId;
+
+/// Most arguments a builtin takes.
+const MAX_ARGUMENTS: usize = 16;
+
+enum Code {
+    Own(&'static OwnBuiltin),
+    Native(BuiltinFcn),
+    /// The time of the query, which is one for the whole query.
+    Now,
+    /// Only OPA has it.
+    Missing,
+    Print,
+}
+
+struct Entry {
+    name: String,
+    code: Code,
+    deterministic: bool,
+}
+
+/// Builtins by number. A number is given when the name is first seen.
+pub(crate) struct BuiltinTable {
+    entries: Vec<Entry>,
+    numbers: HashMap<String, BuiltinId>,
+    /// What regorus' builtins point at in their messages; nobody reads them.
+    nowhere: Option<Span>,
+    operands: Vec<Ref<Ast>>,
+}
+
+impl fmt::Debug for BuiltinTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.entries.iter().map(|entry| &entry.name)).finish()
+    }
+}
+
+impl BuiltinTable {
+    pub(crate) fn new() -> Self {
+        let source = Source::from_contents("<builtin>".to_owned(), " ".to_owned()).ok();
+        let nowhere = source.map(|source| Span { source, line: 1, col: 1, start: 0, end: 1 });
+        let operand = |span: &Span| Ref::new(Ast::Null { span: span.clone(), value: Value::Null, eidx: 0 });
+        let operands = nowhere.iter().flat_map(|span| (0..MAX_ARGUMENTS).map(|_| operand(span)).collect::<Vec<_>>()).collect();
+        Self { entries: Vec::new(), numbers: HashMap::new(), nowhere, operands }
+    }
+
+    /// The builtin called `name`; None when nobody has one.
+    pub(crate) fn find(&mut self, name: &str) -> Option<BuiltinId> {
+        if let Some(known) = self.numbers.get(name) {
+            return Some(*known);
+        }
+        let code = match availability(name) {
+            Availability::Unknown => return None,
+            Availability::OnlyInOpa => Code::Missing,
+            Availability::Native => match (name, own(name), BUILTINS.get(name)) {
+                ("time.now_ns", ..) => Code::Now,
+                ("print", ..) => Code::Print,
+                (_, Some(own), _) => Code::Own(own),
+                (_, None, Some(native)) => Code::Native(*native),
+                (_, None, None) => Code::Missing,
+            },
+        };
+        let number = BuiltinId::try_from(self.entries.len()).ok()?;
+        self.entries.push(Entry { name: name.to_owned(), code, deterministic: !is_nondeterministic(name) });
+        self.numbers.insert(name.to_owned(), number);
+        Some(number)
+    }
+
+    fn entry(&self, id: BuiltinId) -> Option<&Entry> {
+        self.entries.get(id as usize)
+    }
+
+    pub(crate) fn name(&self, id: BuiltinId) -> &str {
+        self.entry(id).map_or("", |entry| &entry.name)
+    }
+
+    /// Whether the same arguments always give the same answer.
+    pub(crate) fn is_deterministic(&self, id: BuiltinId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.deterministic)
+    }
+
+    pub(crate) fn is_missing(&self, id: BuiltinId) -> bool {
+        self.entry(id).is_none_or(|entry| matches!(entry.code, Code::Missing))
+    }
+
+    pub(crate) fn is_print(&self, id: BuiltinId) -> bool {
+        self.entry(id).is_some_and(|entry| matches!(entry.code, Code::Print))
+    }
+
+    pub(crate) fn is_walk(&self, id: BuiltinId) -> bool {
+        self.name(id) == "walk"
+    }
+
+    /// How many arguments it takes; None when nobody here knows.
+    pub(crate) fn arity(&self, id: BuiltinId) -> Option<usize> {
+        match &self.entry(id)?.code {
+            Code::Own(own) => Some(own.arity.into()),
+            Code::Native((_, arity)) => Some((*arity).into()),
+            Code::Now => Some(0),
+            Code::Missing | Code::Print => None,
+        }
+    }
+
+    /// Call it with defined arguments.
+    pub(crate) fn call(&self, id: BuiltinId, args: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+        let Some(entry) = self.entry(id) else {
+            return Ok(Value::Undefined);
+        };
+        match &entry.code {
+            Code::Own(own) => (own.call)(args, circumstances),
+            Code::Native((function, _)) => match (&self.nowhere, self.operands.get(..args.len())) {
+                (Some(span), Some(operands)) => {
+                    function(span, operands, args, false).map_err(|error| BuiltinError(error.to_string()))
+                }
+                _ => Err(BuiltinError(format!("{} takes at most {MAX_ARGUMENTS} arguments", entry.name))),
+            },
+            Code::Now => Ok(Value::from(circumstances.now_ns)),
+            Code::Missing => Err(BuiltinError(format!("{} is a builtin that only OPA has", entry.name))),
+            Code::Print => Ok(Value::Bool(true)),
+        }
+    }
+}

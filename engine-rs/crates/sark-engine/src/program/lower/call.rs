@@ -1,0 +1,139 @@
+//! Calls of builtins and of functions that modules define.
+
+use regorus::{
+    Value,
+    unstable::{Expr as Ast, Ref, Span},
+};
+
+use super::{
+    super::{
+        ir::{Callee, Expr, Kind, Pattern, Step},
+        names::{Meaning, Part, parts_of},
+    },
+    Blocked, Lower, Lowering, Steps,
+};
+
+impl Lowering<'_> {
+    /// A call in the place of a value.
+    pub(super) fn call(&mut self, call: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
+        let Ast::Call { span, fcn, params, .. } = call.as_ref() else {
+            return self.expr(call, out);
+        };
+        let callee = self.callee(span, fcn)?;
+        self.apply(span, callee, params, out)
+    }
+
+    /// A call as a condition: its last argument may stand for the result.
+    pub(super) fn call_statement(&mut self, call: &Ref<Ast>, out: &mut Steps) -> Lower<()> {
+        let Ast::Call { span, fcn, params, .. } = call.as_ref() else {
+            return Ok(());
+        };
+        let callee = self.callee(span, fcn)?;
+        if self.is_print(callee) {
+            return Ok(());
+        }
+        if let Some(arity) = self.arity(callee)
+            && params.len() == arity + 1
+            && let Some((result, params)) = params.split_last()
+        {
+            let value = self.apply(span, callee, params, out)?;
+            return self.matched(result, value, out);
+        }
+        let value = self.apply(span, callee, params, out)?;
+        out.push(Step::Check(value));
+        Ok(())
+    }
+
+    fn apply(&mut self, span: &Span, callee: Callee, params: &[Ref<Ast>], out: &mut Steps) -> Lower<Expr> {
+        if self.is_print(callee) {
+            return Ok(Expr::Const(Value::Bool(true)));
+        }
+        if let Some(arity) = self.arity(callee)
+            && params.len() != arity
+        {
+            return super::refused(span, &format!("the function takes {arity} arguments, not {}", params.len()));
+        }
+        let args = match self.tried(|lowering, steps| lowering.all(params, steps)) {
+            Ok((args, steps)) => {
+                out.extend(steps);
+                args
+            }
+            // A builtin that only OPA has: nobody knows which of its arguments stands for the result.
+            Err(Blocked::Unbound(_)) if self.arity(callee).is_none() => {
+                let mut after = Steps::new();
+                for param in params {
+                    self.pattern(param, &mut after)?;
+                }
+                Vec::new()
+            }
+            Err(other) => return Err(other),
+        };
+        match callee {
+            Callee::Builtin(id) if self.shared.builtins.is_walk(id) => {
+                let Some(value) = args.into_iter().next() else {
+                    return super::refused(span, "walk takes an argument");
+                };
+                let slot = self.scopes.fresh_bound();
+                out.push(Step::Walk(value, Pattern::Bind(slot)));
+                Ok(Expr::Slot(slot))
+            }
+            Callee::Builtin(id) => Ok(self.fixed(Expr::Builtin(id, args.into()))),
+            Callee::Function(group) if args.is_empty() => Ok(Expr::Group(group)),
+            Callee::Function(group) => Ok(self.fixed(Expr::Function(group, args.into()))),
+        }
+    }
+
+    fn is_print(&self, callee: Callee) -> bool {
+        matches!(callee, Callee::Builtin(id) if self.shared.builtins.is_print(id))
+    }
+
+    /// How many arguments it takes; None when that is not known.
+    fn arity(&self, callee: Callee) -> Option<usize> {
+        match callee {
+            Callee::Builtin(id) => self.shared.builtins.arity(id),
+            Callee::Function(group) => self.shared.outline(group).map(|outline| outline.arity),
+        }
+    }
+
+    fn callee(&mut self, span: &Span, function: &Ref<Ast>) -> Lower<Callee> {
+        match self.callee_named(function) {
+            Some(callee) => Ok(callee),
+            None => super::refused(span, &format!("undefined function {}", dotted(function))),
+        }
+    }
+
+    /// The function that a reference names: one of the modules', else a builtin.
+    pub(super) fn callee_named(&mut self, function: &Ref<Ast>) -> Option<Callee> {
+        let (head, parts) = parts_of(function);
+        if let Ast::Var { span, .. } = head.as_ref()
+            && let Some(Meaning::Data(mut path)) = self.names.meaning(span.text(), &self.shared.rules)
+        {
+            path.extend(parts.iter().filter_map(|part| match part {
+                Part::Key(key) => Some(key.clone()),
+                Part::Expr(_) => None,
+            }));
+            let (node, followed) = self.shared.tree.follow(&path);
+            let group = self.shared.tree.node(node).and_then(|node| node.group);
+            if let Some(group) = group
+                && followed == path.len()
+                && self.shared.outline(group).is_some_and(|outline| matches!(outline.kind, Kind::Function | Kind::Complete))
+            {
+                return Some(Callee::Function(group));
+            }
+        }
+        self.shared.builtins.find(&dotted(function)).map(Callee::Builtin)
+    }
+}
+
+/// A reference as people write it.
+pub(super) fn dotted(refr: &Ref<Ast>) -> String {
+    let (head, parts) = parts_of(refr);
+    let mut name = if let Ast::Var { span, .. } = head.as_ref() { span.text().to_owned() } else { String::new() };
+    for part in parts {
+        if let Part::Key(Value::String(key)) = part {
+            name.push('.');
+            name.push_str(&key);
+        }
+    }
+    name
+}

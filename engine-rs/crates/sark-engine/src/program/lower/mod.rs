@@ -1,0 +1,157 @@
+//! From the syntax tree to the program: names become slots and groups, statements are put into an order in which every
+//! variable is bound before it is used, and iteration becomes steps of its own.
+
+mod call;
+mod closure;
+mod expression;
+mod pattern;
+mod reference;
+mod rule;
+mod scope;
+mod statement;
+mod variables;
+
+pub(crate) use rule::{definition, keyed, of_default};
+
+use std::collections::BTreeSet;
+
+use regorus::{Value, unstable::Span};
+
+use super::{
+    builtin_table::BuiltinTable,
+    ir::{Expr, GroupId, Kind, Step},
+    names::{Names, PackageRules},
+    tree::Tree,
+    visit,
+};
+use scope::Scopes;
+
+/// Deepest nesting of one expression, so that walks over it need a bounded stack.
+const MAX_NESTING: usize = 200;
+
+/// What is known of a rule before its definitions are lowered.
+#[derive(Debug)]
+pub(crate) struct Outline {
+    pub path: Box<[Value]>,
+    pub kind: Kind,
+    pub arity: usize,
+}
+
+/// What all definitions share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub tree: Tree,
+    pub rules: PackageRules,
+    pub outlines: Vec<Outline>,
+    pub builtins: BuiltinTable,
+    /// How many expressions are [`Expr::Fixed`].
+    pub fixed: u32,
+    /// Partial rules that are asked for one entry.
+    pub wanted: BTreeSet<GroupId>,
+}
+
+impl Shared {
+    pub(crate) fn outline(&self, group: GroupId) -> Option<&Outline> {
+        self.outlines.get(group as usize)
+    }
+}
+
+/// Why something is not lowered.
+#[derive(Debug, Clone)]
+pub(crate) enum Blocked {
+    /// A variable has no value yet; another statement may give it one.
+    Unbound(String),
+    /// OPA refuses it too.
+    Refused(String),
+    /// OPA would evaluate it, this engine does not.
+    Unsupported(String),
+}
+
+pub(crate) type Lower<T> = Result<T, Blocked>;
+
+/// The lowering of one definition.
+pub(crate) struct Lowering<'a> {
+    shared: &'a mut Shared,
+    names: &'a Names,
+    scopes: Scopes,
+    nesting: usize,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(shared: &'a mut Shared, names: &'a Names) -> Self {
+        Self { shared, names, scopes: Scopes::default(), nesting: 0 }
+    }
+
+    /// Mark an expression that can be computed once for all questions.
+    fn fixed(&mut self, value: Expr) -> Expr {
+        if !self.is_closed(&value) {
+            return value;
+        }
+        let number = self.shared.fixed;
+        self.shared.fixed += 1;
+        Expr::Fixed(number, Box::new(value))
+    }
+
+    fn is_closed(&self, value: &Expr) -> bool {
+        let mut closed = true;
+        // The slots inside a comprehension are its own when it is closed; those outside of one never are.
+        outside(value, &mut |inner| match inner {
+            Expr::Slot(_) => closed = false,
+            Expr::Comprehension(comprehension) => closed &= comprehension.closed,
+            _ => {}
+        });
+        let mut refused = false;
+        visit::expr(value, &mut |inner| match inner {
+            Expr::Input(_) => refused = true,
+            Expr::Builtin(id, _) => refused |= !self.shared.builtins.is_deterministic(*id),
+            _ => {}
+        });
+        closed && !refused
+    }
+}
+
+/// Visit `value` without going into comprehensions.
+fn outside<'e>(value: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
+    see(value);
+    match value {
+        Expr::Comprehension(_)
+        | Expr::Const(_)
+        | Expr::Slot(_)
+        | Expr::Input(_)
+        | Expr::Base(_)
+        | Expr::Group(_)
+        | Expr::Document(_) => {}
+        Expr::Entry(_, inner) | Expr::Fixed(_, inner) => outside(inner, see),
+        Expr::Index(left, right)
+        | Expr::Compare(_, left, right)
+        | Expr::Arithmetic(_, left, right)
+        | Expr::Combine(_, left, right) => {
+            outside(left, see);
+            outside(right, see);
+        }
+        Expr::Below(_, items) | Expr::Array(items) | Expr::Set(items) | Expr::Builtin(_, items) | Expr::Function(_, items) => {
+            items.iter().for_each(|item| outside(item, see));
+        }
+        Expr::Object(fields) => fields.iter().for_each(|(key, value)| {
+            outside(key, see);
+            outside(value, see);
+        }),
+        Expr::Member(key, value, collection) => {
+            key.iter().for_each(|key| outside(key, see));
+            outside(value, see);
+            outside(collection, see);
+        }
+    }
+}
+
+/// A refusal that names the place.
+fn refused<T>(span: &Span, reason: &str) -> Lower<T> {
+    Err(Blocked::Refused(format!("{}:{}:{}: {reason}", span.source.get_path(), span.line, span.col)))
+}
+
+/// Something OPA evaluates and this engine leaves to it.
+fn unsupported<T>(span: &Span, reason: &str) -> Lower<T> {
+    Err(Blocked::Unsupported(format!("{}:{}:{}: {reason}", span.source.get_path(), span.line, span.col)))
+}
+
+type Steps = Vec<Step>;

@@ -1,0 +1,181 @@
+//! References: into local values, the input, base data and rules.
+
+use regorus::{
+    Value,
+    unstable::{Expr as Ast, Ref},
+};
+
+use super::{
+    super::{
+        ir::{Base, Expr, Kind, Pattern, Step},
+        names::{Meaning, Part, parts_of},
+        place,
+        tree::Tree,
+    },
+    Blocked, Lower, Lowering, Steps,
+};
+
+impl Lowering<'_> {
+    /// A reference such as `input.roles[i].name`. An index without a value yet iterates.
+    pub(super) fn reference(&mut self, refr: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
+        let (head, parts) = parts_of(refr);
+        if let Ast::Var { span, .. } = head.as_ref() {
+            let name = span.text();
+            if name == "_" {
+                return Err(Blocked::Unbound(name.to_owned()));
+            }
+            if let Some(slot) = self.scopes.find(name) {
+                let value = self.slot(name, slot)?;
+                return self.along(value, &parts, out);
+            }
+            return match self.names.meaning(name, &self.shared.rules) {
+                Some(Meaning::Input(path)) => self.along(Expr::Input(path.into()), &parts, out),
+                Some(Meaning::Data(path)) => self.in_data(path, &parts, out),
+                None => super::refused(span, &format!("var {name} is unsafe: nothing gives it a value")),
+            };
+        }
+        let value = self.expr(head, out)?;
+        self.along(value, &parts, out)
+    }
+
+    pub(super) fn slot(&mut self, name: &str, slot: u32) -> Lower<Expr> {
+        if !self.scopes.is_bound(slot) {
+            return Err(Blocked::Unbound(name.to_owned()));
+        }
+        self.scopes.read(slot);
+        Ok(Expr::Slot(slot))
+    }
+
+    /// Go down `parts` from a value.
+    fn along(&mut self, mut at: Expr, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+        for part in parts {
+            at = match part {
+                Part::Key(key) => below(at, Expr::Const(key.clone())),
+                Part::Expr(index) => self.indexed(at, index, out)?,
+            };
+        }
+        Ok(at)
+    }
+
+    fn indexed(&mut self, at: Expr, index: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
+        match self.tried(|lowering, steps| lowering.expr(index, steps)) {
+            Ok((key, steps)) => {
+                out.extend(steps);
+                return Ok(below(at, key));
+            }
+            Err(Blocked::Unbound(_)) => {}
+            Err(other) => return Err(other),
+        }
+        let mut after = Steps::new();
+        let key = self.pattern(index, &mut after)?;
+        let slot = self.scopes.fresh_bound();
+        out.push(Step::Scan { collection: at, key, value: Pattern::Bind(slot) });
+        out.extend(after);
+        Ok(Expr::Slot(slot))
+    }
+
+    /// Go down `parts` from a path in `data`.
+    fn in_data(&mut self, mut path: Vec<Value>, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+        let constant = parts.iter().take_while(|part| matches!(part, Part::Key(_))).count();
+        let (keys, rest) = parts.split_at_checked(constant).unwrap_or((parts, &[]));
+        path.extend(keys.iter().filter_map(|part| match part {
+            Part::Key(key) => Some(key.clone()),
+            Part::Expr(_) => None,
+        }));
+        let (node, followed) = self.first_rule(&path);
+        let (group, is_leaf) = match self.shared.tree.node(node) {
+            Some(found) => (found.group, found.children.is_empty()),
+            None => (None, true),
+        };
+        let beyond: Vec<Part<'_>> =
+            path.iter().skip(followed).map(|key| Part::Key(key.clone())).chain(rest.iter().cloned()).collect();
+        match group {
+            Some(group) if is_leaf => self.in_rule(group, &beyond, out),
+            // Rules at the path and below it: the document has both.
+            Some(_) => self.along(Expr::Document(node), &beyond, out),
+            None if followed < path.len() => {
+                let value = self.base(node, path.get(followed..).unwrap_or_default());
+                self.along(Expr::Base(Box::new(Base { path: path.into(), value })), rest, out)
+            }
+            None => self.in_package(node, rest, out),
+        }
+    }
+
+    /// The first node with a rule on the way, else the last one there is; and how far the way is followed.
+    fn first_rule(&self, path: &[Value]) -> (u32, usize) {
+        let mut at = Tree::ROOT;
+        for (length, key) in path.iter().enumerate() {
+            if self.shared.tree.node(at).is_some_and(|node| node.group.is_some()) {
+                return (at, length);
+            }
+            match self.shared.tree.child(at, key) {
+                Some(child) => at = child,
+                None => return (at, length),
+            }
+        }
+        (at, path.len())
+    }
+
+    fn base(&self, node: u32, rest: &[Value]) -> Value {
+        let base = self.shared.tree.node(node).and_then(|node| node.base.as_ref());
+        let found = rest.iter().try_fold(base, |at, key| Some(Some(place::base_element(at?, key)?))).flatten();
+        found.cloned().unwrap_or(Value::Undefined)
+    }
+
+    fn in_rule(&mut self, group: u32, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+        let kind = self.shared.outline(group).map_or(Kind::Complete, |outline| outline.kind);
+        if let (Kind::Set | Kind::Object, Some((first, rest))) = (kind, parts.split_first()) {
+            let key = match first {
+                Part::Key(key) => Some((Expr::Const(key.clone()), Steps::new())),
+                Part::Expr(index) => match self.tried(|lowering, steps| lowering.expr(index, steps)) {
+                    Ok(ready) => Some(ready),
+                    Err(Blocked::Unbound(_)) => None,
+                    Err(other) => return Err(other),
+                },
+            };
+            if let Some((key, steps)) = key {
+                out.extend(steps);
+                self.shared.wanted.insert(group);
+                return self.along(Expr::Entry(group, Box::new(key)), rest, out);
+            }
+        }
+        self.along(Expr::Group(group), parts, out)
+    }
+
+    /// Go on from a node with rules below it by keys that are known only while running.
+    fn in_package(&mut self, node: u32, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+        let mut keys = Vec::new();
+        for part in parts {
+            let Part::Expr(index) = part else {
+                keys.push(match part {
+                    Part::Key(key) => Expr::Const(key.clone()),
+                    Part::Expr(_) => continue,
+                });
+                continue;
+            };
+            match self.tried(|lowering, steps| lowering.expr(index, steps)) {
+                Ok((key, steps)) => {
+                    out.extend(steps);
+                    keys.push(key);
+                }
+                Err(Blocked::Unbound(_)) => break,
+                Err(other) => return Err(other),
+            }
+        }
+        let rest = parts.get(keys.len()..).unwrap_or_default();
+        let at = if keys.is_empty() { Expr::Document(node) } else { Expr::Below(node, keys.into()) };
+        self.along(at, rest, out)
+    }
+}
+
+/// The part of `at` under `key`.
+fn below(at: Expr, key: Expr) -> Expr {
+    match (at, key) {
+        (Expr::Input(path), Expr::Const(key)) => {
+            let mut path = path.into_vec();
+            path.push(key);
+            Expr::Input(path.into())
+        }
+        (at, key) => Expr::Index(Box::new(at), Box::new(key)),
+    }
+}

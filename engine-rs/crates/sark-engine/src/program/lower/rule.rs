@@ -1,0 +1,202 @@
+//! Definitions of rules.
+
+use regorus::{
+    Value,
+    unstable::{Expr as Ast, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead},
+};
+
+use super::{
+    super::{
+        ir::{Body, Definition, Expr, Keyed, Leaf, Pattern, Slot},
+        names::{Head, Names, Part},
+    },
+    Blocked, Lower, Lowering, Shared, Steps,
+};
+
+/// A definition, and which of the rule's bodies it is made of: bodies without `else` are definitions of their own.
+pub(crate) struct Lowered {
+    pub definition: Definition,
+    pub bodies: std::ops::Range<usize>,
+}
+
+/// The definitions that `rule` makes.
+pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Lower<Vec<Lowered>> {
+    let Rule::Spec { bodies, .. } = rule else {
+        return Ok(Vec::new());
+    };
+    let head = Head::of(rule);
+    chains(bodies)
+        .into_iter()
+        .map(|range| {
+            let mut lowering = Lowering::new(shared, names);
+            lowering.scopes.push();
+            let params = lowering.params(head.args.unwrap_or_default())?;
+            let alternatives = bodies.get(range.clone()).unwrap_or_default();
+            let bodies = if alternatives.is_empty() {
+                vec![lowering.body(rule, &head, None)?]
+            } else {
+                alternatives.iter().map(|body| lowering.body(rule, &head, Some(body))).collect::<Lower<Vec<_>>>()?
+            };
+            let definition = Definition { slots: lowering.scopes.count(), params, bodies: bodies.into(), keyed: None };
+            Ok(Lowered { definition, bodies: range })
+        })
+        .collect()
+}
+
+/// The default value of a rule, with the frame size of its expression.
+pub(crate) fn of_default(shared: &mut Shared, names: &Names, rule: &Rule) -> Lower<Option<(Expr, Slot)>> {
+    let Rule::Default { value, .. } = rule else {
+        return Ok(None);
+    };
+    let mut lowering = Lowering::new(shared, names);
+    lowering.scopes.push();
+    let mut steps = Steps::new();
+    let lowered = lowering.expr(value, &mut steps)?;
+    if !steps.is_empty() {
+        return super::refused(value.span(), "a default value cannot iterate");
+    }
+    Ok(Some((lowered, lowering.scopes.count())))
+}
+
+/// The same definition with its first key matched before the body runs; None when the key is only known afterwards.
+pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: std::ops::Range<usize>) -> Option<Keyed> {
+    let Rule::Spec { bodies: all, .. } = rule else {
+        return None;
+    };
+    let head = Head::of(rule);
+    let body = match all.get(bodies)? {
+        [] => None,
+        [body] => Some(body),
+        _ => return None,
+    };
+    let first = head.suffix.first().or(head.element.as_ref())?;
+    let mut lowering = Lowering::new(shared, names);
+    lowering.scopes.push();
+    lowering.open(statements(body), &lowering_heads(rule, &head, body)).ok()?;
+    let mut after = Steps::new();
+    let key = match first {
+        Part::Key(key) => Pattern::Equal(Expr::Const(key.clone())),
+        Part::Expr(expr) => lowering.pattern(expr, &mut after).ok()?,
+    };
+    // A key that reads what the body binds, or iterates, is compared when the body has run.
+    if !after.is_empty() || !is_free(&key) {
+        return None;
+    }
+    let body = lowering.finished(rule, &head, body).ok()?;
+    Some(Keyed { key, body, slots: lowering.scopes.count() })
+}
+
+/// Whether matching needs nothing but the key itself.
+fn is_free(pattern: &Pattern) -> bool {
+    match pattern {
+        Pattern::Any | Pattern::Bind(_) | Pattern::Equal(Expr::Const(_) | Expr::Slot(_)) => true,
+        Pattern::Equal(_) => false,
+        Pattern::Array(items) => items.iter().all(is_free),
+        Pattern::Object(fields) => fields.iter().all(|(key, value)| matches!(key, Expr::Const(_)) && is_free(value)),
+    }
+}
+
+/// Ranges of bodies that belong together: one, and the `else` bodies behind it.
+fn chains(bodies: &[RuleBody]) -> Vec<std::ops::Range<usize>> {
+    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
+    for (number, body) in bodies.iter().enumerate() {
+        match ranges.last_mut() {
+            Some(last) if body.is_else => last.end = number + 1,
+            _ => ranges.push(number..number + 1),
+        }
+    }
+    if ranges.is_empty() {
+        ranges.push(0..0);
+    }
+    ranges
+}
+
+fn statements(body: Option<&RuleBody>) -> &[LiteralStmt] {
+    body.map_or(&[], |body| body.query.stmts.as_slice())
+}
+
+/// The value the rule has when this body holds; None means true.
+fn value_of<'r>(rule: &'r Rule, body: Option<&'r RuleBody>) -> Option<&'r Ref<Ast>> {
+    let of_head = match rule {
+        Rule::Spec { head: RuleHead::Compr { assign, .. } | RuleHead::Func { assign, .. }, .. } => assign.as_ref(),
+        _ => None,
+    };
+    let assign: Option<&RuleAssign> = match body {
+        Some(body) if body.is_else => body.assign.as_ref(),
+        _ => of_head,
+    };
+    assign.map(|assign| &assign.value)
+}
+
+fn lowering_heads<'r>(rule: &'r Rule, head: &Head<'r>, body: Option<&'r RuleBody>) -> Vec<&'r Ref<Ast>> {
+    let parts = head.suffix.iter().chain(&head.element);
+    let mut heads: Vec<&'r Ref<Ast>> = parts
+        .filter_map(|part| match part {
+            Part::Expr(expr) => Some(*expr),
+            Part::Key(_) => None,
+        })
+        .collect();
+    heads.extend(value_of(rule, body));
+    heads
+}
+
+impl Lowering<'_> {
+    fn params(&mut self, args: &[Ref<Ast>]) -> Lower<Box<[Pattern]>> {
+        let mut named = Vec::new();
+        args.iter().for_each(|arg| super::variables::targets(arg, &mut named));
+        for name in named {
+            if !self.scopes.has_own(name) {
+                self.scopes.declare(name);
+            }
+        }
+        let mut after = Steps::new();
+        let patterns: Lower<Vec<_>> = args.iter().map(|arg| self.pattern(arg, &mut after)).collect();
+        let patterns = patterns?;
+        match args.first() {
+            Some(arg) if !after.is_empty() => {
+                super::unsupported(arg.span(), "an argument of a function definition that iterates")
+            }
+            _ => Ok(patterns.into()),
+        }
+    }
+
+    fn body(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
+        self.scopes.push();
+        self.open(statements(body), &lowering_heads(rule, head, body))?;
+        let lowered = self.finished(rule, head, body)?;
+        self.scopes.pop();
+        Ok(lowered)
+    }
+
+    fn finished(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
+        let mut steps = self.ordered(statements(body))?;
+        let mut keys = Vec::with_capacity(head.suffix.len());
+        for part in &head.suffix {
+            keys.push(self.head_part(part, &mut steps)?);
+        }
+        let yields = match &head.element {
+            Some(element) => Leaf::Element(self.head_part(element, &mut steps)?),
+            None => Leaf::Value(match value_of(rule, body) {
+                Some(value) => self.head_term(value, &mut steps)?,
+                None => Expr::Const(Value::Bool(true)),
+            }),
+        };
+        Ok(Body { steps: steps.into(), keys: keys.into(), yields })
+    }
+
+    fn head_part(&mut self, part: &Part<'_>, steps: &mut Steps) -> Lower<Expr> {
+        match part {
+            Part::Key(key) => Ok(Expr::Const(key.clone())),
+            Part::Expr(expr) => self.head_term(expr, steps),
+        }
+    }
+
+    fn head_term(&mut self, expr: &Ref<Ast>, steps: &mut Steps) -> Lower<Expr> {
+        match self.expr(expr, steps) {
+            Err(Blocked::Unbound(name)) => {
+                super::refused(expr.span(), &format!("var {name} is unsafe: nothing gives it a value"))
+            }
+            other => other,
+        }
+    }
+}

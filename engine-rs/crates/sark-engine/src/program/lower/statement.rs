@@ -1,0 +1,149 @@
+//! Statements of a query.
+
+use regorus::{
+    Value,
+    unstable::{AssignOp, Expr as Ast, Literal, LiteralStmt, Query, Ref, Span, WithModifier},
+};
+
+use super::{
+    super::{
+        ir::{Callee, Expr, Kind, Pattern, Replacement, Step, Substitute},
+        names::{Meaning, Part, parts_of},
+    },
+    Lower, Lowering, Steps,
+};
+
+impl Lowering<'_> {
+    pub(super) fn statement(&mut self, statement: &LiteralStmt, out: &mut Steps) -> Lower<()> {
+        if statement.with_mods.is_empty() {
+            return self.literal(&statement.literal, out);
+        }
+        let mut replacements = Vec::with_capacity(statement.with_mods.len());
+        for modifier in &statement.with_mods {
+            replacements.push(self.replacement(modifier, out)?);
+        }
+        let mut inside = Steps::new();
+        self.literal(&statement.literal, &mut inside)?;
+        out.push(Step::With(replacements.into(), inside.into()));
+        Ok(())
+    }
+
+    fn literal(&mut self, literal: &Literal, out: &mut Steps) -> Lower<()> {
+        match literal {
+            Literal::SomeVars { .. } => Ok(()),
+            Literal::SomeIn { key, value, collection, .. } => self.some_in(key.as_ref(), value, collection, out),
+            Literal::Expr { expr, .. } => self.condition(expr, out),
+            Literal::NotExpr { expr, .. } => {
+                self.scopes.enter();
+                let mut inside = Steps::new();
+                self.condition(expr, &mut inside)?;
+                self.scopes.leave();
+                out.push(Step::Not(inside.into()));
+                Ok(())
+            }
+            Literal::Every { key, value, domain, query, .. } => self.every(key.as_ref(), value, domain, query, out),
+        }
+    }
+
+    fn condition(&mut self, expr: &Ref<Ast>, out: &mut Steps) -> Lower<()> {
+        match expr.as_ref() {
+            Ast::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } => {
+                let value = self.expr(rhs, out)?;
+                self.scopes.reveal();
+                self.matched(lhs, value, out)
+            }
+            Ast::AssignExpr { span, op: AssignOp::Eq, lhs, rhs, .. } => self.unify(span, lhs, rhs, out),
+            Ast::Call { .. } => self.call_statement(expr, out),
+            _ => {
+                let value = self.expr(expr, out)?;
+                if !matches!(value, Expr::Const(Value::Bool(true))) {
+                    out.push(Step::Check(value));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn some_in(&mut self, key: Option<&Ref<Ast>>, value: &Ref<Ast>, collection: &Ref<Ast>, out: &mut Steps) -> Lower<()> {
+        let collection = self.expr(collection, out)?;
+        self.scopes.reveal();
+        let mut after = Steps::new();
+        let key = match key {
+            Some(key) => self.pattern(key, &mut after)?,
+            None => Pattern::Any,
+        };
+        let value = self.pattern(value, &mut after)?;
+        out.push(Step::Scan { collection, key, value });
+        out.extend(after);
+        Ok(())
+    }
+
+    fn every(&mut self, key: Option<&Span>, value: &Span, domain: &Ref<Ast>, query: &Query, out: &mut Steps) -> Lower<()> {
+        let domain = self.expr(domain, out)?;
+        self.scopes.enter();
+        let mut bound = |name: &Span| {
+            let slot = self.scopes.declare(name.text());
+            self.scopes.bind(slot);
+            slot
+        };
+        let key = key.map(&mut bound);
+        let value = bound(value);
+        self.scopes.push();
+        self.open(&query.stmts, &[])?;
+        let body = self.ordered(&query.stmts)?;
+        self.scopes.pop();
+        self.scopes.leave();
+        out.push(Step::Every { domain, key, value, body: body.into() });
+        Ok(())
+    }
+
+    fn replacement(&mut self, modifier: &WithModifier, out: &mut Steps) -> Lower<Replacement> {
+        let (head, parts) = parts_of(&modifier.refr);
+        let name = if let Ast::Var { span, .. } = head.as_ref() { span.text() } else { "" };
+        let keys: Vec<Value> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Key(key) => Some(key.clone()),
+                Part::Expr(_) => None,
+            })
+            .collect();
+        if name == "input" {
+            return Ok(Replacement::Input(keys.into(), self.expr(&modifier.r#as, out)?));
+        }
+        // A rule with a value is part of data.
+        let callee = self.callee_named(&modifier.refr).filter(|callee| match callee {
+            Callee::Builtin(_) => true,
+            Callee::Function(group) => self.shared.outline(*group).is_some_and(|outline| outline.kind == Kind::Function),
+        });
+        if let Some(callee) = callee {
+            let substitute = match self.function_behind(&modifier.r#as) {
+                Some(other) => Substitute::Callee(other),
+                None => Substitute::Value(self.expr(&modifier.r#as, out)?),
+            };
+            return Ok(Replacement::Call(callee, substitute));
+        }
+        match self.names.meaning(name, &self.shared.rules) {
+            Some(Meaning::Data(mut path)) => {
+                path.extend(keys);
+                Ok(Replacement::Data(path.into(), self.expr(&modifier.r#as, out)?))
+            }
+            Some(Meaning::Input(mut path)) => {
+                path.extend(keys);
+                Ok(Replacement::Input(path.into(), self.expr(&modifier.r#as, out)?))
+            }
+            None => super::refused(
+                &modifier.span,
+                &format!("with {}: only input, data and functions can be replaced", super::call::dotted(&modifier.refr)),
+            ),
+        }
+    }
+
+    /// The function that a bare reference names, unless a local variable hides it.
+    fn function_behind(&mut self, expr: &Ref<Ast>) -> Option<Callee> {
+        let (head, _) = parts_of(expr);
+        match head.as_ref() {
+            Ast::Var { span, .. } if self.scopes.find(span.text()).is_none() => self.callee_named(expr),
+            _ => None,
+        }
+    }
+}

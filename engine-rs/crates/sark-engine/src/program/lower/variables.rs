@@ -1,0 +1,90 @@
+//! Which variables a statement declares and which it mentions, leaving out what nested closures keep to themselves.
+
+use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref};
+
+/// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
+pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) {
+    match &statement.literal {
+        Literal::SomeVars { vars, .. } => into.extend(vars.iter().map(|span| span.text())),
+        Literal::SomeIn { key, value, .. } => {
+            key.iter().for_each(|key| targets(key, into));
+            targets(value, into);
+        }
+        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => {
+            if let Expr::AssignExpr { op: AssignOp::ColEq, lhs, .. } = expr.as_ref() {
+                targets(lhs, into);
+            }
+        }
+        Literal::Every { .. } => {}
+    }
+}
+
+/// The variables of a pattern.
+pub(super) fn targets<'e>(pattern: &'e Ref<Expr>, into: &mut Vec<&'e str>) {
+    match pattern.as_ref() {
+        Expr::Var { span, .. } if span.text() != "_" => into.push(span.text()),
+        Expr::Array { items, .. } => items.iter().for_each(|item| targets(item, into)),
+        Expr::Object { fields, .. } => fields.iter().for_each(|(_, _, value)| targets(value, into)),
+        _ => {}
+    }
+}
+
+/// Names that `statement` mentions.
+pub(super) fn mentioned<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) {
+    match &statement.literal {
+        Literal::SomeVars { .. } => {}
+        Literal::SomeIn { key, value, collection, .. } => {
+            key.iter().for_each(|key| in_expr(key, into));
+            in_expr(value, into);
+            in_expr(collection, into);
+        }
+        Literal::Expr { expr, .. } | Literal::NotExpr { expr, .. } => in_expr(expr, into),
+        Literal::Every { domain, .. } => in_expr(domain, into),
+    }
+    for modifier in &statement.with_mods {
+        in_expr(&modifier.r#as, into);
+    }
+}
+
+/// Names that `expr` mentions outside of comprehensions.
+pub(super) fn in_expr<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e str>) {
+    match expr.as_ref() {
+        Expr::Var { span, .. } => {
+            if span.text() != "_" {
+                into.push(span.text());
+            }
+        }
+        Expr::String { .. }
+        | Expr::RawString { .. }
+        | Expr::Number { .. }
+        | Expr::Bool { .. }
+        | Expr::Null { .. }
+        | Expr::ArrayCompr { .. }
+        | Expr::SetCompr { .. }
+        | Expr::ObjectCompr { .. } => {}
+        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| in_expr(item, into)),
+        Expr::Object { fields, .. } => fields.iter().for_each(|(_, key, value)| {
+            in_expr(key, into);
+            in_expr(value, into);
+        }),
+        Expr::Call { params, .. } => params.iter().for_each(|param| in_expr(param, into)),
+        Expr::UnaryExpr { expr, .. } => in_expr(expr, into),
+        Expr::RefDot { refr, .. } => in_expr(refr, into),
+        Expr::RefBrack { refr, index, .. } => {
+            in_expr(refr, into);
+            in_expr(index, into);
+        }
+        Expr::BinExpr { lhs, rhs, .. }
+        | Expr::BoolExpr { lhs, rhs, .. }
+        | Expr::ArithExpr { lhs, rhs, .. }
+        | Expr::AssignExpr { lhs, rhs, .. } => {
+            in_expr(lhs, into);
+            in_expr(rhs, into);
+        }
+        Expr::Membership { key, value, collection, .. } => {
+            key.iter().for_each(|key| in_expr(key, into));
+            in_expr(value, into);
+            in_expr(collection, into);
+        }
+    }
+}

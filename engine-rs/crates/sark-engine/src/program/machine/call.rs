@@ -1,0 +1,72 @@
+//! Calls.
+
+use regorus::Value;
+
+use super::{
+    super::ir::{BuiltinId, Callee, Expr, GroupId},
+    Machine, Outcome,
+    with::Mock,
+};
+
+impl<'p> Machine<'p> {
+    pub(super) fn builtin(&mut self, id: BuiltinId, args: &'p [Expr]) -> Outcome<Value> {
+        let Some(args) = self.values(args)? else {
+            return Ok(Value::Undefined);
+        };
+        self.call_builtin(id, args)
+    }
+
+    fn call_builtin(&mut self, id: BuiltinId, args: Vec<Value>) -> Outcome<Value> {
+        if let Some(mock) = self.scope.mock_of(Callee::Builtin(id)) {
+            return self.mocked(mock, args);
+        }
+        self.tick()?;
+        if self.program.builtins.is_missing(id) {
+            return Err(super::Failure::Unsupported(format!(
+                "{} is a builtin that only OPA has",
+                self.program.builtins.name(id)
+            )));
+        }
+        // Chance and time are the same for a whole query.
+        if !self.program.builtins.is_deterministic(id) {
+            let question = (id, args);
+            if let Some(known) = self.once.get(&question) {
+                return Ok(known.clone());
+            }
+            let answer = self.program.builtins.call(id, &question.1, &self.circumstances).unwrap_or(Value::Undefined);
+            self.once.insert(question, answer.clone());
+            return Ok(answer);
+        }
+        // A builtin's error is an undefined answer, as in OPA unless its errors are strict.
+        Ok(self.program.builtins.call(id, &args, &self.circumstances).unwrap_or(Value::Undefined))
+    }
+
+    pub(super) fn call_function(&mut self, group: GroupId, args: Vec<Value>) -> Outcome<Value> {
+        if let Some(mock) = self.scope.mock_of(Callee::Function(group)) {
+            return self.mocked(mock, args);
+        }
+        let Some(function) = self.program.group(group) else {
+            return Ok(Value::Undefined);
+        };
+        self.tick()?;
+        self.deeper(|machine| machine.function(group, function, &args))
+    }
+
+    fn mocked(&mut self, mock: Mock, args: Vec<Value>) -> Outcome<Value> {
+        match mock {
+            Mock::Value(value) => Ok(value),
+            // Inside of a substitute every function is itself.
+            Mock::Callee(other) => {
+                let outer = self.scope.clone();
+                let id = self.state.next_scope();
+                self.scope.unmock(id);
+                let answer = match other {
+                    Callee::Builtin(id) => self.call_builtin(id, args),
+                    Callee::Function(group) => self.call_function(group, args),
+                }?;
+                self.scope = outer;
+                Ok(answer)
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Documents made of base data and rules.
+
+use regorus::{Rc, Value};
+
+use crate::path::index_of;
+
+use super::{
+    super::{
+        ir::{Kind, NodeId},
+        place,
+        tree::Tree,
+    },
+    Machine, Outcome,
+    collect::Part,
+};
+
+impl Machine<'_> {
+    /// The document at a decision path. A segment that is an integer is an index, except as a key of base data.
+    pub(super) fn at(&mut self, path: &[String]) -> Outcome<Value> {
+        let mut node = Tree::ROOT;
+        let mut rest = path;
+        while let Some((segment, further)) = rest.split_first()
+            && self.program.tree.node(node).is_some_and(|found| found.group.is_none())
+            && let Some(child) = self.program.tree.child(node, &Value::from(segment.as_str()))
+        {
+            node = child;
+            rest = further;
+        }
+        let in_rule = self.program.tree.node(node).is_some_and(|found| found.group.is_some());
+        if in_rule || rest.is_empty() {
+            let keys: Vec<Value> = rest.iter().map(|segment| key_of(segment)).collect();
+            return self.below(node, &keys);
+        }
+        let base = self.program.tree.node(node).and_then(|found| found.base.clone()).unwrap_or(Value::Undefined);
+        Ok(descend_data(base, rest))
+    }
+
+    /// The document that `keys` lead to from a node.
+    pub(super) fn below(&mut self, mut node: NodeId, keys: &[Value]) -> Outcome<Value> {
+        let mut keys = keys;
+        loop {
+            let Some(found) = self.program.tree.node(node) else {
+                return Ok(Value::Undefined);
+            };
+            if let Some(group) = found.group {
+                let is_function = self.program.group(group).is_some_and(|group| group.kind == Kind::Function);
+                if found.children.is_empty() && !is_function {
+                    if let (Some((key, rest)), Some(Kind::Set | Kind::Object)) =
+                        (keys.split_first(), self.program.group(group).map(|group| group.kind))
+                    {
+                        let part = self.entry(group, key)?;
+                        return Ok(place::descend(&part, rest).cloned().unwrap_or(Value::Undefined));
+                    }
+                    let whole = self.group_value(group)?;
+                    return Ok(place::descend(&whole, keys).cloned().unwrap_or(Value::Undefined));
+                }
+                let whole = self.document(node)?;
+                return Ok(place::descend(&whole, keys).cloned().unwrap_or(Value::Undefined));
+            }
+            let Some((key, rest)) = keys.split_first() else {
+                return self.document(node);
+            };
+            let Some(child) = found.children.get(key) else {
+                return Ok(self.base_below(node, keys));
+            };
+            node = *child;
+            keys = rest;
+        }
+    }
+
+    fn base_below(&self, node: NodeId, keys: &[Value]) -> Value {
+        let base = self.program.tree.node(node).and_then(|node| node.base.as_ref());
+        let value = base.and_then(|base| place::descend(base, keys)).cloned().unwrap_or(Value::Undefined);
+        if self.scope.is_plain() {
+            return value;
+        }
+        let mut path = self.path_to(node);
+        path.extend_from_slice(keys);
+        self.scope.patched(&path, value)
+    }
+
+    /// The path of a node; only needed when something is replaced, so it is searched for.
+    fn path_to(&self, wanted: NodeId) -> Vec<Value> {
+        let mut pending = vec![(Tree::ROOT, Vec::new())];
+        while let Some((id, path)) = pending.pop() {
+            if id == wanted {
+                return path;
+            }
+            if let Some(node) = self.program.tree.node(id) {
+                for (key, child) in &node.children {
+                    let mut below = path.clone();
+                    below.push(key.clone());
+                    pending.push((*child, below));
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Base data and rules at and below a node as one value.
+    pub(super) fn document(&mut self, id: NodeId) -> Outcome<Value> {
+        if !self.scope.is_plain() {
+            let path = self.path_to(id);
+            if self.scope.covers(&path) {
+                return Ok(self.scope.patched(&path, Value::Undefined));
+            }
+            let whole = self.assembled(id)?;
+            return Ok(self.scope.patched(&path, whole));
+        }
+        self.assembled(id)
+    }
+
+    fn assembled(&mut self, id: NodeId) -> Outcome<Value> {
+        let Some(node) = self.program.tree.node(id) else {
+            return Ok(Value::Undefined);
+        };
+        self.tick()?;
+        if let Some(group) = node.group {
+            if node.children.is_empty() {
+                return self.group_value(group);
+            }
+            return Ok(self.part(id)?.map_or(Value::Undefined, Part::into_value));
+        }
+        let mut whole = node.base.clone().unwrap_or_else(Value::new_object);
+        for (key, child) in &node.children {
+            let part = self.deeper(|machine| machine.document(*child))?;
+            if part != Value::Undefined
+                && let Value::Object(fields) = &mut whole
+            {
+                Rc::make_mut(fields).insert(key.clone(), part);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// A partial rule together with the rules whose paths lie inside of it.
+    fn part(&mut self, id: NodeId) -> Outcome<Option<Part>> {
+        let Some(node) = self.program.tree.node(id) else {
+            return Ok(None);
+        };
+        let mut whole = match node.group.and_then(|group| Some((group, self.program.group(group)?))) {
+            Some((_, group)) if group.kind == Kind::Object => Some(self.object_of(group)?),
+            Some((id, group)) => match self.group_value(id)? {
+                Value::Undefined => None,
+                Value::Set(elements) if group.kind == Kind::Set => Some(Part::Elements(elements.iter().cloned().collect())),
+                value => Some(Part::Leaf(value)),
+            },
+            None => Some(Part::empty()),
+        };
+        for (key, child) in &node.children {
+            if let Some(part) = self.deeper(|machine| machine.part(*child))? {
+                whole.get_or_insert_with(Part::empty).merge(Part::along(vec![key.clone()], part))?;
+            }
+        }
+        Ok(whole)
+    }
+}
+
+fn key_of(segment: &str) -> Value {
+    index_of(segment).map_or_else(|| Value::from(segment), Value::from)
+}
+
+/// The part of base data that `segments` lead to: keys of objects are strings there, whatever they look like.
+fn descend_data(mut value: Value, segments: &[String]) -> Value {
+    for segment in segments {
+        let key = if matches!(value, Value::Array(_)) { key_of(segment) } else { Value::from(segment.as_str()) };
+        value = match &value {
+            Value::Object(_) | Value::Array(_) => place::element(&value, &key).cloned().unwrap_or(Value::Undefined),
+            _ => return Value::Undefined,
+        };
+    }
+    value
+}

@@ -1,0 +1,197 @@
+//! Evaluation: a walk over the program with one frame of local variables for each rule under way.
+
+mod call;
+mod collect;
+mod document;
+mod group;
+mod operation;
+mod run;
+mod value;
+mod with;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use regorus::Value;
+
+use super::{
+    Program,
+    ir::{BuiltinId, GroupId, Slot},
+};
+use crate::builtins::Circumstances;
+use with::Scope;
+
+/// Work between two looks at the clock.
+const TICKS: u32 = 128;
+/// Rules under way inside each other, at most; beyond it the policy is at fault.
+const MAX_DEPTH: usize = 20_000;
+/// Levels between two looks at the stack, and what they may need of it.
+const STACK_CHECK: usize = 4;
+const STACK_RESERVE: usize = 256 << 10;
+const STACK_SEGMENT: usize = 4 << 20;
+
+/// Why there is no value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Two definitions give different values; the rule, or the key.
+    Conflict(String),
+    /// It ran longer than its limit.
+    Timeout,
+    /// Rules nest too deeply.
+    Depth,
+    /// A fraction that OPA would calculate with more digits than are held here.
+    Inexact,
+    /// Something this engine leaves to OPA was reached.
+    Unsupported(String),
+}
+
+type Outcome<T> = Result<T, Failure>;
+
+/// Whether to look for more solutions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Continue,
+    Stop,
+}
+
+/// Bounds of one evaluation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Longest it may run.
+    pub time: Duration,
+}
+
+/// What evaluations on one thread keep from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    stack: Vec<Value>,
+    /// Value of each rule, with the scope it was computed in.
+    memo: Vec<(u64, Value)>,
+    touched: Vec<GroupId>,
+    /// Values that are one for all questions.
+    fixed_groups: Vec<Option<Value>>,
+    fixed_exprs: Vec<Option<Value>>,
+    scopes: u64,
+}
+
+impl State {
+    pub(crate) fn new(program: &Program) -> Self {
+        Self {
+            stack: Vec::with_capacity(256),
+            memo: vec![(0, Value::Undefined); program.groups.len()],
+            touched: Vec::new(),
+            fixed_groups: vec![None; program.groups.len()],
+            fixed_exprs: vec![None; program.fixed.len()],
+            scopes: 0,
+        }
+    }
+
+    fn forget(&mut self) {
+        self.stack.clear();
+        for group in self.touched.drain(..) {
+            if let Some(slot) = self.memo.get_mut(group as usize) {
+                *slot = (0, Value::Undefined);
+            }
+        }
+    }
+
+    fn next_scope(&mut self) -> u64 {
+        self.scopes += 1;
+        self.scopes
+    }
+}
+
+/// One evaluation.
+struct Machine<'p> {
+    program: &'p Program,
+    state: &'p mut State,
+    scope: Scope,
+    /// Where the current frame begins.
+    frame: usize,
+    depth: usize,
+    entries: BTreeMap<(u64, GroupId, Value), Value>,
+    /// Answers of builtins that must be one for the whole query.
+    once: BTreeMap<(BuiltinId, Vec<Value>), Value>,
+    circumstances: Circumstances,
+    ticks: u32,
+    deadline: Instant,
+}
+
+/// Evaluate the document at `path` for `input`.
+pub(crate) fn evaluate(
+    program: &Program,
+    state: &mut State,
+    path: &[String],
+    input: Value,
+    circumstances: Circumstances,
+    limits: Limits,
+) -> Result<Value, Failure> {
+    let scope = Scope::outermost(input, state.next_scope());
+    let now = Instant::now();
+    let mut machine = Machine {
+        program,
+        state: &mut *state,
+        scope,
+        frame: 0,
+        depth: 0,
+        entries: BTreeMap::new(),
+        once: BTreeMap::new(),
+        circumstances,
+        ticks: 0,
+        deadline: now.checked_add(limits.time).unwrap_or(now),
+    };
+    let answer = machine.at(path);
+    drop(machine);
+    state.forget();
+    answer
+}
+
+impl<'p> Machine<'p> {
+    fn slot(&self, slot: Slot) -> &Value {
+        self.state.stack.get(self.frame + slot as usize).unwrap_or(&Value::Undefined)
+    }
+
+    fn set(&mut self, slot: Slot, value: Value) {
+        if let Some(place) = self.state.stack.get_mut(self.frame + slot as usize) {
+            *place = value;
+        }
+    }
+
+    /// Run `work` with a frame of its own. After a failure the frame is left as it is: the whole evaluation ends.
+    fn framed<T>(&mut self, slots: Slot, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        let begin = self.state.stack.len();
+        self.state.stack.resize(begin + slots as usize, Value::Undefined);
+        let before = std::mem::replace(&mut self.frame, begin);
+        let answer = work(self)?;
+        self.frame = before;
+        self.state.stack.truncate(begin);
+        Ok(answer)
+    }
+
+    /// Run `work` one level deeper, on more stack when this one is nearly used up.
+    fn deeper<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Failure::Depth);
+        }
+        self.depth += 1;
+        let answer = if self.depth.is_multiple_of(STACK_CHECK) {
+            stacker::maybe_grow(STACK_RESERVE, STACK_SEGMENT, || work(self))
+        } else {
+            work(self)
+        };
+        self.depth -= 1;
+        answer
+    }
+
+    /// Count a unit of work, and look at the clock from time to time.
+    fn tick(&mut self) -> Outcome<()> {
+        self.ticks += 1;
+        if self.ticks < TICKS {
+            return Ok(());
+        }
+        self.ticks = 0;
+        if Instant::now() >= self.deadline { Err(Failure::Timeout) } else { Ok(()) }
+    }
+}

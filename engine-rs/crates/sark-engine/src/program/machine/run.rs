@@ -1,0 +1,235 @@
+//! Steps: conditions that hold or not, and those that iterate.
+
+use regorus::Value;
+
+use super::{
+    super::{
+        ir::{Expr, Pattern, Slot, Step},
+        place,
+    },
+    Flow, Machine, Outcome,
+};
+
+/// What happens with each solution.
+type Solution<'s, 'p> = &'s mut dyn FnMut(&mut Machine<'p>) -> Outcome<Flow>;
+
+impl<'p> Machine<'p> {
+    /// Call `solution` for every way in which `steps` hold, until it says stop.
+    pub(super) fn run(&mut self, steps: &'p [Step], solution: Solution<'_, 'p>) -> Outcome<Flow> {
+        let mut waiting = steps;
+        while let Some((step, rest)) = waiting.split_first() {
+            let holds = match step {
+                Step::Let(slot, expr) => {
+                    let value = self.value(expr)?;
+                    let holds = value != Value::Undefined;
+                    self.set(*slot, value);
+                    holds
+                }
+                Step::Check(expr) => self.holds(expr)?,
+                Step::Unify(pattern, expr) => {
+                    let value = self.value(expr)?;
+                    value != Value::Undefined && self.matches(pattern, &value)?
+                }
+                Step::Not(body) => !self.exists(body)?,
+                Step::Every { domain, key, value, body } => self.every(domain, *key, *value, body)?,
+                Step::Scan { collection, key, value } => {
+                    let collection = self.value(collection)?;
+                    return self.deeper(|machine| machine.scan(&collection, key, value, rest, solution));
+                }
+                Step::Walk(expr, pattern) => {
+                    let value = self.value(expr)?;
+                    if value == Value::Undefined {
+                        return Ok(Flow::Continue);
+                    }
+                    return self.deeper(|machine| machine.walk(&mut Vec::new(), &value, pattern, rest, solution));
+                }
+                Step::With(replacements, body) => return self.with(replacements, body, rest, solution),
+            };
+            if !holds {
+                return Ok(Flow::Continue);
+            }
+            waiting = rest;
+        }
+        solution(self)
+    }
+
+    /// Whether `steps` hold in any way.
+    pub(super) fn exists(&mut self, steps: &'p [Step]) -> Outcome<bool> {
+        let mut found = false;
+        self.run(steps, &mut |_| {
+            found = true;
+            Ok(Flow::Stop)
+        })?;
+        Ok(found)
+    }
+
+    fn holds(&mut self, expr: &'p Expr) -> Outcome<bool> {
+        let answer = match self.place(expr) {
+            Some(value) => value.clone(),
+            None => self.value(expr)?,
+        };
+        Ok(!matches!(answer, Value::Undefined | Value::Bool(false)))
+    }
+
+    fn scan(
+        &mut self,
+        collection: &Value,
+        key: &'p Pattern,
+        value: &'p Pattern,
+        rest: &'p [Step],
+        solution: Solution<'_, 'p>,
+    ) -> Outcome<Flow> {
+        let mut element = |machine: &mut Self, found_key: &dyn Fn() -> Value, found: &Value| -> Outcome<Flow> {
+            machine.tick()?;
+            if !matches!(key, Pattern::Any) && !machine.matches(key, &found_key())? {
+                return Ok(Flow::Continue);
+            }
+            if !machine.matches(value, found)? {
+                return Ok(Flow::Continue);
+            }
+            machine.run(rest, solution)
+        };
+        match collection {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if element(self, &|| Value::from(index), item)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            Value::Object(fields) => {
+                for (name, item) in fields.iter_sorted() {
+                    if element(self, &|| name.clone(), item)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            Value::Set(items) => {
+                for item in items.iter_sorted() {
+                    if element(self, &|| item.clone(), item)? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn walk(
+        &mut self,
+        path: &mut Vec<Value>,
+        value: &Value,
+        pattern: &'p Pattern,
+        rest: &'p [Step],
+        solution: Solution<'_, 'p>,
+    ) -> Outcome<Flow> {
+        self.tick()?;
+        let pair = Value::from(vec![Value::from(path.clone()), value.clone()]);
+        if self.matches(pattern, &pair)? && self.run(rest, solution)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+        let parts: Vec<(Value, Value)> = match value {
+            Value::Array(items) => items.iter().enumerate().map(|(index, item)| (Value::from(index), item.clone())).collect(),
+            Value::Object(fields) => fields.iter_sorted().map(|(name, item)| (name.clone(), item.clone())).collect(),
+            Value::Set(items) => items.iter_sorted().map(|item| (item.clone(), item.clone())).collect(),
+            _ => return Ok(Flow::Continue),
+        };
+        for (key, part) in parts {
+            path.push(key);
+            let flow = self.deeper(|machine| machine.walk(path, &part, pattern, rest, solution))?;
+            path.pop();
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn every(&mut self, domain: &'p Expr, key: Option<Slot>, value: Slot, body: &'p [Step]) -> Outcome<bool> {
+        let domain = self.value(domain)?;
+        let holds = |machine: &mut Self, found_key: Value, found: Value| -> Outcome<bool> {
+            machine.tick()?;
+            if let Some(slot) = key {
+                machine.set(slot, found_key);
+            }
+            machine.set(value, found);
+            machine.exists(body)
+        };
+        match &domain {
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if !holds(self, Value::from(index), item.clone())? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Object(fields) => {
+                for (name, item) in fields.iter_sorted() {
+                    if !holds(self, name.clone(), item.clone())? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Value::Set(items) => {
+                for item in items.iter_sorted() {
+                    if !holds(self, item.clone(), item.clone())? {
+                        return Ok(false);
+                    }
+                }
+            }
+            // What has no elements to look at meets nothing.
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether `value` has the shape of `pattern`; binds its variables.
+    pub(super) fn matches(&mut self, pattern: &'p Pattern, value: &Value) -> Outcome<bool> {
+        match pattern {
+            Pattern::Any => Ok(true),
+            Pattern::Bind(slot) => {
+                self.set(*slot, value.clone());
+                Ok(true)
+            }
+            Pattern::Equal(expr) => {
+                if let Some(expected) = self.place(expr) {
+                    return Ok(expected == value);
+                }
+                Ok(self.value(expr)? == *value)
+            }
+            Pattern::Array(patterns) => {
+                let Value::Array(items) = value else {
+                    return Ok(false);
+                };
+                if items.len() != patterns.len() {
+                    return Ok(false);
+                }
+                for (pattern, item) in patterns.iter().zip(items.iter()) {
+                    if !self.matches(pattern, item)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Pattern::Object(patterns) => {
+                let Value::Object(fields) = value else {
+                    return Ok(false);
+                };
+                if fields.len() != patterns.len() {
+                    return Ok(false);
+                }
+                for (key, pattern) in patterns {
+                    let key = self.value(key)?;
+                    let Some(part) = place::element(value, &key) else {
+                        return Ok(false);
+                    };
+                    if !self.matches(pattern, part)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+}

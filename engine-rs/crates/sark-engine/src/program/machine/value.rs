@@ -1,0 +1,227 @@
+//! Values of expressions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regorus::Value;
+
+use super::{
+    super::{
+        ir::{Comprehension, Expr, Yields},
+        place,
+    },
+    Failure, Flow, Machine, Outcome, operation,
+};
+
+static UNDEFINED: Value = Value::Undefined;
+
+impl<'p> Machine<'p> {
+    /// The value of what is only looked up, without copying it; None for what has to be computed.
+    pub(super) fn place<'m>(&'m self, expr: &'m Expr) -> Option<&'m Value> {
+        match expr {
+            Expr::Const(value) => Some(value),
+            Expr::Slot(slot) => Some(self.slot(*slot)),
+            Expr::Input(path) => Some(place::descend(&self.scope.input, path).unwrap_or(&UNDEFINED)),
+            Expr::Base(base) if self.scope.is_plain() => Some(&base.value),
+            Expr::Index(collection, key) => {
+                let found = self.place(collection)?;
+                let key = self.place(key)?;
+                Some(part(collection, found, key).unwrap_or(&UNDEFINED))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value, or undefined.
+    pub(super) fn value(&mut self, expr: &'p Expr) -> Outcome<Value> {
+        if let Some(found) = self.place(expr) {
+            return Ok(found.clone());
+        }
+        match expr {
+            Expr::Const(value) => Ok(value.clone()),
+            Expr::Slot(slot) => Ok(self.slot(*slot).clone()),
+            Expr::Input(path) => Ok(place::descend(&self.scope.input, path).cloned().unwrap_or(Value::Undefined)),
+            Expr::Base(base) => Ok(self.scope.patched(&base.path, base.value.clone())),
+            Expr::Group(group) => self.group_value(*group),
+            Expr::Entry(group, key) => {
+                let key = self.value(key)?;
+                if key == Value::Undefined { Ok(key) } else { self.entry(*group, &key) }
+            }
+            Expr::Document(node) => self.document(*node),
+            Expr::Below(node, keys) => {
+                let Some(keys) = self.values(keys)? else {
+                    return Ok(Value::Undefined);
+                };
+                self.below(*node, &keys)
+            }
+            Expr::Index(collection, key) => {
+                let found = self.value(collection)?;
+                if found == Value::Undefined {
+                    return Ok(found);
+                }
+                let key = self.value(key)?;
+                Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
+            }
+            Expr::Array(items) => Ok(self.values(items)?.map_or(Value::Undefined, Value::from)),
+            Expr::Set(items) => Ok(self
+                .values(items)?
+                .map_or(Value::Undefined, |items| Value::from(items.into_iter().collect::<BTreeSet<_>>()))),
+            Expr::Object(fields) => self.object(fields),
+            Expr::Compare(op, left, right) => {
+                if let (Some(left), Some(right)) = (self.place(left), self.place(right)) {
+                    return Ok(operation::compare(op, left, right));
+                }
+                let left = self.value(left)?;
+                if left == Value::Undefined {
+                    return Ok(left);
+                }
+                let right = self.value(right)?;
+                Ok(operation::compare(op, &left, &right))
+            }
+            Expr::Arithmetic(op, left, right) => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                operation::arithmetic(op, &left, &right)
+            }
+            Expr::Combine(op, left, right) => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                Ok(operation::combine(op, &left, &right))
+            }
+            Expr::Member(key, value, collection) => self.member(key.as_deref(), value, collection),
+            Expr::Builtin(id, args) => self.builtin(*id, args),
+            Expr::Function(group, args) => {
+                let Some(args) = self.values(args)? else {
+                    return Ok(Value::Undefined);
+                };
+                self.call_function(*group, args)
+            }
+            Expr::Comprehension(comprehension) => self.deeper(|machine| machine.comprehension(comprehension)),
+            Expr::Fixed(number, inner) => self.fixed(*number, inner),
+        }
+    }
+
+    /// All values, or None when one is undefined.
+    pub(super) fn values(&mut self, exprs: &'p [Expr]) -> Outcome<Option<Vec<Value>>> {
+        let mut values = Vec::with_capacity(exprs.len());
+        for expr in exprs {
+            let value = self.value(expr)?;
+            if value == Value::Undefined {
+                return Ok(None);
+            }
+            values.push(value);
+        }
+        Ok(Some(values))
+    }
+
+    fn object(&mut self, fields: &'p [(Expr, Expr)]) -> Outcome<Value> {
+        let mut object = BTreeMap::new();
+        for (key, value) in fields {
+            let key = self.value(key)?;
+            let value = self.value(value)?;
+            if key == Value::Undefined || value == Value::Undefined {
+                return Ok(Value::Undefined);
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::from(object))
+    }
+
+    fn member(&mut self, key: Option<&'p Expr>, value: &'p Expr, collection: &'p Expr) -> Outcome<Value> {
+        if let (None, Some(value), Some(collection)) = (key, self.place(value), self.place(collection)) {
+            return Ok(operation::member(value, collection));
+        }
+        let key = match key {
+            Some(key) => Some(self.value(key)?),
+            None => None,
+        };
+        let value = self.value(value)?;
+        let collection = self.value(collection)?;
+        Ok(match key {
+            Some(key) => operation::member_at(&key, &value, &collection),
+            None => operation::member(&value, &collection),
+        })
+    }
+
+    fn comprehension(&mut self, comprehension: &'p Comprehension) -> Outcome<Value> {
+        match &comprehension.yields {
+            Yields::Array(term) => {
+                let mut items = Vec::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    machine.tick()?;
+                    let value = machine.value(term)?;
+                    if value != Value::Undefined {
+                        items.push(value);
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Ok(Value::from(items))
+            }
+            Yields::Set(term) => {
+                let mut items = BTreeSet::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    machine.tick()?;
+                    let value = machine.value(term)?;
+                    if value != Value::Undefined {
+                        items.insert(value);
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Ok(Value::from(items))
+            }
+            Yields::Object(key, value) => {
+                let mut fields: BTreeMap<Value, Value> = BTreeMap::new();
+                self.run(&comprehension.body, &mut |machine| {
+                    machine.tick()?;
+                    let key = machine.value(key)?;
+                    let value = machine.value(value)?;
+                    if key == Value::Undefined || value == Value::Undefined {
+                        return Ok(Flow::Continue);
+                    }
+                    match fields.get(&key) {
+                        Some(known) if *known != value => {
+                            Err(Failure::Conflict("object comprehension: object keys must be unique".to_owned()))
+                        }
+                        Some(_) => Ok(Flow::Continue),
+                        None => {
+                            fields.insert(key, value);
+                            Ok(Flow::Continue)
+                        }
+                    }
+                })?;
+                Ok(Value::from(fields))
+            }
+        }
+    }
+
+    /// An expression that has one value for all questions, unless something it reads is replaced by `with`.
+    fn fixed(&mut self, number: u32, inner: &'p Expr) -> Outcome<Value> {
+        let at = number as usize;
+        if !self.scope.is_plain() || !self.program.fixed.get(at).copied().unwrap_or(false) {
+            return self.value(inner);
+        }
+        if let Some(Some(known)) = self.state.fixed_exprs.get(at) {
+            return Ok(known.clone());
+        }
+        let value = self.value(inner)?;
+        if let Some(slot) = self.state.fixed_exprs.get_mut(at) {
+            *slot = Some(value.clone());
+        }
+        Ok(value)
+    }
+}
+
+/// The part of `found`, the value of `collection`, under `key`.
+fn part<'v>(collection: &Expr, found: &'v Value, key: &Value) -> Option<&'v Value> {
+    if matches!(key, Value::Number(_)) && is_base(collection) {
+        return place::base_element(found, key);
+    }
+    place::element(found, key)
+}
+
+fn is_base(expr: &Expr) -> bool {
+    match expr {
+        Expr::Base(_) => true,
+        Expr::Index(collection, _) => is_base(collection),
+        _ => false,
+    }
+}

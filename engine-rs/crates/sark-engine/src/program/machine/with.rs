@@ -1,0 +1,124 @@
+//! What a rule sees: the input, base data and functions, each of which `with` may replace for one condition.
+
+use regorus::Value;
+
+use super::{
+    super::{
+        ir::{Callee, Replacement, Step, Substitute},
+        place,
+    },
+    Flow, Machine, Outcome,
+};
+
+/// What stands for a function.
+#[derive(Debug, Clone)]
+pub(super) enum Mock {
+    Callee(Callee),
+    Value(Value),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    pub input: Value,
+    /// Never the same twice, so that values computed in one scope are not taken for those of another.
+    pub id: u64,
+    overrides: Vec<(Box<[Value]>, Value)>,
+    mocks: Vec<(Callee, Mock)>,
+}
+
+impl Scope {
+    pub(super) fn outermost(input: Value, id: u64) -> Self {
+        Self { input, id, overrides: Vec::new(), mocks: Vec::new() }
+    }
+
+    /// Whether data and functions are as the policies have them.
+    pub(super) fn is_plain(&self) -> bool {
+        self.overrides.is_empty() && self.mocks.is_empty()
+    }
+
+    pub(super) fn mock_of(&self, callee: Callee) -> Option<Mock> {
+        self.mocks.iter().rev().find(|(original, _)| *original == callee).map(|(_, mock)| mock.clone())
+    }
+
+    /// Let functions be themselves again.
+    pub(super) fn unmock(&mut self, id: u64) {
+        self.mocks.clear();
+        self.id = id;
+    }
+
+    /// Whether a replacement covers `path` wholly: then nothing but the replacement counts.
+    pub(super) fn covers(&self, path: &[Value]) -> bool {
+        self.overrides.iter().any(|(target, _)| path.starts_with(target))
+    }
+
+    /// `value`, which is at `path`, with the replacements at, above and below it.
+    pub(super) fn patched(&self, path: &[Value], mut value: Value) -> Value {
+        for (target, replacement) in &self.overrides {
+            if let Some(rest) = path.strip_prefix(target.as_ref()) {
+                value = place::descend(replacement, rest).cloned().unwrap_or(Value::Undefined);
+            } else if let Some(rest) = target.strip_prefix(path) {
+                value = place::with_part(value, rest, replacement.clone());
+            }
+        }
+        value
+    }
+}
+
+impl<'p> Machine<'p> {
+    /// Run `body` with things replaced, and for each of its solutions `rest` without.
+    pub(super) fn with(
+        &mut self,
+        replacements: &'p [Replacement],
+        body: &'p [Step],
+        rest: &'p [Step],
+        solution: &mut dyn FnMut(&mut Self) -> Outcome<Flow>,
+    ) -> Outcome<Flow> {
+        let Some(mut other) = self.replaced(replacements)? else {
+            return Ok(Flow::Continue);
+        };
+        std::mem::swap(&mut self.scope, &mut other);
+        let flow = self.deeper(|machine| {
+            machine.run(body, &mut |machine| {
+                std::mem::swap(&mut machine.scope, &mut other);
+                let flow = machine.run(rest, solution)?;
+                std::mem::swap(&mut machine.scope, &mut other);
+                Ok(flow)
+            })
+        })?;
+        std::mem::swap(&mut self.scope, &mut other);
+        Ok(flow)
+    }
+
+    /// The scope with `replacements`; None when one of them is undefined.
+    fn replaced(&mut self, replacements: &'p [Replacement]) -> Outcome<Option<Scope>> {
+        let mut scope = self.scope.clone();
+        scope.id = self.state.next_scope();
+        for replacement in replacements {
+            match replacement {
+                Replacement::Input(path, expr) => {
+                    let value = self.value(expr)?;
+                    if value == Value::Undefined {
+                        return Ok(None);
+                    }
+                    scope.input = place::with_part(scope.input, path, value);
+                }
+                Replacement::Data(path, expr) => {
+                    let value = self.value(expr)?;
+                    if value == Value::Undefined {
+                        return Ok(None);
+                    }
+                    scope.overrides.push((path.clone(), value));
+                }
+                Replacement::Call(callee, Substitute::Callee(other)) => scope.mocks.push((*callee, Mock::Callee(*other))),
+                Replacement::Call(callee, Substitute::Value(expr)) => {
+                    let value = self.value(expr)?;
+                    if value == Value::Undefined {
+                        return Ok(None);
+                    }
+                    scope.mocks.push((*callee, Mock::Value(value)));
+                }
+            }
+        }
+        Ok(Some(scope))
+    }
+}

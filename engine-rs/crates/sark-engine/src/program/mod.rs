@@ -1,0 +1,84 @@
+//! Rego compiled for evaluation: what makes an answer cheap is done when policies are loaded.
+//!
+//! regorus parses and brings values and builtins; names, order of statements, references and rules are resolved here once. See [`ir`] for the
+//! program, [`lower`] for the way to it, [`index`] for how a rule's definitions are selected, [`machine`] for evaluation.
+
+mod build;
+mod builtin_table;
+mod facts;
+mod index;
+mod ir;
+mod lower;
+mod machine;
+mod names;
+mod place;
+mod tree;
+mod visit;
+
+use builtin_table::BuiltinTable;
+pub(crate) use facts::Facts;
+use ir::{Group, GroupId, Kind};
+pub(crate) use machine::{Failure, Limits, State, evaluate};
+use regorus::Value;
+use tree::Tree;
+
+pub(crate) use build::build;
+
+/// Compiled rules and the base data they read.
+#[derive(Debug)]
+pub(crate) struct Program {
+    tree: Tree,
+    groups: Vec<Group>,
+    facts: Vec<Facts>,
+    builtins: BuiltinTable,
+    /// Whether each [`ir::Expr::Fixed`] has one value for all questions.
+    fixed: Vec<bool>,
+    packages: Vec<String>,
+}
+
+impl Program {
+    fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(id as usize)
+    }
+
+    fn facts_of(&self, id: GroupId) -> Option<&Facts> {
+        self.facts.get(id as usize)
+    }
+
+    /// Packages without `data`, components joined by dots, sorted.
+    pub(crate) fn packages(&self) -> &[String] {
+        &self.packages
+    }
+
+    /// What asking for `path` may reach.
+    pub(crate) fn reach(&self, path: &[String]) -> Facts {
+        let mut facts = Facts::default();
+        let mut at = Tree::ROOT;
+        for segment in path {
+            let group = self.tree.node(at).and_then(|node| node.group);
+            group.into_iter().for_each(|group| self.add(group, &mut facts));
+            match self.tree.child(at, &Value::from(segment.as_str())) {
+                Some(child) => at = child,
+                None => return facts,
+            }
+        }
+        self.tree.groups_below(at).into_iter().for_each(|group| self.add(group, &mut facts));
+        facts
+    }
+
+    fn add(&self, group: GroupId, facts: &mut Facts) {
+        if self.group(group).is_some_and(|group| group.kind != Kind::Function)
+            && let Some(other) = self.facts_of(group)
+        {
+            facts.absorb(other);
+        }
+    }
+}
+
+/// A path component as text.
+fn text_of(component: &Value) -> String {
+    match component {
+        Value::String(text) => text.to_string(),
+        other => other.to_string(),
+    }
+}
