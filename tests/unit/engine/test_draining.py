@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import math
 import socket
 import threading
 import time
@@ -77,7 +78,8 @@ class Caller:
     def run(self, stopping: threading.Event) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         while not stopping.is_set() and not self.told_to_leave:
-            written = time.monotonic()
+            # A client that came too late to connect has written nothing.
+            written = math.inf
             try:
                 connection.request("POST", "/v1/data/authz/allow", body=QUESTION)
                 written = time.monotonic()
