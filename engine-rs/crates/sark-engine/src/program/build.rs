@@ -10,7 +10,7 @@ use regorus::{
 use crate::error::PolicyError;
 
 use super::{
-    Program,
+    Keep, Program,
     builtin_table::BuiltinTable,
     facts::{Uses, close},
     index::Index,
@@ -261,16 +261,19 @@ fn only_value(definitions: &[Definition]) -> Option<Value> {
     bodies.all(|body| constant(&body.yields).as_ref() == Some(&first)).then_some(first)
 }
 
-/// For each expression that mentions neither locals nor input itself: whether nothing it reaches does.
-fn fixed(program: &Program, count: u32) -> Vec<bool> {
-    let mut fixed = vec![false; count as usize];
+/// How long each expression without local variables holds: for good when nothing it reaches reads the input.
+fn fixed(program: &Program, count: u32) -> Vec<Keep> {
+    let mut fixed = vec![Keep::Scope; count as usize];
     let mut see = |expr: &Expr| {
         if let Expr::Fixed(number, inner) = expr {
             let mut uses = Uses::default();
             visit::expr(inner, &mut |part| uses.see(part, &program.tree, &program.builtins));
             let reached = uses.groups.iter().all(|group| program.facts_of(*group).is_some_and(super::Facts::is_fixed));
-            if let Some(slot) = fixed.get_mut(*number as usize) {
-                *slot = reached && uses.facts.is_fixed();
+            if let Some(slot) = fixed.get_mut(*number as usize)
+                && reached
+                && uses.facts.is_fixed()
+            {
+                *slot = Keep::Always;
             }
         }
     };

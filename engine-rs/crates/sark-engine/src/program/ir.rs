@@ -46,7 +46,7 @@ pub(crate) enum Expr {
     Builtin(BuiltinId, Box<[Self]>),
     Function(GroupId, Box<[Self]>),
     Comprehension(Box<Comprehension>),
-    /// An expression without local variables and input: computed once for a set of policies where possible.
+    /// An expression without local variables: computed once for an input, and once for a set of policies where it does not read it.
     Fixed(u32, Box<Self>),
 }
 

@@ -31,9 +31,18 @@ pub(crate) struct Program {
     groups: Vec<Group>,
     facts: Vec<Facts>,
     builtins: BuiltinTable,
-    /// Whether each [`ir::Expr::Fixed`] has one value for all questions.
-    fixed: Vec<bool>,
+    /// How long the value of each [`ir::Expr::Fixed`] holds.
+    fixed: Vec<Keep>,
     packages: Vec<String>,
+}
+
+/// How long the value of an expression without local variables holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// For as long as the policies do.
+    Always,
+    /// While one input is looked at.
+    Scope,
 }
 
 impl Program {

@@ -82,7 +82,7 @@ impl<'a> Lowering<'a> {
         Self { shared, names, scopes: Scopes::default(), nesting: 0 }
     }
 
-    /// Mark an expression that can be computed once for all questions.
+    /// Mark an expression that can be computed once for one input, or for all.
     fn fixed(&mut self, value: Expr) -> Expr {
         if !self.is_closed(&value) {
             return value;
@@ -101,10 +101,10 @@ impl<'a> Lowering<'a> {
             _ => {}
         });
         let mut refused = false;
-        visit::expr(value, &mut |inner| match inner {
-            Expr::Input(_) => refused = true,
-            Expr::Builtin(id, _) => refused |= !self.shared.builtins.is_deterministic(*id),
-            _ => {}
+        visit::expr(value, &mut |inner| {
+            if let Expr::Builtin(id, _) = inner {
+                refused |= !self.shared.builtins.is_deterministic(*id);
+            }
         });
         closed && !refused
     }

@@ -73,6 +73,9 @@ pub(crate) struct State {
     /// Values that are one for all questions.
     fixed_groups: Vec<Option<Value>>,
     fixed_exprs: Vec<Option<Value>>,
+    /// Values that are one for an input, with the scope they were computed in.
+    scoped_exprs: Vec<(u64, Value)>,
+    touched_exprs: Vec<u32>,
     scopes: u64,
 }
 
@@ -84,6 +87,8 @@ impl State {
             touched: Vec::new(),
             fixed_groups: vec![None; program.groups.len()],
             fixed_exprs: vec![None; program.fixed.len()],
+            scoped_exprs: vec![(0, Value::Undefined); program.fixed.len()],
+            touched_exprs: Vec::new(),
             scopes: 0,
         }
     }
@@ -92,6 +97,11 @@ impl State {
         self.stack.clear();
         for group in self.touched.drain(..) {
             if let Some(slot) = self.memo.get_mut(group as usize) {
+                *slot = (0, Value::Undefined);
+            }
+        }
+        for number in self.touched_exprs.drain(..) {
+            if let Some(slot) = self.scoped_exprs.get_mut(number as usize) {
                 *slot = (0, Value::Undefined);
             }
         }

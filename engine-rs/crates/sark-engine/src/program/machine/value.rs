@@ -6,6 +6,7 @@ use regorus::Value;
 
 use super::{
     super::{
+        Keep,
         ir::{Comprehension, Expr, Yields},
         place,
     },
@@ -193,18 +194,28 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// An expression that has one value for all questions, unless something it reads is replaced by `with`.
+    /// An expression that has one value for an input, or for all unless something it reads is replaced by `with`.
     fn fixed(&mut self, number: u32, inner: &'p Expr) -> Outcome<Value> {
         let at = number as usize;
-        if !self.scope.is_plain() || !self.program.fixed.get(at).copied().unwrap_or(false) {
-            return self.value(inner);
+        if self.scope.is_plain() && self.program.fixed.get(at) == Some(&Keep::Always) {
+            if let Some(Some(known)) = self.state.fixed_exprs.get(at) {
+                return Ok(known.clone());
+            }
+            let value = self.value(inner)?;
+            if let Some(slot) = self.state.fixed_exprs.get_mut(at) {
+                *slot = Some(value.clone());
+            }
+            return Ok(value);
         }
-        if let Some(Some(known)) = self.state.fixed_exprs.get(at) {
+        if let Some((scope, known)) = self.state.scoped_exprs.get(at)
+            && *scope == self.scope.id
+        {
             return Ok(known.clone());
         }
         let value = self.value(inner)?;
-        if let Some(slot) = self.state.fixed_exprs.get_mut(at) {
-            *slot = Some(value.clone());
+        if let Some(slot) = self.state.scoped_exprs.get_mut(at) {
+            *slot = (self.scope.id, value.clone());
+            self.state.touched_exprs.push(number);
         }
         Ok(value)
     }
