@@ -56,7 +56,10 @@ fn current(module: &Ast) -> Result<(), PolicyError> {
             return Err(at(MISSING_BODY));
         }
         let without_if = |body: &RuleBody| {
-            !body.query.stmts.is_empty() && !between(&body.span, body.span.start, body.query.span.start).ends_with("if")
+            !body.query.stmts.is_empty()
+                && !between(&body.span, body.span.start, body.query.span.start)
+                    .trim_end_matches(['{', ' ', '\n', '\t', '\r'])
+                    .ends_with("if")
         };
         if bodies.iter().any(without_if) {
             return Err(at("`if` keyword is required before rule body"));
@@ -117,9 +120,10 @@ mod tests {
     fn a_function_needs_neither_body_nor_value_and_all_else_stays_as_strict_as_rego_v1() {
         let parsed =
             |text: &str| parse(RegoVersion::V1, &[Module { name: "p.rego".into(), source: format!("package p\n{text}") }]);
-        for text in
-            ["f(\"admin\", _)", "f(1)\ng := 1 if f(1) else := 2 if true\nh contains x if some x in [1]\nk[x] if some x in [1]"]
-        {
+        for text in [
+            "f(\"admin\", _)",
+            "f(1)\ng := 1 if { f(1) } else := 2 if { true }\ni if f(1)\nh contains x if some x in [1]\nk[x] if some x in [1]",
+        ] {
             assert!(parsed(text).is_ok(), "{text}");
         }
         for text in [

@@ -30,7 +30,7 @@ pub(crate) fn base_element<'v>(collection: &'v Value, key: &Value) -> Option<&'v
     if let (Value::Object(fields), Value::Number(number)) = (collection, key)
         && number.is_integer()
     {
-        return fields.get(&Value::from(key.to_string()));
+        return fields.get(key).or_else(|| fields.get(&Value::from(key.to_string())));
     }
     element(collection, key)
 }

@@ -30,6 +30,9 @@ impl Lowering<'_> {
     }
 
     fn inner(&mut self, expr: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
+        if let Some(value) = self.from_front(expr) {
+            return Ok(value);
+        }
         match expr.as_ref() {
             Ast::String { value, .. }
             | Ast::RawString { value, .. }

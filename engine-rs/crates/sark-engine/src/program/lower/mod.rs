@@ -4,6 +4,7 @@
 mod call;
 mod closure;
 mod expression;
+mod negation;
 mod pattern;
 mod reference;
 mod rule;
@@ -13,13 +14,13 @@ mod variables;
 
 pub(crate) use rule::{definition, keyed, of_default};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use regorus::{Value, unstable::Span};
 
 use super::{
     builtin_table::BuiltinTable,
-    ir::{Expr, GroupId, Kind, Step},
+    ir::{Expr, GroupId, Kind, Slot, Step},
     names::{Names, PackageRules},
     tree::Tree,
     visit,
@@ -75,11 +76,13 @@ pub(crate) struct Lowering<'a> {
     names: &'a Names,
     scopes: Scopes,
     nesting: usize,
+    /// Expressions that are evaluated in front of a negation, by their address, and the slots of their values.
+    in_front: HashMap<usize, Slot>,
 }
 
 impl<'a> Lowering<'a> {
     fn new(shared: &'a mut Shared, names: &'a Names) -> Self {
-        Self { shared, names, scopes: Scopes::default(), nesting: 0 }
+        Self { shared, names, scopes: Scopes::default(), nesting: 0, in_front: HashMap::new() }
     }
 
     /// Mark an expression that can be computed once for one input, or for all.

@@ -11,6 +11,7 @@ use super::{
         names::{Meaning, Part, parts_of},
     },
     Lower, Lowering, Steps,
+    negation::iterates,
 };
 
 impl Lowering<'_> {
@@ -34,10 +35,17 @@ impl Lowering<'_> {
             Literal::SomeIn { key, value, collection, .. } => self.some_in(key.as_ref(), value, collection, out),
             Literal::Expr { expr, .. } => self.condition(expr, out),
             Literal::NotExpr { expr, .. } => {
+                self.in_front(expr, out)?;
                 self.scopes.enter();
                 let mut inside = Steps::new();
                 self.condition(expr, &mut inside)?;
                 self.scopes.leave();
+                if iterates(&inside) {
+                    return super::refused(
+                        expr.span(),
+                        "a variable of a negated condition is unsafe: nothing outside gives it a value",
+                    );
+                }
                 out.push(Step::Not(inside.into()));
                 Ok(())
             }
