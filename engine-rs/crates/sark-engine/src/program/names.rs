@@ -21,6 +21,8 @@ pub(crate) enum Meaning {
 pub(crate) struct Names {
     pub package: Vec<Value>,
     imports: HashMap<String, Meaning>,
+    /// Whether a negation covers all of its condition (`import future.keywords.not`, or all of the future's keywords).
+    pub negates_bodies: bool,
 }
 
 /// First components of the rules that each package has, in whatever module.
@@ -46,6 +48,7 @@ impl Names {
         let (root, path) = path_of(&module.package.refr);
         let package = [vec![Value::from(root)], path].concat();
         let mut imports = HashMap::new();
+        let mut negates_bodies = false;
         for import in &module.imports {
             let (root, path) = path_of(&import.refr);
             let alias = match &import.r#as {
@@ -58,10 +61,14 @@ impl Names {
             match root {
                 "data" => imports.insert(alias, Meaning::Data(path)),
                 "input" => imports.insert(alias, Meaning::Input(path)),
+                "future" => {
+                    negates_bodies |= matches!(path.as_slice(), [_]) || path.get(1) == Some(&Value::from("not"));
+                    None
+                }
                 _ => None,
             };
         }
-        Self { package, imports }
+        Self { package, imports, negates_bodies }
     }
 
     /// The document `name` stands for; None for what can only be a local variable or a builtin.

@@ -35,7 +35,9 @@ impl Lowering<'_> {
             Literal::SomeIn { key, value, collection, .. } => self.some_in(key.as_ref(), value, collection, out),
             Literal::Expr { expr, .. } => self.condition(expr, out),
             Literal::NotExpr { expr, .. } => {
-                self.in_front(expr, out)?;
+                if !self.names.negates_bodies {
+                    self.in_front(expr, out)?;
+                }
                 self.scopes.enter();
                 let mut inside = Steps::new();
                 self.condition(expr, &mut inside)?;
