@@ -22,6 +22,7 @@ use crate::{
 /// Decisions in process: policies, one warmed evaluator per thread, and a bounded decision cache. Thread-safe.
 #[pyclass(frozen, module = "sark_engine")]
 pub(crate) struct Engine {
+    #[allow(clippy::struct_field_names, reason = "this is the engine; the struct is its face in Python")]
     pub engine: Arc<sark_engine::Engine>,
     /// The server that counts evaluations made through this object.
     pub recorder: ArcSwapOption<Weak<Server>>,
@@ -142,8 +143,8 @@ impl Engine {
         let (asked, known) = self.paths.get(path)?;
         // What the first decision of a path depends on is worked out with it: that takes time.
         let short = known && input.is_none_or(|bytes| bytes.len() <= SHORT_INPUT);
-        let begin = || Some(self.engine.cache().begin(self.engine.cache_key(&asked.path, &asked.joined, input)?));
-        let answer = match if short { begin() } else { py.detach(begin) } {
+        let asked_for = || Some(self.engine.cache().begin(self.engine.cache_key(&asked.path, &asked.joined, input)?));
+        let answer = match if short { asked_for() } else { py.detach(asked_for) } {
             Some(Begun::Hit(decision)) => Ok(decision),
             Some(begun) => py.detach(|| self.engine.finish(begun, &asked.path, input)),
             None => py.detach(|| self.engine.evaluate(&asked.path, input)),

@@ -235,7 +235,7 @@ impl<'m> Builder<'m> {
                 ));
             }
         }
-        let facts = close(uses).map_err(|recursion| {
+        let facts = close(&uses).map_err(|recursion| {
             let path =
                 groups.get(recursion.0 as usize).map(|group| group.path.iter().map(text_of).collect::<Vec<_>>().join("."));
             PolicyError(format!("rule data.{} is recursive", path.unwrap_or_default()))

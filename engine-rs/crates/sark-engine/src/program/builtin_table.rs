@@ -112,12 +112,12 @@ impl BuiltinTable {
     }
 
     /// Call it with defined arguments.
-    pub(crate) fn call(&self, id: BuiltinId, args: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    pub(crate) fn call(&self, id: BuiltinId, args: &[Value], circumstances: Circumstances) -> Result<Value, BuiltinError> {
         let Some(entry) = self.entry(id) else {
             return Ok(Value::Undefined);
         };
         match &entry.code {
-            Code::Own(own) => (own.call)(args, circumstances),
+            Code::Own(own) => (own.call)(args, &circumstances),
             Code::Native((function, _)) => match (&self.nowhere, self.operands.get(..args.len())) {
                 (Some(span), Some(operands)) => {
                     function(span, operands, args, false).map_err(|error| BuiltinError(error.to_string()))

@@ -108,7 +108,7 @@ impl Uses {
 pub(crate) struct Recursion(pub GroupId);
 
 /// Add to each rule's facts what it reaches. `uses` is indexed by group.
-pub(crate) fn close(uses: Vec<Uses>) -> Result<Vec<Facts>, Recursion> {
+pub(crate) fn close(uses: &[Uses]) -> Result<Vec<Facts>, Recursion> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,

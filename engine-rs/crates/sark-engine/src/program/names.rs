@@ -124,8 +124,9 @@ pub(crate) enum Part<'r> {
 impl<'r> Head<'r> {
     pub(crate) fn of(rule: &'r Rule) -> Self {
         let (refr, args) = match rule {
-            Rule::Default { refr, args, .. } => (refr, (!args.is_empty()).then_some(args.as_slice())),
-            Rule::Spec { head: RuleHead::Func { refr, args, .. }, .. } => (refr, (!args.is_empty()).then_some(args.as_slice())),
+            Rule::Default { refr, args, .. } | Rule::Spec { head: RuleHead::Func { refr, args, .. }, .. } => {
+                (refr, (!args.is_empty()).then_some(args.as_slice()))
+            }
             Rule::Spec { head: RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. }, .. } => (refr, None),
         };
         let (name, mut parts) = parts_of(refr);

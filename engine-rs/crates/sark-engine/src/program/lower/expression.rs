@@ -30,7 +30,7 @@ impl Lowering<'_> {
     }
 
     fn inner(&mut self, expr: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
-        if let Some(value) = self.from_front(expr) {
+        if let Some(value) = self.evaluated_in_front(expr) {
             return Ok(value);
         }
         match expr.as_ref() {

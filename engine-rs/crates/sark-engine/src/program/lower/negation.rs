@@ -86,7 +86,7 @@ impl Lowering<'_> {
     }
 
     /// The variable that stands for `expr`, when it is evaluated in front of a negation.
-    pub(super) fn from_front(&mut self, expr: &Ref<Ast>) -> Option<Expr> {
+    pub(super) fn evaluated_in_front(&mut self, expr: &Ref<Ast>) -> Option<Expr> {
         if self.in_front.is_empty() {
             return None;
         }

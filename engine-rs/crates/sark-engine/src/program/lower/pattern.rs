@@ -39,13 +39,13 @@ impl Lowering<'_> {
                 let pairs: Vec<_> = lefts.iter().zip(rights).collect();
                 self.pairwise(span, pairs, out)
             }
-            (Ast::Object { fields: lefts, .. }, Ast::Object { fields: rights, .. }) => match pairs_of(lefts, rights) {
-                Some(Some(pairs)) => self.pairwise(span, pairs, out),
-                Some(None) => {
+            (Ast::Object { fields: lefts, .. }, Ast::Object { fields: rights, .. }) => match fields_by_key(lefts, rights) {
+                Fields::Pairs(pairs) => self.pairwise(span, pairs, out),
+                Fields::OtherKeys => {
                     out.push(never());
                     Ok(())
                 }
-                None => Err(Blocked::Unbound(unbound)),
+                Fields::Unknown => Err(Blocked::Unbound(unbound)),
             },
             _ => Err(Blocked::Unbound(unbound)),
         }
@@ -167,26 +167,28 @@ fn constants(items: &[Pattern]) -> Option<Vec<Value>> {
         .collect()
 }
 
-type Pairs<'e> = Vec<(&'e Ref<Ast>, &'e Ref<Ast>)>;
-type Fields = [(Span, Ref<Ast>, Ref<Ast>)];
+/// The values of two objects side by side.
+enum Fields<'e> {
+    Pairs(Vec<(&'e Ref<Ast>, &'e Ref<Ast>)>),
+    /// One has a key that the other has not.
+    OtherKeys,
+    /// A key is no constant.
+    Unknown,
+}
 
-/// The values of two objects by key: None when a key is no constant, Some(None) when the keys differ.
-fn pairs_of<'e>(lefts: &'e Fields, rights: &'e Fields) -> Option<Option<Pairs<'e>>> {
-    let left_keys: Option<Vec<_>> = lefts.iter().map(|(_, key, _)| constant(key)).collect();
-    let right_keys: Option<Vec<_>> = rights.iter().map(|(_, key, _)| constant(key)).collect();
-    let (left_keys, right_keys) = (left_keys?, right_keys?);
+type Written = [(Span, Ref<Ast>, Ref<Ast>)];
+
+fn fields_by_key<'e>(lefts: &'e Written, rights: &'e Written) -> Fields<'e> {
+    let keys = |fields: &'e Written| fields.iter().map(|(_, key, _)| constant(key)).collect::<Option<Vec<_>>>();
+    let (Some(left_keys), Some(right_keys)) = (keys(lefts), keys(rights)) else {
+        return Fields::Unknown;
+    };
     if left_keys.len() != right_keys.len() {
-        return Some(None);
+        return Fields::OtherKeys;
     }
-    let mut pairs = Vec::with_capacity(lefts.len());
-    for (key, (_, _, left)) in left_keys.iter().zip(lefts) {
-        let Some(number) = right_keys.iter().position(|other| other == key) else {
-            return Some(None);
-        };
-        let (_, _, right) = rights.get(number)?;
-        pairs.push((left, right));
-    }
-    Some(Some(pairs))
+    let partner = |key| right_keys.iter().position(|other| *other == key).and_then(|number| rights.get(number));
+    let pairs = left_keys.into_iter().zip(lefts).map(|(key, (_, _, left))| Some((left, &partner(key)?.2)));
+    pairs.collect::<Option<Vec<_>>>().map_or(Fields::OtherKeys, Fields::Pairs)
 }
 
 fn constant(expr: &Ref<Ast>) -> Option<&Value> {

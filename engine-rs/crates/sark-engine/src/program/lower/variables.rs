@@ -1,11 +1,11 @@
 //! Which variables a statement declares and which it mentions, leaving out what nested closures keep to themselves.
 
-use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref};
+use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref, Span};
 
 /// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
 pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) {
     match &statement.literal {
-        Literal::SomeVars { vars, .. } => into.extend(vars.iter().map(|span| span.text())),
+        Literal::SomeVars { vars, .. } => into.extend(vars.iter().map(Span::text)),
         Literal::SomeIn { key, value, .. } => {
             key.iter().for_each(|key| targets(key, into));
             targets(value, into);

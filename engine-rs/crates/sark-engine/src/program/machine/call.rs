@@ -33,12 +33,12 @@ impl<'p> Machine<'p> {
             if let Some(known) = self.once.get(&question) {
                 return Ok(known.clone());
             }
-            let answer = self.program.builtins.call(id, &question.1, &self.circumstances).unwrap_or(Value::Undefined);
+            let answer = self.program.builtins.call(id, &question.1, self.circumstances).unwrap_or(Value::Undefined);
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
         // A builtin's error is an undefined answer, as in OPA unless its errors are strict.
-        Ok(self.program.builtins.call(id, &args, &self.circumstances).unwrap_or(Value::Undefined))
+        Ok(self.program.builtins.call(id, &args, self.circumstances).unwrap_or(Value::Undefined))
     }
 
     pub(super) fn call_function(&mut self, group: GroupId, args: Vec<Value>) -> Outcome<Value> {

@@ -158,7 +158,7 @@ pub(crate) fn evaluate(
     answer
 }
 
-impl<'p> Machine<'p> {
+impl Machine<'_> {
     fn slot(&self, slot: Slot) -> &Value {
         self.state.stack.get(self.frame + slot as usize).unwrap_or(&Value::Undefined)
     }

@@ -80,10 +80,8 @@ pub(super) fn arithmetic(op: &ArithOp, left: &Value, right: &Value) -> Result<Va
     if by_zero || (matches!(op, ArithOp::Mod) && !whole) {
         return Ok(Value::Undefined);
     }
-    if whole {
-        if let Some(exact) = whole_number(op, left, right) {
-            return Ok(exact);
-        }
+    if whole && let Some(exact) = whole_number(op, left, right) {
+        return Ok(exact);
     }
     fraction(op, left, right).ok_or(Failure::Inexact)
 }
@@ -122,6 +120,8 @@ fn fraction(op: &ArithOp, left: &Value, right: &Value) -> Option<Value> {
         ArithOp::Div => left / right,
         ArithOp::Mod => return None,
     })?;
+    // The product is exact here, so it is the dividend again or the quotient was rounded.
+    #[allow(clippy::float_cmp)]
     let rounded = matches!(op, ArithOp::Div) && answer * right != left;
     (!rounded).then(|| Value::from(answer))
 }
