@@ -15,6 +15,7 @@ mod base64;
 mod casts;
 mod cidr;
 mod cidr_merge;
+mod corrected;
 mod digest;
 mod globs;
 mod infix;
@@ -77,7 +78,7 @@ pub(crate) fn own(name: &str) -> Option<&'static OwnBuiltin> {
 }
 
 pub(crate) fn every_own() -> impl Iterator<Item = &'static OwnBuiltin> {
-    SUBJECTS.iter().copied().flatten()
+    SUBJECTS.iter().chain(corrected::SUBJECTS).copied().flatten()
 }
 
 /// Number of operands of the builtin `name`, ours or regorus'.

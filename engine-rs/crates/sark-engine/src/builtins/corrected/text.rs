@@ -1,0 +1,177 @@
+//! Functions of strings.
+
+use regorus::{Value, value::Array};
+
+use super::super::{
+    BuiltinError, Circumstances, OwnBuiltin,
+    operands::{integer, object, string},
+};
+
+pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "indexof", arity: 2, call: indexof },
+    OwnBuiltin { name: "indexof_n", arity: 2, call: indexof_n },
+    OwnBuiltin { name: "lower", arity: 1, call: lower },
+    OwnBuiltin { name: "replace", arity: 3, call: replace },
+    OwnBuiltin { name: "strings.count", arity: 2, call: count },
+    OwnBuiltin { name: "strings.replace_n", arity: 2, call: replace_n },
+    OwnBuiltin { name: "substring", arity: 3, call: substring },
+    OwnBuiltin { name: "trace", arity: 1, call: trace },
+    OwnBuiltin { name: "upper", arity: 1, call: upper },
+];
+
+/// Positions of `search` in `base`, overlapping ones too, counted in characters.
+fn positions<'t>(base: &'t str, search: &'t str) -> Result<impl Iterator<Item = usize> + 't, BuiltinError> {
+    if search.is_empty() {
+        return Err(BuiltinError("empty search character".into()));
+    }
+    let starts = base.char_indices().enumerate();
+    Ok(starts.filter(move |(_, (at, _))| base.get(*at..).is_some_and(|rest| rest.starts_with(search))).map(|(place, _)| place))
+}
+
+fn indexof(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let first = positions(string(operands, 0)?, string(operands, 1)?)?.next();
+    Ok(first.map_or_else(|| Value::from(-1_i64), Value::from))
+}
+
+fn indexof_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let places = positions(string(operands, 0)?, string(operands, 1)?)?;
+    Ok(places.map(Value::from).collect::<Array>().into_value())
+}
+
+fn lower(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    Ok(Value::from(string(operands, 0)?.chars().map(lower_of).collect::<String>()))
+}
+
+fn upper(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    Ok(Value::from(string(operands, 0)?.chars().map(upper_of).collect::<String>()))
+}
+
+/// Go maps one character to one; only the dotted capital I becomes two in Unicode's full mapping.
+fn lower_of(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
+}
+
+/// A character whose full mapping is longer stays as it is, unless Unicode has a capital with the iota below.
+fn upper_of(c: char) -> char {
+    let mut mapped = c.to_uppercase();
+    match (mapped.next(), mapped.next()) {
+        (Some(one), None) => one,
+        _ => match c {
+            '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => {
+                char::from_u32(u32::from(c) + 8).unwrap_or(c)
+            }
+            '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => char::from_u32(u32::from(c) + 9).unwrap_or(c),
+            _ => c,
+        },
+    }
+}
+
+/// An empty `old` is found between all bytes, which takes characters beyond ASCII apart.
+fn replace(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let (base, old, new) = (string(operands, 0)?, string(operands, 1)?, string(operands, 2)?);
+    if old.is_empty() {
+        return Ok(replaced(base, &[(old, new)]));
+    }
+    Ok(Value::from(base.replace(old, new)))
+}
+
+/// An empty string is found around every character.
+fn count(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let (base, search) = (string(operands, 0)?, string(operands, 1)?);
+    Ok(Value::from(if search.is_empty() { base.chars().count() + 1 } else { base.matches(search).count() }))
+}
+
+fn replace_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let mut pairs = Vec::new();
+    for (old, new) in object(operands, 0)?.iter() {
+        let Value::String(old) = old else {
+            return Err(BuiltinError("operand 1 non-string key found in pattern object".into()));
+        };
+        let Value::String(new) = new else {
+            return Err(BuiltinError("operand 1 non-string value found in pattern object".into()));
+        };
+        pairs.push((old.as_ref(), new.as_ref()));
+    }
+    pairs.sort_unstable();
+    Ok(replaced(string(operands, 1)?, &pairs))
+}
+
+/// One pass from the left; where several patterns fit, the first of `pairs` is taken. Replacements are not looked at again.
+fn replaced(base: &str, pairs: &[(&str, &str)]) -> Value {
+    let mut out = Vec::with_capacity(base.len());
+    let mut rest = base.as_bytes();
+    let mut matched_nothing = false;
+    loop {
+        let found = pairs.iter().find(|(old, _)| rest.starts_with(old.as_bytes()) && !(old.is_empty() && matched_nothing));
+        matched_nothing = found.is_some_and(|(old, _)| old.is_empty());
+        if let Some((old, new)) = found {
+            out.extend_from_slice(new.as_bytes());
+            rest = rest.get(old.len()..).unwrap_or_default();
+        } else {
+            let Some((first, left)) = rest.split_first() else {
+                break;
+            };
+            out.push(*first);
+            rest = left;
+        }
+    }
+    Value::from(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn substring(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let (base, start, length) = (string(operands, 0)?, integer(operands, 1)?, integer(operands, 2)?);
+    let start = usize::try_from(start).map_err(|_| BuiltinError("negative offset".into()))?;
+    // A negative length means the whole rest.
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    Ok(Value::from(base.chars().skip(start).take(length).collect::<String>()))
+}
+
+fn trace(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    string(operands, 0).map(|_| Value::from(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtins::tests::{called, json};
+
+    #[test]
+    fn places_are_counted_in_characters() {
+        assert_eq!(called("indexof", &["日本語".into(), "語".into()]), Ok(Value::from(2_u64)));
+        assert_eq!(called("indexof", &["abc".into(), "z".into()]), Ok(Value::from(-1_i64)));
+        assert_eq!(called("indexof_n", &["aaa".into(), "aa".into()]), Ok(json("[0, 1]")));
+        assert!(called("indexof", &["abc".into(), "".into()]).is_err());
+    }
+
+    #[test]
+    fn case_is_changed_character_by_character() {
+        assert_eq!(called("lower", &["İΣς".into()]), Ok("iσς".into()));
+        assert_eq!(called("upper", &["ßıᾳ".into()]), Ok("ßIᾼ".into()));
+    }
+
+    #[test]
+    fn an_empty_string_is_counted_around_every_character() {
+        assert_eq!(called("strings.count", &["日本".into(), "".into()]), Ok(Value::from(3_u64)));
+        assert_eq!(called("strings.count", &["aaaa".into(), "aa".into()]), Ok(Value::from(2_u64)));
+    }
+
+    #[test]
+    fn replacements_are_made_in_one_pass() {
+        let replaced = |pairs: &str, base: &str| called("strings.replace_n", &[json(pairs), base.into()]);
+        assert_eq!(replaced(r#"{"a": "b", "b": "a"}"#, "abba"), Ok("baab".into()));
+        assert_eq!(replaced(r#"{"a": "Y", "aa": "X"}"#, "aaa"), Ok("YYY".into()));
+        assert_eq!(replaced(r#"{"": "-"}"#, "ab"), Ok("-a-b-".into()));
+        assert!(replaced(r#"{"a": 1}"#, "a").is_err());
+        assert_eq!(called("replace", &["ab".into(), "".into(), "x".into()]), Ok("xaxbx".into()));
+    }
+
+    #[test]
+    fn a_substring_ends_where_the_string_does() {
+        let part = |start: i64, length: i64| called("substring", &["日本語".into(), start.into(), length.into()]);
+        assert_eq!(part(1, 1), Ok("本".into()));
+        assert_eq!(part(1, -1), Ok("本語".into()));
+        assert_eq!(part(9, 1), Ok("".into()));
+        assert!(part(-1, 1).is_err());
+        assert!(called("substring", &["a".into(), Value::from(0.5), Value::from(1_u64)]).is_err());
+    }
+}
