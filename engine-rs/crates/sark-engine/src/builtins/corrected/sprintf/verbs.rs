@@ -84,11 +84,11 @@ fn char_of(value: i64) -> char {
 
 fn code_point(value: i64, layout: &Layout) -> String {
     let places = layout.precision.unwrap_or(4).max(4);
-    let mut text = format!("U+{:0places$X}", value.cast_unsigned());
-    if let Some(c) = u32::try_from(value).ok().and_then(char::from_u32).filter(|c| layout.sharp && is_printable(*c)) {
-        text.push_str(&format!(" '{c}'"));
+    let text = format!("U+{:0places$X}", value.cast_unsigned());
+    match u32::try_from(value).ok().and_then(char::from_u32).filter(|c| layout.sharp && is_printable(*c)) {
+        Some(c) => format!("{text} '{c}'"),
+        None => text,
     }
-    text
 }
 
 fn in_base(value: i64, base: u32, verb: char, layout: &Layout) -> String {

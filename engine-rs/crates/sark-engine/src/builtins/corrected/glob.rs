@@ -1,0 +1,187 @@
+//! Globs, by way of regular expressions: these take linear time whatever the pattern.
+//!
+//! `*` and `?` stop at delimiters, `**` does not; `[...]` and `{...,...}` are as in the library that OPA uses, whose reader
+//! has ways of its own: only `!` negates a list, and a range is one range.
+
+use std::{iter::Peekable, str::Chars, sync::LazyLock};
+
+use quick_cache::sync::Cache;
+use regex::Regex;
+use regorus::Value;
+
+use super::super::{
+    BuiltinError, Circumstances, OwnBuiltin,
+    operands::{none_of, operand, string},
+};
+
+pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "glob.match", arity: 3, call: glob_match },
+    OwnBuiltin { name: "glob.quote_meta", arity: 1, call: quote_meta },
+];
+
+/// Patterns that come from inputs push each other out.
+static COMPILED: LazyLock<Cache<(Box<str>, Box<str>), Option<Regex>>> = LazyLock::new(|| Cache::new(1024));
+
+fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);
+    let key = (Box::from(pattern), delimiters(operand(operands, 1))?.into_boxed_str());
+    let regex = COMPILED.get(&key).unwrap_or_else(|| {
+        let regex = translated(pattern, &key.1).and_then(|translated| Regex::new(&translated).ok());
+        COMPILED.insert(key, regex.clone());
+        regex
+    });
+    let regex = regex.ok_or_else(|| BuiltinError(format!("no glob: {pattern:?}")))?;
+    Ok(Value::from(regex.is_match(text)))
+}
+
+/// Null means none, and an empty list the dot.
+fn delimiters(operand: &Value) -> Result<String, BuiltinError> {
+    let items = match operand {
+        Value::Null => return Ok(String::new()),
+        Value::Array(items) if items.is_empty() => return Ok(".".into()),
+        Value::Array(items) => items,
+        other => return Err(none_of(1, "array, null", other)),
+    };
+    let mut delimiters = String::new();
+    for item in items.iter() {
+        let text = item.as_string().map_err(|_| BuiltinError("operand 2 must be array of strings".into()))?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(one), None) => delimiters.push(one),
+            _ => return Err(BuiltinError("operand 2 must be array of strings of one character".into())),
+        }
+    }
+    Ok(delimiters)
+}
+
+/// A regular expression for `pattern`; None when it is no glob.
+fn translated(pattern: &str, delimiters: &str) -> Option<String> {
+    let single = if delimiters.is_empty() {
+        "(?s:.)".to_owned()
+    } else {
+        format!("[^{}]", delimiters.chars().map(code_point).collect::<String>())
+    };
+    let mut text = String::from(r"\A(?:");
+    let mut open = 0_usize;
+    let mut chars = pattern.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '{' => {
+                open += 1;
+                text.push_str("(?:");
+            }
+            ',' if open > 0 => text.push('|'),
+            '}' if open > 0 => {
+                open -= 1;
+                text.push(')');
+            }
+            '[' => text.push_str(&class(&mut chars)?),
+            '?' => text.push_str(&single),
+            '*' if chars.next_if_eq(&'*').is_some() => text.push_str("(?s:.)*"),
+            '*' => {
+                text.push_str(&single);
+                text.push('*');
+            }
+            // A backslash at the very end escapes nothing and is nothing.
+            '\\' => chars.next().into_iter().for_each(|c| text.push_str(&code_point(c))),
+            c => text.push_str(&code_point(c)),
+        }
+    }
+    text.push_str(r")\z");
+    (open == 0).then_some(text)
+}
+
+/// A list of characters or one range; stands behind the opening bracket.
+fn class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let negation = if chars.next_if_eq(&'!').is_some() { "^" } else { "" };
+    let mut after = chars.clone();
+    let low = after.next()?;
+    if after.next_if_eq(&'-').is_some() {
+        let high = after.next()?;
+        let is_range = after.next()? == ']' && low <= high;
+        *chars = after;
+        return is_range.then(|| format!("[{negation}{}-{}]", code_point(low), code_point(high)));
+    }
+    let mut members = String::new();
+    loop {
+        match chars.next()? {
+            ']' => break,
+            '\\' => members.push_str(&code_point(chars.next()?)),
+            c => members.push_str(&code_point(c)),
+        }
+    }
+    (!members.is_empty()).then(|| format!("[{negation}{members}]"))
+}
+
+fn code_point(c: char) -> String {
+    format!("\\x{{{:x}}}", u32::from(c))
+}
+
+fn quote_meta(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let mut quoted = String::new();
+    for c in string(operands, 0)?.chars() {
+        if matches!(c, '*' | '?' | '\\' | '[' | ']' | '{' | '}') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    Ok(Value::from(quoted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtins::tests::{called, json};
+
+    fn matched(pattern: &str, delimiters: &str, text: &str) -> Result<Value, BuiltinError> {
+        called("glob.match", &[pattern.into(), json(delimiters), text.into()])
+    }
+
+    #[test]
+    fn a_star_stops_at_every_delimiter() {
+        for (pattern, delimiters, text, is_match) in [
+            ("*", r#"[".", ":"]"#, "a:b", false),
+            ("foo:*:bar", r#"[":"]"#, "foo:x:bar", true),
+            ("foo:*:bar", r#"[":"]"#, "foo:x:y:bar", false),
+            ("foo:**:bar", r#"[":"]"#, "foo:x:y:bar", true),
+            ("*.com", "[]", "a.b.com", false),
+            ("*.com", "null", "a.b.com", true),
+            ("a?c", "[]", "a.c", false),
+            ("?本*", "null", "日本語", true),
+        ] {
+            assert_eq!(matched(pattern, delimiters, text), Ok(Value::from(is_match)), "{pattern} {delimiters} {text}");
+        }
+    }
+
+    #[test]
+    fn lists_ranges_and_alternatives_match_one_of_theirs() {
+        for (pattern, text, is_match) in [
+            ("[abc]", "b", true),
+            ("[!abc]", "b", false),
+            ("[a-c]x", "bx", true),
+            ("[!a-c]x", "bx", false),
+            ("[^a]", "a", true),
+            ("{a,bc}d", "bcd", true),
+            ("{,a}", "", true),
+            ("{a,{b,c}}", "c", true),
+            (r"\*a", "*a", true),
+            ("a,b", "a,b", true),
+        ] {
+            assert_eq!(matched(pattern, "null", text), Ok(Value::from(is_match)), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_glob_has_no_answer() {
+        for pattern in ["[", "[]", "[a-]", "[c-a]", "[a-cx]", "{a"] {
+            assert!(matched(pattern, "null", "a").is_err(), "{pattern}");
+        }
+        assert!(matched("*", r#"["ab"]"#, "a").is_err() && matched("*", "1", "a").is_err());
+    }
+
+    #[test]
+    fn quoting_leaves_nothing_special() {
+        let quoted = called("glob.quote_meta", &["a*b?[c]{d}\\".into()]);
+        assert_eq!(quoted, Ok(r"a\*b\?\[c\]\{d\}\\".into()));
+    }
+}

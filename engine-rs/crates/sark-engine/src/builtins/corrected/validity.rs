@@ -1,0 +1,133 @@
+//! Whether a text is of a kind: false for anything that is no text, where regorus has no answer. Base64 is beside it.
+
+use regorus::Value;
+use serde::de::IgnoredAny;
+
+use super::super::{
+    BuiltinError, Circumstances, OwnBuiltin,
+    operands::{operand, string},
+};
+
+pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "base64.decode", arity: 1, call: base64_decode },
+    OwnBuiltin { name: "base64.is_valid", arity: 1, call: base64_is_valid },
+    OwnBuiltin { name: "base64url.decode", arity: 1, call: base64url_decode },
+    OwnBuiltin { name: "json.is_valid", arity: 1, call: json_is_valid },
+    OwnBuiltin { name: "net.cidr_is_valid", arity: 1, call: cidr_is_valid },
+];
+
+fn of_text(operands: &[Value], is_valid: impl Fn(&str) -> bool) -> Result<Value, BuiltinError> {
+    Ok(Value::from(matches!(operand(operands, 0), Value::String(text) if is_valid(text))))
+}
+
+fn json_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    of_text(operands, |text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+}
+
+fn cidr_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    of_text(operands, |text| {
+        let Some((address, length)) = text.split_once('/') else {
+            return false;
+        };
+        let longest = match address.parse() {
+            Ok(std::net::IpAddr::V4(_)) => 32,
+            Ok(std::net::IpAddr::V6(_)) => 128,
+            Err(_) => return false,
+        };
+        length.bytes().all(|byte| byte.is_ascii_digit()) && length.parse::<u32>().is_ok_and(|length| length <= longest)
+    })
+}
+
+fn base64_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    of_text(operands, |text| decoded(text, b'+', b'/').is_some())
+}
+
+fn base64_decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    text_of(decoded(string(operands, 0)?, b'+', b'/'))
+}
+
+/// The padding may be left out.
+fn base64url_decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let text = string(operands, 0)?;
+    let padding = match (text.ends_with('='), text.len() % 4) {
+        (false, 2) => "==",
+        (false, 3) => "=",
+        _ => "",
+    };
+    text_of(decoded(&format!("{text}{padding}"), b'-', b'_'))
+}
+
+fn text_of(bytes: Option<Vec<u8>>) -> Result<Value, BuiltinError> {
+    let bytes = bytes.ok_or_else(|| BuiltinError("illegal base64 data".into()))?;
+    Ok(Value::from(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The bytes of padded base64. As in Go, line breaks are skipped and bits behind the last byte may be set.
+fn decoded(text: &str, sixty_two: u8, sixty_three: u8) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    let groups = digits.chunks(4);
+    let last = groups.len().checked_sub(1);
+    let mut bytes = Vec::with_capacity(digits.len());
+    for (number, group) in groups.enumerate() {
+        let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
+        if group.len() != 4 || padding > 2 || (padding > 0 && Some(number) != last) {
+            return None;
+        }
+        let mut bits = 0_u32;
+        for byte in group.iter().take(4 - padding) {
+            let digit = match byte {
+                b'A'..=b'Z' => byte - b'A',
+                b'a'..=b'z' => byte - b'a' + 26,
+                b'0'..=b'9' => byte - b'0' + 52,
+                _ if *byte == sixty_two => 62,
+                _ if *byte == sixty_three => 63,
+                _ => return None,
+            };
+            bits = bits << 6 | u32::from(digit);
+        }
+        bits <<= 6 * padding;
+        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtins::tests::{called, json};
+
+    #[test]
+    fn what_is_no_text_is_not_valid() {
+        for name in ["base64.is_valid", "json.is_valid", "net.cidr_is_valid"] {
+            for operand in ["null", "1", "[]", "{}", "true"] {
+                assert_eq!(called(name, &[json(operand)]), Ok(Value::from(false)), "{name} {operand}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_judged_as_go_does() {
+        for (name, text, is_valid) in [
+            ("json.is_valid", "[1e1000]", true),
+            ("json.is_valid", "[1,]", false),
+            ("net.cidr_is_valid", "10.0.0.0/8", true),
+            ("net.cidr_is_valid", "::/128", true),
+            ("net.cidr_is_valid", "10.0.0.0/33", false),
+            ("net.cidr_is_valid", "10.0.0.0/+8", false),
+            ("net.cidr_is_valid", "10.0.0.0", false),
+            ("base64.is_valid", "YWJj\n", true),
+            ("base64.is_valid", "YR==", true),
+            ("base64.is_valid", "YQ=", false),
+            ("base64.is_valid", "YQ==YQ==", false),
+        ] {
+            assert_eq!(called(name, &[text.into()]), Ok(Value::from(is_valid)), "{name} {text}");
+        }
+    }
+
+    #[test]
+    fn base64_is_decoded_with_either_alphabet() {
+        assert_eq!(called("base64.decode", &["YWJjZA==".into()]), Ok("abcd".into()));
+        assert_eq!(called("base64url.decode", &["8J-RjQ".into()]), Ok("👍".into()));
+        assert!(called("base64.decode", &["8J-RjQ==".into()]).is_err());
+    }
+}
