@@ -3,7 +3,7 @@
 //! `*` and `?` stop at delimiters, `**` does not; `[...]` and `{...,...}` are as in the library that OPA uses, whose reader
 //! has ways of its own: only `!` negates a list, and a range is one range.
 
-use std::{iter::Peekable, str::Chars, sync::LazyLock};
+use std::{iter::Peekable, str::Chars, sync::{Arc, LazyLock}};
 
 use quick_cache::sync::Cache;
 use regex::Regex;
@@ -19,14 +19,14 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "glob.quote_meta", arity: 1, call: quote_meta },
 ];
 
-/// Patterns that come from inputs push each other out.
-static COMPILED: LazyLock<Cache<(Box<str>, Box<str>), Option<Regex>>> = LazyLock::new(|| Cache::new(1024));
+/// Patterns that come from inputs push each other out. A copy of an expression would have to warm up anew, hence the counting.
+static COMPILED: LazyLock<Cache<(Box<str>, Box<str>), Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
 
 fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);
     let key = (Box::from(pattern), delimiters(operand(operands, 1))?.into_boxed_str());
     let regex = COMPILED.get(&key).unwrap_or_else(|| {
-        let regex = translated(pattern, &key.1).and_then(|translated| Regex::new(&translated).ok());
+        let regex = translated(pattern, &key.1).and_then(|translated| Regex::new(&translated).ok().map(Arc::new));
         COMPILED.insert(key, regex.clone());
         regex
     });
