@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CARGO_FLAGS := --manifest-path engine-rs/Cargo.toml --locked
 ENGINE := engine-rs/crates/sark-engine-py
-ENGINE_SOURCES := $(shell find engine-rs -path engine-rs/target -prune -o -type f -print 2>/dev/null)
+ENGINE_SOURCES := $(shell find engine-rs \( -path engine-rs/target -o -path engine-rs/fuzz \) -prune -o -type f -print 2>/dev/null)
 CRD := crds/sarkrollouts.sark.dev.yaml
 STAMPS := $(VENV)/.stamps
+OPERATIONS := 10000000
+SECONDS := 60
 # Python programs that start others need the environment's programs on PATH, and PyO3 needs to know which Python is meant.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
@@ -72,6 +74,16 @@ test-differential: setup tools ## Ask OPA and the engine the same generated ques
 differential: setup tools ## The same for longer (SECONDS=3600, SEED=n to repeat a run); findings go to .cache/differential
 	$(BIN)/python -m sark_e2e.differential --seconds $(or $(SECONDS),3600) $(if $(SEED),--seed $(SEED))
 
+leak: rust-toolchain ## Look for memory that grows: make leak OPERATIONS=10000000
+	SARK_LEAK_OPERATIONS=$(OPERATIONS) cargo test $(CARGO_FLAGS) --profile thin --workspace --test leak -- --nocapture
+
+fuzz: rust-toolchain ## Fuzz each target for SECONDS (60) with the address sanitizer; findings are kept in .cache/fuzz
+	sh tools/fuzz.sh $(SECONDS)
+
+sanitize: rust-toolchain ## Run the engine's tests under the address and leak sanitizers (cold: about 10 min)
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address" cargo test $(CARGO_FLAGS) --profile thin --workspace --exclude sark-engine-py \
+		--target x86_64-unknown-linux-gnu --target-dir engine-rs/target/sanitize --lib --tests
+
 ##@ Prepare
 
 setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, the engine's wheel included (cold: about 6 min)
@@ -125,5 +137,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format help lock \
-	rust-toolchain setup test test-conformance test-differential test-integration test-property test-rust test-unit tools
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format fuzz help leak lock \
+	rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

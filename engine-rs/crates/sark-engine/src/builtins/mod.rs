@@ -12,6 +12,7 @@
 mod aggregates;
 mod availability;
 mod base64;
+pub(crate) mod bounds;
 mod casts;
 mod cidr;
 mod cidr_merge;

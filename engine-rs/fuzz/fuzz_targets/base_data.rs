@@ -1,0 +1,28 @@
+//! A base document: what is accepted is answered back as it was, and its revision does not depend on its spelling.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies, document::{read_input, write}};
+use std::{sync::Arc, time::Duration};
+
+fuzz_target!(|data: &[u8]| {
+    let module = Module { name: "p.rego".into(), source: "package sark_fuzz\nall := data.a".into() };
+    let Ok(policies) = Policies::compile(vec![module.clone()], data) else { return };
+    let options = EngineOptions {
+        cache: CacheLimits { max_entries: 10, max_bytes: 10_000, ttl: Duration::from_secs(1) },
+        evaluation_timeout: Duration::from_secs(1),
+    };
+    let Ok(value) = read_input(data) else { return };
+    let mut respelled = Vec::new();
+    write(&mut respelled, &value).expect("what was read has no undefined part");
+    let again = Policies::compile(vec![module], &respelled).expect("another spelling of what was accepted");
+    assert_eq!(policies.revision(), again.revision());
+    let engine = Engine::new(Arc::new(policies), options).expect("an engine");
+    let path = DecisionPath::parse("sark_fuzz/all").expect("a path");
+    let answer = engine.evaluate(&path, None).expect("a document is no error");
+    let expected = &value["a"];
+    match answer.result() {
+        None => assert_eq!(expected, &sark_engine::Value::Undefined),
+        Some(text) => assert_eq!(read_input(text).as_ref(), Ok(expected)),
+    }
+});

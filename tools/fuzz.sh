@@ -1,0 +1,23 @@
+#!/bin/sh
+# Fuzz every target for so many seconds (default 60): stable Rust, libFuzzer, address sanitizer.
+# The flags are those of cargo-fuzz; RUSTC_BOOTSTRAP=1 allows them on a stable compiler.
+set -eu
+seconds=${1:-60}
+root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
+target=x86_64-unknown-linux-gnu
+kept=$root/.cache/fuzz
+sancov="-Cllvm-args=-sanitizer-coverage"
+flags="-Cpasses=sancov-module $sancov-level=4 $sancov-inline-8bit-counters $sancov-pc-table $sancov-trace-compares"
+export RUSTC_BOOTSTRAP=1
+export RUSTFLAGS="$flags --cfg fuzzing -Zsanitizer=address -Cdebug-assertions -Ccodegen-units=4"
+cd "$root/engine-rs/fuzz"
+cargo build --release --target "$target"
+for source in fuzz_targets/*.rs; do
+    name=$(basename "$source" .rs)
+    mkdir -p "$kept/$name/corpus"
+    echo "== $name"
+    "./target/$target/release/$name" -max_total_time="$seconds" -max_len=4096 -timeout=30 -rss_limit_mb=4096 -print_final_stats=1 \
+        -dict=json.dict -artifact_prefix="$kept/$name/" "$kept/$name/corpus" "seeds/$name" 2>&1 | tee "$kept/$name.log" |
+        grep -E "ERROR|panicked|SUMMARY|stat::number_of_executed_units|stat::average_exec_per_sec|Test unit written" || true
+    ! grep -q "Test unit written" "$kept/$name.log"
+done
