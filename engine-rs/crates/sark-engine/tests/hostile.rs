@@ -2,9 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // a test may fail loudly, its helpers too
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
 use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
+
+fn many_keys(count: usize) -> String {
+    (0..count).fold(String::new(), |mut keys, number| {
+        let _ = write!(keys, "\"k{number}\":0,");
+        keys
+    })
+}
 
 fn engine(source: &str) -> Engine {
     let module = Module { name: "p.rego".into(), source: format!("package p\n{source}\nok := true") };
@@ -30,7 +37,7 @@ fn kind(answer: Result<Option<String>, EvaluationError>) -> Option<EvaluationErr
 #[test]
 fn inputs_beyond_the_limits_are_unsupported_and_the_next_question_is_answered() {
     let engine = engine("echo := input");
-    let keys: String = (0..1_000_000).map(|number| format!("\"k{number}\":0,")).collect();
+    let keys = many_keys(1_000_000);
     for (what, input) in [
         ("arrays a million deep", "[".repeat(1_000_000)),
         ("objects a million deep", "{\"a\":".repeat(1_000_000)),
@@ -49,7 +56,7 @@ fn inputs_beyond_the_limits_are_unsupported_and_the_next_question_is_answered() 
 #[test]
 fn inputs_within_the_limits_are_answered_however_odd() {
     let engine = engine("size := count(input)\necho := input");
-    let keys: String = (0..100_000).map(|number| format!("\"k{number}\":0,")).collect();
+    let keys = many_keys(100_000);
     assert_eq!(ask(&engine, "size", format!("{{{keys}\"k1\":1}}").as_bytes()).unwrap().as_deref(), Some("100000"));
     let text = "x".repeat(4 << 20);
     assert_eq!(ask(&engine, "size", format!("\"{text}\"").as_bytes()).unwrap().as_deref(), Some("4194304"));
@@ -101,4 +108,29 @@ fn patterns_from_the_input_cost_no_more_than_their_length_allows() {
     }
     let input = format!("{{\"pattern\":\"{}b\",\"text\":\"{}\"}}", "*a".repeat(30), "a".repeat(2_000));
     assert_eq!(ask(&engine, "globs", input.as_bytes()).unwrap().as_deref(), Some("false"));
+}
+
+#[test]
+fn a_builtin_that_would_blow_up_ends_the_evaluation_and_is_not_undefined() {
+    let engine = engine(
+        "range := numbers.range(1, input)\nnot_range if not numbers.range(1, input)\nshift := bits.lsh(1, input)\n\
+         wide := sprintf(input, [1])\nnumber := to_number(input)\n\
+         longer := replace(input, \"a\", input)\nmuch_longer := regex.replace(input, \"a\", input)\n\
+         joined := concat(input, split(input, \"a\"))",
+    );
+    let long = format!("\"{}\"", "a".repeat(100_000));
+    for (rule, input) in [
+        ("range", "1000000000000"),
+        ("not_range", "1000000000000"),
+        ("shift", "1000000000"),
+        ("wide", "\"%999999999d\""),
+        ("number", "\"1e999999999\""),
+        ("longer", long.as_str()),
+        ("much_longer", long.as_str()),
+        ("joined", long.as_str()),
+    ] {
+        let answer = ask(&engine, rule, input.as_bytes());
+        assert!(matches!(kind(answer), Some(EvaluationErrorKind::UnsupportedBuiltin)), "{rule}");
+    }
+    assert_eq!(ask(&engine, "range", b"3").unwrap().as_deref(), Some("[1,2,3]"));
 }

@@ -2,8 +2,6 @@
 //!
 //! A refusal must end the evaluation. It must not make the call undefined, which OPA would not: `not` would turn that into true.
 
-#![allow(dead_code, reason = "asked by the evaluator of programs")]
-
 use regorus::Value;
 
 /// Longest text or sum of texts that a call may make, in bytes.

@@ -18,6 +18,7 @@ mod cidr;
 mod cidr_merge;
 mod corrected;
 mod digest;
+pub(crate) mod exactness;
 mod globs;
 mod infix;
 mod json;
@@ -57,6 +58,7 @@ pub(crate) struct OwnBuiltin {
 }
 
 const SUBJECTS: &[&[OwnBuiltin]] = &[
+    json::OWN,
     aggregates::OWN,
     casts::OWN,
     cidr::OWN,

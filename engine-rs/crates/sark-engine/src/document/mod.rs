@@ -18,6 +18,7 @@ use thiserror::Error;
 
 pub use envelope::{input_in, value_in};
 pub use keys::shared;
+pub(crate) use number::decimal;
 pub use order::sorted;
 pub use writer::{UndefinedPart, write};
 

@@ -29,7 +29,7 @@ pub(super) fn integer(token: &str) -> Option<Value> {
 }
 
 /// The value of `token`, a number with a fraction or an exponent; None when it cannot be held exactly.
-pub(super) fn decimal(token: &str) -> Option<Value> {
+pub(crate) fn decimal(token: &str) -> Option<Value> {
     if token.len() > MAX_NUMBER_BYTES {
         return None;
     }

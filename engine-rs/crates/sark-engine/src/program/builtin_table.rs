@@ -7,7 +7,11 @@ use regorus::{
     unstable::{BUILTINS, BuiltinFcn, Expr as Ast, Ref, Span},
 };
 
-use crate::builtins::{Availability, BuiltinError, Circumstances, OwnBuiltin, availability, is_nondeterministic, own};
+use crate::builtins::{
+    Availability, BuiltinError, Circumstances, OwnBuiltin, availability,
+    bounds::{self, Exceeded},
+    exactness, is_nondeterministic, own,
+};
 
 use super::ir::BuiltinId;
 
@@ -28,6 +32,8 @@ struct Entry {
     name: String,
     code: Code,
     deterministic: bool,
+    /// Whether a call may make too much, or round, so that its operands are looked at first.
+    bounded: bool,
 }
 
 /// Builtins by number. A number is given when the name is first seen.
@@ -71,7 +77,12 @@ impl BuiltinTable {
             },
         };
         let number = BuiltinId::try_from(self.entries.len()).ok()?;
-        self.entries.push(Entry { name: name.to_owned(), code, deterministic: !is_nondeterministic(name) });
+        self.entries.push(Entry {
+            name: name.to_owned(),
+            code,
+            deterministic: !is_nondeterministic(name),
+            bounded: bounds::applies(name) || exactness::applies(name),
+        });
         self.numbers.insert(name.to_owned(), number);
         Some(number)
     }
@@ -91,6 +102,14 @@ impl BuiltinTable {
 
     pub(crate) fn is_missing(&self, id: BuiltinId) -> bool {
         self.entry(id).is_none_or(|entry| matches!(entry.code, Code::Missing))
+    }
+
+    /// Whether a call with these operands makes no more than is allowed, and no other answer than OPA's.
+    pub(crate) fn check(&self, id: BuiltinId, args: &[Value]) -> Result<(), Exceeded> {
+        match self.entry(id) {
+            Some(entry) if entry.bounded => bounds::check(&entry.name, args).and_then(|()| exactness::check(&entry.name, args)),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {

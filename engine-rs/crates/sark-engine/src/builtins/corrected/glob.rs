@@ -3,7 +3,11 @@
 //! `*` and `?` stop at delimiters, `**` does not; `[...]` and `{...,...}` are as in the library that OPA uses, whose reader
 //! has ways of its own: only `!` negates a list, and a range is one range.
 
-use std::{iter::Peekable, str::Chars, sync::{Arc, LazyLock}};
+use std::{
+    iter::Peekable,
+    str::Chars,
+    sync::{Arc, LazyLock},
+};
 
 use quick_cache::sync::Cache;
 use regex::Regex;
@@ -20,7 +24,10 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 ];
 
 /// Patterns that come from inputs push each other out. A copy of an expression would have to warm up anew, hence the counting.
-static COMPILED: LazyLock<Cache<(Box<str>, Box<str>), Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
+static COMPILED: LazyLock<Cache<Written, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
+
+/// A pattern and its delimiters.
+type Written = (Box<str>, Box<str>);
 
 fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);

@@ -67,7 +67,6 @@ fn decode_object(operands: &[Value], _: &Circumstances) -> Result<Value, Builtin
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::builtins::tests::{called, json};
 
     #[test]

@@ -197,7 +197,6 @@ fn product(a: &str, b: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::builtins::tests::{called, json};
 
     #[test]

@@ -5,6 +5,8 @@ use regorus::{
     unstable::{Expr as Ast, Query, Ref},
 };
 
+use crate::document::decimal;
+
 use super::{
     super::ir::{Comprehension, Expr, Yields},
     Blocked, Lower, Lowering, MAX_NESTING, Steps,
@@ -34,11 +36,19 @@ impl Lowering<'_> {
             return Ok(value);
         }
         match expr.as_ref() {
-            Ast::String { value, .. }
-            | Ast::RawString { value, .. }
-            | Ast::Number { value, .. }
-            | Ast::Bool { value, .. }
-            | Ast::Null { value, .. } => Ok(Expr::Const(value.clone())),
+            Ast::Number { span, value, .. } => {
+                // OPA keeps a number's spelling, and tells 1e2 from 100 when it formats it.
+                let text = span.text();
+                let whole = !text.contains(['.', 'e', 'E']);
+                if whole || (!text.contains(['e', 'E']) && decimal(text).is_some()) {
+                    Ok(Expr::Const(value.clone()))
+                } else {
+                    super::unsupported(span, &format!("the number {text}, which the engine does not hold exactly"))
+                }
+            }
+            Ast::String { value, .. } | Ast::RawString { value, .. } | Ast::Bool { value, .. } | Ast::Null { value, .. } => {
+                Ok(Expr::Const(value.clone()))
+            }
             Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } => self.reference(expr, out),
             Ast::Array { items, .. } => {
                 let items = self.all(items, out)?;

@@ -37,6 +37,8 @@ impl Lowering<'_> {
             Literal::NotExpr { expr, .. } => {
                 if !self.names.negates_bodies {
                     self.in_front(expr, out)?;
+                } else if expr.span().text().starts_with('{') {
+                    return super::unsupported(expr.span(), "a negated body in braces");
                 }
                 self.scopes.enter();
                 let mut inside = Steps::new();

@@ -27,6 +27,7 @@ impl<'p> Machine<'p> {
                 self.program.builtins.name(id)
             )));
         }
+        self.program.builtins.check(id, &args).map_err(|exceeded| super::Failure::Unsupported(exceeded.0))?;
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
             let question = (id, args);

@@ -2,7 +2,7 @@
 
 mod syntax;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use quick_cache::sync::Cache;
 use regex::Regex;
@@ -24,11 +24,11 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 ];
 
 /// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
-static COMPILED: LazyLock<Cache<Box<str>, Option<Regex>>> = LazyLock::new(|| Cache::new(1024));
+static COMPILED: LazyLock<Cache<Box<str>, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
 
-fn compiled(pattern: &str) -> Result<Regex, BuiltinError> {
+fn compiled(pattern: &str) -> Result<Arc<Regex>, BuiltinError> {
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
-        let regex = syntax::translated(pattern).and_then(|translated| Regex::new(&translated).ok());
+        let regex = syntax::translated(pattern).and_then(|translated| Regex::new(&translated).ok()).map(Arc::new);
         COMPILED.insert(pattern.into(), regex.clone());
         regex
     });
