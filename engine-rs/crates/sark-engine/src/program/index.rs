@@ -75,6 +75,12 @@ impl Index {
         Self::split(&guards, all, &mut Vec::new())
     }
 
+    /// An index that leaves nothing out.
+    #[cfg(test)]
+    pub(crate) fn of_all(count: usize) -> Self {
+        Self::leaf((0..count).filter_map(|id| u32::try_from(id).ok()).collect())
+    }
+
     fn leaf(definitions: Vec<u32>) -> Self {
         Self { definitions: definitions.into(), ..Self::default() }
     }

@@ -12,6 +12,8 @@ mod lower;
 mod machine;
 mod names;
 mod place;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod visit;
 

@@ -1,0 +1,149 @@
+//! The index leaves out only what cannot hold: with it and without it a program gives the same answers.
+
+use std::{sync::Arc, time::Duration};
+
+use proptest::prelude::*;
+use regorus::Value;
+
+use super::{Failure, Limits, Program, State, build, evaluate, index::Index};
+use crate::{
+    builtins::Circumstances,
+    policies::{Module, RegoVersion},
+    source::parse,
+};
+
+fn program(source: &str) -> Program {
+    let modules = [Module { name: "p.rego".into(), source: format!("package p\n{source}") }];
+    build(&parse(RegoVersion::V1, &modules).unwrap(), &Value::new_object()).unwrap()
+}
+
+impl Program {
+    fn without_index(mut self) -> Self {
+        for group in &mut self.groups {
+            group.index = Index::of_all(group.definitions.len());
+        }
+        self
+    }
+
+    fn ask(&self, rule: &str, input: &str) -> Result<Value, Failure> {
+        let mut state = State::new(self);
+        let path = ["p".to_owned(), rule.to_owned()];
+        let input = Value::from_json_str(input).unwrap();
+        let limits = Limits { time: Duration::from_secs(10) };
+        evaluate(self, &mut state, &path, input, Circumstances { now_ns: 0 }, limits)
+    }
+}
+
+fn scalar() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["0", "1", "1.0", "-1", "2", "1.5", "\"1\"", "\"a\"", "\"b\"", "\"\"", "true", "false", "null"])
+}
+
+fn subject() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["input.a", "input.b", "input.b.c", "input.d[0]", "input[\"a\"]", "input.d[1].e"])
+}
+
+/// A condition: most can be indexed, some only look like it.
+fn condition() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{subject} == {scalar}")),
+        2 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{scalar} == {subject}")),
+        1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{subject} = {scalar}")),
+        2 => (subject(), prop::collection::vec(scalar(), 1..4))
+            .prop_map(|(subject, scalars)| format!("{subject} in {{{}}}", scalars.join(", "))),
+        1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("not {subject} == {scalar}")),
+        1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{subject} != {scalar}")),
+        1 => (subject(), scalar(), scalar()).prop_map(|(subject, one, two)| format!("{subject} == {one} with input.a as {two}")),
+        1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("x := {subject}; x == {scalar}")),
+        1 => subject().prop_map(|subject| format!("{subject} == [1]")),
+        1 => subject().prop_map(str::to_owned),
+    ]
+}
+
+fn body() -> impl Strategy<Value = String> {
+    prop::collection::vec(condition(), 1..4).prop_map(|conditions| {
+        // One name each, so that no variable is declared twice.
+        let parts = conditions
+            .iter()
+            .enumerate()
+            .map(|(number, part)| part.replace("x :=", &format!("x{number} :=")).replace("; x ==", &format!("; x{number} ==")));
+        parts.collect::<Vec<_>>().join("; ")
+    })
+}
+
+fn definition() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => body().prop_map(|body| format!("same if {{ {body} }}")),
+        2 => (body(), scalar()).prop_map(|(body, scalar)| format!("many := {scalar} if {{ {body} }}")),
+        2 => (body(), scalar()).prop_map(|(body, scalar)| format!("set contains {scalar} if {{ {body} }}")),
+        2 => (body(), scalar(), scalar()).prop_map(|(body, key, value)| format!("object[{key}] := {value} if {{ {body} }}")),
+        2 => (body(), body()).prop_map(|(one, two)| format!("chain := 1 if {{ {one} }} else := 1 if {{ {two} }}")),
+        2 => (scalar(), body()).prop_map(|(scalar, body)| format!("f({scalar}) := 1 if {{ {body} }}")),
+        2 => (scalar(), condition()).prop_map(|(scalar, other)| format!("f(y) := 1 if {{ y == {scalar}; {} }}", other.replace("x :=", "z :=").replace("; x ==", "; z =="))),
+    ]
+}
+
+fn document() -> impl Strategy<Value = String> {
+    let leaf = || prop_oneof![5 => scalar().prop_map(str::to_owned), 1 => Just("[1]".to_owned()), 1 => Just("{\"c\": \"a\"}".to_owned())];
+    let field = |name: &'static str| prop_oneof![4 => leaf().prop_map(move |leaf| Some(format!("\"{name}\": {leaf}"))), 1 => Just(None)];
+    let list = prop_oneof![
+        3 => (leaf(), leaf()).prop_map(|(first, second)| Some(format!("\"d\": [{first}, {{\"e\": {second}}}]"))),
+        1 => Just(None),
+    ];
+    let nested = prop_oneof![3 => leaf().prop_map(|leaf| Some(format!("\"b\": {{\"c\": {leaf}}}"))), 1 => field("b")];
+    (field("a"), nested, list).prop_map(|(a, b, d)| {
+        let fields: Vec<String> = [a, b, d].into_iter().flatten().collect();
+        format!("{{{}}}", fields.join(", "))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_program_answers_the_same_with_and_without_its_index(
+        definitions in prop::collection::vec(definition(), 1..24),
+        inputs in prop::collection::vec(document(), 1..8),
+    ) {
+        let source = format!("{}\nf(_) := 1 if false\nsame if false\ncalled contains y if {{ some y in [0, 1, 1.5, \"a\", \"1\", true, null, input.a]; f(y) }}", definitions.join("\n"));
+        let (indexed, plain) = (program(&source), program(&source).without_index());
+        for input in &inputs {
+            for rule in ["same", "many", "set", "object", "chain", "called"] {
+                prop_assert_eq!(indexed.ask(rule, input), plain.ask(rule, input), "{} for {}\n{}", rule, input, source);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_work_for_a_question_does_not_grow_with_the_definitions_that_cannot_hold() {
+    let rules = |count: usize| -> String {
+        (0..count)
+            .map(|number| format!("allow if {{ input.user == \"u{number}\"; input.action == \"a{}\" }}\n", number % 7))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    for count in [100, 5_000] {
+        let program = program(&rules(count));
+        let group = program.groups.first().unwrap();
+        assert!(group.index.widest() <= 3, "{count}: {}", group.index.widest());
+        assert_eq!(program.ask("allow", "{\"user\": \"u8\", \"action\": \"a1\"}"), Ok(Value::from(true)));
+        assert_eq!(program.ask("allow", "{\"user\": \"u8\", \"action\": \"a2\"}"), Ok(Value::Undefined));
+    }
+}
+
+#[test]
+fn a_rule_that_no_index_helps_is_left_to_opa_when_it_is_too_large() {
+    let rules: String =
+        (0..20_001).map(|number| format!("allow if input.user != \"u{number}\"\n")).collect::<Vec<_>>().concat();
+    let program = program(&rules);
+    let reasons = program.reach(&["p".into(), "allow".into()]).unsupported;
+    assert!(reasons.iter().any(|reason| reason.contains("data.p.allow") && reason.contains("20001")), "{reasons:?}");
+}
+
+#[test]
+fn programs_can_be_shared_between_threads() {
+    let program = Arc::new(program("allow if input.a == 1"));
+    let other = Arc::clone(&program);
+    let answer = std::thread::spawn(move || other.ask("allow", "{\"a\": 1}")).join().unwrap();
+    assert_eq!((answer, program.ask("allow", "{}")), (Ok(Value::from(true)), Ok(Value::Undefined)));
+}
