@@ -130,7 +130,7 @@ fn numbers_are_exact_or_left_to_the_baseline() {
         ("p := input.a % 2", r#"{"a": 3}"#, Some("1")),
         ("p if 1 == 1.0", "{}", Some("true")),
         ("p := {1} - {1}", "{}", Some("[]")),
-        ("p if {{}} < {set()}", "{}", Some("true")),
+        ("p if [{}] < [set()]", "{}", Some("true")),
     ]);
     let engine = engine(&["package t\np := input.a + input.b"], "{}");
     let error = answer(&engine, "t/p", r#"{"a": 0.1, "b": 0.2}"#).unwrap_err();

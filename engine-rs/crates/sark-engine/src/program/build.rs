@@ -221,6 +221,7 @@ impl<'m> Builder<'m> {
     fn finish(self) -> Result<Program, PolicyError> {
         let Self { shared, mut groups, unsupported, names, .. } = self;
         for group in &mut groups {
+            group.definitions.shrink_to_fit();
             group.index = Index::build(&group.definitions);
             group.only_value = only_value(&group.definitions);
         }

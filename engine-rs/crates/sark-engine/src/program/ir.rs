@@ -91,11 +91,7 @@ pub(crate) enum Step {
     Check(Expr),
     Unify(Pattern, Expr),
     /// One solution for each element whose key and value match.
-    Scan {
-        collection: Expr,
-        key: Pattern,
-        value: Pattern,
-    },
+    Scan(Box<Scan>),
     /// One solution for each `[path, value]` inside the value, itself included.
     Walk(Expr, Pattern),
     Not(Box<[Step]>),
@@ -106,6 +102,14 @@ pub(crate) enum Step {
         body: Box<[Step]>,
     },
     With(Box<[Replacement]>, Box<[Step]>),
+}
+
+/// Iteration over a collection.
+#[derive(Debug, Clone)]
+pub(crate) struct Scan {
+    pub collection: Expr,
+    pub key: Pattern,
+    pub value: Pattern,
 }
 
 /// `with TARGET as VALUE`.
@@ -159,7 +163,7 @@ pub(crate) struct Definition {
     pub params: Box<[Pattern]>,
     pub bodies: Box<[Body]>,
     /// For a partial rule whose first key can be matched before the body runs: the steps in that order.
-    pub keyed: Option<Keyed>,
+    pub keyed: Option<Box<Keyed>>,
 }
 
 #[derive(Debug)]

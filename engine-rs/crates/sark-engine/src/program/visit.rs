@@ -53,10 +53,10 @@ pub(crate) fn steps<'e>(all: &'e [Step], see: &mut dyn FnMut(&'e Expr)) {
                 pattern(taken, see);
                 expr(value, see);
             }
-            Step::Scan { collection, key, value } => {
-                expr(collection, see);
-                pattern(key, see);
-                pattern(value, see);
+            Step::Scan(scan) => {
+                expr(&scan.collection, see);
+                pattern(&scan.key, see);
+                pattern(&scan.value, see);
             }
             Step::Not(body) => steps(body, see),
             Step::Every { domain, body, .. } => {

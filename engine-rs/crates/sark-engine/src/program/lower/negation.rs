@@ -104,7 +104,7 @@ fn address(expr: &Ref<Ast>) -> usize {
 /// Whether steps of a negated condition iterate: then a variable has no value of its own, and OPA refuses it.
 pub(super) fn iterates(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
-        Step::Scan { .. } | Step::Walk(..) => true,
+        Step::Scan(_) | Step::Walk(..) => true,
         Step::With(_, inside) => iterates(inside),
         _ => false,
     })

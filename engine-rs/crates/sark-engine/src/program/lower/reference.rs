@@ -7,7 +7,7 @@ use regorus::{
 
 use super::{
     super::{
-        ir::{Base, Expr, Kind, Pattern, Step},
+        ir::{Base, Expr, Kind, Pattern, Scan, Step},
         names::{Meaning, Part, parts_of},
         place,
         tree::Tree,
@@ -69,7 +69,7 @@ impl Lowering<'_> {
         let mut after = Steps::new();
         let key = self.pattern(index, &mut after)?;
         let slot = self.scopes.fresh_bound();
-        out.push(Step::Scan { collection: at, key, value: Pattern::Bind(slot) });
+        out.push(Step::Scan(Box::new(Scan { collection: at, key, value: Pattern::Bind(slot) })));
         out.extend(after);
         Ok(Expr::Slot(slot))
     }

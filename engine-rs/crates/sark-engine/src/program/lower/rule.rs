@@ -59,7 +59,7 @@ pub(crate) fn of_default(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
 }
 
 /// The same definition with its first key matched before the body runs; None when the key is only known afterwards.
-pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: std::ops::Range<usize>) -> Option<Keyed> {
+pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: std::ops::Range<usize>) -> Option<Box<Keyed>> {
     let Rule::Spec { bodies: all, .. } = rule else {
         return None;
     };
@@ -83,7 +83,7 @@ pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: std
         return None;
     }
     let body = lowering.finished(rule, &head, body).ok()?;
-    Some(Keyed { key, body, slots: lowering.scopes.count() })
+    Some(Box::new(Keyed { key, body, slots: lowering.scopes.count() }))
 }
 
 /// Whether matching needs nothing but the key itself.

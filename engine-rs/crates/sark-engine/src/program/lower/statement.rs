@@ -7,7 +7,7 @@ use regorus::{
 
 use super::{
     super::{
-        ir::{Callee, Expr, Kind, Pattern, Replacement, Step, Substitute},
+        ir::{Callee, Expr, Kind, Pattern, Replacement, Scan, Step, Substitute},
         names::{Meaning, Part, parts_of},
     },
     Lower, Lowering, Steps,
@@ -85,7 +85,7 @@ impl Lowering<'_> {
             None => Pattern::Any,
         };
         let value = self.pattern(value, &mut after)?;
-        out.push(Step::Scan { collection, key, value });
+        out.push(Step::Scan(Box::new(Scan { collection, key, value })));
         out.extend(after);
         Ok(())
     }

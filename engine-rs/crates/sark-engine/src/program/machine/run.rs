@@ -32,9 +32,9 @@ impl<'p> Machine<'p> {
                 }
                 Step::Not(body) => !self.exists(body)?,
                 Step::Every { domain, key, value, body } => self.every(domain, *key, *value, body)?,
-                Step::Scan { collection, key, value } => {
-                    let collection = self.value(collection)?;
-                    return self.deeper(|machine| machine.scan(&collection, key, value, rest, solution));
+                Step::Scan(scan) => {
+                    let collection = self.value(&scan.collection)?;
+                    return self.deeper(|machine| machine.scan(&collection, &scan.key, &scan.value, rest, solution));
                 }
                 Step::Walk(expr, pattern) => {
                     let value = self.value(expr)?;
