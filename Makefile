@@ -61,7 +61,8 @@ test-rust: rust-toolchain setup ## Tests of the engine's crates
 
 test-conformance: rust-toolchain ## Every case of OPA's own suite against the list of known refusals (PRUNE=1 takes off what is equal now)
 	go -C tools/opa mod download github.com/open-policy-agent/opa
-	cargo run $(CARGO_FLAGS) --profile thin --bin sark-conformance -- $(if $(PRUNE),--prune) \
+	cargo build $(CARGO_FLAGS) --profile thin --workspace
+	engine-rs/target/thin/sark-conformance $(if $(PRUNE),--prune) \
 		--testdata "$$(go -C tools/opa list -m -f '{{.Dir}}' github.com/open-policy-agent/opa)/v1/test/cases/testdata" \
 		--expected engine-rs/crates/sark-conformance/expected.toml --json engine-rs/target/conformance.json
 

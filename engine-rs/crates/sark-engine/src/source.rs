@@ -49,7 +49,9 @@ fn current(module: &Ast) -> Result<(), PolicyError> {
         let is_complete = match head {
             RuleHead::Compr { assign, .. } => assign.is_some() || !bodies.is_empty(),
             RuleHead::Func { .. } => true,
-            RuleHead::Set { refr, key: Some(key), .. } => between(refr.span(), refr.span().end, key.span().start) == "contains",
+            RuleHead::Set { refr, key: Some(key), .. } => {
+                between(refr.span(), refr.span().end, key.span().start).contains("contains")
+            }
             RuleHead::Set { key: None, .. } => false,
         };
         if !is_complete {
@@ -58,7 +60,7 @@ fn current(module: &Ast) -> Result<(), PolicyError> {
         let without_if = |body: &RuleBody| {
             !body.query.stmts.is_empty()
                 && !between(&body.span, body.span.start, body.query.span.start)
-                    .trim_end_matches(['{', ' ', '\n', '\t', '\r'])
+                    .trim_end_matches(['{', '"', '`', ' ', '\n', '\t', '\r'])
                     .ends_with("if")
         };
         if bodies.iter().any(without_if) {
@@ -122,7 +124,7 @@ mod tests {
             |text: &str| parse(RegoVersion::V1, &[Module { name: "p.rego".into(), source: format!("package p\n{text}") }]);
         for text in [
             "f(\"admin\", _)",
-            "f(1)\ng := 1 if { f(1) } else := 2 if { true }\ni if f(1)\nh contains x if some x in [1]\nk[x] if some x in [1]",
+            "f(1)\ng := 1 if { f(1) } else := 2 if { true }\ni if f(1)\nh[1] contains \"x\" if \"a\" == input.x\nk[x] if some x in [1]",
         ] {
             assert!(parsed(text).is_ok(), "{text}");
         }

@@ -29,11 +29,17 @@ pub(crate) fn availability(name: &str) -> Availability {
 }
 
 /// Builtins of regorus that answer otherwise than OPA and that authorization seldom needs: YAML by another version of its
-/// rules, other messages about JSON schemas, other spellings of UUIDs.
+/// rules, other messages about JSON schemas, other spellings of UUIDs, other ways through a graph with loops.
 fn is_left_to_opa(name: &str) -> bool {
     matches!(
         name,
-        "json.match_schema" | "json.verify_schema" | "uuid.parse" | "yaml.is_valid" | "yaml.marshal" | "yaml.unmarshal"
+        "graph.reachable_paths"
+            | "json.match_schema"
+            | "json.verify_schema"
+            | "uuid.parse"
+            | "yaml.is_valid"
+            | "yaml.marshal"
+            | "yaml.unmarshal"
     )
 }
 

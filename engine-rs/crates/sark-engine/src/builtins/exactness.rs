@@ -13,7 +13,19 @@ const LARGEST_FRACTION: f64 = 1_048_576.0;
 
 /// Whether calls of `name` are looked at.
 pub(crate) fn applies(name: &str) -> bool {
-    matches!(name, "sum" | "product" | "to_number" | "json.unmarshal")
+    matches!(
+        name,
+        "sum"
+            | "product"
+            | "to_number"
+            | "json.unmarshal"
+            | "abs"
+            | "ceil"
+            | "floor"
+            | "round"
+            | "net.cidr_merge"
+            | "time.parse_rfc3339_ns"
+    )
 }
 
 /// Whether the answer of `name` for these operands is exact. Wrong operands are left to the builtin.
@@ -23,9 +35,23 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("product", [items]) => items_of(items).is_none_or(|items| is_whole(&items)),
         ("to_number", [Value::String(text)]) => !text.contains(['.', 'e', 'E']) || decimal(text).is_some(),
         ("json.unmarshal", [Value::String(text)]) => !matches!(read_input(text.as_bytes()), Err(ReadError::Unsupported(_))),
+        ("abs" | "ceil" | "floor" | "round", [number]) => !is_beyond_64_bits(number),
+        // IPv4 networks written as IPv6.
+        ("net.cidr_merge", [networks]) => items_of(networks).is_none_or(|items| !items.iter().any(|item| is_mapped(item))),
+        // The letters of a time stamp are upper-case in OPA.
+        ("time.parse_rfc3339_ns", [Value::String(text)]) => !text.contains(['t', 'z']),
         _ => true,
     };
-    if exact { Ok(()) } else { Err(Exceeded(format!("{name} would give a number that the engine does not hold exactly"))) }
+    if exact { Ok(()) } else { Err(Exceeded(format!("{name} of these operands is not exactly as in OPA"))) }
+}
+
+/// OPA rounds whole numbers of more than 64 bits when it divides or rounds them.
+pub(crate) fn is_beyond_64_bits(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.is_integer() && number.as_u64().is_none() && number.as_i64().is_none())
+}
+
+fn is_mapped(network: &Value) -> bool {
+    matches!(network, Value::String(text) if text.to_ascii_lowercase().contains(":ffff:"))
 }
 
 fn items_of(collection: &Value) -> Option<Vec<&Value>> {
@@ -60,6 +86,16 @@ mod tests {
             assert!(check(name, &[json(operand)]).is_ok(), "{name} {operand}");
         }
         assert!(check("json.unmarshal", &["0.123456789012345678901".into()]).is_err());
+        for (name, operand) in [
+            ("round", "123456789012345678901234567890"),
+            ("net.cidr_merge", r#"["::ffff:10.0.0.0/104"]"#),
+            ("time.parse_rfc3339_ns", r#""2026-03-07t17:59:59z""#),
+        ] {
+            assert!(check(name, &[json(operand)]).is_err(), "{name} {operand}");
+        }
+        for (name, operand) in [("round", "1.5"), ("abs", "-18"), ("net.cidr_merge", r#"["10.0.0.0/8"]"#)] {
+            assert!(check(name, &[json(operand)]).is_ok(), "{name} {operand}");
+        }
         assert!(check("json.unmarshal", &["nonsense".into()]).is_ok());
     }
 }

@@ -8,6 +8,7 @@ use regorus::{
 };
 
 use super::Failure;
+use crate::builtins::exactness::is_beyond_64_bits;
 
 pub(super) fn compare(op: &BoolOp, left: &Value, right: &Value) -> Value {
     if *left == Value::Undefined || *right == Value::Undefined {
@@ -79,6 +80,10 @@ pub(super) fn arithmetic(op: &ArithOp, left: &Value, right: &Value) -> Result<Va
     let by_zero = matches!(op, ArithOp::Div | ArithOp::Mod) && *right == Value::from(0_u64);
     if by_zero || (matches!(op, ArithOp::Mod) && !whole) {
         return Ok(Value::Undefined);
+    }
+    // OPA divides in 64 bits of mantissa, whole numbers too.
+    if matches!(op, ArithOp::Div) && (is_beyond_64_bits(left) || is_beyond_64_bits(right)) {
+        return Err(Failure::Inexact);
     }
     if whole && let Some(exact) = whole_number(op, left, right) {
         return Ok(exact);

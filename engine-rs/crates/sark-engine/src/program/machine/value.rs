@@ -71,6 +71,10 @@ impl<'p> Machine<'p> {
                 if let (Some(left), Some(right)) = (self.place(left), self.place(right)) {
                     return Ok(operation::compare(op, left, right));
                 }
+                // What is only looked up comes first: when it is undefined, nothing is computed, nor found in conflict.
+                if self.place(right) == Some(&UNDEFINED) {
+                    return Ok(Value::Undefined);
+                }
                 let left = self.value(left)?;
                 if left == Value::Undefined {
                     return Ok(left);
