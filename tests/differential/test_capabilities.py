@@ -26,8 +26,8 @@ LEFT_TO_OPA: Final = frozenset({
     # No functions but statements: called by name, they bind variables.
     "assign", "eq",
     # regorus answers otherwise in places.
-    "graph.reachable_paths", "json.match_schema", "json.verify_schema", "uuid.parse", "yaml.is_valid", "yaml.marshal",
-    "yaml.unmarshal",
+    "graph.reachable_paths", "json.match_schema", "json.verify_schema", "net.cidr_expand", "uuid.parse", "yaml.is_valid",
+    "yaml.marshal", "yaml.unmarshal",
     # OPA's compiler makes calls of these; nobody writes them.
     "internal.print", "internal.template_string", "internal.test_case",
 })  # fmt: skip

@@ -29,13 +29,14 @@ pub(crate) fn availability(name: &str) -> Availability {
 }
 
 /// Builtins of regorus that answer otherwise than OPA and that authorization seldom needs: YAML by another version of its
-/// rules, other messages about JSON schemas, other spellings of UUIDs, other ways through a graph with loops.
+/// rules, other messages about JSON schemas, other spellings of UUIDs, other ways through a graph with loops, arrays instead of sets.
 fn is_left_to_opa(name: &str) -> bool {
     matches!(
         name,
         "graph.reachable_paths"
             | "json.match_schema"
             | "json.verify_schema"
+            | "net.cidr_expand"
             | "uuid.parse"
             | "yaml.is_valid"
             | "yaml.marshal"

@@ -19,6 +19,7 @@ use thiserror::Error;
 pub use envelope::{input_in, value_in};
 pub use keys::shared;
 pub(crate) use number::decimal;
+pub(crate) use order::compare;
 pub use order::sorted;
 pub use writer::{UndefinedPart, write};
 

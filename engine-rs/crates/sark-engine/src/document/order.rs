@@ -31,7 +31,8 @@ const fn rank_of_arrays() -> u8 {
     4
 }
 
-fn compare(left: &Value, right: &Value) -> Ordering {
+/// OPA's order of values.
+pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
     match (left, right) {
         (Value::Array(left), Value::Array(right)) => compare_all(left.iter(), right.iter()),
         (Value::Set(left), Value::Set(right)) => compare_all(sorted(left.iter()).into_iter(), sorted(right.iter()).into_iter()),

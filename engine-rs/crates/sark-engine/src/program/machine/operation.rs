@@ -1,14 +1,12 @@
 //! Operators on values. An operand that is undefined, or of a type the operator does not take, makes the answer undefined.
 
-use std::cmp::Ordering;
-
 use regorus::{
     Value,
     unstable::{ArithOp, BinOp, BoolOp},
 };
 
 use super::Failure;
-use crate::builtins::exactness::is_beyond_64_bits;
+use crate::{builtins::exactness::is_beyond_64_bits, document};
 
 pub(super) fn compare(op: &BoolOp, left: &Value, right: &Value) -> Value {
     if *left == Value::Undefined || *right == Value::Undefined {
@@ -17,54 +15,11 @@ pub(super) fn compare(op: &BoolOp, left: &Value, right: &Value) -> Value {
     Value::Bool(match op {
         BoolOp::Eq => left == right,
         BoolOp::Ne => left != right,
-        BoolOp::Lt => order(left, right).is_lt(),
-        BoolOp::Le => order(left, right).is_le(),
-        BoolOp::Gt => order(left, right).is_gt(),
-        BoolOp::Ge => order(left, right).is_ge(),
+        BoolOp::Lt => document::compare(left, right).is_lt(),
+        BoolOp::Le => document::compare(left, right).is_le(),
+        BoolOp::Gt => document::compare(left, right).is_gt(),
+        BoolOp::Ge => document::compare(left, right).is_ge(),
     })
-}
-
-/// OPA's order of values, in which objects come before sets: regorus has it the other way round.
-pub(super) fn order(left: &Value, right: &Value) -> Ordering {
-    match (left, right) {
-        (Value::Object(_), Value::Set(_)) => Ordering::Less,
-        (Value::Set(_), Value::Object(_)) => Ordering::Greater,
-        (Value::Array(left), Value::Array(right)) => in_order(left.iter(), right.iter()),
-        (Value::Set(left), Value::Set(right)) => in_order(left.iter_sorted(), right.iter_sorted()),
-        (Value::Object(left), Value::Object(right)) => {
-            let (mut left, mut right) = (left.iter_sorted(), right.iter_sorted());
-            loop {
-                match (left.next(), right.next()) {
-                    (Some((left_key, left)), Some((right_key, right))) => {
-                        let order = order(left_key, right_key).then_with(|| order(left, right));
-                        if order.is_ne() {
-                            return order;
-                        }
-                    }
-                    (None, None) => return Ordering::Equal,
-                    (None, Some(_)) => return Ordering::Less,
-                    (Some(_), None) => return Ordering::Greater,
-                }
-            }
-        }
-        (left, right) => left.cmp(right),
-    }
-}
-
-fn in_order<'v>(mut left: impl Iterator<Item = &'v Value>, mut right: impl Iterator<Item = &'v Value>) -> Ordering {
-    loop {
-        match (left.next(), right.next()) {
-            (Some(left), Some(right)) => {
-                let order = order(left, right);
-                if order.is_ne() {
-                    return order;
-                }
-            }
-            (None, None) => return Ordering::Equal,
-            (None, Some(_)) => return Ordering::Less,
-            (Some(_), None) => return Ordering::Greater,
-        }
-    }
 }
 
 /// Arithmetic. Whole numbers are exact at any size. OPA calculates with fractions in 64 bits of mantissa, which is neither exact nor
