@@ -8,26 +8,37 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from .seconds import Seconds, format_seconds
+from sark_sidecar.seconds import Seconds, format_seconds
+
+from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
+from .flags import FlagMode, FlagSettings
+from .policies import PolicySettings
+
+__all__ = [
+    "ENVIRONMENT_PREFIX",
+    "AdminSettings",
+    "CacheBackend",
+    "CacheSettings",
+    "DataSettings",
+    "FaultSettings",
+    "FlagMode",
+    "FlagSettings",
+    "LimitSettings",
+    "LogLevel",
+    "LogSettings",
+    "OpaSettings",
+    "PolicySettings",
+    "Settings",
+    "StaticFlags",
+]
 
 ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
-_MAX_MODE = 0o777
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("it must be an address such as http://localhost:8181")
-    if parts.username or parts.password:
-        raise ValueError("it must not contain a user name or password")
-    return value.rstrip("/")
 
 
 def _redis_url(value: SecretStr) -> SecretStr:
@@ -37,46 +48,7 @@ def _redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
-def _pointer(value: str) -> str:
-    if not value.startswith("/"):
-        raise ValueError(f"{value!r} is not a JSON pointer; it starts with a slash, as in /user/id")
-    return value
-
-
-def _octal(value: object) -> object:
-    """Read digits as chmod does; a number is taken as it is (YAML reads a bare 0660 as octal itself)."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return int(value, 8)
-    except ValueError:
-        raise ValueError(f"{value!r} is not a file mode; write it in octal digits, as in 0660") from None
-
-
-def _mode(value: int) -> int:
-    if not 0 <= value <= _MAX_MODE:
-        raise ValueError(f"0{value:o} is not a file mode; write it in octal digits, as in 0660")
-    return value
-
-
-def _socket(value: Path) -> Path:
-    if not value.is_absolute():
-        raise ValueError(f"{str(value)!r} must be an absolute path, as in /run/sark/data.sock")
-    return value
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-Pointer = Annotated[str, Field(max_length=256), AfterValidator(_pointer)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
-FileMode = Annotated[int, BeforeValidator(_octal), AfterValidator(_mode)]
-SocketPath = Annotated[Path, AfterValidator(_socket)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class OpaSettings(_Section):
+class OpaSettings(Section):
     """The OPA server of the baseline arm."""
 
     url: HttpUrl = "http://localhost:8181"
@@ -95,7 +67,7 @@ class CacheBackend(StrEnum):
     """There is no Redis: the baseline arm asks OPA each time; the rust arm has its own cache in any case."""
 
 
-class CacheSettings(_Section):
+class CacheSettings(Section):
     """Decision caches of both arms."""
 
     backend: CacheBackend = CacheBackend.REDIS
@@ -122,7 +94,7 @@ class CacheSettings(_Section):
         return self
 
 
-class StaticFlags(_Section):
+class StaticFlags(Section):
     """Flags used only with `flags.mode: static`."""
 
     rust_opa_enabled: bool = False
@@ -130,7 +102,7 @@ class StaticFlags(_Section):
     rollout_percentage: int = Field(default=0, ge=0, le=100)
 
 
-class DataSettings(_Section):
+class DataSettings(Section):
     """The listener the application asks."""
 
     host: str | None = "127.0.0.1"
@@ -159,7 +131,7 @@ class DataSettings(_Section):
         return "; ".join(tcp + unix)
 
 
-class AdminSettings(_Section):
+class AdminSettings(Section):
     """The read-only listener for the operator, Prometheus and probes; in a pod set host to the pod's IP."""
 
     host: str = "127.0.0.1"
@@ -167,62 +139,7 @@ class AdminSettings(_Section):
     max_connections: int = Field(default=64, ge=4, le=1024)
 
 
-class FlagMode(StrEnum):
-    """Where the flags come from."""
-
-    WATCH = "watch"
-    FILE = "file"
-    STATIC = "static"
-
-
-class FlagSettings(_Section):
-    """The source of the flag document."""
-
-    mode: FlagMode = FlagMode.STATIC
-    namespace: str = Field(default="", max_length=63)
-    """Of the ConfigMap; empty: the pod's own."""
-    config_map: str = Field(default="", max_length=253)
-    file: Path | None = None
-    """A mounted copy; with mode watch it is read too."""
-    state_file: Path | None = None
-    """Where the last good document is kept over restarts."""
-    kubeconfig: Path | None = None
-    """Empty: the pod's service account."""
-    start_timeout: Seconds = Field(default=10.0, ge=0, le=300)
-    """After this long without any answer of the source the sidecar is ready all the same, on baseline."""
-    salt: str = Field(default="static", max_length=256)
-    """Of the assignment, with mode static."""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.mode is FlagMode.WATCH:
-            if not self.config_map:
-                raise ValueError("mode watch needs config_map, the name of the ConfigMap with the flag document")
-            self.effective_namespace()
-        if self.mode is FlagMode.FILE and self.file is None:
-            raise ValueError("mode file needs file, the path of the flag document")
-        return self
-
-    def effective_namespace(self) -> str:
-        """Return the ConfigMap's namespace: the one set, else the pod's own."""
-        if self.namespace:
-            return self.namespace
-        try:
-            return _NAMESPACE_FILE.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ValueError("mode watch outside a pod needs namespace, the ConfigMap's namespace") from error
-
-
-class PolicySettings(_Section):
-    """The policies of the embedded engine; they must be those OPA serves."""
-
-    directory: Path
-    poll_interval: Seconds = Field(default=2.0, ge=0.1, le=60)
-    max_files: int = Field(default=1000, ge=1, le=100_000)
-    max_bytes: int = Field(default=33_554_432, ge=1, le=1_073_741_824)
-
-
-class FaultSettings(_Section):
+class FaultSettings(Section):
     """The fault-injection hook, for rehearsals; off unless enabled here."""
 
     enabled: bool = False
@@ -235,7 +152,7 @@ class FaultSettings(_Section):
         return self
 
 
-class LimitSettings(_Section):
+class LimitSettings(Section):
     """Bounds on everything that comes from outside."""
 
     workers: int = Field(default=1, ge=1, le=64)
@@ -271,7 +188,7 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs go to standard error, one JSON object a line."""
 
     level: LogLevel = LogLevel.INFO
