@@ -32,8 +32,8 @@ pub(crate) struct Dependencies {
 pub(crate) struct Analysed<'m> {
     pub source: &'m str,
     pub package: &'m [String],
-    /// Numbers of its rules, one for each definition.
-    pub rules: &'m [usize],
+    /// Numbers of its rules.
+    pub rules: &'m BTreeSet<usize>,
 }
 
 #[derive(Debug, Default)]

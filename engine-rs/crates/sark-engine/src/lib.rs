@@ -3,9 +3,11 @@
 //! [`Policies`] is a compiled, immutable set of Rego modules and data. [`Engine`] answers questions about it: one warmed
 //! evaluator per thread, and a bounded cache of decisions. Nothing here knows HTTP or Python.
 
+mod analysis;
 pub mod assignment;
 mod builtins;
 mod cache;
+mod compilation;
 mod decision;
 mod dependencies;
 pub mod document;

@@ -2,23 +2,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use regorus::{
-    Value,
-    unstable::{Module as Ast, Ref},
-};
+use regorus::Value;
 
 use crate::{
-    dependencies::{Analysed, Dependencies},
+    compilation::{Compilation, compile},
+    dependencies::Dependencies,
     document::{data_text, parse_data},
     error::PolicyError,
-    evaluator::{Evaluator, contained},
+    evaluator::Evaluator,
     path::DecisionPath,
-    program::{self, Program},
-    reach::{Reached, reach},
-    references::{Collector, Mentions},
+    program::Program,
+    reach::Reached,
     revision::revision_of,
-    rules::{RuleTable, head_of, package_of},
-    source::parse,
+    rules::RuleTable,
+    source::Reading,
 };
 
 /// The syntax that modules without `import rego.v1` are written in.
@@ -43,13 +40,19 @@ pub struct Module {
 /// Most bytes of sources and data for which each thread has a program of its own.
 const REPLICATED: usize = 1 << 20;
 
+/// Modules, and the canonical text of the base document.
+#[derive(Debug)]
+struct Sources {
+    modules: Vec<Module>,
+    data: Vec<u8>,
+}
+
 /// Policies that compiled.
 #[derive(Debug)]
 pub struct Policies {
     version: RegoVersion,
-    modules: Vec<Module>,
-    /// Canonical text, from which a thread's own program parses its copy.
-    data_text: Vec<u8>,
+    /// What a thread's own program is compiled from; None when all threads share one.
+    copied: Option<Sources>,
     data: Value,
     revision: String,
     table: RuleTable,
@@ -68,21 +71,11 @@ impl Policies {
     pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
         let data = parse_data(data)?;
         let data_text = data_text(&data)?;
-        let parsed = parse(version, &modules)?;
-        let (table, mentions, dependencies) = analyse(&parsed)?;
-        let reached = reach(&table, &mentions);
-        let program = compiled(&parsed, &data)?;
-        Ok(Self {
-            version,
-            revision: revision_of(modules.iter().map(|module| module.source.as_str()), &data)?,
-            modules,
-            data_text,
-            data,
-            table,
-            reached,
-            dependencies,
-            program: Arc::new(program),
-        })
+        let Compilation { table, reached, dependencies, program } = compile(version, &modules, &data, Reading::default())?;
+        let revision = revision_of(modules.iter().map(|module| module.source.as_str()), &data)?;
+        let size = modules.iter().map(|module| module.source.len()).sum::<usize>() + data_text.len();
+        let copied = (size <= REPLICATED).then_some(Sources { modules, data: data_text });
+        Ok(Self { version, copied, data, revision, table, reached, dependencies, program: Arc::new(program) })
     }
 
     /// Lower-case hex SHA-256 of the content; see [`crate::policy_revision`].
@@ -151,53 +144,10 @@ impl Policies {
 
     /// A fresh evaluator. Threads that share values contend for their reference counts, so each has its own where that is cheap.
     pub(crate) fn evaluator(&self) -> Result<Evaluator, PolicyError> {
-        let size: usize = self.modules.iter().map(|module| module.source.len()).sum();
-        if size + self.data_text.len() > REPLICATED {
+        let Some(Sources { modules, data }) = &self.copied else {
             return Ok(Evaluator::new(Arc::clone(&self.program)));
-        }
-        let program = compiled(&parse(self.version, &self.modules)?, &parse_data(&self.data_text)?)?;
+        };
+        let program = compile(self.version, modules, &parse_data(data)?, Reading::default())?.program;
         Ok(Evaluator::new(Arc::new(program)))
     }
-}
-
-fn compiled(modules: &[Ref<Ast>], data: &Value) -> Result<Program, PolicyError> {
-    contained(|| program::build(modules, data))
-        .unwrap_or_else(|message| Err(PolicyError(format!("the engine failed while compiling: {message}"))))
-}
-
-fn analyse(modules: &[Ref<Ast>]) -> Result<(RuleTable, Vec<Mentions>, Dependencies), PolicyError> {
-    let packages: Vec<_> = modules.iter().map(|module| package_of(module)).collect();
-    let mut table = RuleTable::default();
-    let mut numbers = Vec::with_capacity(modules.len());
-    for (module, package) in modules.iter().zip(&packages) {
-        let of_module: Vec<usize> = module
-            .policy
-            .iter()
-            .map(|rule| {
-                let (path, is_function) = head_of(package, rule);
-                table.add(path, is_function)
-            })
-            .collect();
-        numbers.push(of_module);
-    }
-    let mut mentions: Vec<Mentions> = std::iter::repeat_with(Mentions::default).take(table.len()).collect();
-    for ((module, package), of_module) in modules.iter().zip(&packages).zip(&numbers) {
-        let mut collector = Collector::new(package, module, &table);
-        for (rule, id) in module.policy.iter().zip(of_module) {
-            if let Some(into) = mentions.get_mut(*id) {
-                collector.rule(rule, into);
-            }
-        }
-        if let Some(message) = collector.undefined_call {
-            return Err(PolicyError(message));
-        }
-    }
-    let analysed: Vec<Analysed> = modules
-        .iter()
-        .zip(&packages)
-        .zip(&numbers)
-        .map(|((module, package), rules)| Analysed { source: module.package.span.source.get_contents(), package, rules })
-        .collect();
-    let dependencies = Dependencies::new(&analysed, &mentions);
-    Ok((table, mentions, dependencies))
 }

@@ -26,6 +26,8 @@ pub(crate) struct Collector<'a> {
     package: &'a [String],
     imports: HashMap<String, Path>,
     table: &'a RuleTable,
+    /// Whether a name is the beginning of a rule's in this package, for the names that came up.
+    own: HashMap<String, bool>,
     /// First call to a function nobody defines, as `file:line:column: sentence`.
     pub undefined_call: Option<String>,
 }
@@ -42,7 +44,7 @@ impl<'a> Collector<'a> {
                 (root == "data").then(|| (alias, target.to_vec()))
             })
             .collect();
-        Self { package, imports, table, undefined_call: None }
+        Self { package, imports, table, own: HashMap::new(), undefined_call: None }
     }
 
     pub(crate) fn rule(&mut self, rule: &Rule, into: &mut Mentions) {
@@ -158,18 +160,25 @@ impl<'a> Collector<'a> {
     }
 
     /// The path in `data` that a reference means; None for `input` and for what can only be a local variable.
-    fn resolve(&self, root: &str, constant: &[String]) -> Option<Path> {
-        let with = |start: &[String]| [start, constant].concat();
+    fn resolve(&mut self, root: &str, constant: &[String]) -> Option<Path> {
         if root == "data" {
             return Some(constant.to_vec());
         }
         if let Some(target) = self.imports.get(root) {
-            return Some(with(target));
+            return Some([target, constant].concat());
         }
-        let mut own = self.package.to_vec();
-        own.push(root.to_owned());
-        let is_rule = self.table.at_or_above(&own).next().is_some() || self.table.below(&own).next().is_some();
-        is_rule.then(|| with(&own))
+        let is_own = match self.own.get(root) {
+            Some(known) => *known,
+            None => self.is_own(root),
+        };
+        is_own.then(|| [self.package, &[root.to_owned()], constant].concat())
+    }
+
+    fn is_own(&mut self, root: &str) -> bool {
+        let path = [self.package, &[root.to_owned()]].concat();
+        let is_rule = self.table.at_or_above(&path).next().is_some() || self.table.below(&path).next().is_some();
+        self.own.insert(root.to_owned(), is_rule);
+        is_rule
     }
 
     fn call(&mut self, function: &Ref<Expr>, into: &mut Mentions) {

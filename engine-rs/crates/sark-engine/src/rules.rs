@@ -34,6 +34,11 @@ impl RuleTable {
         id
     }
 
+    /// Number of the rule at `path`.
+    pub(crate) fn find(&self, path: &[String]) -> Option<usize> {
+        self.index.get(path).copied()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.kinds.len()
     }

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, ops::Range};
 
 use regorus::{
     Value,
-    unstable::{Module, Ref, Rule},
+    unstable::{Module, Rule},
 };
 
-use crate::error::PolicyError;
+use crate::{compilation::Stopped, error::PolicyError, source::PartId};
 
 use super::{
     Keep, Program,
@@ -26,35 +26,29 @@ use super::{
 const MAX_WIDTH: usize = 20_000;
 
 /// Where a definition comes from.
+#[derive(Debug)]
 struct Origin {
-    module: usize,
-    rule: usize,
-    bodies: Range<usize>,
+    part: PartId,
+    rule: u32,
+    bodies: Range<u32>,
 }
 
-struct Builder<'m> {
-    modules: &'m [Ref<Module>],
+/// Makes a program: of an outline of all rules first, then of the rules themselves.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    /// By module.
     names: Vec<Names>,
     shared: Shared,
     groups: Vec<Group>,
+    /// By group, then by definition.
     origins: Vec<Vec<Origin>>,
     unsupported: Vec<BTreeSet<String>>,
+    /// Partial rules that can be asked for single entries.
+    keyed: BTreeSet<GroupId>,
 }
 
-/// Compile `modules` over the base document `data`, an object.
-pub(crate) fn build(modules: &[Ref<Module>], data: &Value) -> Result<Program, PolicyError> {
-    let mut builder = Builder::outline(modules)?;
-    builder.refuse_conflicts(data)?;
-    builder.shared.tree.attach(data);
-    builder.lower()?;
-    builder.add_keyed();
-    builder.finish()
-}
-
-impl<'m> Builder<'m> {
-    /// Find every rule and what kind it is.
-    fn outline(modules: &'m [Ref<Module>]) -> Result<Self, PolicyError> {
-        let names: Vec<Names> = modules.iter().map(|module| Names::of(module)).collect();
+impl Builder {
+    pub(crate) fn new() -> Self {
         let shared = Shared {
             tree: Tree::new(),
             rules: PackageRules::default(),
@@ -63,19 +57,27 @@ impl<'m> Builder<'m> {
             fixed: 0,
             wanted: BTreeSet::new(),
         };
-        let mut builder = Self { modules, names, shared, groups: Vec::new(), origins: Vec::new(), unsupported: Vec::new() };
-        for (module, names) in modules.iter().zip(&builder.names) {
-            builder.shared.tree.make(&names.package);
-            for rule in &module.policy {
-                builder.shared.rules.add(&names.package, Head::of(rule).name);
-            }
+        Self {
+            names: Vec::new(),
+            shared,
+            groups: Vec::new(),
+            origins: Vec::new(),
+            unsupported: Vec::new(),
+            keyed: BTreeSet::new(),
         }
-        for (number, module) in modules.iter().enumerate() {
-            for rule in &module.policy {
-                builder.outline_rule(number, rule)?;
-            }
+    }
+
+    /// Take in which rules a module has, or a part of it, and of what kind they are.
+    pub(crate) fn outline(&mut self, module: usize, ast: &Module) -> Result<(), Stopped> {
+        if self.names.len() == module {
+            let names = Names::of(ast);
+            self.shared.tree.make(&names.package);
+            self.names.push(names);
         }
-        Ok(builder)
+        for rule in &ast.policy {
+            self.outline_rule(module, rule)?;
+        }
+        Ok(())
     }
 
     fn outline_rule(&mut self, module: usize, rule: &Rule) -> Result<(), PolicyError> {
@@ -83,19 +85,10 @@ impl<'m> Builder<'m> {
         let Some(names) = self.names.get(module) else {
             return Ok(());
         };
+        self.shared.rules.add(&names.package, head.name);
         let path = [names.package.as_slice(), &head.prefix].concat();
-        let kind = match (&head.args, head.suffix.is_empty(), &head.element) {
-            (Some(_), ..) => Kind::Function,
-            (None, true, Some(_)) => Kind::Set,
-            (None, true, None) => Kind::Complete,
-            (None, false, _) => Kind::Object,
-        };
-        let arity = head.args.map_or(0, <[_]>::len);
+        let (kind, arity) = shape(&head);
         let node = self.shared.tree.make(&path);
-        let place = || {
-            let span = rule.span();
-            format!("{}:{}:{}", span.source.get_path(), span.line, span.col)
-        };
         if let Some(known) = self.shared.tree.node(node).and_then(|node| node.group) {
             let Some(outline) = self.shared.outlines.get_mut(known as usize) else {
                 return Ok(());
@@ -103,11 +96,12 @@ impl<'m> Builder<'m> {
             if outline.kind != kind || outline.arity != arity {
                 let name = path.iter().map(text_of).collect::<Vec<_>>().join(".");
                 let what = if outline.kind == kind { "numbers of arguments" } else { "kinds of rule" };
-                return Err(PolicyError(format!("{}: data.{name} is defined with different {what}", place())));
+                return Err(PolicyError(format!("{}: data.{name} is defined with different {what}", place_of(rule))));
             }
             return Ok(());
         }
-        let id = GroupId::try_from(self.groups.len()).map_err(|_| PolicyError(format!("{}: too many rules", place())))?;
+        let id =
+            GroupId::try_from(self.groups.len()).map_err(|_| PolicyError(format!("{}: too many rules", place_of(rule))))?;
         self.shared.tree.set_group(node, id);
         self.shared.outlines.push(Outline { path: path.clone().into(), kind, arity });
         self.groups.push(Group {
@@ -121,6 +115,13 @@ impl<'m> Builder<'m> {
         });
         self.origins.push(Vec::new());
         self.unsupported.push(BTreeSet::new());
+        Ok(())
+    }
+
+    /// Put base data beside the rules.
+    pub(crate) fn attach(&mut self, data: &Value) -> Result<(), PolicyError> {
+        self.refuse_conflicts(data)?;
+        self.shared.tree.attach(data);
         Ok(())
     }
 
@@ -141,38 +142,40 @@ impl<'m> Builder<'m> {
         }
     }
 
-    fn group_of(&self, module: usize, rule: &Rule) -> Option<GroupId> {
-        let path = [self.names.get(module)?.package.as_slice(), &Head::of(rule).prefix].concat();
+    /// The group of a rule, if the outline has the rule.
+    fn group_of(&self, names: &Names, rule: &Rule) -> Option<GroupId> {
+        let head = Head::of(rule);
+        let path = [names.package.as_slice(), &head.prefix].concat();
         let (node, followed) = self.shared.tree.follow(&path);
-        (followed == path.len()).then(|| self.shared.tree.node(node)?.group)?
+        let group = (followed == path.len()).then(|| self.shared.tree.node(node)?.group)??;
+        let outline = self.shared.outline(group)?;
+        let is_known = (outline.kind, outline.arity) == shape(&head) && self.shared.rules.has(&names.package, head.name);
+        is_known.then_some(group)
     }
 
-    fn lower(&mut self) -> Result<(), PolicyError> {
-        for (number, module) in self.modules.iter().enumerate() {
-            for (position, rule) in module.policy.iter().enumerate() {
-                let Some(id) = self.group_of(number, rule) else {
-                    continue;
-                };
-                match self.lower_rule(id, number, position, rule) {
-                    Ok(()) => {}
-                    Err(Blocked::Unsupported(reason)) => {
-                        if let Some(reasons) = self.unsupported.get_mut(id as usize) {
-                            reasons.insert(reason);
-                        }
+    /// Compile the rules of a module, or of a part of it.
+    pub(crate) fn lower(&mut self, part: PartId, module: usize, ast: &Module) -> Result<(), Stopped> {
+        for (position, rule) in (0..).zip(&ast.policy) {
+            let known = self.names.get(module).and_then(|names| self.group_of(names, rule));
+            let id = known.ok_or(Stopped::Unforeseen)?;
+            match self.lower_rule(id, module, (part, position), rule) {
+                Ok(()) => {}
+                Err(Blocked::Unsupported(reason)) => {
+                    if let Some(reasons) = self.unsupported.get_mut(id as usize) {
+                        reasons.insert(reason);
                     }
-                    Err(Blocked::Refused(reason)) => return Err(PolicyError(reason)),
-                    Err(Blocked::Unbound(name)) => {
-                        let span = rule.span();
-                        let place = format!("{}:{}:{}", span.source.get_path(), span.line, span.col);
-                        return Err(PolicyError(format!("{place}: var {name} is unsafe: nothing gives it a value")));
-                    }
+                }
+                Err(Blocked::Refused(reason)) => return Err(PolicyError(reason).into()),
+                Err(Blocked::Unbound(name)) => {
+                    let reason = format!("{}: var {name} is unsafe: nothing gives it a value", place_of(rule));
+                    return Err(PolicyError(reason).into());
                 }
             }
         }
         Ok(())
     }
 
-    fn lower_rule(&mut self, id: GroupId, module: usize, position: usize, rule: &Rule) -> Result<(), Blocked> {
+    fn lower_rule(&mut self, id: GroupId, module: usize, (part, position): (PartId, u32), rule: &Rule) -> Result<(), Blocked> {
         let Some(names) = self.names.get(module) else {
             return Ok(());
         };
@@ -183,42 +186,48 @@ impl<'m> Builder<'m> {
         };
         if let Some((value, slots)) = default {
             if group.default.is_some() {
-                let span = rule.span();
-                let place = format!("{}:{}:{}", span.source.get_path(), span.line, span.col);
-                return Err(Blocked::Refused(format!("{place}: the rule has two default values")));
+                return Err(Blocked::Refused(format!("{}: the rule has two default values", place_of(rule))));
             }
             group.default = Some(value);
             group.default_slots = slots;
         }
         for lowered in definitions {
             group.definitions.push(lowered.definition);
-            origins.push(Origin { module, rule: position, bodies: lowered.bodies });
+            origins.push(Origin { part, rule: position, bodies: lowered.bodies });
         }
         Ok(())
     }
 
-    /// Prepare the partial rules that are asked for single entries. Doing so may ask for more of them.
-    fn add_keyed(&mut self) {
-        let mut done = BTreeSet::new();
-        while let Some(id) = self.shared.wanted.iter().find(|id| !done.contains(*id)).copied() {
-            done.insert(id);
-            let Some(origins) = self.origins.get(id as usize) else {
+    /// Partial rules that are asked for single entries and not yet prepared for it, with the parts they come from. Preparing
+    /// one may ask for more of them.
+    pub(crate) fn asked(&mut self) -> Option<(BTreeSet<GroupId>, BTreeSet<PartId>)> {
+        let asked: BTreeSet<GroupId> = self.shared.wanted.difference(&self.keyed).copied().collect();
+        self.keyed.extend(&asked);
+        let origins = asked.iter().filter_map(|id| self.origins.get(*id as usize)).flatten();
+        let parts = origins.map(|origin| origin.part).collect();
+        (!asked.is_empty()).then_some((asked, parts))
+    }
+
+    /// Prepare the definitions that `asked` have in a part.
+    pub(crate) fn key(&mut self, asked: &BTreeSet<GroupId>, part: PartId, module: usize, ast: &Module) {
+        let Self { names, shared, groups, origins, .. } = self;
+        let Some(names) = names.get(module) else {
+            return;
+        };
+        for id in asked {
+            let (Some(group), Some(origins)) = (groups.get_mut(*id as usize), origins.get(*id as usize)) else {
                 continue;
             };
-            for (number, origin) in origins.iter().enumerate() {
-                let rule = self.modules.get(origin.module).and_then(|module| module.policy.get(origin.rule));
-                let (Some(rule), Some(names)) = (rule, self.names.get(origin.module)) else {
-                    continue;
-                };
-                let keyed = lower::keyed(&mut self.shared, names, rule, origin.bodies.clone());
-                if let Some(definition) = self.groups.get_mut(id as usize).and_then(|group| group.definitions.get_mut(number)) {
-                    definition.keyed = keyed;
+            for (definition, origin) in group.definitions.iter_mut().zip(origins).filter(|(_, origin)| origin.part == part) {
+                if let Some(rule) = ast.policy.get(origin.rule as usize) {
+                    definition.keyed = lower::keyed(shared, names, rule, origin.bodies.clone());
                 }
             }
         }
     }
 
-    fn finish(self) -> Result<Program, PolicyError> {
+    /// The program, when every rule is compiled.
+    pub(crate) fn finish(self) -> Result<Program, PolicyError> {
         let Self { shared, mut groups, unsupported, names, .. } = self;
         for group in &mut groups {
             group.definitions.shrink_to_fit();
@@ -249,6 +258,22 @@ impl<'m> Builder<'m> {
         program.fixed = fixed(&program, shared.fixed);
         Ok(program)
     }
+}
+
+/// What kind of rule a head makes, and how many arguments it takes.
+fn shape(head: &Head<'_>) -> (Kind, usize) {
+    let kind = match (&head.args, head.suffix.is_empty(), &head.element) {
+        (Some(_), ..) => Kind::Function,
+        (None, true, Some(_)) => Kind::Set,
+        (None, true, None) => Kind::Complete,
+        (None, false, _) => Kind::Object,
+    };
+    (kind, head.args.map_or(0, <[_]>::len))
+}
+
+fn place_of(rule: &Rule) -> String {
+    let span = rule.span();
+    format!("{}:{}:{}", span.source.get_path(), span.line, span.col)
 }
 
 /// The one constant that every definition gives, if so.

@@ -24,7 +24,7 @@ pub(crate) use machine::{Failure, Limits, State, evaluate};
 use regorus::Value;
 use tree::Tree;
 
-pub(crate) use build::build;
+pub(crate) use build::Builder;
 
 /// Compiled rules and the base data they read.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ impl PackageRules {
         }
     }
 
-    fn has(&self, package: &[Value], rule: &str) -> bool {
+    pub(crate) fn has(&self, package: &[Value], rule: &str) -> bool {
         self.0.get(package).is_some_and(|rules| rules.contains(rule))
     }
 }

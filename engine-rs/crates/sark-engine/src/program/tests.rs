@@ -5,16 +5,24 @@ use std::{sync::Arc, time::Duration};
 use proptest::prelude::*;
 use regorus::Value;
 
-use super::{Failure, Limits, Program, State, build, evaluate, index::Index};
+use super::{Failure, Limits, Program, State, evaluate, index::Index};
 use crate::{
     builtins::Circumstances,
+    compilation::compile,
     policies::{Module, RegoVersion},
-    source::parse,
+    source::Reading,
 };
 
+/// Every statement a part of its own, and nothing kept.
+const DIVIDED: Reading = Reading { held: 0, part: 0 };
+
 fn program(source: &str) -> Program {
+    read(source, Reading::default())
+}
+
+fn read(source: &str, reading: Reading) -> Program {
     let modules = [Module { name: "p.rego".into(), source: format!("package p\n{source}") }];
-    build(&parse(RegoVersion::V1, &modules).unwrap(), &Value::new_object()).unwrap()
+    compile(RegoVersion::V1, &modules, &Value::new_object(), reading).unwrap().program
 }
 
 impl Program {
@@ -100,15 +108,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_program_answers_the_same_with_and_without_its_index(
+    fn a_program_answers_the_same_with_and_without_its_index_and_compiled_in_parts(
         definitions in prop::collection::vec(definition(), 1..24),
         inputs in prop::collection::vec(document(), 1..8),
     ) {
-        let source = format!("{}\nf(_) := 1 if false\nsame if false\ncalled contains y if {{ some y in [0, 1, 1.5, \"a\", \"1\", true, null, input.a]; f(y) }}", definitions.join("\n"));
-        let (indexed, plain) = (program(&source), program(&source).without_index());
+        let source = format!("{}\nf(_) := 1 if false\nsame if false\nset contains 0 if false\nentry := [1 | set[input.a]]\ncalled contains y if {{ some y in [0, 1, 1.5, \"a\", \"1\", true, null, input.a]; f(y) }}", definitions.join("\n"));
+        let (indexed, plain, divided) = (program(&source), program(&source).without_index(), read(&source, DIVIDED));
         for input in &inputs {
-            for rule in ["same", "many", "set", "object", "chain", "called"] {
-                prop_assert_eq!(indexed.ask(rule, input), plain.ask(rule, input), "{} for {}\n{}", rule, input, source);
+            for rule in ["same", "many", "set", "object", "chain", "called", "entry"] {
+                let answer = indexed.ask(rule, input);
+                prop_assert_eq!(&answer, &plain.ask(rule, input), "{} for {}\n{}", rule, input, source);
+                prop_assert_eq!(&answer, &divided.ask(rule, input), "in parts: {} for {}\n{}", rule, input, source);
             }
         }
     }
@@ -138,6 +148,38 @@ fn a_rule_that_no_index_helps_is_left_to_opa_when_it_is_too_large() {
     let program = program(&rules);
     let reasons = program.reach(&["p".into(), "allow".into()]).unsupported;
     assert!(reasons.iter().any(|reason| reason.contains("data.p.allow") && reason.contains("20001")), "{reasons:?}");
+}
+
+#[test]
+fn rules_that_are_only_found_by_parsing_all_are_compiled_too() {
+    // The second `allow` begins like the first one, so it is left out of the outline, and the indented rule with it.
+    let source = "allow if input.a\nallow if input.b\n  hidden := 2\nasks := [hidden | granted.x]\n\
+                  granted contains input.a\ngranted contains \"x\" if input.b\n  granted contains \"y\"\n";
+    for reading in [Reading::default(), DIVIDED] {
+        let program = read(source, reading);
+        for (rule, input, expected) in [("hidden", "{}", "2"), ("asks", "{\"b\": 1}", "[2]"), ("allow", "{\"b\": 1}", "true")] {
+            assert_eq!(program.ask(rule, input), Ok(Value::from_json_str(expected).unwrap()), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_refused_in_parts_too_and_names_the_same_place() {
+    for (source, told) in [
+        ("a := 1\na contains 2 if input.x\n", "p.rego:3:1: data.p.a is defined with different kinds of rule"),
+        ("a if input.x\na if input.y\n  a contains 1\n", "p.rego:4:3: data.p.a is defined with different kinds of rule"),
+        ("a if input.x\n\n# {\na if missing(1)\n", "p.rego:5:6: undefined function missing"),
+        ("a if input.x\n\n\na if { x > 1 }\n", "p.rego:5:8: var x is unsafe: nothing gives it a value"),
+        ("a if input.x\na if input.y\na if ]\n", "p.rego:4:6: expecting expression"),
+        ("a if input.x\nb := a\na if b\n", "rule data.p.a is recursive"),
+        ("default a := 1\nb if { input.x }\ndefault a := 2\n", "p.rego:4:1: the rule has two default values"),
+    ] {
+        let modules = [Module { name: "p.rego".into(), source: format!("package p\n{source}") }];
+        for reading in [Reading::default(), DIVIDED] {
+            let refused = compile(RegoVersion::V1, &modules, &Value::new_object(), reading).unwrap_err();
+            assert!(refused.0.contains(told), "{source}: {refused}");
+        }
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Definitions of rules.
 
+use std::ops::Range;
+
 use regorus::{
     Value,
     unstable::{Expr as Ast, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead},
@@ -16,7 +18,7 @@ use super::{
 /// A definition, and which of the rule's bodies it is made of: bodies without `else` are definitions of their own.
 pub(crate) struct Lowered {
     pub definition: Definition,
-    pub bodies: std::ops::Range<usize>,
+    pub bodies: Range<u32>,
 }
 
 /// The definitions that `rule` makes.
@@ -31,7 +33,7 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
             let mut lowering = Lowering::new(shared, names);
             lowering.scopes.push();
             let params = lowering.params(head.args.unwrap_or_default())?;
-            let alternatives = bodies.get(range.clone()).unwrap_or_default();
+            let alternatives = among(bodies, &range);
             let bodies = if alternatives.is_empty() {
                 vec![lowering.body(rule, &head, None)?]
             } else {
@@ -59,12 +61,12 @@ pub(crate) fn of_default(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
 }
 
 /// The same definition with its first key matched before the body runs; None when the key is only known afterwards.
-pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: std::ops::Range<usize>) -> Option<Box<Keyed>> {
+pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: Range<u32>) -> Option<Box<Keyed>> {
     let Rule::Spec { bodies: all, .. } = rule else {
         return None;
     };
     let head = Head::of(rule);
-    let body = match all.get(bodies)? {
+    let body = match among(all, &bodies) {
         [] => None,
         [body] => Some(body),
         _ => return None,
@@ -97,9 +99,9 @@ fn is_free(pattern: &Pattern) -> bool {
 }
 
 /// Ranges of bodies that belong together: one, and the `else` bodies behind it.
-fn chains(bodies: &[RuleBody]) -> Vec<std::ops::Range<usize>> {
-    let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
-    for (number, body) in bodies.iter().enumerate() {
+fn chains(bodies: &[RuleBody]) -> Vec<Range<u32>> {
+    let mut ranges: Vec<Range<u32>> = Vec::new();
+    for (number, body) in (0..).zip(bodies) {
         match ranges.last_mut() {
             Some(last) if body.is_else => last.end = number + 1,
             _ => ranges.push(number..number + 1),
@@ -109,6 +111,10 @@ fn chains(bodies: &[RuleBody]) -> Vec<std::ops::Range<usize>> {
         ranges.push(0..0);
     }
     ranges
+}
+
+fn among<'r>(bodies: &'r [RuleBody], range: &Range<u32>) -> &'r [RuleBody] {
+    bodies.get(range.start as usize..range.end as usize).unwrap_or_default()
 }
 
 fn statements(body: Option<&RuleBody>) -> &[LiteralStmt] {

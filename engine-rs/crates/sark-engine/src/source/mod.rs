@@ -1,5 +1,10 @@
 //! Parsing modules.
 
+mod parts;
+mod statements;
+
+pub(crate) use parts::{Outline, PartId, Parts, Reading};
+
 use std::num::{NonZeroU32, NonZeroUsize};
 
 use regorus::{
@@ -7,10 +12,7 @@ use regorus::{
     unstable::{Module as Ast, Parser, Ref, Rule, RuleBody, RuleHead, Span},
 };
 
-use crate::{
-    error::PolicyError,
-    policies::{Module, RegoVersion},
-};
+use crate::{error::PolicyError, policies::RegoVersion};
 
 /// Generated policies have long lines and big files; the sum is bounded by whoever reads them.
 const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
@@ -19,13 +21,8 @@ const LENGTHS: PolicyLengthConfig = PolicyLengthConfig {
     max_lines: NonZeroUsize::new(2_000_000).unwrap(),
 };
 
-/// Parse `modules`, all or none.
-pub(crate) fn parse(version: RegoVersion, modules: &[Module]) -> Result<Vec<Ref<Ast>>, PolicyError> {
-    modules.iter().map(|module| parse_one(version, module)).collect()
-}
-
-fn parse_one(version: RegoVersion, module: &Module) -> Result<Ref<Ast>, PolicyError> {
-    let (name, text) = (&module.name, &module.source);
+/// Parse a module's `text`.
+fn parse_one(version: RegoVersion, name: &str, text: &str) -> Result<Ref<Ast>, PolicyError> {
     match parsed(version, false, name, text) {
         Err(error) if version == RegoVersion::V1 && error.0.contains(MISSING_BODY) => {
             let module = parsed(RegoVersion::V0, true, name, text)?;
@@ -120,8 +117,7 @@ mod tests {
 
     #[test]
     fn a_function_needs_neither_body_nor_value_and_all_else_stays_as_strict_as_rego_v1() {
-        let parsed =
-            |text: &str| parse(RegoVersion::V1, &[Module { name: "p.rego".into(), source: format!("package p\n{text}") }]);
+        let parsed = |text: &str| parse_one(RegoVersion::V1, "p.rego", &format!("package p\n{text}"));
         for text in [
             "f(\"admin\", _)",
             "f(1)\ng := 1 if { f(1) } else := 2 if { true }\ni if f(1)\nh[1] contains \"x\" if \"a\" == input.x\nk[x] if some x in [1]",
@@ -142,8 +138,7 @@ mod tests {
 
     #[test]
     fn a_module_that_does_not_parse_is_named() {
-        let broken = Module { name: "broken.rego".into(), source: "package p\nallow if {".into() };
-        let error = parse(RegoVersion::V1, &[broken]).unwrap_err();
+        let error = parse_one(RegoVersion::V1, "broken.rego", "package p\nallow if {").unwrap_err();
         assert!(error.0.starts_with("broken.rego:"), "{error}");
     }
 }
