@@ -27,17 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refused(f"configuration refused: {error}")
 
     from .logs import configure_logs
-    from .policies.directory import PolicyFolderError
-    from .policies.embedded import compile_folder
+    from .policies.source import policy_source
+    from .policies.sources import PolicySourceError
     from .service import Service, StartError, TaskEnded
 
     if options.check:
         try:
-            compiled = compile_folder(settings.policies)
-        except PolicyFolderError as error:
-            return _refused(f"policies.directory: {error}")
+            compiled = asyncio.run(policy_source(settings.policies, lambda: None).load())
+        except PolicySourceError as error:
+            return _refused(f"{settings.policies.source}: {error}")
+        assert compiled is not None  # noqa: S101 - a source that was never asked has something new or fails
         sys.stdout.write(describe(settings))
         sys.stdout.write(f"# {len(compiled.sources.modules)} modules, policy revision {compiled.policies.revision}\n")
+        for sentence in compiled.ignored:
+            sys.stdout.write(f"# {sentence}\n")
         for path in compiled.verdicts.reported():
             sys.stdout.write(f"# {path.path} stays on baseline: {path.reason}\n")
         return 0

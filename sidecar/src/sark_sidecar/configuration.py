@@ -17,6 +17,7 @@ from .settings import ENVIRONMENT_PREFIX, Settings
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 _MAX_CONFIG_BYTES = 262_144
 _MOST_SENTENCES = 5
+_PLACES = f"set one in the file or in the environment, as {ENVIRONMENT_PREFIX}POLICIES__DIRECTORY"
 
 
 class ConfigurationError(ValueError):
@@ -107,8 +108,10 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         if problem["type"] == "extra_forbidden":
             yield f"{key} is not a setting{_nearest(key, known)}"
         elif problem["type"] == "missing":
-            key = "policies.directory" if key == "policies" else key
-            yield f"{key} is missing; set it in the file or as {variable_name(key)}"
+            if key == "policies":
+                yield f"policies.directory, policies.bundle.file or policies.bundle.url is missing; {_PLACES}"
+            else:
+                yield f"{key} is missing; set it in the file or as {variable_name(key)}"
         else:
             yield f"{_where(key)}: {problem['msg'].removeprefix('Value error, ')}"
     if len(problems) > _MOST_SENTENCES:

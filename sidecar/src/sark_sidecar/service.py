@@ -25,8 +25,9 @@ from .flags.following import FlagFollower
 from .flags.state import Origin, Share
 from .opa.client import OpaServer
 from .opa.view import OpaView
-from .policies.directory import PolicyFolderError
-from .policies.embedded import EmbeddedPolicies, compile_folder
+from .policies.embedded import EmbeddedPolicies, first_policies
+from .policies.source import policy_source
+from .policies.sources import PolicySourceError
 from .settings import CacheBackend, FlagMode, Settings, StaticFlags
 from .telemetry import Telemetry
 
@@ -55,6 +56,8 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._listening: Server | None = None
         self._telemetry: Telemetry | None = None
+        self._bundles_not_kept = 0
+        """Before there was a telemetry to count them."""
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT.
@@ -84,11 +87,16 @@ class Service:
         except OSError as error:
             raise StartError(f"admin.host {settings.admin.host}, admin.port {settings.admin.port}: {error.strerror}") from error
         parts.waiting = "the policies are being compiled"
-        parts.policies = policies = await self._compile()
+        policies = await self._compile()
+        if policies is None:
+            return
+        parts.policies = policies
         engine = self._engine(policies)
         server = self._server(engine)
         parts.metrics = server.metrics
         self._telemetry = telemetry = Telemetry(server)
+        for _ in range(self._bundles_not_kept):
+            telemetry.bundle_not_kept()
         await self._start_baseline(stack, server, engine, policies, telemetry)
         self._start_faults(server, telemetry)
         self._spawn("policies", policies.follow(engine, telemetry))
@@ -100,13 +108,32 @@ class Service:
         telemetry.ready(ready=True)
         log.info("ready", data_port=parts.data_port, admin_port=admin.port, policy_revision=policies.policies.revision)
 
-    async def _compile(self) -> EmbeddedPolicies:
+    async def _compile(self) -> EmbeddedPolicies | None:
+        """Return the policies to begin with; None when the sidecar is told to stop before there are any."""
+        settings = self._settings.policies
+        source = policy_source(settings, self._bundle_not_kept)
+        # A bundle server may be away for a while, and a start that ends only makes the pod start again; a file is there or not.
+        waits = settings.bundle.url is not None
+        first = asyncio.ensure_future(first_policies(source, waits=waits, on_problem=self._await_policies))
+        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            compiled = await asyncio.to_thread(compile_folder, self._settings.policies)
-        except PolicyFolderError as error:
-            raise StartError(f"policies.directory: {error}") from error
-        compiled.verdicts.warn()
-        return EmbeddedPolicies(self._settings.policies, compiled)
+            await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return EmbeddedPolicies(source, first.result()) if first.done() else None
+        except PolicySourceError as error:
+            raise StartError(f"{settings.source}: {error}") from error
+        finally:
+            first.cancel()
+            stopping.cancel()
+            await asyncio.gather(first, stopping, return_exceptions=True)
+
+    def _await_policies(self, problem: str) -> None:
+        self._parts.waiting = f"there are no policies yet: {problem}"
+
+    def _bundle_not_kept(self) -> None:
+        if self._telemetry is None:
+            self._bundles_not_kept += 1
+        else:
+            self._telemetry.bundle_not_kept()
 
     def _engine(self, policies: EmbeddedPolicies) -> Engine:
         cache, limits = self._settings.cache, self._settings.limits

@@ -21,12 +21,14 @@ _COUNTERS = {
     "sark_flag_documents_refused_total": "Flag documents refused: broken, or contradicting the one in force.",
     "sark_flag_documents_ignored_total": "Flag documents with a revision below the one in force.",
     "sark_flag_state_file_failures_total": "Times the last good flag document could not be kept on disk.",
-    "sark_policy_load_failures_total": "Policy sets of the directory that were refused; the old one went on serving.",
+    "sark_policy_load_failures_total": "Times the source of the policies could not be read or was refused; the old set served.",
+    "sark_bundle_persist_failures_total": "Times the last good bundle could not be kept on disk.",
     "sark_redis_skipped_total": "Redis commands not sent because Redis had just failed.",
 }
 _GAUGES = {
     "sark_flags_stale": "1 while the source of the flags cannot be read and the last good document is followed.",
     "sark_flags_expired": "1 while the flag document is past its validity and the sidecar is on baseline.",
+    "sark_policies_stale": "1 while the source of the policies cannot be read or holds a set that was refused.",
     "sark_policies_match": "1 while OPA serves the policies the embedded engine serves, 0 when not or unknown.",
     "sark_opa_up": "1 while OPA answers when asked for its policies.",
     "sark_ready": "1 while the sidecar takes requests and is ready.",
@@ -62,6 +64,14 @@ class Telemetry:
     def policies_refused(self) -> None:
         """Count a policy set that was refused."""
         self._count("sark_policy_load_failures_total", 1)
+
+    def policies_stale(self, stale: bool) -> None:
+        """Show whether the last good policies serve because their source has no better ones."""
+        self._gauge("sark_policies_stale", stale)
+
+    def bundle_not_kept(self) -> None:
+        """Count a bundle that could not be kept on disk."""
+        self._count("sark_bundle_persist_failures_total", 1)
 
     def policies_match(self, match: bool, *, opa_up: bool) -> None:
         """Show whether both arms serve the same policies."""

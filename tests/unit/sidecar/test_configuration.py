@@ -122,7 +122,41 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path):
 
 
 def test_the_policies_must_be_named(tmp_path: Path):
-    assert refusal(tmp_path, "") == "policies.directory is missing; set it in the file or as SARK_SIDECAR_POLICIES__DIRECTORY"
+    assert refusal(tmp_path, "") == (
+        "policies.directory, policies.bundle.file or policies.bundle.url is missing; "
+        "set one in the file or in the environment, as SARK_SIDECAR_POLICIES__DIRECTORY"
+    )
+
+
+@pytest.mark.parametrize(
+    ("policies", "sentence"),
+    [
+        ("{}", "policies: set exactly one of directory, bundle.file and bundle.url; none is set"),
+        ("{directory: /p, bundle: {file: /b}}", "bundle.url; set are directory and bundle.file"),
+        ("{bundle: {file: /b, url: 'https://b/b.tar.gz'}}", "bundle.url; set are bundle.file and bundle.url"),
+        ("{bundle: {url: 'https://u:hunter2@b/b.tar.gz'}}", "bundle.url: it must not contain a user name or password"),
+        ("{bundle: {url: 'https://b/b?sig=hunter2'}}", "bundle.url: it must be an address such as https://"),
+        ("{bundle: {file: /b, token_file: /t}}", "policies.bundle: token_file needs url"),
+        ("{bundle: {url: 'https://b/b', min_delay: 5m}}", "min_delay 300s is above max_delay 120s; set both"),
+        ("{directory: /p, bundle: {signing: {keys: {a: {key_file: /k}}}}}", "signing needs file or url"),
+        ("{bundle: {file: /b, signing: {key_id: a}}}", "key_id 'a' is not among keys"),
+        ("{bundle: {file: /b, signing: {scope: read}}}", "scope and exclude_files need keys"),
+        ("{bundle: {file: /b, signing: {keys: {a: {key_file: /k, algorithm: none}}}}}", "'RS256'"),
+        ("{bundle: {file: /b, signing: {keys: {a: {key_file: /k}}, exclude_files: ['[']}}}", "'[' is not a pattern"),
+    ],
+)
+def test_the_policies_have_one_source_and_it_is_complete(tmp_path: Path, policies: str, sentence: str):
+    said = refusal(tmp_path, f"policies: {policies}")
+    assert sentence in said
+    assert "hunter2" not in said
+
+
+def test_a_bundle_is_set_in_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_POLICIES__BUNDLE__URL", "https://bundles/authz.tar.gz")
+    monkeypatch.setenv("SARK_SIDECAR_POLICIES__BUNDLE__SIGNING__KEYS", '{"a": {"key_file": "/k", "algorithm": "ES256"}}')
+    settings = load(tmp_path, "")
+    assert settings.policies.source == "policies.bundle.url"
+    assert settings.policies.bundle.signing.keys["a"].algorithm == "ES256"
 
 
 def test_an_unknown_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

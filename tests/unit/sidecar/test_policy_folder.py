@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from sark_sidecar import exact_json
-from sark_sidecar.policies.directory import FolderLimits, PolicyFolderError, folder_signature, read_policies
+from sark_sidecar.policies.directory import FolderLimits, folder_signature, read_policies
 from sark_sidecar.policies.plain_yaml import PlainYamlError, load_plain_yaml
+from sark_sidecar.policies.sources import PolicySourceError
 
 LIMITS = FolderLimits(files=10, total_bytes=10_000)
 
@@ -74,23 +75,23 @@ def test_a_mounted_config_map_is_read_once(tmp_path: Path):
     ],
 )
 def test_what_cannot_be_served_alike_by_both_arms_is_refused(tmp_path: Path, files: dict[str, str], sentence: str):
-    with pytest.raises(PolicyFolderError) as caught:
+    with pytest.raises(PolicySourceError) as caught:
         read_policies(write(tmp_path, **files), LIMITS)
     assert sentence in str(caught.value)
 
 
 def test_bytes_that_are_no_text_and_pipes_are_refused(tmp_path: Path):
     (tmp_path / "a.rego").write_bytes(b"\xff\xfe")
-    with pytest.raises(PolicyFolderError, match=r"a\.rego is not UTF-8"):
+    with pytest.raises(PolicySourceError, match=r"a\.rego is not UTF-8"):
         read_policies(tmp_path, LIMITS)
     (tmp_path / "a.rego").unlink()
     os.mkfifo(tmp_path / "a.rego")
-    with pytest.raises(PolicyFolderError, match=r"a\.rego is not a plain file"):
+    with pytest.raises(PolicySourceError, match=r"a\.rego is not a plain file"):
         read_policies(tmp_path, LIMITS)
 
 
 def test_a_missing_folder_is_refused(tmp_path: Path):
-    with pytest.raises(PolicyFolderError, match="No such file"):
+    with pytest.raises(PolicySourceError, match="No such file"):
         read_policies(tmp_path / "absent", LIMITS)
 
 

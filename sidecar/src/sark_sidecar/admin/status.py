@@ -133,6 +133,7 @@ def _policies(parts: Parts) -> dict[str, Any]:
         "rules": serving.verdicts.rules,
         "baseline_only_count": len(serving.verdicts.left),
         "problem": serving.problem,
+        "source": serving.source_status(),
     }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from sark_api.flags import MAX_DOCUMENT_BYTES
+from sark_sidecar.whole_file import read_whole
 
 POLL_SECONDS = 0.5
 
@@ -20,15 +19,7 @@ def read_document_file(path: Path) -> bytes | None:
         OSError: it cannot be read.
         ValueError: it is a folder, a pipe or a device.
     """
-    try:
-        # Without O_NONBLOCK the opening of a pipe waits for its other end.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path} is not a plain file")
-        return file.read(MAX_DOCUMENT_BYTES + 1)
+    return read_whole(path, MAX_DOCUMENT_BYTES)
 
 
 class FlagFile:

@@ -13,7 +13,7 @@ import sark_engine
 import structlog
 
 from sark_sidecar import exact_json
-from sark_sidecar.policies.directory import PolicySources
+from sark_sidecar.policies.sources import PolicySources
 from sark_sidecar.telemetry import Telemetry
 
 from .base_data import DataTooScattered, assemble, base_paths

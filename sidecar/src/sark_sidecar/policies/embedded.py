@@ -1,68 +1,64 @@
-"""The embedded engine's policies: compiled off the event loop, replaced when the folder changes, never by worse ones."""
+"""The embedded engine's policies: compiled off the event loop, replaced when their source changes, never by worse ones."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import sark_engine
 import structlog
 from sark_engine import Engine, Policies
 
-from sark_sidecar import exact_json
-from sark_sidecar.settings import PolicySettings
 from sark_sidecar.telemetry import Telemetry
 
-from .directory import FolderLimits, PolicyFolderError, PolicySources, folder_signature, read_policies
+from .compilation import CompiledPolicies
+from .source import PolicySource
+from .sources import PolicySourceError, PolicySources
 from .verdicts import PolicyVerdicts
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledFolder:
-    """Policies that compiled."""
+async def first_policies(source: PolicySource, *, waits: bool, on_problem: Callable[[str], None]) -> CompiledPolicies:
+    """Return the set to begin with: what the source has stored, else what it has.
 
-    policies: Policies
-    sources: PolicySources
-    """What they were made from."""
-    verdicts: PolicyVerdicts
-    """What of them the engine answers for."""
-
-
-def compile_folder(settings: PolicySettings) -> CompiledFolder:
-    """Return the compiled policies of the folder. Blocks; call it in a thread.
+    With `waits` a source that has nothing good is asked until it has, and `on_problem` is told why not.
 
     Raises:
-        PolicyFolderError: the folder cannot be read, or a module or its data is refused.
+        PolicySourceError: there is none, and `waits` is false.
     """
-    folder = settings.directory
-    before = folder_signature(folder)
-    sources = read_policies(folder, FolderLimits(settings.max_files, settings.max_bytes))
-    if folder_signature(folder) != before:
-        raise PolicyFolderError(f"{folder} is being written")
-    try:
-        policies = Policies(sources.modules, exact_json.dumps(sources.data))
-    except exact_json.JsonError as error:
-        raise PolicyFolderError(f"data: {error}") from error
-    except sark_engine.PolicyError as error:
-        raise PolicyFolderError(str(error)) from error
-    return CompiledFolder(policies, sources, PolicyVerdicts.of(policies))
+    if (stored := await source.stored()) is not None:
+        return stored
+    while True:
+        try:
+            compiled = await source.load()
+        except PolicySourceError as error:
+            if not waits:
+                raise
+            on_problem(str(error))
+            log.error("there are no policies yet", reason=str(error))  # noqa: TRY400 - the reason is the whole story
+            await source.pause(failed=True)
+            continue
+        if compiled is not None:
+            await source.serves(compiled)
+            return compiled
 
 
 class EmbeddedPolicies:
-    """The set in force, and the follower of its folder."""
+    """The set in force, and the follower of its source."""
 
-    def __init__(self, settings: PolicySettings, compiled: CompiledFolder) -> None:
+    def __init__(self, source: PolicySource, compiled: CompiledPolicies) -> None:
         """Begin with a set that compiled."""
-        self._settings = settings
+        self._source = source
         self._compiled = compiled
-        self._seen: object = None
+        self._failed = False
+        self._report(compiled)
         self.since = datetime.now(UTC)
         """Since when this set serves."""
         self.problem = ""
-        """Why the folder's present content does not serve; empty when it does."""
+        """Why what the source has now does not serve; empty when it does."""
 
     @property
     def policies(self) -> Policies:
@@ -79,30 +75,51 @@ class EmbeddedPolicies:
         """What of it the engine answers for."""
         return self._compiled.verdicts
 
+    @property
+    def label(self) -> str:
+        """The revision its bundle gives itself."""
+        return self._compiled.label
+
+    def source_status(self) -> Mapping[str, Any]:
+        """Return what is known of the source."""
+        return {**self._source.status(), "ignored": self._compiled.ignored[:100]}
+
     async def follow(self, engine: Engine, telemetry: Telemetry) -> None:
-        """Replace the engine's policies whenever the folder's content changes; run until cancelled."""
+        """Replace the engine's policies whenever the source has others; run until cancelled."""
         while True:
-            await asyncio.sleep(self._settings.poll_interval)
+            await self._source.pause(failed=self._failed)
             await self.look(engine, telemetry)
 
     async def look(self, engine: Engine, telemetry: Telemetry) -> None:
-        """Compare the folder with what serves once, and act on a difference."""
+        """Compare the source with what serves once, and act on a difference."""
         try:
-            signature = await asyncio.to_thread(folder_signature, self._settings.directory)
-            if signature == self._seen:
-                return
-            compiled = await asyncio.to_thread(compile_folder, self._settings)
-            if compiled.sources.digest != self.sources.digest:
-                await asyncio.to_thread(engine.replace_policies, compiled.policies)
-                self._compiled, self.since = compiled, datetime.now(UTC)
-                log.info("policies replaced", revision=self.policies.revision, modules=len(self.sources.modules))
-                self.verdicts.warn()
-            self._seen = signature
+            compiled = await self._source.load()
+            if compiled is not None:
+                await self._replace(engine, compiled)
+                await self._source.serves(compiled)
+            self._failed = False
             self.problem = ""
-        except (PolicyFolderError, sark_engine.EngineError) as error:
+        except (PolicySourceError, sark_engine.EngineError) as error:
+            self._failed = True
             if str(error) != self.problem:
                 telemetry.policies_refused()
                 log.error(  # noqa: TRY400 - the reason is the whole story
-                    "policies refused; the last good ones serve", reason=str(error), revision=self.policies.revision
+                    "policies not replaced; the last good ones serve", reason=str(error), revision=self.policies.revision
                 )
             self.problem = str(error)
+        telemetry.policies_stale(stale=self._failed)
+
+    async def _replace(self, engine: Engine, compiled: CompiledPolicies) -> None:
+        if compiled.sources.digest == self.sources.digest:
+            self._compiled = compiled
+            return
+        await asyncio.to_thread(engine.replace_policies, compiled.policies)
+        self._compiled, self.since = compiled, datetime.now(UTC)
+        log.info("policies replaced", revision=self.policies.revision, label=self.label, modules=len(self.sources.modules))
+        self._report(compiled)
+
+    @staticmethod
+    def _report(compiled: CompiledPolicies) -> None:
+        for sentence in compiled.ignored[:20]:
+            log.warning("part of the bundle is not used", reason=sentence)
+        compiled.verdicts.warn()

@@ -18,11 +18,12 @@ from sark_sidecar.seconds import Seconds, format_seconds
 
 from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
 from .flags import FlagMode, FlagSettings
-from .policies import PolicySettings
+from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "AdminSettings",
+    "BundleSettings",
     "CacheBackend",
     "CacheSettings",
     "DataSettings",
@@ -35,6 +36,8 @@ __all__ = [
     "OpaSettings",
     "PolicySettings",
     "Settings",
+    "SigningKey",
+    "SigningSettings",
     "StaticFlags",
 ]
 

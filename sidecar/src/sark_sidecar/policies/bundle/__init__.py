@@ -1,0 +1,1 @@
+"""OPA bundles: read, verified and followed."""
