@@ -96,6 +96,9 @@ crds: setup ## Write the CRD and the page of reasons from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
 
+golden: setup ## Write the expected outputs of the command anew (tests/unit/cli/golden); review the difference
+	GOLDEN=write $(PYTEST) -q tests/unit/cli
+
 lock: setup ## Compile the hashed requirement files anew, with the newest versions allowed
 	$(BIN)/python requirements/lock.py
 
@@ -138,5 +141,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format fuzz help leak lock \
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format fuzz golden help leak lock \
 	rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

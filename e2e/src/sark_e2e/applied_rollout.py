@@ -15,9 +15,8 @@ from kubernetes.client.exceptions import ApiException
 
 from sark_api.names import GROUP, PLURAL, VERSION
 from sark_api.status import Condition, ConditionStatus, Phase
-
-from .explanation import diagnose
-from .view import Rollout
+from sark_cli.explanation import diagnose
+from sark_cli.rollout import Rollout
 
 Test = Callable[[Rollout], bool]
 POLL_SECONDS: Final = 0.15

@@ -18,15 +18,16 @@ from typing import Final
 from rich.console import Console
 
 from sark_api.status import Phase
+from sark_cli.explanation import explain
+from sark_cli.live_view import LiveView
+from sark_cli.times import clock
 
 from .admin_port import first_fault_at
 from .applied_rollout import AppliedRollout, ExpectationError
 from .cluster import LocalCluster
 from .example import steps
-from .explanation import explain
 from .fleet import Fleet
 from .kubectl import KubectlError
-from .live_view import LiveView
 from .process import ProcessError
 from .program import ProgramError
 from .recovery import Recovery
@@ -71,7 +72,7 @@ class Demonstration:
         self._heading("What is left to read afterwards")
         self._say(f"$ kubectl get sarkrollouts -n {self.scenario.namespace}")
         self._say(self._cluster.kubectl("get", "sarkrollouts", "-n", self.scenario.namespace))
-        self._say(explain(rollout.read()))
+        self._say(explain(rollout.read(), clock))
         self._count_answers()
 
     def _complete(self, fleet: Fleet) -> None:
@@ -108,7 +109,7 @@ class Demonstration:
         reports = self.scenario.serves(fleet, 0, seconds=CONFIRM_SECONDS)
         recovery = Recovery.of(reverted, first_fault_at(fleet), reports)
         if recovery.criterion.name != criterion:
-            raise ExpectationError(f"{rollout.key}: expected a revert by {criterion}\n{explain(reverted)}")
+            raise ExpectationError(f"{rollout.key}: expected a revert by {criterion}\n{explain(reverted, clock)}")
         self._say("It went back to 0% by itself.")
         for line in recovery.lines():
             self._say(f"  {line}")

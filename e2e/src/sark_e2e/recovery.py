@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sark_api.report import FlagReport
 from sark_api.status import CriterionStatus, Revert
+from sark_cli.rollout import Rollout
+from sark_cli.times import clock
 
 from .applied_rollout import ExpectationError
-from .explanation import clock
-from .view import Rollout
 
 
 @dataclass(frozen=True, slots=True)

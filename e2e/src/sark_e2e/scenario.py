@@ -26,6 +26,7 @@ from kubernetes import client
 from sark_api.flags import FlagDocument, parse_flag_document
 from sark_api.names import FLAGS_KEY
 from sark_api.report import FlagReport
+from sark_cli.rollout import Rollout
 
 from .admin_port import AdminPortError, flag_reports
 from .applied_rollout import POLL_SECONDS, AppliedRollout, ExpectationError
@@ -35,7 +36,6 @@ from .fleet import Fleet
 from .operator import Operator
 from .process import Process
 from .traffic.load import Traffic
-from .view import Rollout
 
 RATE: Final = 150.0
 """Questions a second of a load, unless told otherwise: enough for 20 samples of 5% within 5 s."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from sark_api.flags import FlagDocument
 from sark_api.status import ConditionStatus, Phase
+from sark_cli.rollout import Rollout
 from sark_e2e.admin_port import flag_reports, statuses
 from sark_e2e.applied_rollout import serves
 from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
 from sark_e2e.scenario import Scenario
-from sark_e2e.view import Rollout
 
 MISSING_PORT = "http://127.0.0.1:9"
 """The discard port: nobody listens there."""

@@ -10,8 +10,8 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from sark_api.status import Phase
+from sark_cli.rollout import Rollout
 from sark_e2e.applied_rollout import AppliedRollout, ExpectationError
-from sark_e2e.view import Rollout
 
 
 @pytest.fixture

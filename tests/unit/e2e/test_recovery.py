@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sark_api.report import FlagReport, FlagState
+from sark_cli.rollout import Rollout
 from sark_e2e.applied_rollout import ExpectationError
 from sark_e2e.recovery import Recovery
-from sark_e2e.view import Rollout
 
 HURT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

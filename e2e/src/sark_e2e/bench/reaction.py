@@ -11,6 +11,7 @@ from typing import Final
 from sark_api.duration import format_duration
 from sark_api.spec import ErrorRate
 from sark_api.status import Phase, Revert, Verdict
+from sark_cli.rollout import Rollout
 from sark_e2e.admin_port import AdminPortError, first_fault_at
 from sark_e2e.applied_rollout import AppliedRollout, ExpectationError, is_reverted
 from sark_e2e.cluster import LocalCluster
@@ -19,7 +20,6 @@ from sark_e2e.fleet import Fleet
 from sark_e2e.kubectl import KubectlError
 from sark_e2e.progress import Report
 from sark_e2e.scenario import Scenario
-from sark_e2e.view import Rollout
 
 from .failure import BenchError
 from .legs import Instants

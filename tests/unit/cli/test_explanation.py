@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from sark_e2e.explanation import diagnose, explain
-from sark_e2e.view import Rollout
+from sark_cli.explanation import diagnose, explain
+from sark_cli.rollout import Rollout
+from sark_cli.times import clock
 
 
 def test_a_revert_is_explained_with_its_criterion_its_times_and_its_history(reverted: Rollout):
-    text = explain(reverted)
+    text = explain(reverted, clock)
     assert "shop/gateway is Reverted (CriterionBreached): Reverted from 25%: errorRate 4.2% > 1%" in text
     assert "criterion   errorRate" in text
     assert "from        25%, decided at 12:00:03.5" in text
@@ -20,7 +22,7 @@ def test_a_revert_is_explained_with_its_criterion_its_times_and_its_history(reve
 def test_a_revert_that_is_not_over_is_said_not_to_be(reverted: Rollout):
     assert reverted.status.revert is not None
     under_way = reverted.status.revert.model_copy(update={"completed_at": None, "criterion": ""})
-    text = explain(Rollout(reverted.name, reverted.spec, reverted.status.model_copy(update={"revert": under_way})))
+    text = explain(replace(reverted, status=reverted.status.model_copy(update={"revert": under_way})))
     assert "criterion   none: CriterionBreached" in text
     assert "restored    not yet confirmed by every sidecar" in text
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from sark_e2e.live_view import LiveView
-from sark_e2e.view import Rollout
+from sark_cli.live_view import LiveView
+from sark_cli.rollout import Rollout
 
 
 def baking(make: Callable[..., Rollout], bake: str, reason: str = "Baking") -> Rollout:

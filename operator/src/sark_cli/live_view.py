@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 
 from rich.console import Console
 from rich.live import Live
 
-from .view import Rollout, line, panel
+from .rollout import Rollout
+from .view import line, panel
 
 _REFRESHES: float = 4
 
@@ -16,9 +18,10 @@ _REFRESHES: float = 4
 class LiveView:
     """Takes readings with `show`; they are seen only inside a `following` block."""
 
-    def __init__(self, console: Console) -> None:
-        """Write to `console`; whether it is a terminal decides on the form."""
+    def __init__(self, console: Console, now: Callable[[], datetime] | None = None) -> None:
+        """Write to `console`; whether it is a terminal decides on the form. With `now`, the panel tells ages and outlook."""
         self._console = console
+        self._now = now
         self._live: Live | None = None
         self._following = False
         self._last: object = None
@@ -40,7 +43,7 @@ class LiveView:
     def show(self, rollout: Rollout) -> None:
         """Take a reading."""
         if self._live is not None:
-            self._live.update(panel(rollout))
+            self._live.update(panel(rollout, self._now() if self._now else None))
         elif self._following and (now := _what_matters(rollout)) != self._last:
             self._last = now
             self._console.print(line(rollout), soft_wrap=True, markup=False, highlight=False)

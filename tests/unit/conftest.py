@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sark_e2e.view import Rollout
+from sark_cli.rollout import Rollout
 
 _SPEC: dict[str, Any] = {
     "target": {"matchLabels": {"app": "gateway"}, "flagsConfigMap": "gateway-flags"},

@@ -1,0 +1,1 @@
+"""The command `sark-rollout`, also found as `kubectl sark-rollout`."""

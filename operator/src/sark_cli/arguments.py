@@ -1,0 +1,151 @@
+"""The command line. argparse, because nothing else starts as quickly: `--help` is what one types most.
+
+Nothing heavy is imported here. `RUNNERS` names the function behind each command; it is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any, Final, NoReturn
+
+from .exit_code import ExitCode
+
+RUNNERS: Final = {
+    "list": "sark_cli.commands.list",
+    "status": "sark_cli.commands.status",
+    "explain": "sark_cli.commands.explain",
+    "history": "sark_cli.commands.history",
+    "completion": "sark_cli.commands.completion",
+    "version": "sark_cli.commands.version",
+}
+"""By command: the module whose `run(options, out)` returns the exit status."""
+
+_PLUGIN = "kubectl-sark_rollout"
+_DURATION = re.compile(r"^(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?$")
+_EXIT_STATUSES = """exit status of status: 0 completed, 3 progressing, 4 held or paused, 5 reverting or reverted, 6 not found,
+7 timed out; of every command: 1 failed, 2 wrong command line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with status 2."""
+        self.exit(ExitCode.USAGE, f"error: {message}; see `{self.prog} --help`\n")
+
+
+def program(name: str = "") -> str:
+    """Return how the person called us: kubectl runs plugins by their own names."""
+    called = PurePath(name or sys.argv[0]).name
+    return "kubectl sark-rollout" if called.startswith(_PLUGIN) else "sark-rollout"
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of a duration such as 90s, 5m, 1h30m or 0."""
+    match = _DURATION.match(text)
+    if text == "0":
+        return 0.0
+    if not text or match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write hours, minutes and seconds, as in 30s or 1h30m")
+    hours, minutes, rest = (int(part or 0) for part in match.groups())
+    return float(hours * 3600 + minutes * 60 + rest)
+
+
+def natural(text: str) -> int:
+    """Return a whole number from 1."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text) > 0):  # noqa: PLR2004 - a billion is enough
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Return a finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e12:  # noqa: PLR2004 - NaN and infinity are refused by the comparison
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options in `arguments`; a wrong command line ends the process with status 2."""
+    return build().parse_args(arguments)
+
+
+def build() -> Parser:
+    """Return the parser."""
+    parser = Parser(
+        prog=program(),
+        description="See and steer SarkRollouts: rollouts of the embedded authorization engine.",
+        epilog=_EXIT_STATUSES,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _reading(commands)
+    _asking(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}.", parents=parents, allow_abbrev=False
+    )
+    return made
+
+
+def _reading(commands: Any) -> None:
+    listing = _command(commands, "list", "list rollouts", _cluster(), _output())
+    listing.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
+    listing.add_argument("-w", "--watch", action="store_true", help="go on showing changes until Ctrl-C")
+    status = _command(commands, "status", "tell where a rollout is, why it is not further, and what you may do", _named())
+    status.add_argument("-w", "--watch", action="store_true", help="go on until it is completed or reverted")
+    _timeout(status, "0", "with --watch: give up after this long (default: never)")
+    explain = _command(commands, "explain", "tell why, with the numbers of each decision", _named())
+    explain.add_argument(
+        "--decision", type=natural, metavar="N", help="only this decision, by its number in history (1 is the oldest shown)"
+    )
+    _command(commands, "history", "list what happened to a rollout, oldest first", _named())
+
+
+def _asking(commands: Any) -> None:
+    completion = _command(commands, "completion", "print a completion script for your shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    _command(commands, "version", "print the version", _output())
+
+
+def _named() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False, parents=[_cluster(), _output()])
+    parent.add_argument("name", metavar="NAME", help="name of the SarkRollout")
+    return parent
+
+
+def _cluster() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    group = parent.add_argument_group("cluster")
+    group.add_argument("--kubeconfig", metavar="FILE", default="", help="as for kubectl (default: $KUBECONFIG, ~/.kube/config)")
+    group.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig (default: its current one)")
+    group.add_argument("-n", "--namespace", metavar="NAME", default="", help="namespace (default: the context's)")
+    return parent
+
+
+def _output() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("-o", "--output", choices=("json", "yaml"), default="", help="print data for programs")
+    return parent
+
+
+def _timeout(parser: argparse.ArgumentParser, default: str, text: str) -> None:
+    parser.add_argument("--timeout", type=seconds, default=default, metavar="DURATION", help=text)
+
+
+def plain(environment: dict[str, str] | None = None) -> bool:
+    """Return whether standard output wants no control characters: it is no terminal, or TERM says dumb."""
+    variables = os.environ if environment is None else environment
+    return not sys.stdout.isatty() or variables.get("TERM") == "dumb"

@@ -1,0 +1,77 @@
+"""How the API server is reached: the way kubectl reaches it. The Kubernetes client is imported only when it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .failure import CommandError
+
+AGENT = "sark-rollout-cli"
+"""Who we say we are; also the field manager of everything we write."""
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An API client, and the namespace that is meant when none is named."""
+
+    api: Any
+    namespace: str
+    server: str
+
+
+def connect(options: argparse.Namespace) -> Connection:
+    """Return the connection the options, $KUBECONFIG or the pod's service account describe.
+
+    Raises:
+        CommandError: there is no kubeconfig, it cannot be used, or it has no such context.
+    """
+    from kubernetes import client, config
+    from kubernetes.config import ConfigException
+    from yaml import YAMLError
+
+    configuration = client.Configuration()
+    # One try: a person who waits would rather be told. (The library's type says otherwise than what it passes on.)
+    configuration.retries = False
+    source = options.kubeconfig or os.environ.get("KUBECONFIG", "") or str(Path.home() / ".kube" / "config")
+    try:
+        if not options.kubeconfig and not _exists(source) and "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            namespace = (_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+        else:
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=source,
+                context=options.context or None,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+            namespace = _context_namespace(source, options.context)
+    except (ConfigException, YAMLError, OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(_complaint(source, options.context, error)) from error
+    api = client.ApiClient(configuration)
+    api.user_agent = AGENT
+    return Connection(api, options.namespace or namespace, str(configuration.host))
+
+
+def _exists(source: str) -> bool:
+    return any(Path(part).exists() for part in source.split(os.pathsep) if part)
+
+
+def _context_namespace(source: str, context: str) -> str:
+    from kubernetes import config
+
+    contexts, active = config.list_kube_config_contexts(config_file=source)  # type: ignore[no-untyped-call]
+    chosen = next((each for each in contexts if each["name"] == context), active) if context else active
+    return str((chosen.get("context") or {}).get("namespace") or "default")
+
+
+def _complaint(source: str, context: str, error: Exception) -> str:
+    if not _exists(source):
+        return f"there is no kubeconfig at {source}: give --kubeconfig, or set KUBECONFIG"
+    said = " ".join(str(error).split())[:300]
+    which = f" with context {context!r}" if context else ""
+    return f"cannot use the kubeconfig {source}{which}: {said}"

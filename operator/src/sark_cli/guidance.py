@@ -1,0 +1,79 @@
+"""What would take a rollout back, and what its reader may do: the two questions an SRE asks at night."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sark_api.duration import format_duration
+from sark_api.spec import Action, Mode
+from sark_api.status import ConditionStatus, Phase, Verdict
+
+from .exit_code import ExitCode
+from .rollout import Rollout
+
+_ENDED = (Phase.REVERTED, Phase.COMPLETED)
+
+
+def standing(rollout: Rollout) -> ExitCode:
+    """Return how the rollout stands, as `status` tells scripts.
+
+    A rollout is held when its condition Progressing is false: time alone will not bring it further.
+    """
+    phase = rollout.status.phase
+    if phase in (Phase.REVERTING, Phase.REVERTED):
+        return ExitCode.REVERTED
+    if phase is Phase.COMPLETED:
+        return ExitCode.DONE
+    if phase is Phase.PAUSED:
+        return ExitCode.HELD
+    progressing = next((each for each in rollout.status.conditions if each.type == "Progressing"), None)
+    held = progressing is not None and progressing.status is ConditionStatus.FALSE
+    return ExitCode.HELD if held else ExitCode.PROGRESSING
+
+
+def dangers(rollout: Rollout) -> list[str]:
+    """Return what would take the share back to 0%, each as a clause; nothing when there is nothing to take back."""
+    status = rollout.status
+    if status.step is None or status.phase in (Phase.REVERTING, Phase.REVERTED):
+        return []
+    clauses = [f"{each.name} beyond {each.limit}" for each in status.criteria if each.action == Action.REVERT and each.limit]
+    blind = rollout.spec.rollback.blind_for
+    if blind and status.step.percent < 100:  # noqa: PLR2004 - at the full share blindness takes nothing back
+        clauses.append(f"not seen for {format_duration(blind)}")
+    return clauses
+
+
+def moves(rollout: Rollout) -> list[str]:
+    """Return the commands that make sense now, each with what it does."""
+    phase, mode = rollout.status.phase, rollout.spec.mode
+    able: list[tuple[str, str]] = []
+    if mode is Mode.PAUSED:
+        able.append(("resume", "go on"))
+    elif phase not in (*_ENDED, Phase.REVERTING):
+        able.append(("pause", "stay at this share; a breach still reverts"))
+    if phase in _ENDED:
+        able.append(("retry", "start again from the first step"))
+    if rollout.status.step is not None and mode is not Mode.ROLLBACK:
+        able.append(("rollback", "restore the baseline now"))
+    return [f"{verb}: {text}" for verb, text in able]
+
+
+def doubts(rollout: Rollout, now: datetime) -> list[str]:
+    """Return why what is shown may not be so: an operator that is not there, or has not seen the last edit."""
+    status, spec = rollout.status, rollout.spec
+    if not status.conditions:
+        return ["no operator has looked at it yet: is one running for this namespace?"]
+    found = []
+    if not rollout.answered:
+        found.append(f"the operator has not answered to the last edit yet (generation {rollout.generation})")
+    watched = status.step is not None and status.phase is not Phase.COMPLETED
+    late = now - status.evaluated_at if status.evaluated_at else timedelta(0)
+    if watched and late > max(4 * spec.interval, timedelta(minutes=1)):
+        wanted = f"spec.interval is {format_duration(spec.interval)}"
+        found.append(f"last evaluated {format_duration(late)} ago, {wanted}: is the operator running?")
+    return found
+
+
+def weak(rollout: Rollout) -> list[str]:
+    """Return the sentences of the criteria that do not pass."""
+    return [each.message for each in rollout.status.criteria if each.verdict is not Verdict.PASS]

@@ -1,0 +1,109 @@
+"""What the reading commands print, character by character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from sark_cli.commands import explain, history
+from sark_cli.commands.list import table
+from sark_cli.facts import status_lines
+from sark_cli.guidance import standing
+from sark_cli.out import Out
+from sark_cli.rollout import Rollout
+from sark_cli.view import panel
+
+STATES = ("fresh", "baking", "unknown", "paused", "reverted", "completed")
+
+Read = Callable[[str], Rollout]
+Shown = Callable[..., str]
+Golden = Callable[[str, str], None]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_status_in_a_pipe(state: str, rollout: Read, now: datetime, piped: Shown, golden: Golden):
+    golden(f"status-{state}.txt", piped(lambda out: out.lines(*status_lines(rollout(state), now))))
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_status_on_a_terminal(state: str, rollout: Read, now: datetime, drawn: Shown, golden: Golden):
+    golden(f"status-{state}-terminal.txt", drawn(lambda out: out.show(panel(rollout(state), now))))
+
+
+def test_status_on_a_narrow_terminal_is_no_wider(rollout: Read, now: datetime, drawn: Shown):
+    text = drawn(lambda out: out.show(panel(rollout("unknown"), now)), width=60)
+    assert max(map(len, text.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("state", ["baking", "reverted"])
+def test_explain(state: str, rollout: Read, piped: Shown, golden: Golden):
+    golden(f"explain-{state}.txt", piped(lambda out: out.lines(*explain.text(rollout(state)))))
+
+
+def test_explain_of_one_decision(rollout: Read, piped: Shown, golden: Golden):
+    golden("explain-decision.txt", piped(lambda out: out.lines(*explain.text(rollout("reverted"), 3))))
+
+
+def test_a_decision_shows_what_a_newer_operator_recorded(rollout: Read, monkeypatch: pytest.MonkeyPatch):
+    entry = rollout("reverted").status.history[2]
+    wire = entry.to_wire() | {"criteria": [{"name": "errorRate", "bound": "0.8%"}], "windowSeconds": 300}
+    monkeypatch.setattr(type(entry), "to_wire", lambda _: wire)
+    text = explain.decision(3, entry)
+    assert text[-2:] == ["  criteria: name errorRate, bound 0.8%", "  windowSeconds: 300"]
+
+
+def test_history(rollout: Read, piped: Shown, golden: Golden):
+    golden("history.txt", piped(lambda out: out.grid(history.table(rollout("reverted")))))
+
+
+def test_history_on_a_terminal(rollout: Read, drawn: Shown, golden: Golden):
+    golden("history-terminal.txt", drawn(lambda out: out.grid(history.table(rollout("reverted")))))
+
+
+@pytest.mark.parametrize("namespaced", [True, False])
+def test_list(namespaced: bool, body: Callable[[str], dict[str, Any]], now: datetime, piped: Shown, golden: Golden):
+    bodies = [body(state) for state in STATES]
+    for state, each in zip(STATES, bodies, strict=True):
+        each["metadata"]["name"] = state
+    shown = piped(lambda out: out.grid(table(bodies, now, namespaced=namespaced)))
+    golden(f"list{'' if namespaced else '-all'}.txt", shown)
+
+
+def test_a_rollout_of_a_newer_version_is_listed_although_it_cannot_be_read(
+    body: Callable[[str], dict[str, Any]], now: datetime
+):
+    newer = body("baking")
+    newer["status"]["phase"] = "Levitating"
+    assert table([newer], now, namespaced=True).rows[0][:2] == ("gateway", "Levitating")
+
+
+def test_how_a_rollout_stands_is_an_exit_status(rollout: Read):
+    stands = {state: int(standing(rollout(state))) for state in STATES}
+    assert stands == {"fresh": 3, "baking": 3, "unknown": 4, "paused": 4, "reverted": 5, "completed": 0}
+
+
+def test_an_operator_that_has_been_silent_is_noticed(rollout: Read, now: datetime):
+    later = now.replace(hour=13)
+    assert any(
+        "last evaluated 1h" in line and "is the operator running?" in line for line in status_lines(rollout("baking"), later)
+    )
+
+
+def test_control_characters_of_a_message_do_not_reach_the_terminal(body: Callable[[str], dict[str, Any]], now: datetime):
+    evil = body("baking")
+    evil["status"]["message"] = "\x1b[2J\x1b]0;owned\x07 fine"
+    text = "\n".join(status_lines(Rollout.from_object(evil), now))
+    assert "\x1b" not in text
+    assert "?[2J?]0;owned? fine" in text
+
+
+def test_data_is_the_object_itself(body: Callable[[str], dict[str, Any]]):
+    import io
+    import json
+
+    stream = io.StringIO()
+    Out(plain=True, data_format="json", stream=stream).data(body("baking"))
+    assert json.loads(stream.getvalue()) == body("baking")
