@@ -138,6 +138,80 @@ class LatencyP95(ApiModel):
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
 
 
+class FallbackRate(ApiModel):
+    """Share of new-arm requests that the baseline had to answer. They count as errors too; this limit is the tighter one."""
+
+    limit_basis_points: int = Field(default=10, ge=1, le=10_000)
+    """Breach when the share in criteria.window is above this beyond doubt, in basis points (1/100 of a percent). Default 10 = 0.1%. A share
+    that is above it but could be chance (one window in 10,000) is Unknown: it holds the step, and is no blindness."""
+
+    min_samples: int = Field(default=100, ge=1, le=1_000_000_000)
+    """Requests of the new arm the window must hold before a verdict is given; below it the verdict is Unknown. Default 100."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class OpaP95(ApiModel):
+    """95th percentile of the embedded engine's evaluations. Not judged while features.opa is Disabled."""
+
+    limit_microseconds: int = Field(default=7500, ge=10, le=10_000_000)
+    """Breach when more than 5% of the evaluations in criteria.window take longer than this beyond doubt, in microseconds. Default 7500 = 7.5 ms.
+    A share above 5% that could be chance is Unknown: it holds the step, and is no blindness. The histogram has a bound at the default."""
+
+    warning_microseconds: int = Field(default=5000, ge=0, le=10_000_000)
+    """The message warns when more than 5% take longer than this, in microseconds; it blocks nothing. Default 5000 = 5 ms; 0 turns it off."""
+
+    min_samples: int = Field(default=20, ge=20, le=1_000_000_000)
+    """Evaluations the window must hold before a verdict is given. Default 20. With fewer it passes when they are under 5% of the new arm's
+    requests, as with a cache that answers nearly all: they cannot move the requests' p95 then. Else it is Unknown."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class CacheP95(ApiModel):
+    """95th percentile of look-ups in the in-process cache. Not judged while features.cache is Disabled."""
+
+    limit_microseconds: int = Field(default=750, ge=10, le=10_000_000)
+    """Breach when more than 5% of the look-ups in criteria.window take longer than this beyond doubt, in microseconds. Default 750 = 0.75 ms.
+    A share above 5% that could be chance is Unknown: it holds the step, and is no blindness. The histogram has a bound at the default."""
+
+    warning_microseconds: int = Field(default=500, ge=0, le=10_000_000)
+    """The message warns when more than 5% take longer than this, in microseconds; it blocks nothing. Default 500 = 0.5 ms; 0 turns it off."""
+
+    min_samples: int = Field(default=20, ge=20, le=1_000_000_000)
+    """Look-ups the window must hold before a verdict is given. Default 20. With fewer it passes when they are under 5% of the new arm's
+    requests: they cannot move the requests' p95 then. Else it is Unknown."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class Throughput(ApiModel):
+    """Requests per second of both arms of all sidecars together."""
+
+    min_requests_per_second: int = Field(default=1500, ge=0, le=100_000_000)
+    """Breach below this many requests per second, averaged over criteria.window. Default 1500, the report's; 0 turns it off. Set it to what
+    the fleet is known to serve before giving it another action than Warn."""
+
+    action: Action = Action.WARN
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Warn."""
+
+
+class Cpu(ApiModel):
+    """CPU time of each sidecar."""
+
+    limit_percent: int = Field(default=90, ge=1, le=100)
+    """Breach when a sidecar uses more than this share of cpu.millicores, averaged over criteria.window, in percent. Default 90."""
+
+    millicores: int = Field(default=1000, ge=1, le=1_024_000)
+    """What one sidecar may use, in thousandths of a core: its CPU limit, or its request when it has none. Default 1000 = one core."""
+
+    action: Action = Action.WARN
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Warn."""
+
+
 class MemoryGrowth(ApiModel):
     """Slope of each sidecar's resident memory."""
 
@@ -183,6 +257,21 @@ class Criteria(ApiModel):
 
     memory_growth: MemoryGrowth = MemoryGrowth()
     """Memory of the sidecars. Default: more than 2 MiB/h, sustained, reverts."""
+
+    fallback_rate: FallbackRate = FallbackRate()
+    """New-arm requests the baseline had to answer. Default: more than 0.1% reverts."""
+
+    opa_p95: OpaP95 = Field(default=OpaP95(), alias="opaP95")
+    """Time of the embedded engine's evaluations. Default: p95 above 7.5 ms reverts, above 5 ms warns."""
+
+    cache_p95: CacheP95 = Field(default=CacheP95(), alias="cacheP95")
+    """Time of look-ups in the in-process cache. Default: p95 above 0.75 ms reverts, above 0.5 ms warns."""
+
+    throughput: Throughput = Throughput()
+    """Requests per second of the whole target. Default: below 1,500 warns."""
+
+    cpu: Cpu = Cpu()
+    """CPU time of each sidecar. Default: more than 90% of one core warns."""
 
     custom: list[CustomCriterion] = Field(
         default=[],

@@ -21,6 +21,7 @@ from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.observation import (
     ArmWindow,
+    DataPlane,
     Histogram,
     Identity,
     MemorySeries,
@@ -50,9 +51,19 @@ def quick_spec(**changes: object) -> SarkRolloutSpec:
     return SarkRolloutSpec.model_validate(members | changes)
 
 
+def times(number: float = 1000, seconds: float = 0.0004) -> Histogram:
+    """Return `number` observations of `seconds` each."""
+    return Histogram(BOUNDS, tuple(number if bound >= seconds else 0.0 for bound in BOUNDS))
+
+
 def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004) -> ArmWindow:
     """Return one arm's window in which every request took `seconds`."""
-    return ArmWindow(requests, errors, Histogram(BOUNDS, tuple(requests if bound >= seconds else 0.0 for bound in BOUNDS)))
+    return ArmWindow(requests, errors, times(requests, seconds))
+
+
+def healthy_plane(fallbacks: float = 0) -> DataPlane:
+    """Return what healthy sidecars measure inside the new arm."""
+    return DataPlane(fallbacks=fallbacks, evaluations=times(), lookups=times(), cpu={"gw-0": 0.2})
 
 
 def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:
@@ -113,6 +124,7 @@ class SimulatedTarget:
     """Growth of every pod's memory in KiB per hour."""
     memory_age: timedelta | None = None
     """How far back every pod's memory is known; the criterion's window when None."""
+    plane: DataPlane = field(default_factory=healthy_plane)
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     pods_missing: Missing | None = None
     rival: str = ""
@@ -130,7 +142,7 @@ class SimulatedTarget:
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
-            metrics=Metrics(self.arms, series, custom=self.custom),
+            metrics=Metrics(self.arms, series, self.plane, self.custom),
             rival=self.rival,
             operator_version="0.1.0",
         )

@@ -18,9 +18,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import pytest_asyncio
 
-from sark_api.names import METRIC_FLAG_REVISION, METRIC_MEMORY, METRIC_REQUEST_SECONDS, METRIC_REQUESTS
+from sark_api.names import (
+    METRIC_CACHE_SECONDS,
+    METRIC_CPU,
+    METRIC_FALLBACK,
+    METRIC_FLAG_REVISION,
+    METRIC_MEMORY,
+    METRIC_OPA_SECONDS,
+    METRIC_REQUEST_SECONDS,
+    METRIC_REQUESTS,
+)
 from sark_api.spec import SarkRolloutSpec
-from sark_operator.core.observation import ArmWindow, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import prometheus
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
@@ -198,9 +207,42 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
     latency = Histogram((0.05, 0.25, inf), (80.0, 97.0, 100.0))
     assert metrics.arms == {"rust": ArmWindow(100.0, 9.5, latency), "python": ArmWindow(400.0, 0.0, Histogram((), ()))}
     assert metrics.memory == (MemorySeries("gateway-0", ((10.0, 5e7),)),)
-    assert set(metrics.queries) == {"errorRate", "latencyP95", "memoryGrowth", "queue"}
+    assert set(metrics.queries) == {
+        *("errorRate", "latencyP95", "memoryGrowth", "queue"),
+        *("fallbackRate", "opaP95", "cacheP95", "throughput", "cpu"),
+    }
     assert metrics.queries["queue"] == "vector(1)"
     assert "[60s]" in metrics.queries["errorRate"]
+
+
+async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: PrometheusMetrics, server: Script) -> None:
+    # Given a server that knows what two rollouts' sidecars measure inside the new arm
+    healthy(server)
+    server.replies |= {
+        METRIC_FALLBACK: vector(({"sark_rollout": ROLLOUT}, "2.5"), ({"sark_rollout": "shop/other"}, "99")),
+        METRIC_OPA_SECONDS: vector((labels("rust", le="+Inf"), "40"), (labels("rust", le="0.0075"), "39")),
+        METRIC_CACHE_SECONDS: vector((labels("rust", le="+Inf"), "90"), (labels("rust", "shop/other", le="+Inf"), "7")),
+        METRIC_CPU: vector(
+            ({"sark_rollout": ROLLOUT, "pod": "gateway-0", "instance": "10.0.0.1:8182"}, "0.25"),
+            ({"sark_rollout": ROLLOUT, "pod": "gateway-0", "instance": "10.0.0.9:8182"}, "0.75"),
+            ({"sark_rollout": ROLLOUT, "instance": "10.0.0.2:8182"}, "0.5"),
+        ),
+    }
+    # When one of them is read
+    plane = (await read(source, spec(server.url), expected=True)).data_plane
+    # Then it has its own numbers
+    assert plane == DataPlane(
+        fallbacks=2.5,
+        evaluations=Histogram((0.0075, inf), (39.0, 40.0)),
+        lookups=Histogram((inf,), (90.0,)),
+        cpu={"gateway-0": 0.75, "10.0.0.2:8182": 0.5},
+    )
+
+
+async def test_what_the_data_plane_has_no_series_of_is_empty(source: PrometheusMetrics, server: Script) -> None:
+    healthy(server)
+    plane = (await read(source, spec(server.url), expected=True)).data_plane
+    assert plane == DataPlane(None, Histogram((), ()), Histogram((), ()), {})
 
 
 async def test_nothing_of_a_rollout_that_has_not_begun_is_no_fault(source: PrometheusMetrics, server: Script) -> None:
@@ -332,14 +374,16 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     metrics = await read(source, spec(server.url, custom="queue_length", timeout=1))
 
     # Then each part is missing with a sentence that names the server and what is wrong
-    for part in (metrics.arms, metrics.memory, metrics.custom["queue"]):
+    plane = metrics.data_plane
+    inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu)
+    for part in (metrics.arms, metrics.memory, metrics.custom["queue"], *inside):
         assert words in missing(part).message
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 5
+    assert len(server.asked) == 9
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 5
+    assert counted == 9
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -446,7 +490,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 4
+    assert len(server.asked) == 8
 
 
 EachPart = Callable[[Metrics], object]

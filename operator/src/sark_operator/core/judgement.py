@@ -8,6 +8,7 @@ from datetime import datetime
 from sark_api.spec import Action, SarkRolloutSpec
 from sark_api.status import CriterionStatus, Verdict
 
+from .data_plane import judge_data_plane
 from .figures import sentences
 from .observation import Metrics
 from .verdicts import error_rate, latency_p95, memory_growth
@@ -34,6 +35,7 @@ def judge(
             query=query(latency_p95.NAME),
         ),
         memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
+        *judge_data_plane(spec, metrics),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sark_api.flags import FlagDocument
 
@@ -77,6 +78,23 @@ class MemorySeries:
     """Pairs of (Unix seconds, bytes), oldest first."""
 
 
+_NOT_ASKED: Final = Missing("MetricsNotAsked", "Prometheus has not been asked for it")
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlane:
+    """What the sidecars measure inside the new arm, and of themselves, in one window."""
+
+    fallbacks: float | Missing | None = _NOT_ASKED
+    """Requests of the new arm that the baseline had to answer; None when there is no such series."""
+    evaluations: Histogram | Missing = _NOT_ASKED
+    """Seconds the embedded engine's evaluations took."""
+    lookups: Histogram | Missing = _NOT_ASKED
+    """Seconds the look-ups in the in-process cache took."""
+    cpu: Mapping[str, float] | Missing = _NOT_ASKED
+    """Cores used by each sidecar, by pod."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """What Prometheus said, and how it was asked."""
@@ -84,6 +102,7 @@ class Metrics:
     arms: Mapping[str, ArmWindow] | Missing
     """By implementation label (`rust`, `python`); an arm without series is absent: it served nothing."""
     memory: tuple[MemorySeries, ...] | Missing
+    data_plane: DataPlane = DataPlane()
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     """By name of the custom criterion: the one number its query gave."""
     queries: Mapping[str, str] = field(default_factory=dict)

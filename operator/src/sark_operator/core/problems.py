@@ -37,7 +37,9 @@ def config_map_missing(observation: Observation) -> bool:
 
 def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
     """Yield everything Prometheus did not answer."""
-    for part in (metrics.arms, metrics.memory, *metrics.custom.values()):
+    plane = metrics.data_plane
+    parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu)
+    for part in (metrics.arms, metrics.memory, *parts, *metrics.custom.values()):
         if isinstance(part, Missing):
             yield part
 
@@ -48,6 +50,11 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
         (criteria.error_rate.action, metrics.arms),
         (criteria.latency_p95.action, metrics.arms),
         (criteria.memory_growth.action, metrics.memory),
+        (criteria.fallback_rate.action, metrics.data_plane.fallbacks),
+        (criteria.opa_p95.action, metrics.data_plane.evaluations),
+        (criteria.cache_p95.action, metrics.data_plane.lookups),
+        (criteria.throughput.action, metrics.arms),
+        (criteria.cpu.action, metrics.data_plane.cpu),
         *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
     ]
     return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)

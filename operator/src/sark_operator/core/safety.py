@@ -5,14 +5,14 @@ It runs while paused, while converging, at 100 % and after completion as long as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isfinite
 
 from sark_api import reasons
 from sark_api.names import ARM_NEW
 from sark_api.spec import Action
-from sark_api.status import CriterionStatus, Verdict
+from sark_api.status import Verdict
 
+from .blindness import unseen
 from .figures import span
 from .flag_document import is_ours, readable_document
 from .judgement import dated, judge, spoken, with_verdict
@@ -20,7 +20,6 @@ from .lifecycle import is_split
 from .observation import Metrics, Missing
 from .revert import revert
 from .tick import Tick
-from .verdicts import memory_growth
 from .verdicts.latency_p95 import baseline_p95_microseconds
 
 
@@ -42,7 +41,7 @@ def _evaluate(tick: Tick) -> None:
         p95 = baseline_p95_microseconds(tick.spec.criteria.latency_p95, metrics.arms)
         tick.change(baseline_p95_microseconds=p95 or tick.status.baseline_p95_microseconds)
     verdicts = judge(tick.spec, percent, metrics, tick.status.baseline_p95_microseconds)
-    blind = _unseen(verdicts, metrics)
+    blind = unseen(verdicts, metrics)
     tick.change(
         criteria=dated(verdicts, tick.before.criteria, tick.now),
         evaluated_at=tick.now,
@@ -67,7 +66,7 @@ def _revert_when_blind(tick: Tick) -> None:
     limit, since = tick.spec.rollback.blind_for, tick.status.blind_since
     if not limit or since is None or not is_split(tick.percent) or tick.now - since < limit:
         return
-    unknown = _unseen(tick.status.criteria, tick.observation.metrics)
+    unknown = unseen(tick.status.criteria, tick.observation.metrics)
     revert(
         tick,
         reasons.BLIND_TOO_LONG,
@@ -76,16 +75,6 @@ def _revert_when_blind(tick: Tick) -> None:
         limit=span(limit),
         verdicts=spoken(unknown),
     )
-
-
-def _unseen(criteria: Sequence[CriterionStatus], metrics: Metrics) -> tuple[CriterionStatus, ...]:
-    """Return the criteria that should be able to revert and cannot.
-
-    Memory that is seen but not yet for long enough is no blindness: it needs up to its whole window by design, an hour, while
-    blindFor is a quarter of that by default. It holds the step all the same.
-    """
-    unknown = with_verdict(criteria, Verdict.UNKNOWN, Action.REVERT)
-    return tuple(one for one in unknown if one.name != memory_growth.NAME or not memory_growth.is_seen(metrics.memory))
 
 
 def _adopt_revert_in_force(tick: Tick) -> None:

@@ -105,6 +105,21 @@ def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
     return {rollout: tuple(pods) for rollout, pods in grouped.items()}
 
 
+def number_by_rollout(found: Iterable[Sample]) -> dict[str, float]:
+    """Return the one number of each rollout."""
+    return {_rollout(sample): sample.value for sample in found}
+
+
+def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
+    """Return the cores used by rollout and pod; a series without a `pod` label goes by its `instance`."""
+    cores: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for sample in found:
+        pod = sample.labels.get("pod") or sample.labels.get("instance") or "unnamed"
+        pods = cores[_rollout(sample)]
+        pods[pod] = max(sample.value, pods.get(pod, sample.value))
+    return dict(cores)
+
+
 def ages(found: Iterable[Sample]) -> dict[str, float]:
     """Return by rollout the age in seconds of its newest sample."""
     return {_rollout(sample): sample.value for sample in found}

@@ -13,6 +13,7 @@ from sark_operator.core.observation import ArmWindow, Histogram, MemorySeries, M
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
 from sark_operator.shell.prometheus import INVALID, PrometheusDoor, Server
 from sark_operator.shell.shared_answers import SharedAnswers
 
@@ -54,19 +55,26 @@ class PrometheusMetrics:
     async def read(self, rollout: str, spec: SarkRolloutSpec, *, expected: bool) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         question = _Question(self._door, self._answers, self._clock, spec)
-        age, requests, latency, memory, custom = await asyncio.gather(
-            question.ages(), question.requests(), question.latency(), question.memory(), question.custom()
+        age, requests, latency, memory, plane, custom = await asyncio.gather(
+            question.ages(),
+            question.requests(),
+            question.latency(),
+            question.memory(),
+            read_data_plane(question.vector, spec.criteria.window),
+            question.custom(),
         )
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         queries = {
             "errorRate": promql.requests(spec.criteria.window),
             "latencyP95": promql.latency(spec.criteria.window),
             "memoryGrowth": promql.memory(),
+            **data_plane_queries(spec.criteria.window),
             **{criterion.name: criterion.query for criterion in spec.criteria.custom},
         }
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, question.server),
             memory=unseen or (memory if isinstance(memory, Missing) else memory.get(rollout, ())),
+            data_plane=plane.of(rollout, unseen),
             custom=custom,
             queries=queries,
         )
@@ -84,15 +92,15 @@ class _Question:
         self._max_age = max(_LEAST_SHARED_SECONDS, min(spec.interval.total_seconds() / 2, MOST_SHARED_SECONDS))
 
     async def ages(self) -> Mapping[str, float] | Missing:
-        return await self._vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
+        return await self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
 
     async def requests(self) -> Mapping[str, Mapping[str, Requests]] | Missing:
         query = promql.requests(self._criteria.window)
-        return await self._vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
+        return await self.vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
 
     async def latency(self) -> Mapping[str, Mapping[str, Histogram]] | Missing:
         query = promql.latency(self._criteria.window)
-        return await self._vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
+        return await self.vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
 
     async def memory(self) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
         window = self._criteria.memory_growth.window
@@ -109,12 +117,14 @@ class _Question:
         return {criterion.name: value for criterion, value in zip(criteria, values, strict=True)}
 
     async def _number(self, criterion: CustomCriterion) -> float | Missing:
-        value: float | Missing = await self._vector(criterion.query, answers.number)
+        value: float | Missing = await self.vector(criterion.query, answers.number)
         if isinstance(value, Missing):
             return replace(value, message=f"criterion {criterion.name}: {value.message}")
         return value
 
-    async def _vector(self, query: str, parse: Callable[[Any], Parsed]) -> Parsed | Missing:
+    async def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Parsed | Missing:
+        """Return the parsed answer to an instant query."""
+
         async def ask() -> Any:
             return await self._door.instant(self.server, query)
 

@@ -30,7 +30,7 @@ from sark_operator.shell.telemetry import Telemetry
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 WORKERS = 64
 """Questions under way at once. A thread is started only when it is needed."""
-WORKERS_PER_SERVER = 8
+WORKERS_PER_SERVER = 16
 """Questions under way at one server, so that a server that hangs does not hold the threads of all others."""
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300

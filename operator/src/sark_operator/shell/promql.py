@@ -9,10 +9,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sark_api.names import (
+    ARM_NEW,
     LABEL_IMPLEMENTATION,
     LABEL_ROLLOUT,
+    METRIC_CACHE_SECONDS,
+    METRIC_CPU,
+    METRIC_FALLBACK,
     METRIC_FLAG_REVISION,
     METRIC_MEMORY,
+    METRIC_OPA_SECONDS,
     METRIC_REQUEST_SECONDS,
     METRIC_REQUESTS,
 )
@@ -31,6 +36,29 @@ def latency(window: timedelta) -> str:
     """Return the query for the latency histogram of each arm, in the last `window`."""
     series = f"{METRIC_REQUEST_SECONDS}_bucket[{_seconds(window)}]"
     return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
+
+
+def fallbacks(window: timedelta) -> str:
+    """Return the query for the requests of the new arm that the baseline had to answer, in the last `window`."""
+    return f"sum by ({LABEL_ROLLOUT}) (increase({METRIC_FALLBACK}[{_seconds(window)}]))"
+
+
+def evaluations(window: timedelta) -> str:
+    """Return the query for the histogram of the embedded engine's evaluations, in the last `window`."""
+    series = f'{METRIC_OPA_SECONDS}_bucket{{{LABEL_IMPLEMENTATION}="{ARM_NEW}"}}[{_seconds(window)}]'
+    return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
+
+
+def lookups(window: timedelta) -> str:
+    """Return the query for the histogram of look-ups in the in-process cache, in the last `window`."""
+    series = f'{METRIC_CACHE_SECONDS}_bucket{{{LABEL_IMPLEMENTATION}="{ARM_NEW}", operation="get"}}[{_seconds(window)}]'
+    return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
+
+
+def cpu(window: timedelta) -> str:
+    """Return the query for the cores each sidecar used, averaged over the last `window`."""
+    series = f'{METRIC_CPU}{{{LABEL_ROLLOUT}!=""}}[{_seconds(window)}]'
+    return f"max by ({LABEL_ROLLOUT}, pod, instance) (rate({series}))"
 
 
 def memory() -> str:

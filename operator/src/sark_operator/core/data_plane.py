@@ -1,0 +1,35 @@
+"""The criteria on what the sidecars measure inside the new arm, and of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sark_api.spec import SarkRolloutSpec, Toggle
+from sark_api.status import CriterionStatus
+
+from .observation import Metrics
+from .verdicts import cpu, fallback_rate, service_time, throughput
+
+
+def judge_data_plane(spec: SarkRolloutSpec, metrics: Metrics) -> Iterator[CriterionStatus]:
+    """Yield what these criteria say. One that a switched-off feature or a limit of 0 makes meaningless is left out."""
+    criteria, window, plane = spec.criteria, spec.criteria.window, metrics.data_plane
+
+    def query(name: str) -> str:
+        return metrics.queries.get(name, "")
+
+    name = fallback_rate.NAME
+    yield fallback_rate.judge_fallback_rate(criteria.fallback_rate, window, metrics.arms, plane.fallbacks, query(name))
+    if spec.features.opa is Toggle.ENABLED:
+        name = service_time.OPA_NAME
+        yield service_time.judge_service_time(
+            name, criteria.opa_p95, window, arms=metrics.arms, times=plane.evaluations, query=query(name)
+        )
+    if spec.features.cache is Toggle.ENABLED:
+        name = service_time.CACHE_NAME
+        yield service_time.judge_service_time(
+            name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name)
+        )
+    if criteria.throughput.min_requests_per_second:
+        yield throughput.judge_throughput(criteria.throughput, window, metrics.arms, query(throughput.NAME))
+    yield cpu.judge_cpu(criteria.cpu, window, plane.cpu, query(cpu.NAME))

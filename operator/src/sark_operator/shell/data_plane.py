@@ -1,0 +1,86 @@
+"""What Prometheus says of the inside of the new arm and of the sidecars' CPU time: four questions for all rollouts together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from sark_api.names import ARM_NEW
+from sark_operator.core.observation import DataPlane, Histogram, Missing
+from sark_operator.shell import answers, promql
+
+_EMPTY = Histogram((), ())
+_Histograms = Mapping[str, Mapping[str, Histogram]]
+
+
+class Ask(Protocol):
+    """Asks an instant query that other rollouts ask too."""
+
+    async def __call__(self, query: str, parse: Callable[[Any], Any]) -> Any | Missing:
+        """Return the parsed answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlaneAnswers:
+    """The answers about all rollouts of a server."""
+
+    fallbacks: Mapping[str, float] | Missing
+    evaluations: _Histograms | Missing
+    lookups: _Histograms | Missing
+    cpu: Mapping[str, Mapping[str, float]] | Missing
+
+    def of(self, rollout: str, unseen: Missing | None) -> DataPlane:
+        """Return those of one rollout; `unseen` is why nothing said of it can be trusted."""
+        if unseen is not None:
+            return DataPlane(unseen, unseen, unseen, unseen)
+        return DataPlane(
+            fallbacks=self.fallbacks if isinstance(self.fallbacks, Missing) else self.fallbacks.get(rollout),
+            evaluations=_of(rollout, self.evaluations),
+            lookups=_of(rollout, self.lookups),
+            cpu=self.cpu if isinstance(self.cpu, Missing) else self.cpu.get(rollout, {}),
+        )
+
+
+def data_plane_queries(window: timedelta) -> dict[str, str]:
+    """Return by criterion the query its numbers come from."""
+    return {
+        "fallbackRate": promql.fallbacks(window),
+        "opaP95": promql.evaluations(window),
+        "cacheP95": promql.lookups(window),
+        "throughput": promql.requests(window),
+        "cpu": promql.cpu(window),
+    }
+
+
+async def read_data_plane(ask: Ask, window: timedelta) -> DataPlaneAnswers:
+    """Ask everything at once; each part is missing for itself."""
+    return DataPlaneAnswers(
+        *await asyncio.gather(
+            ask(promql.fallbacks(window), _numbers),
+            ask(promql.evaluations(window), _histograms),
+            ask(promql.lookups(window), _histograms),
+            ask(promql.cpu(window), _cores),
+        )
+    )
+
+
+def _numbers(result: Any) -> Mapping[str, float]:
+    return answers.number_by_rollout(answers.samples(result))
+
+
+def _histograms(result: Any) -> _Histograms:
+    return answers.latency_by_arm(answers.samples(result))
+
+
+def _cores(result: Any) -> Mapping[str, Mapping[str, float]]:
+    return answers.cores_by_pod(answers.samples(result))
+
+
+def _of(rollout: str, histograms: _Histograms | Missing) -> Histogram | Missing:
+    if isinstance(histograms, Missing):
+        return histograms
+    return histograms.get(rollout, {}).get(ARM_NEW, _EMPTY)

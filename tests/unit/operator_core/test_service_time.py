@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from math import inf
+
+import pytest
+
+from sark_api.names import ARM_NEW
+from sark_api.spec import CacheP95, Features, OpaP95, Toggle
+from sark_api.status import CriterionStatus, Verdict
+from sark_e2e.simulated_target import SimulatedTarget, arm, times
+from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, Missing
+from sark_operator.core.verdicts.service_time import judge_service_time
+
+WINDOW = timedelta(minutes=5)
+BOUNDS = (0.005, 0.0075, 0.01, inf)
+
+
+def judged(*counts: float, requests: float = 1000, **settings: object) -> CriterionStatus:
+    """Judge evaluations given by how many took at most 5 ms, 7.5 ms, 10 ms, and however long."""
+    histogram = Histogram(BOUNDS, counts) if counts else Histogram((), ())
+    arms = {ARM_NEW: ArmWindow(requests)}
+    return judge_service_time("opaP95", OpaP95.model_validate(settings), WINDOW, arms=arms, times=histogram, query="q")
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict", "sentence"),
+    [
+        ((1000, 1000, 1000, 1000), Verdict.PASS, "opaP95 0.0% <= 5.0% of 1,000 evaluations over 5m took longer than 7.50 ms"),
+        (
+            (900, 950, 1000, 1000),
+            Verdict.PASS,
+            (
+                "opaP95 5.0% <= 5.0% of 1,000 evaluations over 5m took longer than 7.50 ms; "
+                "warning: 10.0% took longer than 5.00 ms"
+            ),
+        ),
+        ((100, 800, 900, 1000), Verdict.BREACH, "opaP95 20.0% > 5.0% of 1,000 evaluations over 5m took longer than 7.50 ms"),
+        (
+            (90, 90, 100, 100),
+            Verdict.UNKNOWN,
+            (
+                "opaP95 Unknown: 10.0% > 5.0% of 100 evaluations over 5m took longer than 7.50 ms, "
+                "but they are too few to rule out chance"
+            ),
+        ),
+        ((0, 0, 0, 20), Verdict.BREACH, "opaP95 100.0% > 5.0% of 20 evaluations over 5m took longer than 7.50 ms"),
+    ],
+)
+def test_a_breach_is_more_than_a_twentieth_beyond_chance(counts: tuple[float, ...], verdict: Verdict, sentence: str) -> None:
+    status = judged(*counts)
+
+    assert (status.verdict, status.message) == (verdict, sentence)
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "requests", "verdict", "sentence"),
+    [
+        (12, 1000, Verdict.PASS, "opaP95 12 evaluations in 5m for 1,000 requests: too few to be seen in the requests' p95"),
+        (12, 100, Verdict.UNKNOWN, "opaP95 Unknown: 12 evaluations in 5m, 20 needed"),
+        (0, 0, Verdict.UNKNOWN, "opaP95 Unknown: 0 evaluations in 5m, 20 needed"),
+        (0, float("nan"), Verdict.UNKNOWN, "opaP95 Unknown: 0 evaluations in 5m, 20 needed"),
+    ],
+)
+def test_a_cache_that_answers_nearly_all_leaves_nothing_to_judge(
+    evaluations: float, requests: float, verdict: Verdict, sentence: str
+) -> None:
+    counts = (evaluations,) * 4 if evaluations else ()
+    status = judged(*counts, requests=requests)
+
+    assert (status.verdict, status.message) == (verdict, sentence)
+
+
+@pytest.mark.parametrize("bad", [Histogram((inf,), (float("nan"),)), Histogram((1.0, 2.0), (1.0, 2.0)), Missing("X", "late")])
+def test_what_cannot_be_read_is_unknown(bad: Histogram | Missing) -> None:
+    status = judge_service_time("cacheP95", CacheP95(), WINDOW, arms={ARM_NEW: ArmWindow(1000)}, times=bad)
+
+    assert status.verdict is Verdict.UNKNOWN
+
+
+def test_a_slow_engine_reverts(baking: SimulatedTarget) -> None:
+    baking.plane = DataPlane(0, times(1000, 0.009), times(), {})
+
+    decision = baking.tick(1)
+
+    assert decision.status.revert is not None
+    assert decision.status.revert.criterion == "opaP95"
+
+
+def test_a_slow_cache_reverts(baking: SimulatedTarget) -> None:
+    baking.plane = DataPlane(0, times(), times(1000, 0.001), {})
+
+    decision = baking.tick(1)
+
+    assert decision.status.revert is not None
+    assert decision.status.revert.criterion == "cacheP95"
+
+
+def test_what_is_switched_off_is_not_judged(baking: SimulatedTarget) -> None:
+    baking.ask(features=Features(opa=Toggle.DISABLED, cache=Toggle.DISABLED))
+    baking.plane = DataPlane(0, times(1000, 1.0), times(1000, 1.0), {})
+
+    baking.tick(1)
+
+    assert baking.percent == 25
+    assert not {"opaP95", "cacheP95"} & {criterion.name for criterion in baking.status.criteria}
+
+
+def test_few_evaluations_hold_and_are_no_blindness(baking: SimulatedTarget) -> None:
+    baking.plane = DataPlane(0, times(12), times(), {})
+    baking.arms = {ARM_NEW: arm(110), "python": arm()}
+    baking.run(120)
+
+    assert (baking.percent, baking.status.reason, baking.status.blind_since) == (25, "CriterionUnknown", None)
