@@ -10,7 +10,7 @@ use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
     if let Ok(path) = std::str::from_utf8(body).map_err(|_| ()).and_then(|text| DecisionPath::parse(text).map_err(|_| ())) {
-        assert_eq!(DecisionPath::parse(&path.joined()).as_ref(), Ok(&path));
+        assert_eq!(DecisionPath::parse(path.joined()).as_ref(), Ok(&path));
     }
     let found = input_in(body);
     if let Ok(Some(place)) = &found {

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 const USAGE: &str = "usage: sark-bench floor --port PORT [--host IP]
+       sark-bench serve --port PORT --policies FOLDER [--host IP] [--workers N]
        sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
        sark-bench paced --rate PER_SECOND, and the options of load
        sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S
@@ -14,6 +15,7 @@ const MAX_RATE: f64 = 1_000_000.0;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Floor(FloorOptions),
+    Serve(ServeOptions),
     Load(LoadOptions),
     Paced(PacedOptions),
     Evaluate(EvaluateOptions),
@@ -25,6 +27,16 @@ pub(crate) struct FloorOptions {
     pub host: String,
     /// 0 lets the kernel choose; the address is printed.
     pub port: u16,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) struct ServeOptions {
+    pub host: String,
+    /// 0 lets the kernel choose; the address is printed.
+    pub port: u16,
+    /// Folder with `.rego` files and a `data.json`.
+    pub policies: PathBuf,
+    pub workers: usize,
 }
 
 #[derive(Debug, PartialEq)]
@@ -81,9 +93,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     let command = words.next().ok_or(USAGE)?;
     let mut options = Options::read(words)?;
     let parsed = match command.as_str() {
-        "floor" => Command::Floor(FloorOptions {
-            host: options.take("--host").unwrap_or_else(|| "127.0.0.1".to_owned()),
+        "floor" => Command::Floor(FloorOptions { host: options.host(), port: options.number("--port")? }),
+        "serve" => Command::Serve(ServeOptions {
+            host: options.host(),
             port: options.number("--port")?,
+            policies: options.required("--policies")?.into(),
+            workers: options.number_or("--workers", 1)?,
         }),
         "load" => Command::Load(load(&mut options)?),
         "paced" => Command::Paced(PacedOptions { rate: rate(&mut options)?, load: load(&mut options)? }),
@@ -171,9 +186,18 @@ impl Options {
         self.take(name).ok_or_else(|| format!("{name} is missing\n{USAGE}"))
     }
 
+    /// The address to listen on: loopback unless told otherwise.
+    fn host(&mut self) -> String {
+        self.take("--host").unwrap_or_else(|| "127.0.0.1".to_owned())
+    }
+
     fn number<T: FromStr>(&mut self, name: &str) -> Result<T, String> {
         let text = self.required(name)?;
         text.parse().map_err(|_| format!("{name} is {text:?}, which is not a number it can be"))
+    }
+
+    fn number_or<T: FromStr>(&mut self, name: &str, usual: T) -> Result<T, String> {
+        if self.0.iter().any(|(known, _)| known == name) { self.number(name) } else { Ok(usual) }
     }
 
     fn none_left(&self) -> Result<(), String> {
@@ -230,6 +254,13 @@ mod tests {
     fn a_floor_is_on_loopback_unless_told_otherwise() {
         let expected = FloorOptions { host: "127.0.0.1".to_owned(), port: 9000 };
         assert_eq!(parsed("floor --port 9000"), Ok(Command::Floor(expected)));
+    }
+
+    #[test]
+    fn a_data_plane_has_one_worker_unless_told_otherwise() {
+        let expected = ServeOptions { host: "127.0.0.1".to_owned(), port: 0, policies: "p".into(), workers: 1 };
+        assert_eq!(parsed("serve --port 0 --policies p"), Ok(Command::Serve(expected)));
+        assert!(matches!(parsed("serve --port 0 --policies p --workers 2"), Ok(Command::Serve(two)) if two.workers == 2));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! `floor` is the least an HTTP server on this machine can do; `load` and `paced` are the clients all servers are measured
 //! with, in a closed and in an open loop. The three are one thread over epoll each, so that two cores are enough for a client
-//! and a server with a thread of its own. `evaluate` evaluates in process; `cache` compares caches.
+//! and a server with a thread of its own. `serve` is the engine's data plane without Python around it. `evaluate` evaluates in process; `cache` compares caches.
 
 mod answers;
 mod arguments;
@@ -17,6 +17,7 @@ mod message;
 mod paced;
 mod poller;
 mod questions;
+mod serve;
 mod verdicts;
 
 use std::{
@@ -34,6 +35,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     let outcome = arguments::parse(std::env::args().skip(1)).and_then(|command| match command {
         Command::Floor(options) => floor::serve(&options),
+        Command::Serve(options) => serve::serve(&options),
         Command::Load(options) => load::run(&options),
         Command::Paced(options) => paced::run(&options),
         Command::Evaluate(options) => evaluate::run(&options),

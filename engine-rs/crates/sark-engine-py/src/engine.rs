@@ -127,7 +127,7 @@ impl Engine {
     /// Evaluate rule or package `path` on a JSON `input`; return compact JSON, or None when undefined.
     #[pyo3(signature = (path, input = None))]
     fn evaluate(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
-        let path = &self.paths.get(path)?.0.path;
+        let path = &self.paths.get(path)?.0;
         let answer = py.detach(|| {
             let began = Instant::now();
             let answer = self.engine.evaluate(path, input);
@@ -140,16 +140,16 @@ impl Engine {
     /// As evaluate, answered from the decision cache when possible.
     #[pyo3(signature = (path, input = None))]
     fn decide(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
-        let (asked, known) = self.paths.get(path)?;
+        let (path, known) = self.paths.get(path)?;
         // What the first decision of a path depends on is worked out with it: that takes time.
         let short = known && input.is_none_or(|bytes| bytes.len() <= SHORT_INPUT);
-        let asked_for = || Some(self.engine.cache().begin(self.engine.cache_key(&asked.path, &asked.joined, input)?));
+        let asked_for = || Some(self.engine.cache().begin(self.engine.cache_key(&path, input)?));
         let answer = match if short { asked_for() } else { py.detach(asked_for) } {
             Some(Begun::Hit(decision)) => Ok(decision),
-            Some(begun) => py.detach(|| self.engine.finish(begun, &asked.path, input)),
-            None => py.detach(|| self.engine.evaluate(&asked.path, input)),
+            Some(begun) => py.detach(|| self.engine.finish(begun, &path, input)),
+            None => py.detach(|| self.engine.evaluate(&path, input)),
         };
-        self.bytes(py, &asked.path, answer)
+        self.bytes(py, &path, answer)
     }
 
     /// As evaluate, with Python objects instead of JSON.
@@ -161,7 +161,7 @@ impl Engine {
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let path = &self.paths.get(path)?.0.path;
+        let path = &self.paths.get(path)?.0;
         let undefined = records::undefined(py)?;
         let document = match input.0 {
             Some(object) if !object.is(undefined) => from_python(&object, path)?,

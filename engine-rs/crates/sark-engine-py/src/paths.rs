@@ -11,28 +11,21 @@ use crate::errors;
 /// Most paths remembered; who asks for more pays for taking them apart.
 const MAX_PATHS: usize = 1_024;
 
-/// A path, checked.
-pub(crate) struct Asked {
-    pub path: DecisionPath,
-    pub joined: String,
-}
-
 /// The paths of one engine.
 #[derive(Default)]
-pub(crate) struct Paths(Mutex<HashMap<String, Arc<Asked>>>);
+pub(crate) struct Paths(Mutex<HashMap<String, Arc<DecisionPath>>>);
 
 impl Paths {
     /// The path that `text` means, and whether it was asked for before.
-    pub(crate) fn get(&self, text: &str) -> PyResult<(Arc<Asked>, bool)> {
+    pub(crate) fn get(&self, text: &str) -> PyResult<(Arc<DecisionPath>, bool)> {
         let mut known = self.0.lock();
-        if let Some(asked) = known.get(text) {
-            return Ok((Arc::clone(asked), true));
+        if let Some(path) = known.get(text) {
+            return Ok((Arc::clone(path), true));
         }
-        let path = DecisionPath::parse(text).map_err(|error| errors::path(&error))?;
-        let asked = Arc::new(Asked { joined: path.joined(), path });
+        let path = Arc::new(DecisionPath::parse(text).map_err(|error| errors::path(&error))?);
         if known.len() < MAX_PATHS {
-            known.insert(text.to_owned(), Arc::clone(&asked));
+            known.insert(text.to_owned(), Arc::clone(&path));
         }
-        Ok((asked, false))
+        Ok((path, false))
     }
 }

@@ -40,6 +40,8 @@ impl Outcome {
 const PREFIX: &[u8] = b"{\"result\":";
 const SUFFIX: &[u8] = b"}\n";
 const UNDEFINED: &[u8] = b"{}\n";
+const TRUE: &[u8] = b"{\"result\":true}\n";
+const FALSE: &[u8] = b"{\"result\":false}\n";
 
 /// A decision, kept as the body of its HTTP answer so that a cached one is sent without copying.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,8 +71,11 @@ impl Decision {
     }
 
     pub(crate) fn from_value(value: &Value) -> Result<Self, UndefinedPart> {
-        if *value == Value::Undefined {
-            return Ok(Self::undefined());
+        match value {
+            Value::Undefined => return Ok(Self::undefined()),
+            Value::Bool(true) => return Ok(Self::from_body(Bytes::from_static(TRUE), Outcome::Allow)),
+            Value::Bool(false) => return Ok(Self::from_body(Bytes::from_static(FALSE), Outcome::Deny)),
+            _ => {}
         }
         let mut body = Vec::with_capacity(64);
         body.extend_from_slice(PREFIX);
@@ -135,5 +140,8 @@ mod tests {
         let allow = decision(r#"{ "b": 1, "a": [true] }"#);
         assert_eq!(allow.result(), Some(br#"{"a":[true],"b":1}"#.as_slice()));
         assert_eq!(Decision::from_json(br#"{"a":[true],"b":1}"#, Outcome::Deny), allow);
+        for (json, outcome) in [("true", Outcome::Allow), ("false", Outcome::Deny), ("null", Outcome::Deny)] {
+            assert_eq!(decision(json), Decision::from_json(json.as_bytes(), outcome));
+        }
     }
 }

@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 use regorus::Value;
 
 use crate::{
-    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead},
+    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling},
     decision::Decision,
     document::parse_input,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::Evaluator,
     path::DecisionPath,
     policies::Policies,
-    scopes::Scopes,
+    prospects::{Prospect, Prospects},
 };
 
 /// Bounds of an engine.
@@ -59,7 +59,7 @@ pub enum Source {
 #[derive(Debug)]
 struct Serving {
     policies: Arc<Policies>,
-    scopes: Scopes,
+    prospects: Prospects,
     idle: Mutex<Vec<Evaluator>>,
 }
 
@@ -116,19 +116,19 @@ impl Engine {
         let _in_order = self.replacing.lock();
         let before = self.serving.load_full();
         let wanted = self.lanes.load(Ordering::Relaxed) + 1;
-        let serving = Serving::warmed(policies, before.scopes.generation() + 1, wanted, self.time_limit)?;
-        let unchanged = serving.scopes.take_over(&before.scopes, &serving.policies);
-        self.cache.advance(serving.scopes.generation());
+        let serving = Serving::warmed(policies, before.prospects.generation() + 1, wanted, self.time_limit)?;
+        let unchanged = serving.prospects.take_over(&before.prospects, &serving.policies);
+        self.cache.advance(serving.prospects.generation());
         self.serving.store(Arc::new(serving));
         self.cache.retain(&unchanged);
         Ok(())
     }
 
     /// Key of a question under the policies that serve now; None when its answer must not be kept.
-    pub fn cache_key(&self, path: &DecisionPath, joined: &str, input: Option<&[u8]>) -> Option<CacheKey> {
+    pub fn cache_key<'s>(&self, path: &DecisionPath, spelling: impl Into<Spelling<'s>>) -> Option<CacheKey> {
         let serving = self.serving.load();
-        let scope = serving.scopes.of(path, &serving.policies)?;
-        Some(self.cache.key(&scope, joined, input))
+        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope)?;
+        Some(self.cache.key(&scope, path.joined(), spelling))
     }
 
     /// Evaluate `path` on a waiting evaluator.
@@ -139,7 +139,7 @@ impl Engine {
 
     /// As [`Self::evaluate`], answered from the cache when possible, and evaluated once when many threads ask the same.
     pub fn decide(&self, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
-        match self.cache_key(path, &path.joined(), input) {
+        match self.cache_key(path, input) {
             Some(key) => self.finish(self.cache.begin(key), path, input),
             None => self.evaluate(path, input),
         }
@@ -185,11 +185,11 @@ impl Engine {
 
     fn find_canonical(&self, serving: &Serving, lead: Lead, path: &DecisionPath, value: &Value) -> Result<Decision, Lead> {
         // Under other policies than it was asked under, the question may mean something else.
-        if serving.scopes.generation() != lead.generation() {
+        if serving.prospects.generation() != lead.generation() {
             return Err(lead);
         }
-        match serving.scopes.of(path, &serving.policies) {
-            Some(scope) => lead.complete_from_canonical(self.cache.canonical_key(&scope, &path.joined(), value)),
+        match serving.prospects.of(path, &serving.policies, Prospect::scope) {
+            Some(scope) => lead.complete_from_canonical(self.cache.canonical_key(&scope, path.joined(), value)),
             None => Err(lead),
         }
     }
@@ -202,14 +202,25 @@ impl Engine {
         path: &DecisionPath,
         input: Option<&[u8]>,
     ) -> Result<(Decision, Source), EvaluationError> {
-        refuse_unsupported(&serving.policies, path)?;
+        let (is_supported, is_worth_a_look) = serving.prospects.of(path, &serving.policies, |prospect| {
+            (prospect.is_supported(), prospect.is_worth_a_look(input.map_or(0, <[u8]>::len)))
+        });
+        if !is_supported {
+            return Err(unsupported(&serving.policies, path));
+        }
         let value = parse_input(input)?;
-        let lead = match self.find_canonical(serving, lead, path, &value) {
-            Ok(decision) => return Ok((decision, Source::CanonicalInput)),
-            Err(lead) => lead,
+        let lead = if is_worth_a_look {
+            match self.find_canonical(serving, lead, path, &value) {
+                Ok(decision) => return Ok((decision, Source::CanonicalInput)),
+                Err(lead) => lead,
+            }
+        } else {
+            lead
         };
+        let began = Instant::now();
         let decision = evaluator.evaluate(path.segments(), value)?;
         let keeping = Instant::now();
+        serving.prospects.of(path, &serving.policies, |prospect| prospect.took(keeping.saturating_duration_since(began)));
         lead.complete(&decision);
         Ok((decision, Source::Evaluation { kept_in: Some(keeping.elapsed()) }))
     }
@@ -228,7 +239,7 @@ impl Engine {
         input: Option<&[u8]>,
         limit: Duration,
     ) -> Result<Decision, EvaluationError> {
-        self.in_lane(lane, limit, |serving, evaluator| answer(&serving.policies, evaluator, path, input))
+        self.in_lane(lane, limit, |serving, evaluator| serving.answer(evaluator, path, input))
     }
 
     fn in_lane<T>(
@@ -253,13 +264,13 @@ impl Engine {
     pub fn evaluate_value(&self, path: &DecisionPath, input: Value) -> Result<Value, EvaluationError> {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
-            refuse_unsupported(&serving.policies, path)?;
+            serving.refuse_unsupported(path)?;
             evaluator.evaluate_value(path.segments(), input)
         })
     }
 
     fn evaluate_with(&self, serving: &Serving, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
-        self.with_evaluator(serving, |evaluator| answer(&serving.policies, evaluator, path, input))
+        self.with_evaluator(serving, |evaluator| serving.answer(evaluator, path, input))
     }
 
     fn with_evaluator<T>(
@@ -286,7 +297,7 @@ impl Engine {
 
 impl Serving {
     fn warmed(policies: Arc<Policies>, generation: u64, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
-        let serving = Self { policies, scopes: Scopes::new(generation), idle: Mutex::default() };
+        let serving = Self { policies, prospects: Prospects::new(generation), idle: Mutex::default() };
         let evaluators: Result<Vec<_>, _> = (0..count).map(|_| serving.take(time_limit)).collect();
         *serving.idle.lock() = evaluators?;
         Ok(serving)
@@ -301,6 +312,23 @@ impl Serving {
         Ok(evaluator)
     }
 
+    fn answer(
+        &self,
+        evaluator: &mut Evaluator,
+        path: &DecisionPath,
+        input: Option<&[u8]>,
+    ) -> Result<Decision, EvaluationError> {
+        self.refuse_unsupported(path)?;
+        evaluator.evaluate(path.segments(), parse_input(input)?)
+    }
+
+    fn refuse_unsupported(&self, path: &DecisionPath) -> Result<(), EvaluationError> {
+        if self.prospects.of(path, &self.policies, Prospect::is_supported) {
+            return Ok(());
+        }
+        Err(unsupported(&self.policies, path))
+    }
+
     fn give_back(&self, evaluator: Evaluator) {
         if evaluator.is_sound() {
             self.idle.lock().push(evaluator);
@@ -308,28 +336,14 @@ impl Serving {
     }
 }
 
-fn answer(
-    policies: &Policies,
-    evaluator: &mut Evaluator,
-    path: &DecisionPath,
-    input: Option<&[u8]>,
-) -> Result<Decision, EvaluationError> {
-    refuse_unsupported(policies, path)?;
-    let input = parse_input(input)?;
-    evaluator.evaluate(path.segments(), input)
-}
-
-fn refuse_unsupported(policies: &Policies, path: &DecisionPath) -> Result<(), EvaluationError> {
-    if policies.is_supported(path) {
-        return Ok(());
-    }
+fn unsupported(policies: &Policies, path: &DecisionPath) -> EvaluationError {
     let mut reasons = policies.left_to_opa(path);
     let missing = policies.missing_builtins(path).join(", ");
     if !missing.is_empty() {
         reasons.push(format!("builtins that the engine does not have: {missing}"));
     }
     let message = format!("data/{} reaches {}", path.joined(), reasons.join("; "));
-    Err(EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message))
+    EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message)
 }
 
 fn rebuild_failed(error: &PolicyError) -> EvaluationError {

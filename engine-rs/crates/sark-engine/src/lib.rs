@@ -18,15 +18,15 @@ mod loading;
 mod path;
 mod policies;
 mod program;
+mod prospects;
 mod reach;
 mod references;
 mod revision;
 mod rules;
-mod scopes;
 mod source;
 mod verdict;
 
-pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Waiter};
+pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Spelling, Waiter};
 pub use decision::{Decision, Outcome};
 pub use document::{
     MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, shared as shared_key, sorted as elements_in_order, write as write_json,

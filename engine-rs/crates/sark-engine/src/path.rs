@@ -1,6 +1,10 @@
 //! A decision path: `authz/allow` as in `/v1/data/authz/allow`.
 
-use crate::error::PathError;
+use std::hash::{Hash, Hasher};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{error::PathError, prospects::Prospect};
 
 /// Most segments a path may have; the engine itself stops at 32 components, the leading `data` included.
 const MAX_SEGMENTS: usize = 31;
@@ -8,9 +12,33 @@ const MAX_SEGMENTS: usize = 31;
 const MAX_SEGMENT_BYTES: usize = 256;
 
 /// A checked path of at most 31 segments. Nothing of it reaches the Rego parser unquoted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// Keep it to ask again: it remembers what the policies that were asked last say about it.
+#[derive(Debug)]
 pub struct DecisionPath {
     segments: Vec<String>,
+    joined: String,
+    remembered: ArcSwapOption<Prospect>,
+}
+
+impl Clone for DecisionPath {
+    fn clone(&self) -> Self {
+        Self { segments: self.segments.clone(), joined: self.joined.clone(), remembered: ArcSwapOption::empty() }
+    }
+}
+
+impl PartialEq for DecisionPath {
+    fn eq(&self, other: &Self) -> bool {
+        self.segments == other.segments
+    }
+}
+
+impl Eq for DecisionPath {}
+
+impl Hash for DecisionPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.segments.hash(state);
+    }
 }
 
 impl DecisionPath {
@@ -25,7 +53,7 @@ impl DecisionPath {
             return Err(PathError(format!("the path has {} segments; at most {MAX_SEGMENTS} are allowed", segments.len())));
         }
         segments.iter().try_for_each(|segment| check_segment(segment))?;
-        Ok(Self { segments })
+        Ok(Self { joined: segments.join("/"), segments, remembered: ArcSwapOption::empty() })
     }
 
     /// The decoded segments.
@@ -34,8 +62,12 @@ impl DecisionPath {
     }
 
     /// The segments joined by slashes; unambiguous, because no segment contains one.
-    pub fn joined(&self) -> String {
-        self.segments.join("/")
+    pub fn joined(&self) -> &str {
+        &self.joined
+    }
+
+    pub(crate) const fn remembered(&self) -> &ArcSwapOption<Prospect> {
+        &self.remembered
     }
 }
 

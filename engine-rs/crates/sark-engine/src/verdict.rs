@@ -79,7 +79,7 @@ impl Policies {
         self.entrypoints()
             .filter_map(|segments| {
                 let path = DecisionPath::from_segments(segments.clone()).ok()?;
-                Some((path.joined(), self.verdict(&path)))
+                Some((path.joined().to_owned(), self.verdict(&path)))
             })
             .collect()
     }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use sark_engine::{Begun, CacheKey, CacheLimits, Clock, Decision, DecisionCache, Lead, Outcome, Scope, Waiter};
+use sark_engine::{Begun, CacheKey, CacheLimits, Clock, Decision, DecisionCache, Lead, Outcome, Scope, Spelling, Waiter};
 
 const LONG: Duration = Duration::from_secs(600);
 const SCOPE: Scope = Scope { revision: [7; 16], generation: 0 };
@@ -30,7 +30,7 @@ fn decision(bytes: usize) -> Decision {
 }
 
 fn key(cache: &DecisionCache, number: usize) -> CacheKey {
-    cache.key(&SCOPE, "p", Some(number.to_string().as_bytes()))
+    cache.key(&SCOPE, "p", Spelling::Input(number.to_string().as_bytes()))
 }
 
 fn lead(cache: &DecisionCache, key: CacheKey) -> Lead {
@@ -77,8 +77,8 @@ fn a_body_bigger_than_the_cache_is_not_kept_and_pushes_nothing_out() {
     for number in 0..50 {
         cache.insert(key(&cache, number), &decision(10));
     }
-    cache.insert(cache.key(&SCOPE, "huge", None), &decision(200_000));
-    assert_eq!((cache.len(), cache.get(&cache.key(&SCOPE, "huge", None))), (50, None));
+    cache.insert(cache.key(&SCOPE, "huge", Spelling::Absent), &decision(200_000));
+    assert_eq!((cache.len(), cache.get(&cache.key(&SCOPE, "huge", Spelling::Absent))), (50, None));
     assert_eq!(cache.stats().evictions, 0);
 }
 
@@ -192,15 +192,25 @@ fn churn_from_several_threads_stays_within_the_bounds() {
     assert_eq!(stats.entries as u64, stats.inserts - stats.evictions, "{stats:?}");
 }
 
-type Question = ([u8; 16], String, Option<Vec<u8>>);
+/// Revision, path, whether the bytes are a whole body, and the bytes.
+type Question = ([u8; 16], String, bool, Option<Vec<u8>>);
 
 fn question() -> impl Strategy<Value = Question> {
     // Few letters, so that parts often look alike when joined.
-    (prop::sample::select(vec![[97; 16], [98; 16]]), "[ab]{0,3}", prop::option::of(prop::collection::vec(97_u8..99, 0..3)))
+    let bytes = prop::option::of(prop::collection::vec(97_u8..99, 0..3));
+    // Without bytes it is neither a body nor an input.
+    let spelled = (any::<bool>(), bytes).prop_map(|(is_body, bytes)| (is_body && bytes.is_some(), bytes));
+    (prop::sample::select(vec![[97; 16], [98; 16]]), "[ab]{0,3}", spelled)
+        .prop_map(|(revision, path, (is_body, bytes))| (revision, path, is_body, bytes))
 }
 
-fn key_of(cache: &DecisionCache, (revision, path, input): &Question) -> CacheKey {
-    cache.key(&Scope { revision: *revision, generation: 0 }, path, input.as_deref())
+fn key_of(cache: &DecisionCache, (revision, path, is_body, bytes): &Question) -> CacheKey {
+    let spelling = match bytes {
+        None => Spelling::Absent,
+        Some(bytes) if *is_body => Spelling::Body(bytes),
+        Some(bytes) => Spelling::Input(bytes),
+    };
+    cache.key(&Scope { revision: *revision, generation: 0 }, path, spelling)
 }
 
 /// What is done to a cache and to a map that never forgets by itself.

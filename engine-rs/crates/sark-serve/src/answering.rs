@@ -1,6 +1,6 @@
 //! How one request is answered: assignment, the rust arm's own answer, or the hand-over to baseline.
 
-use std::{cell::RefCell, sync::Arc, time::Instant};
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
 use arc_swap::{ArcSwap, Cache as Follower};
 use bytes::Bytes;
@@ -27,12 +27,16 @@ pub(crate) struct Answering {
     paths: Paths,
     evaluating: Evaluating,
     in_force: RefCell<Follower<Arc<ArcSwap<InForce>>, Arc<InForce>>>,
+    /// What was in force at the last request. Requests hold this thread's own count of it: threads contend for a common one.
+    held: RefCell<Rc<Arc<InForce>>>,
 }
 
 /// Counts a request exactly once, also when its client goes away before the answer.
 struct Meter {
-    in_force: Arc<InForce>,
+    in_force: Rc<Arc<InForce>>,
     arm: Arm,
+    /// It turned out to be none.
+    is_void: bool,
     began: Instant,
     /// When the answer was there, if somebody has looked at the clock then.
     ended: Option<Instant>,
@@ -41,7 +45,11 @@ struct Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        if self.is_void {
+            return;
+        }
         let ended = self.ended.unwrap_or_else(Instant::now);
+        self.in_force.metrics.assigned(self.arm, &self.in_force.flags);
         self.in_force.metrics.request(self.arm, self.result, ended.saturating_duration_since(self.began));
     }
 }
@@ -66,6 +74,7 @@ impl Answering {
             paths: Paths::default(),
             evaluating: Evaluating::new(shared, lane),
             in_force: RefCell::new(Follower::new(Arc::clone(&shared.in_force))),
+            held: RefCell::new(Rc::new(shared.in_force.load_full())),
             shared: Arc::clone(shared),
         }
     }
@@ -75,27 +84,32 @@ impl Answering {
         let began = Instant::now();
         match self.paths.route(request.head.method, request.head.path)? {
             Route::Health => Ok(Reply::healthy()),
-            Route::Data(asked) => Ok(self.decide(Question::read(request, asked)?, began).await),
+            Route::Data(asked) => self.decide(Question::read(request, asked)?, began).await,
         }
     }
 
-    async fn decide(&self, question: Question<'_>, began: Instant) -> Reply {
-        let in_force = Arc::clone(self.in_force.borrow_mut().load());
-        let arm = self.assign(&question, &in_force);
-        in_force.metrics.assigned(arm, &in_force.flags);
-        let mut meter = Meter { in_force, arm, began, ended: None, result: RequestResult::Error };
+    async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
+        let in_force = self.in_force();
+        let arm = self.assign(&question, &in_force)?;
+        let mut meter = Meter { in_force, arm, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = match arm {
-            Arm::Python => Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None },
+            Arm::Python => {
+                question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
+            }
             Arm::Rust => self.rust_arm(&question, &meter.in_force).await,
         };
         let (reply, result) = match step {
-            Step::Decided(decision) => decided(&decision),
-            Step::Found(decision, at) => {
+            Err(problem) => {
+                meter.is_void = true;
+                return Err(problem);
+            }
+            Ok(Step::Decided(decision)) => decided(&decision),
+            Ok(Step::Found(decision, at)) => {
                 meter.ended = Some(at);
                 decided(&decision)
             }
-            Step::Refused(problem) => (problem.reply(), RequestResult::Error),
-            Step::HandOver { opa, cache, key, fallback } => {
+            Ok(Step::Refused(problem)) => (problem.reply(), RequestResult::Error),
+            Ok(Step::HandOver { opa, cache, key, fallback }) => {
                 if let Some(reason) = fallback {
                     meter.in_force.metrics.fallback(given_up(&meter.in_force), reason);
                 }
@@ -103,49 +117,66 @@ impl Answering {
             }
         };
         meter.result = result;
-        reply
+        Ok(reply)
     }
 
-    fn assign(&self, question: &Question<'_>, in_force: &InForce) -> Arm {
-        if let Some(arm) = in_force.flags.everybodys_arm() {
-            return arm;
+    fn in_force(&self) -> Rc<Arc<InForce>> {
+        let mut follower = self.in_force.borrow_mut();
+        let now = follower.load();
+        let mut held = self.held.borrow_mut();
+        if !Arc::ptr_eq(&held, now) {
+            *held = Rc::new(Arc::clone(now));
         }
-        let subject = self.shared.options.subject.find(question.subject, question.input(), &question.asked.joined);
-        in_force.flags.arm(&subject)
+        Rc::clone(&held)
     }
 
-    async fn rust_arm(&self, question: &Question<'_>, in_force: &InForce) -> Step {
+    fn assign(&self, question: &Question<'_>, in_force: &InForce) -> Result<Arm, Problem> {
+        if let Some(arm) = in_force.flags.everybodys_arm() {
+            return Ok(arm);
+        }
+        let path = question.asked.path.joined();
+        Ok(in_force.flags.arm(&self.shared.options.subject.find(question.subject, question.input()?, path)))
+    }
+
+    /// What the rust arm does. Err: the question turned out to be none.
+    async fn rust_arm(&self, question: &Question<'_>, in_force: &InForce) -> Result<Step, Problem> {
         if let Some(strike) = self.shared.faults.strike() {
+            question.input()?;
             if !strike.delay.is_zero() {
                 tokio::time::sleep(strike.delay).await;
             }
             if strike.fails {
-                return fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation));
+                return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation)));
             }
         }
         if question.foreign_parameter().is_some() {
-            return fall_back(FallbackReason::UnsupportedParameter);
+            question.input()?;
+            return Ok(fall_back(FallbackReason::UnsupportedParameter));
         }
         let (flags, metrics) = (&in_force.flags, &in_force.metrics);
         let key = if flags.rust_cache { self.key(question) } else { None };
-        match (flags.rust_opa, flags.rust_cache) {
-            (true, true) => match key {
-                Some(key) => self.evaluate_once(question, key, metrics).await,
-                None => self.evaluate(question, None, metrics).await,
-            },
-            (true, false) if !self.supported(question) => {
-                fall_back(FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin))
+        match (flags.rust_opa, flags.rust_cache, key) {
+            (true, true, Some(key)) => self.evaluate_once(question, key, metrics).await,
+            (true, true, None) => Ok(self.evaluate(question, question.input()?, None, metrics).await),
+            (true, false, _) => {
+                question.input()?;
+                if !self.supported(question) {
+                    return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin)));
+                }
+                Ok(Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None })
             }
-            (true, false) => Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None },
-            (false, _) => match key.and_then(|key| self.look_up(&key, metrics)) {
-                Some(decision) => Step::Decided(decision),
-                None => Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None },
-            },
+            (false, _, key) => {
+                if let Some(decision) = key.and_then(|key| self.look_up(&key, metrics)) {
+                    return Ok(Step::Decided(decision));
+                }
+                question.input()?;
+                Ok(Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None })
+            }
         }
     }
 
     fn key(&self, question: &Question<'_>) -> Option<CacheKey> {
-        self.shared.engine.cache_key(&question.asked.path, &question.asked.joined, question.input())
+        self.shared.engine.cache_key(&question.asked.path, question.spelling())
     }
 
     fn supported(&self, question: &Question<'_>) -> bool {
@@ -161,32 +192,33 @@ impl Answering {
     }
 
     /// The decision of a question that may be kept. Of all who ask it at the same time, one evaluates.
-    async fn evaluate_once(&self, question: &Question<'_>, key: CacheKey, metrics: &Metrics) -> Step {
+    async fn evaluate_once(&self, question: &Question<'_>, key: CacheKey, metrics: &Metrics) -> Result<Step, Problem> {
         let asked_at = Instant::now();
         let begun = self.shared.engine.cache().begin(key);
         let told_at = Instant::now();
         let took = told_at.saturating_duration_since(asked_at);
         if let Begun::Hit(decision) = begun {
             metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
-            return Step::Found(decision, told_at);
+            return Ok(Step::Found(decision, told_at));
         }
+        let input = question.input()?;
         metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
-            Ok(decision) => return Step::Decided(decision),
+            Ok(decision) => return Ok(Step::Decided(decision)),
             Err(lead) => lead,
         };
         if !self.evaluating.is_slow(question) {
-            if let Some(evaluated) = self.evaluating.here(question, lead) {
-                return settled(evaluated, metrics);
+            if let Some(evaluated) = self.evaluating.here(question, input, lead) {
+                return Ok(settled(evaluated, metrics));
             }
         } else if lead.is_some() {
-            return self.evaluate(question, lead, metrics).await;
+            return Ok(self.evaluate(question, input, lead, metrics).await);
         }
         // Whoever led gave up because it takes long. One leads again, on the pool, and the others wait for that one.
-        match self.follow(self.shared.engine.cache().begin(key)).await {
+        Ok(match self.follow(self.shared.engine.cache().begin(key)).await {
             Ok(decision) => Step::Decided(decision),
-            Err(lead) => self.evaluate(question, lead, metrics).await,
-        }
+            Err(lead) => self.evaluate(question, input, lead, metrics).await,
+        })
     }
 
     /// The decision that is there or that another makes; else the duty to make it, unless another failed to.
@@ -201,16 +233,16 @@ impl Answering {
         }
     }
 
-    async fn evaluate(&self, question: &Question<'_>, lead: Option<Lead>, metrics: &Metrics) -> Step {
+    async fn evaluate(&self, question: &Question<'_>, input: Option<&[u8]>, lead: Option<Lead>, metrics: &Metrics) -> Step {
         let lead = if self.evaluating.is_slow(question) {
             lead
         } else {
-            match self.evaluating.here(question, lead) {
+            match self.evaluating.here(question, input, lead) {
                 Some(evaluated) => return settled(evaluated, metrics),
                 None => None,
             }
         };
-        match self.evaluating.elsewhere(question, lead, metrics).await {
+        match self.evaluating.elsewhere(question, input, lead, metrics).await {
             Ok(evaluated) => settled(evaluated, metrics),
             Err(PoolFull) => Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again")),
         }
@@ -228,7 +260,7 @@ impl Answering {
         let waiting = Waiting { answer: sender, arm, opa, fallback: fallback.is_some(), key };
         let describe = |id| Job {
             id,
-            path: question.asked.joined.clone(),
+            path: question.asked.path.joined().to_owned(),
             body: Bytes::copy_from_slice(question.body),
             query: question.query.to_owned(),
             arm,

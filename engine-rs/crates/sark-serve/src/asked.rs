@@ -30,8 +30,6 @@ pub(crate) enum Route {
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub path: Arc<DecisionPath>,
-    /// The path's segments joined by slashes.
-    pub joined: String,
     pub pace: Pace,
 }
 
@@ -90,13 +88,13 @@ impl Paths {
 }
 
 impl Asked {
-    fn read(below: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(below: &str) -> Result<Self, Problem> {
         let segments = below.split('/').filter(|segment| !segment.is_empty());
         let decoded: Result<Vec<String>, _> =
             segments.map(|segment| percent_decode_str(segment).decode_utf8().map(Cow::into_owned)).collect();
         let decoded = decoded.map_err(|_| Problem::invalid("the path is not UTF-8 after percent-decoding"))?;
         let path = DecisionPath::from_segments(decoded).map_err(|error| Problem::invalid(error.to_string()))?;
-        Ok(Self { joined: path.joined(), path: Arc::new(path), pace: Pace::default() })
+        Ok(Self { path: Arc::new(path), pace: Pace::default() })
     }
 }
 
@@ -121,7 +119,7 @@ mod tests {
     fn requests_go_where_opa_sends_them() {
         let paths = Paths::default();
         let joined = |method, path| match paths.route(method, path) {
-            Ok(Route::Data(asked)) => Ok(asked.joined.clone()),
+            Ok(Route::Data(asked)) => Ok(asked.path.joined().to_owned()),
             Ok(Route::Health) => Ok("health".into()),
             Err(problem) => Err(problem.status),
         };

@@ -34,10 +34,10 @@ impl Evaluating {
     }
 
     /// Evaluate on this thread; None when that would have taken so long that it was stopped. Then the lead is given up too.
-    pub(crate) fn here(&self, question: &Question<'_>, lead: Option<Lead>) -> Option<Evaluated> {
+    pub(crate) fn here(&self, question: &Question<'_>, input: Option<&[u8]>, lead: Option<Lead>) -> Option<Evaluated> {
         let (engine, asked) = (&self.shared.engine, &question.asked);
         let limit = self.shared.options.inline_evaluation;
-        let evaluated = evaluate(engine, &mut self.lane.borrow_mut(), lead, &asked.path, question.input(), limit);
+        let evaluated = evaluate(engine, &mut self.lane.borrow_mut(), lead, &asked.path, input, limit);
         let stopped = matches!(evaluated.answer, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. }));
         if stopped && limit < engine.time_limit() {
             asked.pace.exceeded(limit);
@@ -51,11 +51,12 @@ impl Evaluating {
     pub(crate) async fn elsewhere(
         &self,
         question: &Question<'_>,
+        input: Option<&[u8]>,
         lead: Option<Lead>,
         metrics: &Metrics,
     ) -> Result<Evaluated, PoolFull> {
         let asked = &question.asked;
-        let waiting = self.shared.pool.submit(&asked.path, question.input().map(Bytes::copy_from_slice), lead)?;
+        let waiting = self.shared.pool.submit(&asked.path, input.map(Bytes::copy_from_slice), lead)?;
         metrics.moved();
         let began = Instant::now();
         // As long as for baseline's answer in the queue, and then its own time.

@@ -1,9 +1,12 @@
 //! From an HTTP request to a question: what is asked.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{cell::OnceCell, ops::Range, rc::Rc};
 
 use percent_encoding::percent_decode_str;
-use sark_engine::document::{ReadError, input_in, value_in};
+use sark_engine::{
+    Spelling,
+    document::{ReadError, input_in, value_in},
+};
 
 use crate::{asked::Asked, reply::Problem, wire::Request};
 
@@ -17,7 +20,10 @@ pub(crate) struct Question<'r> {
     pub query: &'r str,
     /// The subject that a header names.
     pub subject: Option<&'r [u8]>,
-    input: Option<Cow<'r, [u8]>>,
+    /// The input that the query string names, checked.
+    parameter: Option<Vec<u8>>,
+    /// Where the input is in the body; looked for once it is needed.
+    place: OnceCell<Result<Option<Range<usize>>, Problem>>,
 }
 
 /// Parameters that change how an answer looks but not what is decided.
@@ -32,28 +38,35 @@ impl<'r> Question<'r> {
         }
         let is_get = head.method == "GET";
         let body = if is_get { &[] } else { request.body };
-        let input = match input_parameter(head.query)? {
-            Some(text) if is_get => Some(Cow::Owned(checked_parameter(&text)?)),
-            _ => input_of(body)?.map(Cow::Borrowed),
+        let parameter = match input_parameter(head.query)? {
+            Some(text) if is_get => Some(checked_parameter(&text)?),
+            _ => None,
         };
-        Ok(Self { asked, body, query: head.query, subject: head.subject, input })
+        Ok(Self { asked, body, query: head.query, subject: head.subject, parameter, place: OnceCell::new() })
     }
 
     /// The input's JSON text; None when the request has none.
-    pub(crate) fn input(&self) -> Option<&[u8]> {
-        self.input.as_deref()
+    pub(crate) fn input(&self) -> Result<Option<&[u8]>, Problem> {
+        if let Some(text) = &self.parameter {
+            return Ok(Some(text));
+        }
+        let place = self.place.get_or_init(|| input_in(self.body).map_err(|error| malformed("body", &error)));
+        Ok(place.clone()?.and_then(|place| self.body.get(place)))
+    }
+
+    /// How the question is written. A body that was answered before need not be read again: its answer hangs on nothing else.
+    pub(crate) fn spelling(&self) -> Spelling<'_> {
+        match &self.parameter {
+            Some(text) => Spelling::Input(text),
+            None if self.body.is_empty() => Spelling::Absent,
+            None => Spelling::Body(self.body),
+        }
     }
 
     /// The first parameter that only an OPA server understands and that could change the decision.
     pub(crate) fn foreign_parameter(&self) -> Option<&str> {
         parameters(self.query).map(|(name, _)| name).find(|name| !COSMETIC.contains(name))
     }
-}
-
-/// The text of the input in `body`; None when it has none.
-fn input_of(body: &[u8]) -> Result<Option<&[u8]>, Problem> {
-    let place = input_in(body).map_err(|error| malformed("body", &error))?;
-    Ok(place.and_then(|place| body.get(place)))
 }
 
 fn checked_parameter(text: &str) -> Result<Vec<u8>, Problem> {
@@ -70,6 +83,9 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn input_parameter(query: &str) -> Result<Option<String>, Problem> {
+    if query.is_empty() {
+        return Ok(None);
+    }
     let Some((_, value)) = parameters(query).find(|(name, _)| *name == "input") else {
         return Ok(None);
     };
@@ -82,15 +98,21 @@ fn input_parameter(query: &str) -> Result<Option<String>, Problem> {
 mod tests {
     use super::*;
 
-    fn input(body: &str) -> Result<Option<&str>, u16> {
-        let found = input_of(body.as_bytes()).map_err(|problem| problem.status)?;
-        Ok(found.map(|text| std::str::from_utf8(text).unwrap()))
+    fn question(body: &str) -> Question<'_> {
+        let asked = Rc::new(Asked::read("/p").unwrap());
+        Question { asked, body: body.as_bytes(), query: "", subject: None, parameter: None, place: OnceCell::new() }
+    }
+
+    fn input(body: &str) -> Result<Option<String>, u16> {
+        let question = question(body);
+        let found = question.input().map_err(|problem| problem.status)?;
+        Ok(found.map(|text| String::from_utf8(text.to_vec()).unwrap()))
     }
 
     #[test]
     fn the_input_is_the_text_of_its_member() {
-        assert_eq!(input(r#"{"input": {"a": [1, 2]} }"#), Ok(Some(r#"{"a": [1, 2]}"#)));
-        assert_eq!(input(r#"{"other":1,"input":[null]}"#), Ok(Some("[null]")));
+        assert_eq!(input(r#"{"input": {"a": [1, 2]} }"#), Ok(Some(r#"{"a": [1, 2]}"#.into())));
+        assert_eq!(input(r#"{"other":1,"input":[null]}"#), Ok(Some("[null]".into())));
         assert_eq!(input(r#" {"other":{"input":1}}"#), Ok(None));
     }
 
@@ -105,6 +127,14 @@ mod tests {
         for body in ["[]", "1", r#"{"input":1"#, r#"["a"]"#, r#"{"input":tru}"#] {
             assert_eq!(input(body), Err(400), "{body}");
         }
+    }
+
+    #[test]
+    fn a_question_is_written_in_its_body_or_its_parameter() {
+        assert_eq!(question("").spelling(), Spelling::Absent);
+        assert_eq!(question("{\"input\":1}").spelling(), Spelling::Body(b"{\"input\":1}"));
+        let asked = Question { parameter: Some(b"1".to_vec()), ..question("") };
+        assert_eq!((asked.spelling(), asked.input()), (Spelling::Input(b"1"), Ok(Some(b"1".as_slice()))));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sark_engine::{CacheKey, CacheLimits, Decision, DecisionCache, Outcome, Scope};
+use sark_engine::{CacheKey, CacheLimits, Decision, DecisionCache, Outcome, Scope, Spelling};
 use serde::{Deserialize, Serialize};
 
 const TTL: Duration = Duration::from_secs(600);
@@ -105,7 +105,7 @@ impl Decisions {
         let scope = Scope { revision: [1; 16], generation: 0 };
         // Any cache's keys will do, and this one takes next to nothing.
         let maker = Self::cache(1)?;
-        let keys = (0..keys).map(|key| maker.key(&scope, "authz/decision", Some(&key.to_le_bytes()))).collect();
+        let keys = (0..keys).map(|key| maker.key(&scope, "authz/decision", Spelling::Input(&key.to_le_bytes()))).collect();
         Ok(Self { cache: maker, capacity, keys, answers })
     }
 

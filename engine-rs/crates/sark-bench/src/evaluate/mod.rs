@@ -17,7 +17,8 @@ use std::{
 
 use serde::Serialize;
 
-use self::{cases::Case, contender::Contender, folder::Folder, timing::CaseTimes};
+pub(crate) use self::folder::Folder;
+use self::{cases::Case, contender::Contender, timing::CaseTimes};
 use crate::{
     arguments::{EngineName, EvaluateOptions},
     memory::Memory,

@@ -4,10 +4,9 @@
 //! error is inherited and nobody hangs.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt::Debug,
     future::Future,
-    hash::Hash,
     mem,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -22,7 +21,7 @@ const TABLES: usize = 16;
 /// Where answers are kept.
 pub(crate) trait Store {
     /// What is asked.
-    type Key: Copy + Debug + Eq + Hash;
+    type Key: Copy + Debug + Eq;
     /// What is answered.
     type Value: Clone + Debug;
 
@@ -33,8 +32,8 @@ pub(crate) trait Store {
     fn spread(key: &Self::Key) -> usize;
 }
 
-/// Evaluations under way.
-type Flights<S> = HashMap<<S as Store>::Key, Arc<Flight<<S as Store>::Value>>>;
+/// Evaluations under way in one table: so few that a search costs less than a hash.
+type Flights<S> = Vec<(<S as Store>::Key, Arc<Flight<<S as Store>::Value>>)>;
 
 /// A store in front of which nobody evaluates what another evaluates already.
 #[derive(Debug)]
@@ -79,7 +78,7 @@ impl<S: Store> SingleFlight<S> {
     /// `generation`.
     pub(crate) fn begin(self: &Arc<Self>, key: S::Key, generation: u64) -> Begun<S> {
         let mut flights = self.table(&key);
-        if let Some(flight) = flights.get(&key) {
+        if let Some((_, flight)) = flights.iter().find(|(flying, _)| *flying == key) {
             return Begun::Wait(Waiter { flight: Arc::clone(flight), seat: None });
         }
         // A flight may have landed since the caller looked.
@@ -87,13 +86,17 @@ impl<S: Store> SingleFlight<S> {
             return Begun::Hit(value);
         }
         let flight = Arc::new(Flight::default());
-        flights.insert(key, Arc::clone(&flight));
+        flights.push((key, Arc::clone(&flight)));
         drop(flights);
         Begun::Lead(Lead { owner: Arc::clone(self), key, generation, flight, landed: false })
     }
 
     fn land(&self, key: &S::Key, flight: &Flight<S::Value>, value: Option<S::Value>) {
-        self.table(key).remove(key);
+        let mut flights = self.table(key);
+        if let Some(at) = flights.iter().position(|(flying, _)| flying == key) {
+            flights.swap_remove(at);
+        }
+        drop(flights);
         flight.settle(value);
     }
 

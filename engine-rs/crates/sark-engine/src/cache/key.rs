@@ -30,12 +30,6 @@ pub(super) struct Slot {
     pub(super) tag: u16,
 }
 
-impl Hash for Slot {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
-    }
-}
-
 /// 128 bits, in halves: a `u128` would be aligned to 16 bytes and waste eight in each entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest(u64, u64);
@@ -87,12 +81,30 @@ pub(super) const fn tag_of(revision: &[u8; 16]) -> u16 {
     u16::from_le_bytes([first, second])
 }
 
-/// What is hashed: each kind has its own beginning, so that no input equals another's canonical form.
+/// How the input of a question is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling<'a> {
+    /// There is none.
+    Absent,
+    /// Its JSON text.
+    Input(&'a [u8]),
+    /// The body of a request, of which the input is a member.
+    Body(&'a [u8]),
+}
+
+impl<'a> From<Option<&'a [u8]>> for Spelling<'a> {
+    fn from(input: Option<&'a [u8]>) -> Self {
+        input.map_or(Self::Absent, Self::Input)
+    }
+}
+
+/// What is hashed: each kind has its own beginning, so that no input equals another's canonical form, nor a body an input.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Absent = 1,
-    Bytes = 2,
+    Input = 2,
     Canonical = 3,
+    Body = 4,
 }
 
 /// Makes keys. Each part is preceded by its length, so no two questions share what is hashed.
@@ -109,16 +121,16 @@ impl KeyMaker {
     }
 
     /// Key of an input as it was spelled.
-    pub(super) fn key(&self, scope: &Scope, path: &str, input: Option<&[u8]>) -> CacheKey {
-        match input {
-            None => finish(&self.begin(Kind::Absent, scope, path), scope),
-            Some(bytes) => {
-                let mut hasher = self.begin(Kind::Bytes, scope, path);
-                hasher.write_u64(bytes.len() as u64);
-                hasher.write(bytes);
-                finish(&hasher, scope)
-            }
-        }
+    pub(super) fn key(&self, scope: &Scope, path: &str, spelling: Spelling<'_>) -> CacheKey {
+        let (kind, bytes) = match spelling {
+            Spelling::Absent => (Kind::Absent, &[][..]),
+            Spelling::Input(text) => (Kind::Input, text),
+            Spelling::Body(text) => (Kind::Body, text),
+        };
+        let mut hasher = self.begin(kind, scope, path);
+        hasher.write_u64(bytes.len() as u64);
+        hasher.write(bytes);
+        finish(&hasher, scope)
     }
 
     /// Key of an input's canonical form: equal for equal values, however they were spelled.

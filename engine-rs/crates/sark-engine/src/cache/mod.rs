@@ -27,7 +27,7 @@ use regorus::Value;
 pub(crate) use self::canonical::{Sink, write_canonical};
 pub use self::{
     clock::{Clock, ClockHand},
-    key::{CacheKey, Scope},
+    key::{CacheKey, Scope, Spelling},
     stats::CacheStats,
 };
 use self::{
@@ -99,9 +99,9 @@ impl DecisionCache {
         Ok(Self { flights: Arc::new(SingleFlight::new(Table::new(limits, clock))), keys: KeyMaker::new()? })
     }
 
-    /// Key of a question by the bytes of its input; None is an absent input.
-    pub fn key(&self, scope: &Scope, path: &str, input: Option<&[u8]>) -> CacheKey {
-        self.keys.key(scope, path, input)
+    /// Key of a question by the bytes that it is written in.
+    pub fn key<'s>(&self, scope: &Scope, path: &str, spelling: impl Into<Spelling<'s>>) -> CacheKey {
+        self.keys.key(scope, path, spelling.into())
     }
 
     /// Key of a question by what its input means.

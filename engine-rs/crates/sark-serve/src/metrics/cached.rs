@@ -12,7 +12,9 @@ const COUNTS: [(&str, &str, Count); 8] = [
     ("sark_cache_canonical_hits_total", "Questions answered because another spelling of their input was.", |stats| {
         stats.canonical_hits
     }),
-    ("sark_cache_misses_total", "Questions without a kept decision that had to be evaluated.", |stats| stats.misses),
+    ("sark_cache_misses_total", "Questions for which no decision was kept and nobody was about to make one.", |stats| {
+        stats.misses
+    }),
     ("sark_cache_flights_joined_total", "Questions that waited for the same one being evaluated.", |stats| {
         stats.flights_joined
     }),

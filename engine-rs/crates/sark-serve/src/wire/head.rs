@@ -173,12 +173,17 @@ fn content_length(value: &[u8], rule: &HeadRule) -> Result<usize, Problem> {
 
 /// Path and query string of a target in origin form, or in the absolute form that is sent to proxies.
 fn split(target: &str) -> (&str, &str) {
-    let origin = match target.split_once("://") {
+    let absolute = if target.starts_with('/') { None } else { target.split_once("://") };
+    let origin = match absolute {
         Some(("http" | "https", rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
         _ => target,
     };
+    // Nearly all have neither: one look at each byte.
+    let Some(at) = origin.bytes().position(|byte| byte == b'#' || byte == b'?') else {
+        return (origin, "");
+    };
     let origin = origin.split_once('#').map_or(origin, |(before, _)| before);
-    origin.split_once('?').unwrap_or((origin, ""))
+    if at < origin.len() { origin.split_once('?').unwrap_or((origin, "")) } else { (origin, "") }
 }
 
 #[cfg(test)]

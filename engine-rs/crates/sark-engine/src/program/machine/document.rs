@@ -2,7 +2,7 @@
 
 use regorus::{Rc, Value};
 
-use crate::path::index_of;
+use crate::{document::shared, path::index_of};
 
 use super::{
     super::{
@@ -21,7 +21,7 @@ impl Machine<'_> {
         let mut rest = path;
         while let Some((segment, further)) = rest.split_first()
             && self.program.tree.node(node).is_some_and(|found| found.group.is_none())
-            && let Some(child) = self.program.tree.child(node, &Value::from(segment.as_str()))
+            && let Some(child) = self.program.tree.child(node, &Value::String(shared(segment)))
         {
             node = child;
             rest = further;

@@ -1,0 +1,186 @@
+//! What is known of each decision path under one set of policies, worked out once per path.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+
+use crate::{cache::Scope, path::DecisionPath, policies::Policies};
+
+/// Most paths remembered; a fleet asks for a handful.
+const MAX_PATHS: usize = 1024;
+/// Evaluations of a path before it is known how long they take.
+const FEW: u64 = 64;
+/// An evaluation that takes less is not worth a look for another spelling of its input, which would cost a fifth of that and mostly
+/// find nothing: so much for any input, and so much for each byte of it.
+const WORTH: Duration = Duration::from_micros(2);
+const WORTH_A_BYTE: Duration = Duration::from_nanos(8);
+/// Nanoseconds from which a mean can grow again.
+const LEAST: u64 = 1_000;
+
+/// What is known of the paths that were asked for.
+#[derive(Debug)]
+pub(crate) struct Prospects {
+    /// No other policies of this process have it.
+    number: u64,
+    generation: u64,
+    known: Cache<DecisionPath, Arc<Prospect>>,
+    /// Working one out may read much data: a single thread at a time does.
+    working: Mutex<()>,
+}
+
+/// What is known of a path.
+#[derive(Debug)]
+pub(crate) struct Prospect {
+    policies: u64,
+    /// None: answers must not be kept.
+    scope: Option<Scope>,
+    is_supported: bool,
+    /// Mean time of its evaluations in nanoseconds, the last ones counting most.
+    mean: AtomicU64,
+    evaluations: AtomicU64,
+}
+
+impl Prospects {
+    /// For the policies numbered `generation` of their engine.
+    pub(crate) fn new(generation: u64) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { number, generation, known: Cache::new(MAX_PATHS), working: Mutex::default() }
+    }
+
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What is known of `path` under `policies`, shown to `see`. The path itself remembers it.
+    pub(crate) fn of<T>(&self, path: &DecisionPath, policies: &Policies, see: impl FnOnce(&Prospect) -> T) -> T {
+        if let Some(prospect) = path.remembered().load().as_deref()
+            && prospect.policies == self.number
+        {
+            return see(prospect);
+        }
+        let prospect = self.worked_out(path, policies);
+        path.remembered().store(Some(Arc::clone(&prospect)));
+        see(&prospect)
+    }
+
+    fn worked_out(&self, path: &DecisionPath, policies: &Policies) -> Arc<Prospect> {
+        if let Some(known) = self.known.get(path) {
+            return known;
+        }
+        let _alone = self.working.lock();
+        if let Some(known) = self.known.get(path) {
+            return known;
+        }
+        let scope = policies
+            .is_cacheable(path)
+            .then(|| Scope { revision: policies.dependency_revision(path), generation: self.generation });
+        let prospect = Arc::new(Prospect {
+            policies: self.number,
+            scope,
+            is_supported: policies.is_supported(path),
+            mean: AtomicU64::new(0),
+            evaluations: AtomicU64::new(0),
+        });
+        self.known.insert(path.clone(), Arc::clone(&prospect));
+        prospect
+    }
+
+    /// Work out, before anybody waits for it, what is to be known of the paths known to `before`. Returns the revisions that
+    /// remain.
+    pub(crate) fn take_over(&self, before: &Self, policies: &Policies) -> Vec<[u8; 16]> {
+        let remaining = before.known.iter().filter_map(|(path, old)| {
+            let new = self.worked_out(&path, policies).scope?;
+            (old.scope?.revision == new.revision).then_some(new.revision)
+        });
+        remaining.collect()
+    }
+}
+
+impl Prospect {
+    /// What its decisions depend on; None when they must not be kept.
+    pub(crate) const fn scope(&self) -> Option<Scope> {
+        self.scope
+    }
+
+    /// Whether the engine can evaluate it.
+    pub(crate) const fn is_supported(&self) -> bool {
+        self.is_supported
+    }
+
+    /// Whether to look for another spelling of an input of `length` bytes before it is evaluated.
+    pub(crate) fn is_worth_a_look(&self, length: usize) -> bool {
+        let worth = u128::from(self.mean.load(Ordering::Relaxed));
+        self.evaluations.load(Ordering::Relaxed) < FEW || worth >= WORTH.as_nanos() + WORTH_A_BYTE.as_nanos() * length as u128
+    }
+
+    /// An evaluation took so long. Threads that say so at the same time may overwrite each other: it is a mean.
+    pub(crate) fn took(&self, time: Duration) {
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let (count, mean) = (self.evaluations.load(Ordering::Relaxed), self.mean.load(Ordering::Relaxed));
+        // An evaluation that the system interrupts may seem to take a thousand times as long: it counts as four at most.
+        let new = if count == 0 { time } else { mean - mean / 8 + time.min(mean.saturating_mul(4).max(LEAST)) / 8 };
+        // Most evaluations of a path take about as long, and what is not written does not take the line from other threads.
+        if count < FEW {
+            self.evaluations.store(count + 1, Ordering::Relaxed);
+        }
+        if new.abs_diff(mean) > mean / 16 {
+            self.mean.store(new, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policies::Module;
+
+    fn policies(source: &str) -> Policies {
+        Policies::compile(vec![Module { name: "p.rego".into(), source: source.into() }], b"{}").unwrap()
+    }
+
+    fn prospect() -> Prospect {
+        Prospect { policies: 0, scope: None, is_supported: true, mean: AtomicU64::new(0), evaluations: AtomicU64::new(0) }
+    }
+
+    #[test]
+    fn a_path_remembers_only_what_the_policies_that_are_asked_about_say() {
+        let (path, clock) = (DecisionPath::parse("p/v").unwrap(), "package p\nv := time.now_ns()");
+        let (constant, changing) = (policies("package p\nv := 1"), policies(clock));
+        let (first, second) = (Prospects::new(0), Prospects::new(0));
+        for _ in 0..3 {
+            assert!(first.of(&path, &constant, |prospect| prospect.scope().is_some()));
+            assert!(second.of(&path, &changing, |prospect| prospect.scope().is_none()));
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_looked_for_until_evaluations_are_known_to_be_cheap() {
+        let cheap = prospect();
+        for _ in 0..FEW {
+            assert!(cheap.is_worth_a_look(10));
+            cheap.took(Duration::from_micros(1));
+        }
+        assert!(!cheap.is_worth_a_look(10));
+        (0..100).for_each(|_| cheap.took(Duration::from_micros(50)));
+        assert!(cheap.is_worth_a_look(10));
+        assert!(!cheap.is_worth_a_look(1 << 20));
+    }
+
+    #[test]
+    fn an_evaluation_of_any_length_is_taken_in() {
+        let prospect = prospect();
+        for time in [Duration::MAX, Duration::ZERO, Duration::MAX, Duration::from_nanos(1)] {
+            prospect.took(time);
+        }
+        (0..1_000).for_each(|_| prospect.took(Duration::ZERO));
+        assert!(!prospect.is_worth_a_look(0));
+    }
+}
