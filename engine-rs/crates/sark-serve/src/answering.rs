@@ -1,6 +1,6 @@
 //! How one request is answered: assignment, the rust arm's own answer, or the hand-over to baseline.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+use std::{cell::RefCell, ops::Deref, rc::Rc, sync::Arc, time::Instant};
 
 use arc_swap::{ArcSwap, Cache as Follower};
 use bytes::Bytes;
@@ -27,13 +27,24 @@ pub(crate) struct Answering {
     paths: Paths,
     evaluating: Evaluating,
     in_force: RefCell<Follower<Arc<ArcSwap<InForce>>, Arc<InForce>>>,
-    /// What was in force at the last request. Requests hold this thread's own count of it: threads contend for a common one.
-    held: RefCell<Rc<Arc<InForce>>>,
+    /// What was in force at the last request.
+    held: RefCell<Rc<Held>>,
+}
+
+/// What is in force, with one holder for all requests of a thread: threads contend for a common count of holders.
+struct Held(Arc<InForce>);
+
+impl Deref for Held {
+    type Target = InForce;
+
+    fn deref(&self) -> &InForce {
+        &self.0
+    }
 }
 
 /// Counts a request exactly once, also when its client goes away before the answer.
 struct Meter {
-    in_force: Rc<Arc<InForce>>,
+    in_force: Rc<Held>,
     arm: Arm,
     /// It turned out to be none.
     is_void: bool,
@@ -74,7 +85,7 @@ impl Answering {
             paths: Paths::default(),
             evaluating: Evaluating::new(shared, lane),
             in_force: RefCell::new(Follower::new(Arc::clone(&shared.in_force))),
-            held: RefCell::new(Rc::new(shared.in_force.load_full())),
+            held: RefCell::new(Rc::new(Held(shared.in_force.load_full()))),
             shared: Arc::clone(shared),
         }
     }
@@ -120,12 +131,12 @@ impl Answering {
         Ok(reply)
     }
 
-    fn in_force(&self) -> Rc<Arc<InForce>> {
+    fn in_force(&self) -> Rc<Held> {
         let mut follower = self.in_force.borrow_mut();
         let now = follower.load();
         let mut held = self.held.borrow_mut();
-        if !Arc::ptr_eq(&held, now) {
-            *held = Rc::new(Arc::clone(now));
+        if !Arc::ptr_eq(&held.0, now) {
+            *held = Rc::new(Held(Arc::clone(now)));
         }
         Rc::clone(&held)
     }
