@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any, Final, NoReturn
 
@@ -20,6 +21,13 @@ RUNNERS: Final = {
     "status": "sark_cli.commands.status",
     "explain": "sark_cli.commands.explain",
     "history": "sark_cli.commands.history",
+    "pause": "sark_cli.commands.steer",
+    "resume": "sark_cli.commands.steer",
+    "retry": "sark_cli.commands.steer",
+    "rollback": "sark_cli.commands.rollback",
+    "lint": "sark_cli.commands.lint",
+    "simulate": "sark_cli.commands.simulate",
+    "backtest": "sark_cli.commands.backtest",
     "completion": "sark_cli.commands.completion",
     "version": "sark_cli.commands.version",
 }
@@ -74,6 +82,29 @@ def positive(text: str) -> float:
     return value
 
 
+def instant(text: str) -> datetime:
+    """Return a point in time; one without a zone is in UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write it as in 2026-01-01T12:00:00Z") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def address(text: str) -> str:
+    """Return the base URL of a Prometheus."""
+    if re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the address of a Prometheus; write it as in http://127.0.0.1:9090")
+    return text
+
+
+def key(text: str) -> str:
+    """Return namespace/name."""
+    if re.fullmatch(r"[^/\s]+/[^/\s]+", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAMESPACE/NAME, as in shop/gateway")
+    return text
+
+
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options in `arguments`; a wrong command line ends the process with status 2."""
     return build().parse_args(arguments)
@@ -89,6 +120,8 @@ def build() -> Parser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _reading(commands)
+    _steering(commands)
+    _planning(commands)
     _asking(commands)
     return parser
 
@@ -112,6 +145,60 @@ def _reading(commands: Any) -> None:
         "--decision", type=natural, metavar="N", help="only this decision, by its number in history (1 is the oldest shown)"
     )
     _command(commands, "history", "list what happened to a rollout, oldest first", _named())
+
+
+def _steering(commands: Any) -> None:
+    texts = {
+        "pause": "stay at the present share; a breach still reverts",
+        "resume": "go on after a pause",
+        "retry": "start again from the first step, after a revert or a completion",
+    }
+    for verb, text in texts.items():
+        command = _command(commands, verb, text, _named())
+        _timeout(command, "1m", "how long to wait for the operator's answer (default: 1m; 0 does not wait)")
+    back = _command(commands, "rollback", "restore the baseline at once, and stay there", _cluster(), _output())
+    back.add_argument("name", metavar="NAME", nargs="?", default="", help="name of the SarkRollout")
+    back.add_argument("--all", action="store_true", help="every rollout of the namespace")
+    back.add_argument("-A", "--all-namespaces", action="store_true", help="every rollout of the cluster")
+    back.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    back.add_argument(
+        "--ask",
+        choices=("proxy", "direct", "none"),
+        default="proxy",
+        help="how each sidecar is asked what it applies: through the API server, at its own address, or not (default: proxy)",
+    )
+    _timeout(back, "2m", "how long to wait until every sidecar has confirmed (default: 2m; 0 does not wait)")
+
+
+def _planning(commands: Any) -> None:
+    lint = _command(commands, "lint", "check files before they meet a cluster", _cluster(), _output())
+    lint.add_argument("file", metavar="FILE", nargs="+", help="YAML file, or - for standard input")
+    lint.add_argument(
+        "--traffic", type=positive, metavar="REQ_PER_S", help="requests a second of the target: warns of too few samples"
+    )
+    lint.add_argument("--server", action="store_true", help="ask the API server as well (a dry run; nothing is stored)")
+    lint.add_argument("--strict", action="store_true", help="warnings fail too")
+    simulate = _command(commands, "simulate", "print the timetable a rollout would follow", _output())
+    simulate.add_argument("file", metavar="FILE", help="YAML file with one SarkRollout, or - for standard input")
+    simulate.add_argument(
+        "--traffic", type=positive, metavar="REQ_PER_S", help="requests a second of the target: shows the samples of each step"
+    )
+    simulate.add_argument("--start", type=instant, metavar="TIME", help="when it would be applied (default: now)")
+    backtest = _command(commands, "backtest", "replay a rollout on past metrics: what it would have done", _output())
+    backtest.add_argument("file", metavar="FILE", help="YAML file with one SarkRollout, or - for standard input")
+    backtest.add_argument("--prometheus", required=True, type=address, metavar="URL", help="the server that has the metrics")
+    backtest.add_argument("--start", required=True, type=instant, metavar="TIME", help="as in 2026-01-01T12:00:00Z")
+    backtest.add_argument("--end", required=True, type=instant, metavar="TIME", help="as in 2026-01-03T12:00:00Z")
+    backtest.add_argument(
+        "--step",
+        type=seconds,
+        metavar="DURATION",
+        help="time between two evaluations (default: spec.interval, longer for long spans)",
+    )
+    backtest.add_argument(
+        "--rollout", metavar="NAMESPACE/NAME", default=None, type=key, help="whose series to read (default: the file's own)"
+    )
+    backtest.add_argument("-n", "--namespace", metavar="NAME", default="", help="namespace, when the file names none")
 
 
 def _asking(commands: Any) -> None:

@@ -16,6 +16,9 @@ _SHOWN_WHEN_FALSE = ("Ready", "Converged", "MetricsAvailable", "SampleSufficient
 _TOLD = {"time", "actor", "reason", "fromPercent", "toPercent", "revision", "message", "policyRevision", "operatorVersion"}
 """Members of a history entry that have a place of their own; whatever else it holds is listed by its name."""
 
+_SHOWN = {"name", "verdict", "action", "value", "limit", "samples", "minSamples", "message", "query", "since"}
+"""The same for a criterion."""
+
 Times = Callable[[datetime], str]
 
 
@@ -109,6 +112,9 @@ def _criterion(criterion: CriterionStatus) -> Iterator[str]:
     limit = f"limit {criterion.limit}" if criterion.limit else "no limit"
     value = f"value {criterion.value}" if criterion.value else "no value"
     yield f"    {value}, {limit}; samples {criterion.samples:,}, needed {criterion.min_samples:,}"
+    for name, member in criterion.to_wire().items():
+        if name not in _SHOWN:
+            yield from (f"  {line}" for line in _further(name, member))
     if criterion.query:
         yield f"    query: {criterion.query}"
 
@@ -118,7 +124,7 @@ def _further(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for member in value:
             yield f"  {name}: {_flat(member)}"
-    elif value not in ("", {}):
+    elif value not in ("", 0, False, {}):
         yield f"  {name}: {_flat(value)}"
 
 

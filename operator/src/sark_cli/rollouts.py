@@ -71,6 +71,7 @@ class Rollouts:
                 change,
                 field_manager=AGENT,
                 field_validation="Strict",
+                _content_type="application/json-patch+json",
                 _request_timeout=CALL_SECONDS,
             ),
         )
@@ -122,7 +123,8 @@ def translated(what: str, status: int, body: object) -> CommandError:
         said = f"this cluster has no {KIND}: install it with kubectl apply -f crds/"
     elif status == 404:  # noqa: PLR2004
         return CommandError(f"cannot {what}: {said}", ExitCode.NOT_FOUND)
-    elif status == 409 or (status == 422 and "test" in said and "path" in said and "failed" in said):  # noqa: PLR2004
+    elif status == 409 or (status == 422 and not (document.get("details") or {}).get("causes")):  # noqa: PLR2004
+        # A JSON patch whose test fails is answered with a bare 422; a body the schema refuses comes with its causes.
         return StaleError(f"cannot {what}: it was changed meanwhile")
     else:
         said = f"{said} (HTTP {status})"

@@ -14,7 +14,7 @@ from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
-from sark_operator.shell.prometheus import INVALID, PrometheusDoor, Server
+from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.shared_answers import SharedAnswers
 
 ABSENT = "MetricsAbsent"
@@ -42,7 +42,7 @@ class MetricsSource(Protocol):
 class PrometheusMetrics:
     """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
 
-    def __init__(self, door: PrometheusDoor, clock: Clock) -> None:
+    def __init__(self, door: Door, clock: Clock) -> None:
         self._door = door
         self._clock = clock
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
@@ -83,7 +83,7 @@ class PrometheusMetrics:
 class _Question:
     """The questions one tick of one rollout asks, shared with whoever asks the same."""
 
-    def __init__(self, door: PrometheusDoor, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec) -> None:
+    def __init__(self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec) -> None:
         self.server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds())
         self._door = door
         self._shared = shared

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.observation import Missing, Observation, ObservedFlags, PodReport
-from sark_operator.shell.api import Cluster, ClusterError, ObjectMissingError, RolloutObject
+from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.metrics import MetricsSource
 from sark_operator.shell.rivalry import find_rival
-from sark_operator.shell.sidecars import SidecarDirectory
+
+
+class Surroundings(Protocol):
+    """What of Kubernetes is looked at: the part of `Cluster` that only reads."""
+
+    async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
+        """Return the flags ConfigMap as it is now; raises `ObjectMissingError` when there is none."""
+        ...
+
+    async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
+        """Return the ready pods that carry all `labels`, by name."""
+        ...
+
+
+class Sidecars(Protocol):
+    """Who tells what the sidecars apply."""
+
+    async def reports(self, pods: Sequence[ReadyPod], port: int) -> tuple[PodReport, ...]:
+        """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
+        ...
 
 
 class Observer:
@@ -22,8 +43,8 @@ class Observer:
     def __init__(
         self,
         *,
-        cluster: Cluster,
-        sidecars: SidecarDirectory,
+        cluster: Surroundings,
+        sidecars: Sidecars,
         metrics: MetricsSource,
         directory: Directory,
         clock: Clock,

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import requests
@@ -57,6 +57,22 @@ class Server:
         return re.sub(r"//[^/]*@", "//", self.address)  # not urlsplit: this must work for what is not a URL, too
 
 
+class Door(Protocol):
+    """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised."""
+
+    async def instant(self, server: Server, query: str) -> Any | Missing:
+        """Return `data.result` of an instant query at the present."""
+        ...
+
+    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
+        """Return `data.result` of a range query; `step` is in seconds."""
+        ...
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        ...
+
+
 class PrometheusDoor:
     """Asks PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised."""
 
@@ -65,11 +81,12 @@ class PrometheusDoor:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def instant(self, server: Server, query: str) -> Any | Missing:
-        """Return `data.result` of an instant query at the server's own present."""
+    async def instant(self, server: Server, query: str, at: datetime | None = None) -> Any | Missing:
+        """Return `data.result` of an instant query at the server's own present, or at `at`."""
 
         def ask(connect: PrometheusConnect) -> Any:
-            return connect.custom_query(query, params={"timeout": f"{server.timeout:g}s"})
+            params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
+            return connect.custom_query(query, params=params)
 
         return await self._run(server, ask)
 

@@ -1,0 +1,192 @@
+"""`backtest`: what the rollout in a file would have done on past metrics."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sark_api.duration import format_duration
+from sark_api.spec import Mode, SarkRolloutSpec
+from sark_api.status import Phase, SarkRolloutStatus
+from sark_cli.exit_code import ExitCode
+from sark_cli.explanation import share
+from sark_cli.failure import CommandError
+from sark_cli.out import Grid, Out
+from sark_cli.planned import planned
+from sark_cli.printable import printable
+from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
+from sark_cli.times import moment
+
+MOST_EVALUATIONS: Final = 20_000
+USUAL_EVALUATIONS: Final = 2_000
+_SECOND: Final = timedelta(seconds=1)
+
+
+def run(options: argparse.Namespace, out: Out) -> int:
+    """Replay, and tell."""
+    body, spec = planned(options.file)
+    start, end = options.start.replace(microsecond=0), options.end.replace(microsecond=0)
+    step = _step(options, spec, end - start)
+    spec = _adapted(spec, options.prometheus, step)
+    key = options.rollout or f"{body['metadata'].get('namespace') or options.namespace or 'default'}/{body['metadata']['name']}"
+    rehearsal = asyncio.run(_replay(key, spec, start, end, step))
+    if out.wants_data:
+        out.data(data(rehearsal.journal, rehearsal.status, start, end, step))
+    else:
+        tell(key, rehearsal.journal, rehearsal.status, (start, end, step), out)
+    return verdict(rehearsal.status)
+
+
+def _step(options: argparse.Namespace, spec: SarkRolloutSpec, length: timedelta) -> timedelta:
+    if length <= timedelta(0):
+        raise CommandError("--end must be later than --start", ExitCode.USAGE)
+    least = max(spec.interval, _SECOND * -(-length // (USUAL_EVALUATIONS * _SECOND)))
+    step = timedelta(seconds=int(options.step)) if options.step else least
+    if step < _SECOND:
+        raise CommandError("--step must be at least 1s", ExitCode.USAGE)
+    if length / step > MOST_EVALUATIONS:
+        needed = format_duration(_SECOND * -(-length // (MOST_EVALUATIONS * _SECOND)))
+        raise CommandError(
+            f"{length // step:,} evaluations are too many (at most {MOST_EVALUATIONS:,}): give --step {needed}", ExitCode.USAGE
+        )
+    return step
+
+
+def _adapted(spec: SarkRolloutSpec, address: str, step: timedelta) -> SarkRolloutSpec:
+    """Return the spec with the server to ask, and evaluated as often as it is replayed.
+
+    The bake counts a gap between two evaluations for at most three intervals; a replay in larger steps must not lose time for
+    that, nor may its flags expire between two steps.
+    """
+    prometheus = spec.prometheus.model_copy(update={"address": address})
+    valid_for = max(spec.valid_for, 3 * step)
+    return spec.model_copy(update={"prometheus": prometheus, "interval": step, "valid_for": valid_for, "mode": Mode.AUTO})
+
+
+async def _replay(key: str, spec: SarkRolloutSpec, start: datetime, end: datetime, step: timedelta) -> Rehearsal:
+    from sark_cli.replay.past_door import PastDoor
+    from sark_operator.shell.metrics import PrometheusMetrics
+    from sark_operator.shell.prometheus import PrometheusDoor
+    from sark_operator.shell.telemetry import Telemetry
+
+    clock = RehearsalClock(start)
+    door = PastDoor(PrometheusDoor(Telemetry()), clock, end=end, step=int(step.total_seconds()))
+    metrics = PrometheusMetrics(door, clock)
+    namespace, _, name = key.partition("/")
+    body = {
+        "metadata": {"namespace": namespace, "name": name, "uid": "backtest", "resourceVersion": "1", "generation": 1},
+        "spec": spec.to_wire(),
+    }
+    rehearsal = Rehearsal(body, spec, metrics, clock)
+    told = _progress(start, end)
+
+    def watch(at: datetime, status: SarkRolloutStatus) -> None:
+        if door.failure:
+            raise CommandError(
+                f"at {moment(at)}: {printable(door.failure)}; the replay was ended, for it would show an outage of now"
+            )
+        told(at, status)
+
+    try:
+        await rehearsal.run(end, step, watch)
+    finally:
+        await metrics.close()
+    return rehearsal
+
+
+def _progress(start: datetime, end: datetime) -> Callable[[datetime, SarkRolloutStatus], None]:
+    """Return what tells on standard error, at every tenth, how far the replay is."""
+    told = 0
+
+    def tell_progress(at: datetime, status: SarkRolloutStatus) -> None:
+        nonlocal told
+        tenth = int((at - start) / (end - start) * 10)
+        if tenth > told:
+            told = tenth
+            traffic = status.summary.traffic or "0%"
+            sys.stderr.write(f"{tenth * 10:3}%  {moment(at)}  {status.phase} {traffic}\n")
+            sys.stderr.flush()
+
+    return tell_progress
+
+
+def verdict(status: SarkRolloutStatus) -> ExitCode:
+    """Return how it ended, as `status` would."""
+    if status.phase is Phase.COMPLETED:
+        return ExitCode.DONE
+    return ExitCode.REVERTED if status.phase in (Phase.REVERTED, Phase.REVERTING) else ExitCode.PROGRESSING
+
+
+def tell(key: str, journal: Journal, status: SarkRolloutStatus, span: tuple[datetime, datetime, timedelta], out: Out) -> None:
+    """Print what would have happened."""
+    start, end, step = span
+    out.lines(
+        f"{key} from {moment(start)} to {moment(end)}: {journal.evaluations:,} evaluations, {format_duration(step)} apart",
+        "Assumed: sidecars confirm at once and serve one policy. Metrics are those of then, whatever share was served then.",
+        "",
+    )
+    out.grid(transitions(journal))
+    out.lines("", "Where the time went")
+    out.grid(waits(journal))
+    out.lines("", conclusion(status))
+
+
+def transitions(journal: Journal) -> Grid:
+    """Return what would have been decided."""
+    return Grid(
+        ("TIME", "SHARE", "REASON", "WHY"),
+        tuple((moment(each.time), share(each), each.reason, printable(each.message)) for each in journal.records),
+    )
+
+
+def waits(journal: Journal) -> Grid:
+    """Return the times between, each with the sentence it began with."""
+    return Grid(
+        ("FROM", "FOR", "SHARE", "REASON", "WHY"),
+        tuple(
+            (
+                moment(each.since),
+                format_duration(each.until - each.since),
+                f"{each.percent}%",
+                each.reason,
+                printable(each.message),
+            )
+            for each in journal.waits
+        ),
+    )
+
+
+def conclusion(status: SarkRolloutStatus) -> str:
+    """Return how it ended."""
+    if status.phase is Phase.COMPLETED and status.completed_at is not None:
+        return f"It would have completed at {moment(status.completed_at)}."
+    if status.revert is not None and status.phase in (Phase.REVERTED, Phase.REVERTING):
+        return f"It would have gone back at {moment(status.revert.decided_at)}: {printable(status.revert.message)}"
+    return f"At the end it would have been {status.phase} ({status.reason}): {printable(status.message)}"
+
+
+def data(journal: Journal, status: SarkRolloutStatus, start: datetime, end: datetime, step: timedelta) -> dict[str, Any]:
+    """Return the same for programs."""
+    return {
+        "start": start.isoformat(),
+        "end": end.isoformat(),
+        "step": format_duration(step),
+        "evaluations": journal.evaluations,
+        "phase": str(status.phase),
+        "conclusion": conclusion(status),
+        "transitions": [record.to_wire() for record in journal.records],
+        "waits": [
+            {
+                "from": wait.since.isoformat(),
+                "to": wait.until.isoformat(),
+                "percent": wait.percent,
+                "reason": wait.reason,
+                "message": wait.message,
+            }
+            for wait in journal.waits
+        ],
+    }

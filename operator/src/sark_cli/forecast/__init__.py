@@ -1,0 +1,1 @@
+"""What a rollout would do, before it does it."""

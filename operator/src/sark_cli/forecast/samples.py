@@ -1,0 +1,49 @@
+"""How many samples each criterion needs in its window, and how many a given traffic gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sark_api.spec import Action, SarkRolloutSpec
+
+_BOTH_ARMS = ("latencyP95", "denyShift")
+"""Criteria that compare with the baseline arm, and so need its requests as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One criterion at one share."""
+
+    criterion: str
+    """Name as in spec.criteria."""
+    arm: str
+    """new or baseline: whose requests."""
+    needed: int
+    got: float
+    """Requests the window holds at this traffic, on average."""
+    action: Action
+
+    @property
+    def met(self) -> bool:
+        """Whether there are enough."""
+        return self.got >= self.needed
+
+
+def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]:
+    """Yield what every criterion with a least number of samples needs at `percent`, and gets at `traffic` requests a second.
+
+    Every criterion that has `minSamples` is found by that field, so that a new one needs no change here. Its samples are at
+    most the arm's requests: a criterion that counts something rarer, evaluations behind a cache say, may get fewer.
+    """
+    window = spec.criteria.window.total_seconds()
+    for name, field in type(spec.criteria).model_fields.items():
+        criterion = getattr(spec.criteria, name)
+        needed = getattr(criterion, "min_samples", None)
+        if needed is None:
+            continue
+        spelled = field.alias or name
+        action = getattr(criterion, "action", Action.REVERT)
+        yield Need(spelled, "new", needed, traffic * percent / 100 * window, action)
+        if spelled in _BOTH_ARMS and percent < 100:  # noqa: PLR2004 - at the full share the stored baseline serves
+            yield Need(spelled, "baseline", needed, traffic * (100 - percent) / 100 * window, action)

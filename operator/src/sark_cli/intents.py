@@ -1,0 +1,129 @@
+"""What a verb asks of a rollout: a pure function from what was shown to a JSON patch, or to the reason why it makes no sense.
+
+Every patch begins with tests: the object must still be the one that was shown, with the same spec, and in the same phase. An
+intent therefore never applies to a state its author has not seen. Going back is the exception: it asks only for the same
+object, because it is right in every state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sark_api import reasons
+from sark_api.spec import Mode
+from sark_api.status import Phase
+
+from .failure import CommandError
+from .rollout import Rollout
+
+Change = list[dict[str, Any]]
+_MOVING = (Phase.PENDING, Phase.PROGRESSING)
+_ENDED = (Phase.REVERTED, Phase.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about one rollout."""
+
+    change: Change
+    """The patch; empty when it is as asked already."""
+    said: str
+    """What has been asked for, or that it is so already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One verb."""
+
+    verb: str
+    plan: Callable[[Rollout], Plan]
+    """Raises CommandError, with the reason, when the verb makes no sense in the rollout's state."""
+    met: Callable[[Rollout], bool]
+    """Whether the operator has done what was asked."""
+
+
+def _pause(rollout: Rollout) -> Plan:
+    phase, mode = rollout.status.phase, rollout.spec.mode
+    if mode is Mode.PAUSED:
+        return Plan([], "is paused already")
+    if mode is Mode.ROLLBACK or phase not in _MOVING:
+        raise _senseless(rollout, "there is nothing to pause")
+    return Plan([*_unchanged(rollout), _put("mode", Mode.PAUSED)], "was asked to pause")
+
+
+def _resume(rollout: Rollout) -> Plan:
+    mode = rollout.spec.mode
+    if mode is Mode.AUTO:
+        return Plan([], "is not paused")
+    if mode is Mode.ROLLBACK:
+        raise _senseless(rollout, "it was rolled back, not paused; start it again with `retry`")
+    return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to go on")
+
+
+def _roll_back(rollout: Rollout) -> Plan:
+    if rollout.spec.mode is Mode.ROLLBACK:
+        return Plan([], "was asked to go back already")
+    return Plan([*_same(rollout), _put("mode", Mode.ROLLBACK)], "was asked to go back to 0%")
+
+
+def _retry(rollout: Rollout) -> Plan:
+    status, spec = rollout.status, rollout.spec
+    if status.phase is Phase.REVERTING:
+        raise _senseless(rollout, "it is still on its way back; try again when it is Reverted")
+    if status.phase not in _ENDED:
+        raise _senseless(rollout, "only a reverted or completed rollout can be started again")
+    if spec.attempt > status.attempt and spec.mode is not Mode.ROLLBACK:
+        return Plan([], f"was asked for attempt {spec.attempt} already: {status.message}")
+    attempt = max(spec.attempt, status.attempt) + 1
+    change = [*_unchanged(rollout), _put("attempt", attempt), _put("mode", Mode.AUTO)]
+    return Plan(change, f"was asked for attempt {attempt}, from the first step")
+
+
+def _senseless(rollout: Rollout, why: str) -> CommandError:
+    return CommandError(f"{rollout.name} is {rollout.status.phase} with mode {rollout.spec.mode}: {why}")
+
+
+def _put(field: str, value: object) -> dict[str, Any]:
+    """Return the operation that sets a field of the spec, whether or not it was there."""
+    return {"op": "add", "path": f"/spec/{field}", "value": value}
+
+
+def _same(rollout: Rollout) -> Change:
+    """Return the test that it is the same object, and not a later one of its name."""
+    return [_test("/metadata/uid", (rollout.body["metadata"])["uid"])]
+
+
+def _unchanged(rollout: Rollout) -> Change:
+    """Return the tests that spec and phase are what was shown.
+
+    The resourceVersion would be stricter than is meant: it changes with every evaluation, and an intent that can lose against
+    the operator's clock would teach people to repeat it blindly.
+    """
+    tests = [*_same(rollout), _test("/metadata/generation", rollout.generation)]
+    phase = (rollout.body.get("status") or {}).get("phase")
+    return [*tests, _test("/status/phase", phase)] if phase else tests
+
+
+def _test(path: str, value: object) -> dict[str, Any]:
+    return {"op": "test", "path": path, "value": value}
+
+
+def is_back(rollout: Rollout) -> bool:
+    """Return whether nothing of the rollout is in force any more: it never began, or every sidecar has confirmed 0%."""
+    status = rollout.status
+    at_rest = status.phase in (Phase.REVERTED, Phase.PENDING, Phase.PAUSED) and status.step is None
+    return rollout.answered and at_rest
+
+
+def _taken_up(rollout: Rollout) -> bool:
+    """Return whether the new attempt has begun, or only waits for the last one's requests to leave the metric window."""
+    return rollout.status.attempt == rollout.spec.attempt or rollout.status.reason == reasons.ATTEMPT_WAITS.name
+
+
+PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)
+RESUME = Intent("resume", _resume, lambda seen: seen.status.phase is not Phase.PAUSED)
+RETRY = Intent("retry", _retry, _taken_up)
+ROLLBACK = Intent("rollback", _roll_back, is_back)
+BY_VERB = {intent.verb: intent for intent in (PAUSE, RESUME, RETRY)}

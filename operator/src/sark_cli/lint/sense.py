@@ -1,0 +1,99 @@
+"""What is allowed and will not do what was meant: warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sark_api.duration import format_duration
+from sark_api.spec import Action, SarkRolloutSpec
+from sark_cli.forecast.samples import needs
+
+from .finding import Finding, Level, Path
+
+_SCRAPE = timedelta(seconds=15)
+"""Prometheus' usual scrape interval; four of them must fit into a window."""
+
+
+def check_sense(spec: SarkRolloutSpec, traffic: float | None) -> Iterator[Finding]:
+    """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there."""
+    yield from _times(spec)
+    yield from _memory(spec)
+    if traffic is not None:
+        yield from _samples(spec, traffic)
+
+
+def _times(spec: SarkRolloutSpec) -> Iterator[Finding]:
+    window, interval = spec.criteria.window, spec.interval
+    if spec.valid_for < 3 * interval:
+        yield _warning(
+            ("spec", "validFor"),
+            f"validFor ({format_duration(spec.valid_for)}) is shorter than 3 intervals: one missed renewal and sidecars go to "
+            f"baseline by themselves; write at least {format_duration(3 * interval)}",
+        )
+    if window < 4 * _SCRAPE:
+        yield _warning(
+            ("spec", "criteria", "window"),
+            f"the window ({format_duration(window)}) holds fewer than four scrapes at Prometheus' usual 15s: write at "
+            "least 1m, unless it scrapes more often",
+        )
+    if interval > window:
+        yield _warning(
+            ("spec", "interval"),
+            f"requests between two evaluations are never judged: the interval ({format_duration(interval)}) is longer than "
+            f"criteria.window ({format_duration(window)}); make it shorter",
+        )
+    blind = spec.rollback.blind_for
+    if blind and blind < window:
+        yield _warning(
+            ("spec", "rollback", "blindFor"),
+            f"blindFor ({format_duration(blind)}) is shorter than criteria.window ({format_duration(window)}): the step can "
+            "revert before its first window is full; write at least twice the window",
+        )
+    if not blind:
+        yield _warning(
+            ("spec", "rollback", "blindFor"),
+            "blindFor is off: a fleet whose metrics are gone stays at its share for ever; write 15m",
+        )
+
+
+def _memory(spec: SarkRolloutSpec) -> Iterator[Finding]:
+    memory = spec.criteria.memory_growth
+    if memory.action is Action.WARN:
+        return
+    for index, step in enumerate(spec.steps or []):
+        if step.bake < memory.window:
+            yield _warning(
+                ("spec", "steps", index, "bake"),
+                f"the bake ({format_duration(step.bake)}) is shorter than criteria.memoryGrowth.window "
+                f"({format_duration(memory.window)}): a leak of this step alone is not seen in it; write at least "
+                f"{format_duration(memory.window)}",
+            )
+
+
+def _samples(spec: SarkRolloutSpec, traffic: float) -> Iterator[Finding]:
+    """Yield a warning for the first step at which a criterion stays Unknown for lack of requests."""
+    told: set[str] = set()
+    for index, step in enumerate(spec.plan()):
+        for need in needs(spec, step.percent, traffic):
+            if need.met or need.criterion in told or need.action == Action.WARN:
+                continue
+            told.add(need.criterion)
+            path: Path = ("spec", "steps", index) if spec.steps else ("spec", "schedule")
+            yield _warning(
+                path,
+                f"at {step.percent}% of {traffic:g} requests/s {need.criterion} gets about {need.got:,.0f} requests of the "
+                f"{need.arm} arm in {format_duration(spec.criteria.window)} and needs {need.needed:,}: it stays Unknown, which "
+                f"holds the step{_and_reverts(spec, need.action, step.percent)}; write a longer "
+                "criteria.window, or a larger share",
+            )
+
+
+def _and_reverts(spec: SarkRolloutSpec, action: Action, percent: int) -> str:
+    blind = spec.rollback.blind_for
+    reverts = action is Action.REVERT and blind and percent < 100  # noqa: PLR2004 - never at the full share
+    return f" and reverts it after {format_duration(blind)}" if reverts else ""
+
+
+def _warning(path: Path, message: str) -> Finding:
+    return Finding(Level.WARNING, path, message)

@@ -1,0 +1,102 @@
+"""Prometheus as it would have answered then.
+
+The operator asks for one instant at each evaluation. Asked one by one, a bake of days would be tens of thousands of requests;
+Prometheus evaluates an instant query at every step of a range just the same, so a range is asked for once and its points are
+handed out as the replay comes to them. The same goes for the ranges the operator asks for: overlapping ones with one step are
+cut out of a longer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sark_operator.core.observation import Missing
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Server
+
+CHUNK: Final = 120
+"""Evaluations whose answers are asked for at once."""
+MOST_POINTS: Final = 10_000
+"""Prometheus refuses ranges of more than 11,000."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A range that was answered."""
+
+    start: int
+    end: int
+    series: Sequence[Mapping[str, Any]]
+
+    def covers(self, start: int, end: int) -> bool:
+        return self.start <= start and end <= self.end
+
+
+class PastDoor:
+    """`Door` on a real Prometheus, at the replay's own present."""
+
+    def __init__(self, door: PrometheusDoor, clock: Clock, *, end: datetime, step: int) -> None:
+        """Answer up to `end`; evaluations are `step` whole seconds apart."""
+        self._door = door
+        self._clock = clock
+        self._end = int(end.timestamp())
+        self._step = step
+        self._ranges: dict[tuple[str, int, int], _Range] = {}
+        self._one_by_one: set[str] = set()
+        self.failure = ""
+        """Why Prometheus could not be asked, when it could not: a replay must not take today's outage for one of then."""
+
+    async def instant(self, server: Server, query: str) -> Any | Missing:
+        """Return what an instant query gave at the replay's present."""
+        now = int(self._clock.now().timestamp())
+        if query not in self._one_by_one:
+            answer = await self._range(server, query, now, now, self._step, ahead=CHUNK * self._step)
+            if not isinstance(answer, Missing):
+                return [{"metric": each["metric"], "value": each["values"][0]} for each in answer]
+            if answer.reason != REFUSED:
+                return answer
+            # Not every query has a range: one that gives a range vector itself has none, nor has one that does not parse.
+            self._one_by_one.add(query)
+        return self._noted(await self._door.instant(server, query, self._clock.now()))
+
+    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
+        """Return what a range query gives; its end is never after the replay's present."""
+        first = round(start.timestamp())
+        last = min(round(end.timestamp()), int(self._clock.now().timestamp()))
+        ahead = min(CHUNK * self._step, MOST_POINTS * step - (last - first))
+        return await self._range(server, query, first, last, step, ahead=max(0, ahead))
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._door.close()
+
+    async def _range(self, server: Server, query: str, start: int, end: int, step: int, *, ahead: int) -> Any | Missing:
+        """Return the points from `start` to `end`, out of a range that reaches `ahead` seconds further."""
+        key = (query, step, start % step)
+        known = self._ranges.get(key)
+        if known is None or not known.covers(start, end):
+            until = min(end + ahead, max(self._end, end))
+            first, last = datetime.fromtimestamp(start, tz=UTC), datetime.fromtimestamp(until, tz=UTC)
+            answer = self._noted(await self._door.over(server, query, first, last, step))
+            if isinstance(answer, Missing):
+                return answer
+            known = self._ranges[key] = _Range(start, until, answer)
+        return _cut(known.series, start, end)
+
+    def _noted(self, answer: Any | Missing) -> Any | Missing:
+        if isinstance(answer, Missing) and answer.reason != REFUSED:
+            self.failure = self.failure or answer.message
+        return answer
+
+
+def _cut(series: Sequence[Mapping[str, Any]], start: int, end: int) -> list[dict[str, Any]]:
+    """Return the series that have points from `start` to `end`, with those alone."""
+    found = []
+    for each in series:
+        values = [point for point in each["values"] if start <= float(point[0]) <= end]
+        if values:
+            found.append({"metric": each["metric"], "values": values})
+    return found

@@ -1,0 +1,116 @@
+"""What each sidecar itself says it applies: asked through the API server, or at the pods' own addresses.
+
+The operator's confirmation is what counts; this is the second witness that a person wants to see after a rollback.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from sark_api.report import FLAGS_PATH, FlagReport
+
+from .failure import CommandError
+from .printable import printable
+from .rollout import Rollout
+from .rollouts import CALL_SECONDS, Rollouts, asked
+
+ASKED_AT_ONCE: Final = 16
+MOST_PODS: Final = 5_000
+MAX_BYTES: Final = 1_048_576
+DIRECT_SECONDS: Final = 3.0
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One sidecar's account of itself."""
+
+    pod: str
+    revision: int | None = None
+    percent: int | None = None
+    rollout: str = ""
+    problem: str = ""
+    """Why it could not be asked; empty when it answered."""
+
+    def to_wire(self) -> dict[str, object]:
+        """Return it for programs."""
+        members = {"pod": self.pod, "revision": self.revision, "percent": self.percent, "problem": self.problem}
+        return {name: value for name, value in members.items() if value not in (None, "")}
+
+
+def ask_sidecars(rollouts: Rollouts, rollout: Rollout, *, direct: bool) -> list[Answer]:
+    """Return what every ready pod of the target says. Raises CommandError when the pods cannot even be listed."""
+    pods = list(_ready(rollouts, rollout))
+    port = rollout.spec.target.admin_port
+    one = partial(_direct, port) if direct else partial(_proxied, rollouts, rollout.namespace, port)
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        return list(pool.map(partial(_answer, one), pods))
+
+
+def _ready(rollouts: Rollouts, rollout: Rollout) -> Iterable[tuple[str, str]]:
+    """Yield name and address of every ready pod."""
+    from kubernetes import client
+
+    selector = ",".join(f"{key}={value}" for key, value in sorted(rollout.spec.target.match_labels.items()))
+    core = client.CoreV1Api(rollouts.connection.api)
+    pods = asked(
+        rollouts.connection.server,
+        f"list the pods of namespace {rollout.namespace} with {selector}",
+        lambda: core.list_namespaced_pod(
+            rollout.namespace, label_selector=selector, limit=MOST_PODS, _request_timeout=CALL_SECONDS
+        ),
+    )
+    for pod in sorted(pods.items, key=lambda each: each.metadata.name):
+        conditions = (pod.status and pod.status.conditions) or ()
+        ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
+        if ready and pod.metadata.deletion_timestamp is None and pod.status.pod_ip:
+            yield str(pod.metadata.name), str(pod.status.pod_ip)
+
+
+def _answer(ask: Callable[[str, str], Any], pod: tuple[str, str]) -> Answer:
+    name, address = pod
+    try:
+        report = FlagReport.model_validate(_object(ask(name, address)))
+    except (CommandError, OSError, http.client.HTTPException, ValueError, ValidationError) as error:
+        said = "its answer has an unexpected form" if isinstance(error, ValidationError) else str(error)
+        return Answer(name, problem=printable(" ".join(said.split())[:300]) or type(error).__name__)
+    return Answer(name, report.revision, report.percentage, printable(report.rollout or ""))
+
+
+def _proxied(rollouts: Rollouts, namespace: str, port: int, name: str, _address: str) -> Any:
+    """Ask through the API server, as `kubectl get --raw` does; needs the right to get pods/proxy."""
+    from kubernetes import client
+
+    core: Any = client.CoreV1Api(rollouts.connection.api)
+    path = FLAGS_PATH.lstrip("/")
+    return asked(
+        rollouts.connection.server,
+        f"ask pod {name} through the API server",
+        lambda: core.connect_get_namespaced_pod_proxy_with_path(
+            f"{name}:{port}", namespace, path, _preload_content=False, _request_timeout=CALL_SECONDS
+        ).data[:MAX_BYTES],
+    )
+
+
+def _direct(port: int, _name: str, address: str) -> bytes:
+    """Ask at the pod's own address, for those who are inside the cluster's network."""
+    host = f"[{address}]" if ":" in address else address
+    with _OPENER.open(f"http://{host}:{port}{FLAGS_PATH}", timeout=DIRECT_SECONDS) as answer:
+        read: bytes = answer.read(MAX_BYTES)
+        return read
+
+
+def _object(raw: Any) -> Mapping[str, Any]:
+    found = json.loads(raw)
+    if not isinstance(found, dict):
+        raise ValueError("its answer is not a JSON object")  # noqa: TRY004 - one kind of error for a bad answer
+    return found

@@ -1,0 +1,96 @@
+"""What lint says offline is what the real API server does."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sark_cli.connection import Connection
+from sark_cli.lint.check import check
+from sark_cli.lint.documents import read
+from sark_cli.lint.finding import Level, spelled
+from sark_cli.lint.rules import rules
+from sark_cli.lint.server import ask_server
+from sark_e2e.cluster import LocalCluster
+from sark_e2e.example import merged
+
+Run = Callable[..., Any]
+EXAMPLE = yaml.safe_load((Path(__file__).parents[3] / "examples" / "gateway.yaml").read_text())
+CUSTOM = {"name": "depth", "query": "max(depth)", "max": "1"}
+
+EDITS: list[Mapping[str, Any]] = [
+    {},
+    {"schedule": "Seed"},
+    {"steps": [{"percent": 100, "bake": "5s"}]},
+    {"steps": [{"percent": 50}, {"percent": 20}, {"percent": 100}]},
+    {"steps": [{"percent": 50}]},
+    {"steps": []},
+    {"interval": "11m"},
+    {"interval": "0s"},
+    {"validFor": "9s"},
+    {"validFor": "10s", "interval": "6s"},
+    {"criteria": {"window": "4s"}},
+    {"criteria": {"memoryGrowth": {"window": "29s"}}},
+    {"prometheus": {"timeout": "61s"}},
+    {"prometheus": {"address": "prometheus"}},
+    {"criteria": {"errorRate": {"limitBasisPoints": "100"}}},
+    {"criteria": {"errorRate": {"action": "revert"}}},
+    {"criteria": {"errorRte": {}}},
+    {"criteria": {"custom": [CUSTOM, CUSTOM]}},
+    {"criteria": {"custom": [{**CUSTOM, "max": 1}]}},
+    {"mode": "auto"},
+    {"attempt": 0},
+    {"attempt": 1.5},
+    {"target": {"matchLabels": {"app": "not valid"}}},
+    {"interval": 15},
+]
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=str)
+def test_offline_and_the_api_server_agree(edit: Mapping[str, Any], cluster: LocalCluster, tmp_path: Path):
+    # Given an object with at most one mistake
+    body = copy.deepcopy(EXAMPLE)
+    body["spec"] = merged(body["spec"], edit)
+    file = tmp_path / "rollout.yaml"
+    file.write_text(yaml.safe_dump(body))
+    document = read(str(file))[0]
+
+    # When both are asked
+    offline = [each for each in check(document) if each.level is Level.ERROR]
+    server = ask_server(Connection(cluster.api, "default", "https://local"), document.value)
+
+    # Then both accept it, or both refuse it; and a broken rule is told in the same sentence
+    assert bool(offline) == bool(server), (offline, server)
+    sentences = {message for _, message in rules()}
+    told = {sentence for sentence in sentences if any(sentence in each.message for each in server)}
+    assert told == {each.message for each in offline} & sentences
+
+
+def test_the_server_is_asked_and_nothing_is_stored(cluster: LocalCluster, namespace: str, tmp_path: Path, run: Run):
+    body = copy.deepcopy(EXAMPLE)
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(yaml.safe_dump(body))
+    bad.write_text(yaml.safe_dump(body | {"spec": merged(body["spec"], {"interval": "11m"})}))
+    accepted = run("lint", str(good), "--server", "-n", namespace)
+    assert accepted.code == 0, accepted.out + accepted.err
+    assert "1 checked here and by the API server" in accepted.out
+    refused = run("lint", str(bad), "--server", "-n", namespace)
+    assert refused.code == 1
+    assert "the API server says: interval must be between 1s and 10m" in refused.out
+    assert "No resources found" in cluster.kubectl.run("get", "sarkrollouts", "-n", namespace).stderr
+
+
+def test_the_target_of_a_rollout_that_exists_cannot_be_changed_and_only_the_server_knows(
+    cluster: LocalCluster, namespace: str, tmp_path: Path
+):
+    body = copy.deepcopy(EXAMPLE) | {"metadata": {"name": "gateway", "namespace": namespace}}
+    cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(body))
+    body["spec"] = merged(body["spec"], {"target": {"flagsConfigMap": "other"}})
+    found = ask_server(Connection(cluster.api, namespace, "https://local"), body)
+    assert [spelled(each.path) for each in found] == ["spec.target"]
+    assert "target cannot be changed" in found[0].message

@@ -1,0 +1,163 @@
+"""Files are checked offline: every error is one sentence with its place, its line, and what to write instead."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sark_api.spec import SarkRolloutSpec
+from sark_cli.commands import lint
+from sark_cli.failure import CommandError
+from sark_cli.lint.check import check, told
+from sark_cli.lint.documents import read
+from sark_cli.lint.finding import Level
+from sark_cli.lint.rules import TWINS, rules
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway.yaml"
+MISTAKES = """\
+apiVersion: sark.dev/v1alpha1
+kind: SarkRollout
+metadata:
+  name: gateway
+spec:
+  target:
+    matchLabels: {app: gateway}
+    flagsConfigMap: Gateway
+  prometheus:
+    address: prometheus:9090
+  steps:
+    - {percent: "5", bake: 15}
+    - {percent: 10, bkae: 15s}
+  criteria:
+    errorRate: {limitBasisPoints: 0, action: Reverse}
+    custom:
+      - {name: depth, query: max(depth)}
+  schedle: Seed
+  interval: 15s
+  interval: 20s
+"""
+BROKEN_RULES = """\
+apiVersion: sark.dev/v1alpha1
+kind: SarkRollout
+metadata: {name: gateway}
+spec:
+  target:
+    matchLabels: {app: gateway}
+    flagsConfigMap: gateway-flags
+  prometheus: {address: "http://prometheus:9090", timeout: 90s}
+  schedule: Seed
+  steps:
+    - {percent: 50, bake: 1m}
+    - {percent: 20, bake: 1h}
+  interval: 11m
+  validFor: 1s
+  criteria:
+    window: 2s
+    memoryGrowth: {window: 1s}
+"""
+SENSELESS = """\
+apiVersion: sark.dev/v1alpha1
+kind: SarkRollout
+metadata: {name: gateway}
+spec:
+  target:
+    matchLabels: {app: gateway}
+    flagsConfigMap: gateway-flags
+  prometheus: {address: "http://prometheus:9090"}
+  steps:
+    - {percent: 5, bake: 10m}
+    - {percent: 100, bake: 48h}
+  interval: 1m
+  validFor: 2m
+  criteria:
+    window: 30s
+  rollback: {blindFor: 20s}
+"""
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefg")
+)
+SHAPES = [None, [], "x", {"steps": "x"}, {"steps": [1]}, {"target": None}, {"criteria": {"custom": {}}}]
+
+
+@pytest.fixture
+def linted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return what lint says of a text."""
+
+    def run(text: str, traffic: float | None = None) -> str:
+        monkeypatch.chdir(tmp_path)
+        Path("rollout.yaml").write_text(text, encoding="utf-8")
+        documents = read("rollout.yaml")
+        lines = [line for document in documents for line in told(document, check(document, traffic))]
+        return "".join(f"{line}\n" for line in lines)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "traffic"),
+    [("mistakes", MISTAKES, None), ("rules", BROKEN_RULES, None), ("senseless", SENSELESS, 10.0)],
+)
+def test_findings(name: str, text: str, traffic: float | None, linted: Callable[..., str], golden: Callable[[str, str], None]):
+    golden(f"lint-{name}.txt", linted(text, traffic))
+
+
+def test_the_example_has_no_errors(linted: Callable[..., str]):
+    assert ": error: " not in linted(EXAMPLE.read_text(encoding="utf-8"))
+
+
+def test_every_rule_of_the_crd_has_its_twin():
+    assert {expression for expression, _ in rules()} == set(TWINS)
+
+
+def test_no_twin_objects_to_the_example():
+    spec = SarkRolloutSpec.model_validate(yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["spec"])
+    assert [expression for expression, twin in TWINS.items() if twin(spec)] == []
+
+
+def test_a_rule_without_a_twin_is_said_to_be_unchecked(linted: Callable[..., str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sark_cli.lint.rules.TWINS", {})
+    assert "warning: spec: not checked, use --server: interval must be between" in linted(SENSELESS)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "not YAML"),
+        ("kind: SarkRollout\nspec: {? [q] : 1}", "not YAML"),
+        ("[" * 500, "not YAML"),
+        (BOMB, "not YAML"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_what_is_not_yaml_is_one_sentence(text: str, complaint: str, linted: Callable[..., str]):
+    with pytest.raises(CommandError, match=complaint):
+        linted(text)
+
+
+@pytest.mark.parametrize(
+    "spec", [None, [], "x", {"steps": "x"}, {"steps": [1]}, {"target": None}, {"criteria": {"custom": {}}}]
+)
+def test_any_shape_of_a_spec_gets_findings_and_no_exception(spec: Any, linted: Callable[..., str]):
+    assert ": error: spec" in linted(yaml.safe_dump({"kind": "SarkRollout", "spec": spec}))
+
+
+def test_two_criteria_of_one_name_are_refused(linted: Callable[..., str]):
+    body = copy.deepcopy(yaml.safe_load(SENSELESS))
+    custom = {"name": "depth", "query": "max(depth)", "max": "1"}
+    body["spec"]["criteria"]["custom"] = [custom, custom]
+    assert "name depth is taken by another criterion" in linted(yaml.safe_dump(body))
+
+
+def test_findings_are_data_for_programs(tmp_path: Path):
+    file = tmp_path / "rollout.yaml"
+    file.write_text(MISTAKES, encoding="utf-8")
+    document = read(str(file))[0]
+    first = lint.data(document, check(document)[0])
+    assert first["line"] == 8
+    assert (first["level"], first["path"]) == (Level.ERROR, "spec.target.flagsConfigMap")

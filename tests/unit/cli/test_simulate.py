@@ -1,0 +1,78 @@
+"""The timetable, and that it is the one `decide` follows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.status import Phase
+from sark_cli import arguments
+from sark_cli.commands import simulate
+from sark_cli.forecast.timetable import timetable
+from sark_cli.out import Out
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway.yaml"
+
+
+@pytest.mark.parametrize("traffic", ["200", "20"])
+def test_simulate(traffic: str, golden: Callable[[str, str], None]):
+    options = arguments.parse(["simulate", str(EXAMPLE), "--traffic", traffic, "--start", "2026-01-01T12:00:00Z"])
+    stream = io.StringIO()
+    code = simulate.run(options, Out(plain=True, stream=stream))
+    assert code == (0 if traffic == "200" else 1)
+    golden(f"simulate-{traffic}.txt", stream.getvalue())
+
+
+def test_the_operator_keeps_the_timetable():
+    # Given a healthy target with even traffic
+    target = SimulatedTarget(spec=quick_spec())
+    start, interval = target.now + target.spec.interval, target.spec.interval
+    stages = timetable(target.spec, start, None)
+
+    # When the operator runs
+    reached: dict[int, datetime] = {}
+    while target.status.phase is not Phase.COMPLETED:
+        target.tick(interval.total_seconds())
+        if target.status.step is not None:
+            reached.setdefault(target.status.step.percent, target.now)
+        assert target.now - start < timedelta(hours=1)
+
+    # Then every step begins when it was said to, to two evaluations
+    for stage in stages:
+        assert abs(reached[stage.step.percent] - stage.begins) <= 2 * interval
+    assert stages[-1].ends is not None
+    assert abs(target.now - stages[-1].ends) <= 2 * interval
+
+
+def test_the_operator_goes_back_where_there_are_too_few_requests():
+    # Given traffic that gives the new arm fewer requests than its criteria need
+    target = SimulatedTarget(spec=quick_spec())
+    target.arms = {ARM_NEW: arm(1), ARM_BASELINE: arm()}
+    window = target.spec.criteria.window.total_seconds()
+    first = target.spec.plan()[0].percent
+    start, interval = target.now + target.spec.interval, target.spec.interval
+    stages = timetable(target.spec, start, 1 / window / (first / 100))
+
+    # When the operator runs
+    while target.status.phase is not Phase.REVERTED:
+        target.tick(interval.total_seconds())
+        assert target.now - start < timedelta(hours=1)
+
+    # Then it goes back when it was said to
+    assert stages[-1].ends is None
+    assert stages[-1].reverts is not None
+    assert target.status.revert is not None
+    assert abs(target.status.revert.decided_at - stages[-1].reverts) <= 3 * interval
+
+
+def test_the_end_of_a_preset_is_weeks_away():
+    spec = quick_spec().model_copy(update={"steps": None, "schedule": "Seed", "interval": timedelta(seconds=15)})
+    stages = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert stages[-1].ends is not None
+    assert stages[-1].ends >= datetime(2026, 1, 1, tzinfo=UTC) + timedelta(weeks=6)
