@@ -14,9 +14,12 @@ from typing import Any, Final
 from sark_api.names import (
     ARM_BASELINE,
     ARM_NEW,
+    FEATURE_OPA,
     LABEL_IMPLEMENTATION,
     LABEL_ROLLOUT,
     METRIC_CACHE_SECONDS,
+    METRIC_CPU,
+    METRIC_FALLBACK,
     METRIC_FLAG_REVISION,
     METRIC_MEMORY,
     METRIC_OPA_SECONDS,
@@ -32,6 +35,8 @@ from .progress import Report, silent
 SCRAPE: Final = timedelta(seconds=15)
 BOUNDS: Final = ("0.0005", "0.00075", "0.001", "0.005", "0.0075", "0.025", "0.1", "0.5", "+Inf")
 PODS: Final = 2
+CPU_SECONDS: Final = 0.001
+"""CPU time of one request."""
 _BATCH: Final = 40
 """Scrapes written at once."""
 _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -109,6 +114,8 @@ def _scraped(rollout: str, pod: str, counts: Mapping[tuple[str, str], float]) ->
     labels = {LABEL_ROLLOUT: rollout, "pod": pod, "instance": f"{pod}:8182"}
     yield METRIC_FLAG_REVISION, labels, 1.0
     yield METRIC_MEMORY, labels, 1e8
+    yield METRIC_CPU, labels, sum(counts.values()) * CPU_SECONDS
+    yield METRIC_FALLBACK, {**labels, "feature": FEATURE_OPA, "error_type": "timeout"}, 0.0
     for (arm, result), number in counts.items():
         yield METRIC_REQUESTS, {**labels, LABEL_IMPLEMENTATION: arm, "result": result}, number
     for arm in (ARM_NEW, ARM_BASELINE):

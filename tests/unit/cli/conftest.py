@@ -59,7 +59,7 @@ def golden() -> Golden:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
         assert path.exists(), f"there is no {path.name} yet: run make golden"
-        assert text == path.read_text(encoding="utf-8")
+        assert text == path.read_text(encoding="utf-8"), f"another {name}: if that is meant, run make golden and review it"
 
     return compare
 
