@@ -20,7 +20,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Features, Mode, OnDelete, Rollback, Step, Toggle
+from sark_api.spec import (
+    Approval,
+    Approvals,
+    Day,
+    Features,
+    Mode,
+    OnDelete,
+    Request,
+    RequestAction,
+    Retry,
+    Rollback,
+    Step,
+    Toggle,
+    Window,
+)
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedSidecar, SimulatedTarget, arm
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
@@ -64,17 +78,30 @@ KINDS = st.sampled_from(["good"] * 2 * len(METRICS) + sorted(METRICS))
 DYING = st.sampled_from([None, None, None, 0, 1])
 """After how many writes the operator dies."""
 WAITS = st.sampled_from([0.0, 0.0004, 0.3, 1.0, 2.0, 5.0, 20.0, 3600.0, -1.0, -30.0, -86_400.0])
+OFTEN = [Window(days=list(Day), start="00:00", end="00:00")]
+NEVER = [Window(days=[Day.MON], start="03:00", end="03:01")]
+"""The story begins on a Thursday at noon and does not last until Monday."""
 NAMES = st.sampled_from(["gw-0", "gw-1", "gw-2", "gw-3"])
 
 
 class Rollout(RuleBasedStateMachine):
     """One rollout, its target, and everything that can happen to them."""
 
-    @initialize(keep=st.booleans(), blind_for=st.sampled_from([0, 60]), seconds=st.sampled_from([0, 0, 20, 40, 60, 80, 120]))
-    def begin(self, keep: bool, blind_for: int, seconds: int) -> None:
+    @initialize(
+        keep=st.booleans(),
+        blind_for=st.sampled_from([0, 60]),
+        retries=st.sampled_from([0, 0, 2]),
+        seconds=st.sampled_from([0, 0, 20, 40, 60, 80, 120]),
+    )
+    def begin(self, keep: bool, blind_for: int, retries: int, seconds: int) -> None:
         self.target = SimulatedTarget()
         on_delete = OnDelete.KEEP if keep else OnDelete.BASELINE
-        self.target.ask(rollback=Rollback(on_delete=on_delete, blind_for=timedelta(seconds=blind_for)))
+        retry = Retry(limit=retries, after=timedelta(seconds=30))
+        self.target.ask(rollback=Rollback(on_delete=on_delete, blind_for=timedelta(seconds=blind_for), retry=retry))
+        self.answered: dict[int, Request] = {}
+        """Every request whose answer was stored."""
+        self.used: set[int] = set()
+        """Requests whose approval has let a step begin."""
         self.measure("good")
         self.asked = False
         """Whether the user has acted, or someone has written a document, since the status was last stored."""
@@ -182,6 +209,44 @@ class Rollout(RuleBasedStateMachine):
         self.ask(steps=steps, features=Features(cache=cache))
         self.tick(2.0, None, deliver=True)
 
+    @rule(
+        action=st.sampled_from(RequestAction),
+        newer=st.sampled_from([1, 1, 1, 5, 0, -1]),
+        percent=st.sampled_from([None, None, 5, 25, 50]),
+        later=st.sampled_from([0, 0, 0, 1]),
+        keeps_asking=st.booleans(),
+        kind=KINDS,
+    )
+    def request(
+        self, *, action: RequestAction, newer: int, percent: int | None, later: int, keeps_asking: bool, kind: str
+    ) -> None:
+        status, spec = self.target.status, self.target.spec
+        here = status.step.percent if status.step else 0
+        above = [step.percent for step in spec.plan() if step.percent > here] or [100]
+        meant = above[0] if action is RequestAction.APPROVE else here
+        number = max(1, (status.request.id if status.request else 0) + newer)
+        if number not in self.answered:
+            asked = Request(
+                id=number,
+                action=action,
+                attempt=max(1, status.attempt + later),
+                percent=meant if percent is None else percent,
+                to=above[-1] if action is RequestAction.SKIP else None,
+            )
+            self.ask(request=asked)
+        self.time_passes(kind, 6, None, deliver=True)
+        if not keeps_asking:
+            self.ask(request=None)
+
+    @rule(gated=st.sampled_from([(), (5,), (25, 100), (10, 50)]), windows=st.sampled_from([[], [], OFTEN, NEVER]))
+    def gate(self, gated: tuple[int, ...], windows: list[Window]) -> None:
+        steps = [
+            step.model_copy(update={"approval": Approval.REQUIRED if step.percent in gated else Approval.NONE})
+            for step in self.target.spec.plan()
+        ]
+        self.ask(steps=steps, windows=windows, approvals=Approvals(valid_for=timedelta(minutes=30)))
+        self.time_passes("good", 30, None, deliver=True)
+
     @rule(sure=st.sampled_from([False, False, True]))
     def delete(self, sure: bool) -> None:
         if sure and self.target.written:
@@ -212,10 +277,14 @@ class Rollout(RuleBasedStateMachine):
         self.check_rest(before, decision)
         self.check_bake(before, decision, truth)
 
+        self.check_requests(before, decision)
+
         target.tick(die_after=die_after, deliver=deliver)
+        if target.status == decision.status:
+            self.note_answers(before, decision.status)
         taken_back = self.restarts
         if target.status == decision.status:
-            self.restarts += sum(record.reason == "AttemptRaised" for record in decision.records)
+            self.restarts += sum(record.reason in {"AttemptRaised", "Retried"} for record in decision.records)
         self.check_writes(written, known)
         if any(write.document.percentage == 0 for write in target.written[written:]) and wanted_percent(before) > 0:
             self.taken_back = taken_back
@@ -250,7 +319,12 @@ class Rollout(RuleBasedStateMachine):
         if wanted <= share:
             return
         event("raised to 100" if wanted == 100 else "raised")
-        assert wanted == min(step.percent for step in spec.plan() if step.percent > share)
+        first = min(step.percent for step in spec.plan() if step.percent > share)
+        assert wanted == (self.promoted(before, decision.status) or first)
+        assert spec.windows in ([], OFTEN)
+        gates = {step.percent for step in spec.plan() if share < step.percent <= wanted and step.approval is Approval.REQUIRED}
+        assert gates <= {each.percent for each in before.approvals} | self.approved_now(decision.status)
+        assert not {each.percent for each in decision.status.approvals} & gates, "an approval was not used up"
         assert spec.mode is Mode.AUTO
         assert not self.target.identity.deleting
         assert not self.target.rival
@@ -282,10 +356,51 @@ class Rollout(RuleBasedStateMachine):
         assert first.force
         assert first.document.percentage == 0
 
+    def promoted(self, before: SarkRolloutStatus, after: SarkRolloutStatus) -> int | None:
+        """The share that was asked for by a promotion that has not been used, granted in this tick or before."""
+        spec, asked = self.target.spec, self.target.spec.request
+        now = after.request if after.request != before.request else None
+        if now is not None and now.granted and asked is not None and asked.action is not RequestAction.APPROVE:
+            return asked.to or min(step.percent for step in spec.plan() if step.percent > wanted_percent(before))
+        to = before.step.promoted_to if before.step else None
+        return to if to in {step.percent for step in spec.plan()} else None
+
+    def approved_now(self, after: SarkRolloutStatus) -> set[int]:
+        """The step whose approval is granted in this tick."""
+        asked, answer = self.target.spec.request, after.request
+        if asked is None or answer is None or asked.action is not RequestAction.APPROVE:
+            return set()
+        return {asked.percent} if answer.id == asked.id and answer.granted else set()
+
+    def check_requests(self, before: SarkRolloutStatus, decision: Decision) -> None:
+        """A request is answered once, for the attempt and the share it names, and numbers never go back."""
+        old, new, asked = before.request, decision.status.request, self.target.spec.request
+        if new == old:
+            assert not {"Promoted", "StepsSkipped", "StepApproved", "RequestRefused"} & {r.reason for r in decision.records}
+            return
+        assert new is not None
+        assert asked is not None
+        assert new.id == asked.id > (old.id if old else 0)
+        assert new.id not in self.answered
+        event(f"{new.action} {'granted' if new.granted else 'refused'}")
+        if new.granted and asked.action is not RequestAction.APPROVE:
+            assert before.step is not None
+            assert asked.percent == before.step.percent
+
+    def note_answers(self, before: SarkRolloutStatus, after: SarkRolloutStatus) -> None:
+        """Remember what has been answered, and that each approval lets one step begin only."""
+        asked = self.target.spec.request
+        if after.request is not None and after.request != before.request and asked is not None:
+            self.answered[after.request.id] = asked
+        if wanted_percent(after) > wanted_percent(before):
+            self.used |= {each.request for each in before.approvals} - {each.request for each in after.approvals}
+        assert not {each.request for each in after.approvals} & self.used, "an approval came back"
+
     def check_rest(self, before: SarkRolloutStatus, decision: Decision) -> None:
         """What has ended stays ended until the user acts."""
         if self.resting(before) and not self.asked and before.observed_generation == self.target.identity.generation:
-            waits = before.attempt < self.target.spec.attempt
+            retries = before.phase is Phase.REVERTED and before.retries < self.target.spec.rollback.retry.limit
+            waits = before.attempt < self.target.spec.attempt or retries
             assert waits or decision.status.phase is before.phase
             assert waits or decision.status.criteria == before.criteria
             assert waits or wanted_percent(decision.status) == wanted_percent(before)
@@ -343,11 +458,11 @@ class Rollout(RuleBasedStateMachine):
 
 
 Rollout.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=100,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
     phases=[Stage.explicit, Stage.reuse, Stage.generate],  # a failure is a story of its own; shrinking it takes many minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestRollout = pytest.mark.timeout(600)(Rollout.TestCase)
+TestRollout = pytest.mark.timeout(1800)(Rollout.TestCase)

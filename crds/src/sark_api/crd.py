@@ -28,6 +28,7 @@ _COLUMNS = (
     ("Message", "string", ".status.message", 1, "Why the rollout is not further, in a sentence."),
 )
 
+_GROWS = "self.request.id > oldSelf.request.id"
 _SPEC_RULES = (
     (
         "has(self.steps) != has(self.schedule)",
@@ -36,6 +37,14 @@ _SPEC_RULES = (
     (
         "!has(self.steps) || self.steps.all(s, duration(s.bake) >= duration(self.criteria.window))",
         "a step's bake must be at least criteria.window: raise the bake or shorten the window",
+    ),
+    (
+        f"!has(self.request) || !has(oldSelf.request) || self.request == oldSelf.request || {_GROWS}",
+        "a new request needs a request.id higher than the last one's",
+    ),
+    (
+        "self.windows.all(w, timestamp('2026-01-01T00:00:00Z').getHours(w.timeZone) >= 0)",
+        "every window's timeZone must be a name of the IANA time zone database, as in Europe/Berlin",
     ),
     (
         "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('10m')",

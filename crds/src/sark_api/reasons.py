@@ -137,6 +137,51 @@ FEATURES_EDITED: Final = _reason(
     "The features were edited at {percent}%: what was proven was proven for other features, so the step begins again",
     "spec.features changed while the rollout was on its way.",
 )
+PROMOTED: Final = _reason(
+    "Promoted",
+    _N,
+    "Promoted at {percent}% by {by}: it goes on to {to} without the rest of bake and hold, once nothing else is in the way",
+    "A request to Promote was granted. It never goes past a breached or unknown criterion.",
+)
+STEPS_SKIPPED: Final = _reason(
+    "StepsSkipped",
+    _N,
+    "Skipped from {percent}% by {by}: it goes on to {to}, leaving out {skipped}, once nothing else is in the way",
+    "A request to Skip was granted. It never goes past a breached or unknown criterion.",
+)
+STEP_APPROVED: Final = _reason(
+    "StepApproved", _N, "Approved by {by}: the step of {step}% may begin", "A request to Approve was granted; it is used once."
+)
+REQUEST_REFUSED: Final = _reason(
+    "RequestRefused",
+    _W,
+    "Request {id} ({action}) of {by} was refused: {why}",
+    "spec.request asked for what makes no sense here, or was meant for another attempt or share. Write one with a higher id.",
+)
+APPROVAL_AWAITED: Final = _reason(
+    "ApprovalAwaited",
+    _W,
+    "Holding at {percent}%: the step of {step}% waits for approval{until}",
+    "The step has approval Required. `sark-rollout approve`, or spec.request with action Approve.",
+)
+APPROVAL_EXPIRED: Final = _reason(
+    "ApprovalExpired",
+    _W,
+    "Holding at {percent}%: the step of {step}% has waited for approval for longer than {limit}; it can still be given",
+    "approvals.expireAfter has passed and onExpiry is Hold.",
+)
+APPROVAL_MISSED: Final = _reason(
+    "ApprovalMissed",
+    _W,
+    "Reverted from {percent}%: the step of {step}% was not approved within {limit} and approvals.onExpiry is Revert",
+    "Nobody approved the next step in time. Raise spec.attempt to try again.",
+)
+RETRIED: Final = _reason(
+    "Retried",
+    _N,
+    "Retry {retry} of {limit} begins: {cooled} have passed since the baseline was restored",
+    "rollback.retry started the rollout again from the first step.",
+)
 FLAGS_REPAIRED: Final = _reason(
     "FlagsRepaired",
     _W,
@@ -157,6 +202,15 @@ FILLING_WINDOW: Final = _reason(
     _N,
     "Holding at {percent}%: the last metric window of {window} must lie wholly inside the step, {left} are left",
     "The metric window still reaches back to before every sidecar had confirmed the share.",
+)
+OUTSIDE_WINDOW: Final = _reason(
+    "OutsideWindow",
+    _N,
+    "Holding at {percent}%: ready for {step}%, but outside every window; {opens}",
+    "spec.windows limit when a step may begin. Safety goes on.",
+)
+RETRY_WAITS: Final = _reason(
+    "RetryWaits", _N, "{why}; retry {retry} of {limit} in {left}", "The cool-down before an automatic retry is under way."
 )
 ATTEMPT_WAITS: Final = _reason(
     "AttemptWaits",

@@ -61,6 +61,40 @@ class OnDelete(StrEnum):
     KEEP = "Keep"
 
 
+class Approval(StrEnum):
+    """Whether a step needs a human's word before it begins."""
+
+    NONE = "None"
+    REQUIRED = "Required"
+
+
+class OnExpiry(StrEnum):
+    """What an approval that did not come in time does."""
+
+    HOLD = "Hold"
+    REVERT = "Revert"
+
+
+class RequestAction(StrEnum):
+    """What is asked of the operator once."""
+
+    PROMOTE = "Promote"
+    SKIP = "Skip"
+    APPROVE = "Approve"
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "Mon"
+    TUE = "Tue"
+    WED = "Wed"
+    THU = "Thu"
+    FRI = "Fri"
+    SAT = "Sat"
+    SUN = "Sun"
+
+
 class Target(ApiModel):
     """Whose sidecars are steered."""
 
@@ -110,6 +144,10 @@ class Step(ApiModel):
 
     hold: Duration = timedelta(0)
     """Least wall time the step lasts, whatever has been proven. Default 0s: as soon as the bake is proven."""
+
+    approval: Approval = Approval.NONE
+    """Whether the step begins only with an approval of it (spec.request with action Approve and this percent). Default None. It may be
+    given ahead; it is used up when the step begins, and void after a revert."""
 
 
 class ErrorRate(ApiModel):
@@ -281,6 +319,16 @@ class Criteria(ApiModel):
     """Further queries with a limit each, at most eight. Default: none."""
 
 
+class Retry(ApiModel):
+    """Trying again without being asked, after a revert for a breached criterion or for blindness; never after one the user asked for."""
+
+    limit: int = Field(default=0, ge=0, le=10)
+    """How many times. Default 0: never. Raising spec.attempt starts the count anew."""
+
+    after: Duration = timedelta(hours=1)
+    """Cool-down at 0% before the first retry; it doubles with each further one, up to a week. Default 1h. At least one criteria.window passes."""
+
+
 class Rollback(ApiModel):
     """When to go back without a breach, and what deletion means."""
 
@@ -291,6 +339,63 @@ class Rollback(ApiModel):
     on_delete: OnDelete = OnDelete.BASELINE
     """What deleting the rollout does first: Baseline restores 0% and waits for the flag to be written, Keep leaves the last share in force. Default Baseline."""
 
+    retry: Retry = Retry()
+    """Trying again without being asked. Default: never."""
+
+
+class Approvals(ApiModel):
+    """How long approvals are waited for, and how long they count."""
+
+    valid_for: Duration = timedelta(hours=24)
+    """How long an approval counts while its step has not begun; after that it must be given anew. Default 24h; 0s: for ever."""
+
+    expire_after: Duration = timedelta(hours=168)
+    """How long a proven step waits for the next one's approval before onExpiry. Default 168h; 0s: for ever."""
+
+    on_expiry: OnExpiry = OnExpiry.HOLD
+    """What happens then: Hold stays at the share, warns, and still takes the approval; Revert goes back to 0%. Default Hold."""
+
+
+class Window(ApiModel):
+    """A time of the week at which steps may begin."""
+
+    days: list[Day] = Field(min_length=1, max_length=7, json_schema_extra={"x-kubernetes-list-type": "set"})
+    """Days on which the window opens, as in Mon, Tue. Required."""
+
+    start: str = Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """When it opens, local time, as in 09:00. Required."""
+
+    end: str = Field(max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """When it closes, local time, as in 16:30. Not later than start means on the next day; equal means a whole day. Required."""
+
+    time_zone: str = Field(default="UTC", min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$")
+    """IANA name of the time zone, as in Europe/Berlin. Default UTC. It knows summer time: an hour that does not exist opens the window late,
+    one that exists twice opens it at the first."""
+
+
+class Request(ApiModel):
+    """One thing asked of the operator. It is answered once, in status.request, and never again: what it was meant for is in it."""
+
+    id: int = Field(ge=1, le=1_000_000_000)
+    """Number of the request; each must be higher than the one before. One that was answered, or is lower, has no effect. Required."""
+
+    action: RequestAction
+    """Promote goes on without the rest of the present step's bake and hold; Skip does so to a later step, leaving out those in between;
+    Approve lets the step of this percent begin. None of them goes past a criterion that is breached or unknown, a sidecar that has not
+    confirmed, a closed window, or an approval that is missing. Required."""
+
+    attempt: int = Field(ge=1, le=1_000_000)
+    """The attempt it is meant for; in any other it is refused. Required."""
+
+    percent: int = Field(ge=0, le=100)
+    """Promote and Skip: the share the rollout is at. Approve: the share of the step that may begin. At any other it is refused. Required."""
+
+    to: int | None = Field(default=None, ge=1, le=100)
+    """Skip only: percent of the step to go to."""
+
+    by: str = Field(default="", max_length=96, pattern=r"^[^\x00-\x1f\x7f]*$")
+    """Who asks, for the record, beside the field manager that wrote it; it is not verified. Default: nobody named."""
+
 
 _STEPS_RULES = [
     rule(
@@ -298,6 +403,17 @@ _STEPS_RULES = [
         "steps must grow: give each step a larger percent than the one before, as in 5, 10, 25, 50, 100",
     ),
     rule("self[size(self) - 1].percent == 100", "the last step must be 100 percent: end the list with percent: 100"),
+]
+
+
+_REQUEST_RULES = [
+    rule(
+        "(self.action == 'Skip') == has(self.to)",
+        "give request.to (the percent of the step to go to) with Skip, and only there",
+    ),
+    rule(
+        "!has(self.to) || self.to > self.percent", "request.to must be above request.percent: a request never lowers the share"
+    ),
 ]
 
 
@@ -329,6 +445,15 @@ class SarkRolloutSpec(ApiModel):
         json_schema_extra={"x-kubernetes-validations": _STEPS_RULES, "x-kubernetes-list-type": "atomic"},
     )
     """The stages, in order. Give either steps or schedule."""
+
+    approvals: Approvals = Approvals()
+    """How long approvals are waited for, and how long they count. Default: 168h and 24h, then the step is held."""
+
+    windows: list[Window] = Field(default=[], max_length=16, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    """When steps may begin; a bake goes on outside them, and a revert waits for nothing. Default: at any time."""
+
+    request: Request | None = Field(default=None, json_schema_extra={"x-kubernetes-validations": _REQUEST_RULES})
+    """One thing asked of the operator: Promote, Skip or Approve. `sark-rollout promote`, `skip` and `approve` write it."""
 
     schedule: SchedulePreset | None = None
     """A schedule by name instead of steps. Seed: 5% for two weeks, then 10, 25, 50 and 100% for a week each, 48h proven in every one."""

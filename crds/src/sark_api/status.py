@@ -84,6 +84,8 @@ class StepProgress(ApiModel):
     """Share this step asks for, integer percent."""
     started_at: PreciseInstant
     """When the step began."""
+    promoted_to: int | None = None
+    """Share the user asked to go on to without the rest of bake and hold; absent otherwise."""
 
 
 class Convergence(ApiModel):
@@ -155,6 +157,47 @@ class CriterionStatus(ApiModel):
     """The PromQL the value was computed from."""
     since: PreciseInstant | None = None
     """Since when the verdict is this one."""
+
+
+class RequestStatus(ApiModel):
+    """The answer to the last request."""
+
+    id: int
+    """Its spec.request.id; no request with this or a lower one has any further effect."""
+    action: str = Field(max_length=16)
+    """What was asked: Promote, Skip or Approve."""
+    granted: bool
+    """Whether it was granted; else the message says why not."""
+    message: str = Field(max_length=2048)
+    """What came of it, one sentence."""
+    by: str = Field(default="", max_length=128)
+    """Who asked: the name given, and the field manager that wrote it."""
+    answered_at: PreciseInstant
+    """When."""
+
+
+class ApprovalStatus(ApiModel):
+    """An approval that has not been used yet."""
+
+    percent: int
+    """The step that may begin."""
+    request: int
+    """The request that gave it."""
+    by: str = Field(default="", max_length=128)
+    """Who gave it."""
+    given_at: PreciseInstant
+    """When."""
+
+
+class Awaited(ApiModel):
+    """The approval that is being waited for."""
+
+    percent: int
+    """The step that needs it."""
+    since: PreciseInstant
+    """Since when everything else is there."""
+    expired: bool = False
+    """Whether it has been waited for longer than approvals.expireAfter."""
 
 
 class Revert(ApiModel):
@@ -247,6 +290,14 @@ class SarkRolloutStatus(ApiModel):
     """Which sidecars have confirmed it."""
     policies: PolicyStatus | None = None
     """The policies they serve, and the paths that stay on baseline whatever the share; absent before a sidecar has answered."""
+    request: RequestStatus | None = None
+    """The answer to the last request, if any."""
+    approvals: list[ApprovalStatus] = Field(default=[], max_length=32)
+    """Approvals that have not been used yet."""
+    awaited: Awaited | None = None
+    """The approval that is being waited for, if any."""
+    retries: int = 0
+    """How often this attempt was begun again without being asked."""
     bake: Bake | None = None
     """Proven time of the present step."""
     criteria: list[CriterionStatus] = Field(default=[], max_length=32)

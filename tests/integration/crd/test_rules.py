@@ -67,6 +67,11 @@ VALID = {
     "a warning criterion": put("criteria.errorRate.action", "Warn"),
     "an https address with a path": put("prometheus.address", "https://metrics.example:9090/prometheus"),
     "a custom criterion": put("criteria.custom", [{"name": "queue", "query": "max(queue_length)", "max": "7.5"}]),
+    "a promotion": put("request", {"id": 1, "action": "Promote", "attempt": 1, "percent": 5}),
+    "a skip": put("request", {"id": 1, "action": "Skip", "attempt": 1, "percent": 5, "to": 50, "by": "Zo\u00eb"}),
+    "a window": put("windows", [{"days": ["Mon"], "start": "09:00", "end": "16:30", "timeZone": "Europe/Berlin"}]),
+    "retries": put("rollback.retry", {"limit": 3, "after": "2h"}),
+    "a step with approval": put("steps", [{"percent": 100, "bake": "15s", "approval": "Required"}]),
     "blind for ever": put("rollback.blindFor", "0s"),
 }
 
@@ -106,6 +111,25 @@ INVALID = {
         put("criteria.custom", [{"name": "queue", "query": "up", "max": "1"}, {"name": "queue", "query": "up", "max": "2"}]),
         "Duplicate value",
     ),
+    "a skip to nowhere": (
+        put("request", {"id": 1, "action": "Skip", "attempt": 1, "percent": 5}),
+        "give request.to (the percent of the step to go to) with Skip",
+    ),
+    "a promotion to somewhere": (
+        put("request", {"id": 1, "action": "Promote", "attempt": 1, "percent": 5, "to": 50}),
+        "give request.to (the percent of the step to go to) with Skip, and only there",
+    ),
+    "a skip downwards": (
+        put("request", {"id": 1, "action": "Skip", "attempt": 1, "percent": 50, "to": 5}),
+        "request.to must be above request.percent",
+    ),
+    "a window on no day": (put("windows", [{"days": [], "start": "09:00", "end": "10:00"}]), "should have at least 1 items"),
+    "a window at no time": (put("windows", [{"days": ["Mon"], "start": "9", "end": "10:00"}]), "spec.windows[0].start"),
+    "a window on Mars": (
+        put("windows", [{"days": ["Mon"], "start": "09:00", "end": "10:00", "timeZone": "Mars/Olympus"}]),
+        "Mars/Olympus",
+    ),
+    "too many retries": (put("rollback.retry", {"limit": 100}), "less than or equal to 10"),
     "attempt zero": (put("attempt", 0), "greater than or equal to 1"),
 }
 
@@ -145,8 +169,19 @@ def test_defaults_are_the_reports_numbers(crd: ControlPlane, namespace: str) -> 
     assert spec["criteria"]["errorRate"]["limitBasisPoints"] == 100
     assert spec["criteria"]["latencyP95"]["limitPercentOfBaseline"] == 200
     assert spec["criteria"]["memoryGrowth"]["limitKibibytesPerHour"] == 2048
-    assert spec["steps"] == [{"percent": 100, "bake": "48h", "hold": "0s"}]
+    assert spec["steps"] == [{"percent": 100, "bake": "48h", "hold": "0s", "approval": "None"}]
     assert spec["watchAfter"] == "48h"
+
+
+def test_a_new_request_needs_a_higher_id(crd: ControlPlane, namespace: str) -> None:
+    # Given an object with a request
+    promotion = {"id": 3, "action": "Promote", "attempt": 1, "percent": 5}
+    assert apply(crd, namespace, manifest(put("request", promotion))) == ""
+    # When another one comes under the same or a lower id, then it is refused, and under a higher one it is taken
+    for number in (3, 2):
+        complaint = apply(crd, namespace, manifest(put("request", promotion | {"id": number, "percent": 25})))
+        assert "a new request needs a request.id higher than the last one's" in complaint
+    assert apply(crd, namespace, manifest(put("request", promotion | {"id": 4, "percent": 25}))) == ""
 
 
 def test_explain_names_unit_and_default(crd: ControlPlane) -> None:

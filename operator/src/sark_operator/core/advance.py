@@ -12,8 +12,9 @@ from sark_api.status import Bake, Phase, StepProgress, Verdict
 from .figures import progress, span
 from .finding import Finding, found
 from .flag_document import is_ours, readable_document
+from .gates import used_up, why_shut
 from .judgement import judge, spoken, with_verdict
-from .plan import following, fresh_bake, needs, position
+from .plan import first, fresh_bake, needs, position, upcoming
 from .tick import OPERATOR, Tick
 
 
@@ -28,12 +29,10 @@ def advance(tick: Tick) -> None:
 
 
 def _start(tick: Tick) -> None:
-    first = following(tick.spec, 0)
-    if first is None:
-        return
-    tick.hold = _why_not_started(tick, first.percent)
+    step = first(tick.spec)
+    tick.hold = _why_not_started(tick, step.percent) or why_shut(tick, step)
     if tick.hold is None:
-        _enter(tick, first.percent, reasons.STARTED)
+        _enter(tick, step.percent, reasons.STARTED)
         tick.change(started_at=tick.now)
 
 
@@ -59,13 +58,16 @@ def _why_not_started(tick: Tick, percent: int) -> Finding | None:
 
 def _go_on(tick: Tick) -> None:
     tick.hold = tick.hold or _why_not_further(tick)
-    if tick.hold is not None:
+    present = tick.status.step
+    if tick.hold is not None or present is None:
         return
-    step = following(tick.spec, tick.percent)
-    if step is not None:
-        _enter(tick, step.percent, reasons.ADVANCED)
-    else:
+    step = upcoming(tick.spec, present)
+    if step is None:
         _complete(tick)
+        return
+    tick.hold = why_shut(tick, step)
+    if tick.hold is None:
+        _enter(tick, step.percent, reasons.ADVANCED)
 
 
 def _why_not_further(tick: Tick) -> Finding | None:
@@ -74,10 +76,11 @@ def _why_not_further(tick: Tick) -> Finding | None:
     if step is None or bake is None or since is None:
         return tick.sighting.finding
     need, window = needs(tick.spec, percent), tick.spec.criteria.window
-    if proven(bake) < need.bake:
+    promoted = step.promoted_to is not None
+    if not promoted and proven(bake) < need.bake:
         done, required = progress(proven(bake), need.bake).split("/")
         return found(reasons.BAKING, percent=percent, proven=done, required=required)
-    if left := _left(tick.now, step.started_at, need.hold):
+    if not promoted and (left := _left(tick.now, step.started_at, need.hold)):
         return found(reasons.HOLDING_TIME, percent=percent, hold=span(need.hold), left=span(left))
     if left := _left(tick.now, since, window):
         return found(reasons.FILLING_WINDOW, percent=percent, window=span(window), left=span(left))
@@ -101,6 +104,8 @@ def _enter(tick: Tick, percent: int, reason: Reason) -> None:
         phase=Phase.PROGRESSING,
         step=StepProgress(index=index, total=total, percent=percent, started_at=tick.now),
         convergence=None,
+        approvals=used_up(tick.status.approvals, percent),
+        awaited=None,
     )
     message = reason.sentence(from_percent=before, percent=percent, index=index, total=total, proof=evidence)
     tick.record(reason, OPERATOR, before, message)

@@ -38,6 +38,8 @@ def without_future(status: SarkRolloutStatus, now: datetime) -> SarkRolloutStatu
             "convergence": status.convergence
             and status.convergence.model_copy(update={"since": past(status.convergence.since)}),
             "bake": status.bake and status.bake.model_copy(update={"counted_at": past(status.bake.counted_at)}),
+            "approvals": [each.model_copy(update={"given_at": past(each.given_at)}) for each in status.approvals],
+            "awaited": status.awaited and status.awaited.model_copy(update={"since": past(status.awaited.since)}),
             "revert": status.revert
             and status.revert.model_copy(
                 update={"decided_at": past(status.revert.decided_at), "completed_at": past(status.revert.completed_at)}

@@ -6,24 +6,28 @@ from datetime import timedelta
 
 from sark_api import reasons
 from sark_api.spec import Mode, OnDelete
-from sark_api.status import Phase, SarkRolloutStatus, StepProgress
+from sark_api.status import Phase
 
 from .figures import span
 from .finding import found
 from .flag_document import feature_flags, is_ours, readable_document
 from .plan import fresh_bake, position
+from .request import follow_request
+from .retry import again, retry
 from .revert import revert
 from .tick import USER, Tick
 
 
 def intent(tick: Tick) -> None:
-    """Follow deletion, mode, attempt, and edits of the plan and the features, in this order."""
+    """Follow deletion, mode, attempt, a retry that is due, edits of the plan and the features, and a request, in this order."""
     _delete(tick)
     _roll_back(tick)
     _restart(tick)
+    retry(tick)
     _pause_or_resume(tick)
     _follow_plan(tick)
     _follow_features(tick)
+    follow_request(tick)
     tick.change(observed_generation=tick.identity.generation)
 
 
@@ -54,7 +58,7 @@ def _restart(tick: Tick) -> None:
     if tick.spec.mode is Mode.ROLLBACK or tick.identity.deleting or _remembers_failure(tick):
         return
     percent, old = tick.percent, tick.status
-    tick.restart(SarkRolloutStatus(attempt=asked, flags=old.flags, history=old.history, conditions=old.conditions))
+    tick.restart(again(old, attempt=asked, retries=0))
     message = reasons.ATTEMPT_RAISED.sentence(attempt=asked, before=before)
     tick.record(reasons.ATTEMPT_RAISED, USER, percent, message)
 
@@ -88,15 +92,17 @@ def _pause_or_resume(tick: Tick) -> None:
 def _follow_plan(tick: Tick) -> None:
     """Find the present share's place in a plan that was edited on the way.
 
-    The share itself stays, whatever the plan says now.
+    The share itself stays, whatever the plan says now. A promotion to a step that is gone is forgotten.
     """
     step = tick.status.step
     if step is None:
         return
     index, total = position(tick.spec, step.percent)
-    if (index, total) == (step.index, step.total):
+    lost = step.promoted_to is not None and step.promoted_to not in [step.percent, *(each.percent for each in tick.spec.plan())]
+    if (index, total) == (step.index, step.total) and not lost:
         return
-    tick.change(step=StepProgress(index=index, total=total, percent=step.percent, started_at=step.started_at))
+    promoted_to = None if lost else step.promoted_to
+    tick.change(step=step.model_copy(update={"index": index, "total": total, "promoted_to": promoted_to}))
     message = reasons.PLAN_EDITED.sentence(percent=step.percent, step=f"{index} of {total}")
     tick.record(reasons.PLAN_EDITED, USER, step.percent, message)
 
@@ -109,7 +115,9 @@ def _follow_features(tick: Tick) -> None:
     if tick.status.phase is Phase.COMPLETED or document.feature_flags == feature_flags(tick.spec.features, step.percent):
         return
     tick.change(
-        step=step.model_copy(update={"started_at": tick.now}), bake=fresh_bake(tick.spec, step.percent), convergence=None
+        step=step.model_copy(update={"started_at": tick.now, "promoted_to": None}),
+        bake=fresh_bake(tick.spec, step.percent),
+        convergence=None,
     )
     message = reasons.FEATURES_EDITED.sentence(percent=step.percent)
     tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)

@@ -144,6 +144,8 @@ class Identity:
     generation: int
     deleting: bool = False
     created_at: datetime | None = None
+    requested_by: str = ""
+    """Field manager that wrote spec.request, as the API server recorded it; empty when it did not."""
 
     @property
     def key(self) -> str:

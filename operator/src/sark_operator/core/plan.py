@@ -8,7 +8,7 @@ all of them), and the next step is the first one above it.
 from __future__ import annotations
 
 from sark_api.spec import SarkRolloutSpec, Step
-from sark_api.status import Bake
+from sark_api.status import Bake, StepProgress
 
 
 def position(spec: SarkRolloutSpec, percent: int) -> tuple[int, int]:
@@ -26,6 +26,18 @@ def needs(spec: SarkRolloutSpec, percent: int) -> Step:
 def following(spec: SarkRolloutSpec, percent: int) -> Step | None:
     """Return the first step above `percent`, or None at the end of the plan."""
     return next((step for step in spec.plan() if step.percent > percent), None)
+
+
+def first(spec: SarkRolloutSpec) -> Step:
+    """Return the first step of the plan."""
+    return spec.plan()[0]
+
+
+def upcoming(spec: SarkRolloutSpec, step: StepProgress) -> Step | None:
+    """Return the step that comes after the present one: the one the user asked to go to, else the next; None at the end."""
+    if step.promoted_to is None:
+        return following(spec, step.percent)
+    return next((each for each in spec.plan() if each.percent == step.promoted_to > step.percent), None)
 
 
 def fresh_bake(spec: SarkRolloutSpec, percent: int) -> Bake:

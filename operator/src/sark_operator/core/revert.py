@@ -26,6 +26,8 @@ def revert(tick: Tick, reason: Reason, *, actor: str = OPERATOR, criterion: str 
         convergence=None,
         completed_at=None,
         blind_since=None,
+        approvals=[],
+        awaited=None,
         revert=Revert(reason=reason.name, criterion=criterion, message=message, from_percent=percent, decided_at=tick.now),
     )
     tick.record(reason, actor, percent, message)

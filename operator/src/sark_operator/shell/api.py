@@ -15,6 +15,8 @@ from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Identity, ObservedFlags
 
+_MAX_MANAGER = 64
+
 
 class ClusterError(Exception):
     """The API server could not do what was asked; the message is one sentence for people."""
@@ -105,6 +107,7 @@ class RolloutObject:
             generation=int(self._metadata.get("generation") or 0),
             deleting=self.deleting,
             created_at=datetime.fromisoformat(created) if created else None,
+            requested_by=_manager_of_request(self._metadata.get("managedFields") or ()),
         )
 
     def spec(self) -> SarkRolloutSpec:
@@ -128,6 +131,16 @@ class RolloutObject:
             return SarkRolloutStatus.model_validate(self.raw.get("status") or {})
         except ValidationError as error:
             raise UnreadableError(_complaint("status", error)) from error
+
+
+def _manager_of_request(managed: Sequence[Mapping[str, Any]]) -> str:
+    """Return which client wrote spec.request, in words the API server recorded; several may share it, the last one counts."""
+    owners = [
+        (str(entry.get("time") or ""), str(entry.get("manager") or ""))
+        for entry in managed
+        if "f:request" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    return max(owners, default=("", ""))[1][:_MAX_MANAGER]
 
 
 def _complaint(part: str, error: ValidationError) -> str:

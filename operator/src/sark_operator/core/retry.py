@@ -1,0 +1,59 @@
+"""Trying again without being asked: bounded, after a cool-down that doubles, and only after what a criterion took back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sark_api import reasons
+from sark_api.reasons import REASONS
+from sark_api.spec import Mode, SarkRolloutSpec
+from sark_api.status import Phase, SarkRolloutStatus
+
+from .figures import span
+from .finding import Finding
+from .tick import OPERATOR, Tick
+
+LONGEST: Final = timedelta(days=7)
+_RETRIABLE: Final = (reasons.CRITERION_BREACHED.name, reasons.BLIND_TOO_LONG.name)
+
+
+def retry(tick: Tick) -> None:
+    """Begin the attempt again when its cool-down has passed, or say when that will be."""
+    status, limit = tick.status, tick.spec.rollback.retry.limit
+    last = status.revert
+    if status.phase is not Phase.REVERTED or last is None or last.completed_at is None or tick.hold is not None:
+        return
+    if tick.spec.mode is not Mode.AUTO or tick.identity.deleting or tick.observation.rival:
+        return
+    if last.reason not in _RETRIABLE or status.retries >= limit or status.attempt != tick.spec.attempt:
+        return
+    number, wait = status.retries + 1, cool_down(tick.spec, status.retries)
+    left = last.completed_at + wait - tick.now
+    if left > timedelta(0):
+        message = reasons.RETRY_WAITS.sentence(why=last.message, retry=number, limit=limit, left=span(left))
+        tick.hold = Finding(REASONS[last.reason], message)
+        return
+    tick.restart(again(status, attempt=status.attempt, retries=number))
+    tick.record(reasons.RETRIED, OPERATOR, 0, reasons.RETRIED.sentence(retry=number, limit=limit, cooled=span(wait)))
+
+
+def cool_down(spec: SarkRolloutSpec, retries: int) -> timedelta:
+    """Return how long 0 % lasts before the next retry, after so many: doubled each time, at least one metric window."""
+    wait: timedelta = spec.rollback.retry.after * (1 << retries)
+    return max(min(wait, LONGEST), spec.criteria.window)
+
+
+def again(status: SarkRolloutStatus, *, attempt: int, retries: int) -> SarkRolloutStatus:
+    """Return the status at which everything begins anew.
+
+    What was answered and what was written stays known: neither a request nor a revision is ever used a second time.
+    """
+    return SarkRolloutStatus(
+        attempt=attempt,
+        retries=retries,
+        flags=status.flags,
+        request=status.request,
+        history=status.history,
+        conditions=status.conditions,
+    )
