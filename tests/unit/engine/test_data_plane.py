@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+import urllib.parse
 from typing import Any
 
 import pytest
@@ -39,6 +40,15 @@ def test_answers_have_the_shape_of_opas(start: Any):
 def test_questions_are_read_as_opa_reads_them(start: Any, method: str, path: str, body: bytes | None, expected: object):
     reply = start().request(method, path, body)
     assert (reply.status, reply.json) == (200, expected)
+
+
+def test_a_body_and_an_input_of_the_same_bytes_are_different_questions(start: Any, engine: Engine):
+    plane = start()
+    as_input = f"/v1/data/authz/allow?input={urllib.parse.quote(QUESTION)}"
+    for _ in range(3):
+        assert plane.request("POST", "/v1/data/authz/allow", QUESTION).json == {"result": True}
+        assert plane.request("GET", as_input).json == {"result": False}
+        assert engine.decide("authz/allow", QUESTION) == b"false"
 
 
 @pytest.mark.parametrize(
