@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
-_LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15}|[0-9][eE][-+0-9]")
-"""What could be a number that a float or a 64-bit integer does not hold exactly; text that looks like one only costs time."""
+_LONG_NUMBER = re.compile(rb"[0-9][0-9.]{15}|[0-9][eE][-+0-9]|\.[0-9]+0(?![0-9])|-0(?![.0-9])|0\.000")
+"""What could be a number that a float or a 64-bit integer does not hold exactly, or whose spelling it does not (`12.50`, `-0`);
+text that looks like one only costs time."""
 _SAFE_DIGITS = 18
 
 
@@ -57,7 +58,7 @@ def dumps(value: Any) -> bytes:
 
 
 def _integer(text: str) -> Any:
-    return int(text) if len(text) <= _SAFE_DIGITS else orjson.Fragment(text.encode())
+    return int(text) if len(text) <= _SAFE_DIGITS and text != "-0" else orjson.Fragment(text.encode())
 
 
 def _number(text: str) -> Any:
