@@ -12,6 +12,7 @@ from typing import Final
 from sark_cli.connection import connect
 from sark_cli.exit_code import ExitCode
 from sark_cli.facts import status_lines
+from sark_cli.failure import CommandError
 from sark_cli.guidance import standing
 from sark_cli.out import Out
 from sark_cli.reading import read
@@ -19,6 +20,8 @@ from sark_cli.rollout import Rollout
 from sark_cli.rollouts import Rollouts
 
 POLL_SECONDS: Final = 1.0
+MOST_FAILURES: Final = 30
+"""Readings in a row that may fail before a watch gives up."""
 _ENDS = (ExitCode.DONE, ExitCode.REVERTED)
 
 
@@ -42,8 +45,19 @@ def run(options: argparse.Namespace, out: Out) -> int:
 
 
 def _readings(rollouts: Rollouts, namespace: str, name: str) -> Iterator[Rollout]:
+    """Yield reading after reading. Once there was one, an API server that is away for a moment does not end the watch."""
+    rollout = read(rollouts, namespace, name)
+    failures = 0
     while True:
-        yield read(rollouts, namespace, name)
+        yield rollout
+        try:
+            rollout = read(rollouts, namespace, name)
+        except CommandError as error:
+            failures += 1
+            if error.code is ExitCode.NOT_FOUND or failures > MOST_FAILURES:
+                raise
+        else:
+            failures = 0
 
 
 def _watch(readings: Iterator[Rollout], timeout: float, out: Out) -> int:

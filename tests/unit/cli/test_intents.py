@@ -1,0 +1,129 @@
+"""What a verb writes, on which conditions, and when it makes no sense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sark_cli.failure import CommandError
+from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, is_back
+from sark_cli.rollout import Rollout
+from sark_cli.rollouts import translated
+from sark_cli.waiting import wait
+
+Read = Callable[[str], Rollout]
+Body = Callable[[str], dict[str, Any]]
+
+
+def values(change: list[dict[str, Any]], op: str) -> dict[str, Any]:
+    return {each["path"]: each["value"] for each in change if each["op"] == op}
+
+
+@pytest.mark.parametrize(
+    ("state", "intent", "written"),
+    [
+        ("fresh", PAUSE, {"/spec/mode": "Paused"}),
+        ("baking", PAUSE, {"/spec/mode": "Paused"}),
+        ("paused", RESUME, {"/spec/mode": "Auto"}),
+        ("baking", ROLLBACK, {"/spec/mode": "Rollback"}),
+        ("completed", ROLLBACK, {"/spec/mode": "Rollback"}),
+        ("paused", ROLLBACK, {"/spec/mode": "Rollback"}),
+        ("reverted", RETRY, {"/spec/attempt": 2, "/spec/mode": "Auto"}),
+        ("completed", RETRY, {"/spec/attempt": 2, "/spec/mode": "Auto"}),
+        ("paused", PAUSE, {}),
+        ("baking", RESUME, {}),
+    ],
+)
+def test_what_is_written(state: str, intent: Intent, written: dict[str, Any], rollout: Read):
+    assert values(intent.plan(rollout(state)).change, "add") == written
+
+
+@pytest.mark.parametrize(
+    ("state", "intent", "why"),
+    [
+        ("reverted", PAUSE, "nothing to pause"),
+        ("completed", PAUSE, "nothing to pause"),
+        ("baking", RETRY, "only a reverted or completed rollout"),
+        ("fresh", RETRY, "only a reverted or completed rollout"),
+    ],
+)
+def test_what_makes_no_sense(state: str, intent: Intent, why: str, rollout: Read):
+    with pytest.raises(CommandError, match=why):
+        intent.plan(rollout(state))
+
+
+def test_a_rollback_is_not_resumed_but_tried_again(body: Body):
+    back = body("reverted")
+    back["spec"]["mode"] = "Rollback"
+    with pytest.raises(CommandError, match="retry"):
+        RESUME.plan(Rollout.from_object(back))
+    assert values(RETRY.plan(Rollout.from_object(back)).change, "add") == {"/spec/attempt": 2, "/spec/mode": "Auto"}
+    assert ROLLBACK.plan(Rollout.from_object(back)).change == []
+
+
+def test_a_retry_waits_for_the_way_back(body: Body):
+    reverting = body("reverted")
+    reverting["status"]["phase"] = "Reverting"
+    with pytest.raises(CommandError, match="still on its way back"):
+        RETRY.plan(Rollout.from_object(reverting))
+
+
+def test_an_intent_tests_object_spec_and_phase_before_it_changes_anything(rollout: Read):
+    change = PAUSE.plan(rollout("baking")).change
+    tests = values(change, "test")
+    assert list(tests) == ["/metadata/uid", "/metadata/generation", "/status/phase"]
+    assert tests["/status/phase"] == "Progressing"
+    assert [each["op"] for each in change] == ["test", "test", "test", "add"]
+
+
+def test_a_rollout_without_a_status_is_not_asked_for_its_phase(rollout: Read):
+    assert "/status/phase" not in values(PAUSE.plan(rollout("fresh")).change, "test")
+
+
+def test_going_back_asks_for_the_same_object_only(rollout: Read):
+    assert list(values(ROLLBACK.plan(rollout("baking")).change, "test")) == ["/metadata/uid"]
+
+
+def test_a_rollback_is_over_only_when_every_sidecar_has_confirmed(body: Body):
+    reverting = body("reverted")
+    assert is_back(Rollout.from_object(reverting))
+    reverting["status"]["phase"] = "Reverting"
+    assert not is_back(Rollout.from_object(reverting))
+    reverting["status"]["phase"] = "Reverted"
+    reverting["metadata"]["generation"] = 99
+    assert not is_back(Rollout.from_object(reverting)), "the operator has not seen the last edit"
+
+
+def test_a_retry_is_taken_up_also_when_it_waits_for_the_window(body: Body):
+    waiting = body("reverted")
+    waiting["spec"]["attempt"] = 2
+    assert not RETRY.met(Rollout.from_object(waiting))
+    waiting["status"]["reason"] = "AttemptWaits"
+    assert RETRY.met(Rollout.from_object(waiting))
+
+
+def test_a_wait_that_is_met_asks_nobody(rollout: Read):
+    nobody: Any = None
+    assert wait(nobody, rollout("paused"), PAUSE.met, seconds=0).status.phase == "Paused"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "says"),
+    [
+        (401, "", "CommandError", "does not know who you are"),
+        (403, '{"message": "User bob cannot"}', "CommandError", "you may not: User bob cannot"),
+        (404, "404 page not found", "CommandError", "this cluster has no SarkRollout"),
+        (404, '{"message": "gone", "details": {"name": "gateway"}}', "CommandError", "gone"),
+        (409, "{}", "StaleError", "changed meanwhile"),
+        (422, '{"message": "rejected", "details": {}}', "StaleError", "changed meanwhile"),
+        (422, '{"message": "bad mode", "details": {"causes": [{}]}}', "CommandError", "bad mode"),
+        (503, "<html>", "CommandError", "HTTP 503"),
+    ],
+)
+def test_what_the_api_server_answers_is_a_sentence(status: int, body: str, kind: str, says: str):
+    error = translated("pause it", status, body)
+    assert type(error).__name__ == kind
+    assert says in str(error)
+    assert "\n" not in str(error)

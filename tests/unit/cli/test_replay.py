@@ -1,0 +1,148 @@
+"""A replay: the clock that is moved, the door to the past, and what is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, KIND
+from sark_api.status import Phase
+from sark_cli.commands.backtest import conclusion, verdict
+from sark_cli.replay.past_door import PastDoor
+from sark_cli.replay.rehearsal import Rehearsal, RehearsalClock
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
+from sark_operator.core.observation import Metrics, Missing
+from sark_operator.shell.prometheus import REFUSED, UNREACHABLE, Server
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SERVER = Server("http://prometheus:9090", 5)
+
+
+class HealthyUntil:
+    """A past in which the new arm began to fail at some moment."""
+
+    def __init__(self, clock: RehearsalClock, bad_at: datetime) -> None:
+        self._clock = clock
+        self._bad_at = bad_at
+        self._target = SimulatedTarget(spec=quick_spec())
+
+    async def read(self, *_: Any, **__: Any) -> Metrics:
+        self._target.now = self._clock.now()
+        errors = 500 if self._clock.now() >= self._bad_at else 0
+        self._target.arms = {ARM_NEW: arm(1000, errors), ARM_BASELINE: arm()}
+        return self._target.observe().metrics
+
+
+def rehearsed(bad_at: datetime, end: datetime) -> Rehearsal:
+    clock, spec = RehearsalClock(START), quick_spec()
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "resourceVersion": "1", "generation": 1}
+    body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec.to_wire()}
+    rehearsal = Rehearsal(body, spec, HealthyUntil(clock, bad_at), clock)
+    asyncio.run(rehearsal.run(end, spec.interval, lambda *_: None))
+    return rehearsal
+
+
+def test_a_healthy_past_completes():
+    rehearsal = rehearsed(bad_at=START + timedelta(days=9), end=START + timedelta(hours=1))
+    assert rehearsal.status.phase is Phase.COMPLETED
+    assert [each.reason for each in rehearsal.journal.records][-1] == "Completed"
+    assert (verdict(rehearsal.status), conclusion(rehearsal.status)[:30]) == (0, "It would have completed at 202")
+
+
+def test_a_past_that_goes_bad_is_reverted_at_once_and_ends_the_replay():
+    bad_at = START + timedelta(seconds=3)
+    rehearsal = rehearsed(bad_at=bad_at, end=START + timedelta(hours=1))
+    assert rehearsal.status.phase is Phase.REVERTED
+    assert verdict(rehearsal.status) == 5
+    breach = next(each for each in rehearsal.journal.records if each.reason == "CriterionBreached")
+    assert breach.time - bad_at < timedelta(seconds=2)
+    assert rehearsal.over
+    assert rehearsal.journal.evaluations < 20
+
+
+def test_the_waits_fill_the_time_without_a_gap():
+    waits = rehearsed(bad_at=START + timedelta(days=9), end=START + timedelta(hours=1)).journal.waits
+    assert waits[0].since == START
+    assert all(one.until == other.since for one, other in pairwise(waits))
+
+
+class Counting:
+    """A Prometheus that answers a range with the time itself, and counts how often it was asked."""
+
+    def __init__(self, refuses: str = "", missing: Missing | None = None) -> None:
+        self.asked: list[tuple[str, ...]] = []
+        self._refuses = refuses
+        self._missing = missing
+
+    async def instant(self, _: Server, query: str, at: datetime | None = None) -> Any:
+        assert at is not None
+        self.asked.append(("instant", query))
+        return Missing(REFUSED, "bad query") if query == self._refuses else [{"metric": {}, "value": [at.timestamp(), "1"]}]
+
+    async def over(self, _: Server, query: str, start: datetime, end: datetime, step: int) -> Any:
+        self.asked.append(("range", query))
+        if self._missing or query == self._refuses:
+            return self._missing or Missing(REFUSED, "bad query")
+        times = range(int(start.timestamp()), int(end.timestamp()) + 1, step)
+        return [{"metric": {"a": "b"}, "values": [[at, str(at)] for at in times]}]
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def past(prometheus: Any, clock: RehearsalClock, step: int = 15) -> PastDoor:
+    return PastDoor(prometheus, clock, end=START + timedelta(hours=1), step=step)
+
+
+async def _instants(door: PastDoor, clock: RehearsalClock, count: int, step: int = 15) -> list[Any]:
+    found = []
+    for number in range(count):
+        clock.move_to(START + timedelta(seconds=step * number))
+        found.append(await door.instant(SERVER, "up"))
+    return found
+
+
+def test_instants_are_cut_out_of_few_ranges():
+    prometheus, clock = Counting(), RehearsalClock(START)
+    answers = asyncio.run(_instants(past(prometheus, clock), clock, 240))
+    times = [int(answer[0]["value"][1]) for answer in answers]
+    assert times == [int(START.timestamp()) + 15 * number for number in range(240)]
+    assert answers[0][0]["metric"] == {"a": "b"}
+    assert len(prometheus.asked) <= 3
+
+
+def test_a_range_never_shows_what_came_after_the_replays_present():
+    prometheus, clock = Counting(), RehearsalClock(START)
+    door = past(prometheus, clock)
+
+    async def ask() -> list[Any]:
+        found = []
+        for number in range(100):
+            clock.move_to(START + timedelta(seconds=15 * number))
+            found.append(await door.over(SERVER, "memory", clock.now() - timedelta(hours=1), clock.now(), 60))
+        return found
+
+    for number, answer in enumerate(asyncio.run(ask())):
+        points = [point[0] for point in answer[0]["values"]]
+        now = int(START.timestamp()) + 15 * number
+        assert points[0] == now - 3600
+        assert points[-1] == now
+        assert len(points) == 61
+    assert len(prometheus.asked) == 4  # one for each phase of 15 s in 60 s
+
+
+def test_a_query_that_has_no_range_is_asked_one_by_one():
+    clock = RehearsalClock(START)
+    refusing = Counting(refuses="up")
+    answers = asyncio.run(_instants(past(refusing, clock), clock, 3))
+    assert [answer.reason for answer in answers] == [REFUSED] * 3
+    assert refusing.asked == [("range", "up"), ("instant", "up"), ("instant", "up"), ("instant", "up")]
+
+
+def test_an_outage_of_now_is_noted():
+    clock = RehearsalClock(START)
+    door = past(Counting(missing=Missing(UNREACHABLE, "Prometheus cannot be reached")), clock)
+    asyncio.run(_instants(door, clock, 2))
+    assert door.failure == "Prometheus cannot be reached"
