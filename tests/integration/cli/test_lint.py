@@ -48,6 +48,10 @@ EDITS: list[Mapping[str, Any]] = [
     {"attempt": 1.5},
     {"target": {"matchLabels": {"app": "not valid"}}},
     {"interval": 15},
+    {"windows": [{"days": ["Mon"], "start": "09:00", "end": "16:00", "timeZone": "Europe/Atlantis"}]},
+    {"windows": [{"days": ["Mon"], "start": "09:00", "end": "16:00", "timeZone": "Europe/Berlin"}]},
+    {"request": {"id": 1, "action": "Skip", "attempt": 1, "percent": 5}},
+    {"request": {"id": 1, "action": "Skip", "attempt": 1, "percent": 50, "to": 25}},
 ]
 
 

@@ -60,6 +60,9 @@ spec:
   criteria:
     window: 2s
     memoryGrowth: {window: 1s}
+  windows:
+    - {days: [Mon], start: "09:00", end: "16:00", timeZone: Europe/Atlantis}
+  request: {id: 1, action: Promote, attempt: 1, percent: 50, to: 20}
 """
 SENSELESS = """\
 apiVersion: sark.dev/v1alpha1

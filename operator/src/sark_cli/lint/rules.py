@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sark_api.crd import schema
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import RequestAction, SarkRolloutSpec
 
 from .finding import Finding, Level, Path
 
@@ -41,6 +42,18 @@ def _last_step(spec: SarkRolloutSpec) -> list[Path]:
     return [("spec", "steps", len(steps) - 1, "percent")] if steps and steps[-1].percent != 100 else []  # noqa: PLR2004
 
 
+def _unknown_zones(spec: SarkRolloutSpec) -> list[Path]:
+    return [("spec", "windows", index, "timeZone") for index, each in enumerate(spec.windows) if not _known(each.time_zone)]
+
+
+def _known(zone: str) -> bool:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 def _between(value: timedelta, low: int, high: int) -> bool:
     return timedelta(seconds=low) <= value <= timedelta(seconds=high)
 
@@ -48,7 +61,18 @@ def _between(value: timedelta, low: int, high: int) -> bool:
 _WINDOW, _MEMORY = ("spec", "criteria", "window"), ("spec", "criteria", "memoryGrowth", "window")
 _INTERVAL, _VALID, _TIMEOUT = ("spec", "interval"), ("spec", "validFor"), ("spec", "prometheus", "timeout")
 
+_TO = ("spec", "request", "to")
+
 TWINS: Mapping[str, Twin] = {
+    "self.windows.all(w, timestamp('2026-01-01T00:00:00Z').getHours(w.timeZone) >= 0)": _unknown_zones,
+    "(self.action == 'Skip') == has(self.to)": _when(
+        _TO,
+        lambda spec: spec.request is not None and (spec.request.action is RequestAction.SKIP) != (spec.request.to is not None),
+    ),
+    "!has(self.to) || self.to > self.percent": _when(
+        _TO,
+        lambda spec: spec.request is not None and spec.request.to is not None and spec.request.to <= spec.request.percent,
+    ),
     "has(self.steps) != has(self.schedule)": _when(
         ("spec", "steps"), lambda spec: (spec.steps is None) == (spec.schedule is None)
     ),
