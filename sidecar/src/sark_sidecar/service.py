@@ -29,6 +29,7 @@ from .policies.embedded import EmbeddedPolicies, first_policies
 from .policies.source import policy_source
 from .policies.sources import PolicySourceError
 from .settings import CacheBackend, FlagMode, Settings, StaticFlags
+from .shadow.assembly import open_shadow
 from .telemetry import Telemetry
 
 log = structlog.get_logger()
@@ -171,6 +172,9 @@ class Service:
             subject_pointer=data.subject_pointer,
             subject_fallbacks=data.subject_fallbacks,
             subject_header=data.subject_header,
+            shadow_queue=settings.shadow.queue,
+            shadow_queue_bytes=settings.shadow.queue_bytes,
+            shadow_request_bytes=settings.shadow.max_request_bytes,
         )
 
     async def _start_baseline(
@@ -209,6 +213,16 @@ class Service:
         except TimeoutError:
             log.warning("OPA has not told its policies yet", url=settings.opa.url)
         self._spawn("opa", view.follow())
+        self._parts.shadow = await open_shadow(
+            stack,
+            settings,
+            server=server,
+            engine=engine,
+            policies=policies,
+            view=view,
+            sample=lambda: parts.flags.flags.share.shadow if parts.flags else 0,
+        )
+        self._spawn("shadow", self._parts.shadow.run())
 
     def _start_faults(self, server: Server, telemetry: Telemetry) -> None:
         faults = self._settings.fault_injection
@@ -321,6 +335,7 @@ def _set_flags(server: Server, share: Share) -> None:
         salt=share.salt,
         rust_opa=share.rust_opa,
         rust_cache=share.rust_cache,
+        shadow=share.shadow,
     )
 
 
@@ -331,4 +346,5 @@ def _fixed_share(settings: Settings) -> Share:
         salt=settings.flags.salt,
         rust_opa=flags.rust_opa_enabled,
         rust_cache=flags.rust_cache_enabled,
+        shadow=flags.shadow_percentage,
     )

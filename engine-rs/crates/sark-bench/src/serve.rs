@@ -8,7 +8,7 @@ use std::{
 };
 
 use sark_engine::{CacheLimits, Engine, EngineOptions, Module, Policies};
-use sark_serve::{Flags, Server, ServerOptions, SubjectRule};
+use sark_serve::{Flags, Server, ServerOptions, ShadowLimits, SubjectRule};
 
 use crate::{arguments::ServeOptions, evaluate::Folder};
 
@@ -26,7 +26,8 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<(), String> {
     let engine = Engine::new(Arc::new(policies), limits).map_err(|error| error.to_string())?;
     let server = Server::new(Arc::new(engine), server_options(options)?).map_err(|error| error.to_string())?;
     let rollout = "bench/engine".to_owned();
-    let flags = Flags { rollout, revision: 1, percentage: 100, salt: "bench".to_owned(), rust_opa: true, rust_cache: true };
+    let flags =
+        Flags { rollout, revision: 1, percentage: 100, salt: "bench".to_owned(), rust_opa: true, rust_cache: true, shadow: 0 };
     server.set_flags(flags).map_err(|error| error.to_string())?;
     let port = server.start().map_err(|error| format!("{}:{}: {error}", options.host, options.port))?;
     writeln!(io::stdout(), "listening on http://{}:{port}", options.host).map_err(|error| error.to_string())?;
@@ -55,6 +56,7 @@ fn server_options(options: &ServeOptions) -> Result<ServerOptions, String> {
         evaluation_threads: 2,
         evaluation_queue: 256,
         subject: SubjectRule::new(None, ["/user/id"]).map_err(wrong)?,
+        shadow: ShadowLimits::default(),
     };
     settings.check().map_err(wrong)
 }

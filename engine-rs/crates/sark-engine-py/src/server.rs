@@ -8,11 +8,12 @@ use std::{
 
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 use sark_serve::{
-    Answer, Arm, CacheOperation, CacheResult, EvaluationResult, Faults, Flags, RequestResult, ServerOptions, SubjectRule,
-    UnixSocket,
+    Answer, Arm, CacheOperation, CacheResult, Difference, EvaluationResult, Faults, Flags, QueueLimits, RequestResult,
+    ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, UnixSocket,
 };
 
 use crate::{
+    answered::Answered,
     engine::{Engine, seconds},
     errors,
     job::BaselineJob,
@@ -40,12 +41,13 @@ impl Server {
         write_timeout_seconds = 5.0, max_connections = 1024, baseline_queue = 1024, baseline_timeout_seconds = 10.0,
         inline_evaluation_seconds = 0.002, evaluation_threads = 2, evaluation_queue = 256, subject_pointer = "/user/id",
         subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
-        subject_header = None,
+        subject_header = None, shadow_queue = 1024, shadow_queue_bytes = 16_777_216, shadow_request_bytes = 65_536,
     ), text_signature = "(engine, *, host=None, port=None, unix_path=None, unix_mode=0o660, workers=1, max_body_bytes=1048576, \
         max_header_bytes=16384, idle_timeout_seconds=60.0, header_timeout_seconds=5.0, body_timeout_seconds=5.0, \
         write_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, baseline_timeout_seconds=10.0, \
         inline_evaluation_seconds=0.002, evaluation_threads=2, evaluation_queue=256, subject_pointer='/user/id', \
-        subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None)")]
+        subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None, \
+        shadow_queue=1024, shadow_queue_bytes=16777216, shadow_request_bytes=65536)")]
     fn new(
         engine: &Engine,
         host: Option<&str>,
@@ -68,6 +70,9 @@ impl Server {
         subject_pointer: &str,
         subject_fallbacks: Vec<String>,
         subject_header: Option<&str>,
+        shadow_queue: usize,
+        shadow_queue_bytes: usize,
+        shadow_request_bytes: usize,
     ) -> PyResult<Self> {
         let refused = |error| errors::configuration(&error);
         let pointers = std::iter::once(subject_pointer).chain(subject_fallbacks.iter().map(String::as_str));
@@ -91,6 +96,10 @@ impl Server {
             evaluation_threads,
             evaluation_queue,
             subject: SubjectRule::new(subject_header, pointers).map_err(refused)?,
+            shadow: ShadowLimits {
+                queue: QueueLimits { requests: shadow_queue, bytes: shadow_queue_bytes },
+                request_bytes: shadow_request_bytes,
+            },
         };
         let server = Arc::new(sark_serve::Server::new(Arc::clone(&engine.engine), options.check().map_err(refused)?)?);
         engine.recorder.store(Some(Arc::new(Arc::downgrade(&server))));
@@ -127,7 +136,7 @@ impl Server {
     }
 
     /// Apply flags to the next request.
-    #[pyo3(signature = (*, rollout, revision, percentage, salt, rust_opa, rust_cache))]
+    #[pyo3(signature = (*, rollout, revision, percentage, salt, rust_opa, rust_cache, shadow = 0))]
     fn set_flags(
         &self,
         rollout: String,
@@ -136,8 +145,9 @@ impl Server {
         salt: String,
         rust_opa: bool,
         rust_cache: bool,
+        shadow: u8,
     ) -> PyResult<()> {
-        let flags = Flags { rollout, revision, percentage, salt, rust_opa, rust_cache };
+        let flags = Flags { rollout, revision, percentage, salt, rust_opa, rust_cache, shadow };
         self.0.set_flags(flags).map_err(|error| errors::configuration(&error))
     }
 
@@ -153,6 +163,28 @@ impl Server {
     fn first_fault_at(&self) -> Option<f64> {
         let at = self.0.first_fault_at()?;
         Some(at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64())
+    }
+
+    /// Take up to `limit` answered requests that were drawn for comparison, the oldest first, without blocking.
+    #[pyo3(signature = (limit = 64))]
+    fn take_drawn(&self, limit: usize) -> Vec<Answered> {
+        self.0.take_drawn(limit).into_iter().map(Answered).collect()
+    }
+
+    /// Count what came of a comparison with the other arm.
+    #[pyo3(signature = (path, result, detail = ""))]
+    fn count_comparison(&self, path: Option<&str>, result: &str, detail: &str) -> PyResult<()> {
+        let counted = ShadowResult::parse(result, detail).ok_or_else(|| {
+            let details = |values: Vec<&str>| values.join(", ");
+            PyValueError::new_err(format!(
+                "result must be one of {}, with a detail for mismatch ({}) and skipped ({}), not {result:?} with {detail:?}",
+                ShadowResult::LABELS.join(", "),
+                details(Difference::ALL.iter().map(|kind| kind.as_str()).collect()),
+                details(SkipReason::ALL.iter().map(|reason| reason.as_str()).collect()),
+            ))
+        })?;
+        self.0.count_comparison(path, counted);
+        Ok(())
     }
 
     /// Record one evaluation by HTTP OPA.

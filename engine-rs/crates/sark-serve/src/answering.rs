@@ -8,6 +8,7 @@ use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKin
 use tokio::sync::oneshot;
 
 use crate::{
+    answered::Decider,
     arms::{Arm, Cache, Feature, Opa},
     asked::{Paths, Route},
     evaluating::{Evaluating, no_decision},
@@ -17,6 +18,7 @@ use crate::{
     pool::{Evaluated, PoolFull},
     question::Question,
     reply::{Problem, Reply, status},
+    shadow::{Ending, Shadow},
     shared::{InForce, Shared},
     wire::Request,
 };
@@ -79,6 +81,26 @@ enum Step {
     Refused(Problem),
 }
 
+impl Step {
+    /// Who decides what comes of it, unless nobody does.
+    fn decider(&self, in_force: &InForce) -> Decider {
+        match self {
+            Self::HandOver { opa: Opa::Http, .. } => Decider::Opa,
+            Self::HandOver { opa: Opa::Rust, .. } => Decider::Either,
+            // While only the cache has moved, what it holds was decided by OPA.
+            _ if in_force.flags.rust_opa => Decider::Engine,
+            _ => Decider::Opa,
+        }
+    }
+
+    const fn fallback(&self) -> Option<FallbackReason> {
+        match self {
+            Self::HandOver { fallback, .. } => *fallback,
+            _ => None,
+        }
+    }
+}
+
 impl Answering {
     pub(crate) fn new(shared: &Arc<Shared>, lane: Lane) -> Self {
         Self {
@@ -102,6 +124,7 @@ impl Answering {
     async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
         let in_force = self.in_force();
         let arm = self.assign(&question, &in_force)?;
+        let drawn = Shadow::draw(&in_force.flags, &self.shared.engine);
         let mut meter = Meter { in_force, arm, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = match arm {
             Arm::Python => {
@@ -109,18 +132,22 @@ impl Answering {
             }
             Arm::Rust => self.rust_arm(&question, &meter.in_force).await,
         };
-        let (reply, result) = match step {
+        let step = match step {
+            Ok(step) => step,
             Err(problem) => {
                 meter.is_void = true;
                 return Err(problem);
             }
-            Ok(Step::Decided(decision)) => decided(&decision),
-            Ok(Step::Found(decision, at)) => {
+        };
+        let (decider, fallback) = (step.decider(&meter.in_force), step.fallback());
+        let (reply, result) = match step {
+            Step::Decided(decision) => decided(&decision),
+            Step::Found(decision, at) => {
                 meter.ended = Some(at);
                 decided(&decision)
             }
-            Ok(Step::Refused(problem)) => (problem.reply(), RequestResult::Error),
-            Ok(Step::HandOver { opa, cache, key, fallback }) => {
+            Step::Refused(problem) => (problem.reply(), RequestResult::Error),
+            Step::HandOver { opa, cache, key, fallback } => {
                 if let Some(reason) = fallback {
                     meter.in_force.metrics.fallback(given_up(&meter.in_force), reason);
                 }
@@ -128,6 +155,13 @@ impl Answering {
             }
         };
         meter.result = result;
+        if let Some(drawn) = drawn {
+            let in_force = Rc::clone(&meter.in_force);
+            // What follows is not the request's time.
+            drop(meter);
+            let ending = Ending { arm, decider, fallback, reply: &reply, result };
+            self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
+        }
         Ok(reply)
     }
 

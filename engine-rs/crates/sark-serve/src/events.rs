@@ -77,6 +77,86 @@ label_values! {
     }
 }
 
+label_values! {
+    /// In what two decisions differ; of several differences the first of these counts.
+    Difference {
+        /// One arm has no value for the path.
+        Undefined = "undefined",
+        /// One allows and the other does not.
+        Allow = "allow",
+        /// What the caller may pass on differs.
+        FilteredParameters = "filtered_parameters",
+        /// The reason differs.
+        Reason = "reason",
+        /// Something else differs.
+        Other = "other",
+    }
+}
+
+label_values! {
+    /// Why decisions are not compared.
+    SkipReason {
+        /// The arms do not serve the same policies, or it is not known.
+        Revision = "revision",
+        /// Policies were replaced between the two decisions.
+        Changed = "changed",
+        /// The answer can change by itself: a clock, a random number.
+        Nondeterministic = "nondeterministic",
+        /// The path stays on baseline at every share.
+        BaselineOnly = "baseline_only",
+        /// The kept decision of the baseline arm was older than what OPA says now.
+        Stale = "stale",
+        /// Request and answer are too large.
+        TooLarge = "too_large",
+        /// The request was refused, or had parameters that only OPA understands.
+        Refused = "refused",
+    }
+}
+
+/// What came of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShadowResult {
+    /// Both arms decide alike.
+    Match,
+    /// They do not.
+    Mismatch(Difference),
+    /// An arm could not decide.
+    Unknown,
+    /// It was not to be compared.
+    Skipped(SkipReason),
+    /// There was no room to do it.
+    Dropped,
+}
+
+impl ShadowResult {
+    /// Every label value.
+    pub const LABELS: [&'static str; 5] = ["match", "mismatch", "unknown", "skipped", "dropped"];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Mismatch(_) => "mismatch",
+            Self::Unknown => "unknown",
+            Self::Skipped(_) => "skipped",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// The result spelled `text`, whose kind or reason is spelled `detail`.
+    pub fn parse(text: &str, detail: &str) -> Option<Self> {
+        match text {
+            "mismatch" => Difference::parse(detail).map(Self::Mismatch),
+            "skipped" => SkipReason::parse(detail).map(Self::Skipped),
+            _ if !detail.is_empty() => None,
+            "match" => Some(Self::Match),
+            "unknown" => Some(Self::Unknown),
+            "dropped" => Some(Self::Dropped),
+            _ => None,
+        }
+    }
+}
+
 impl From<Outcome> for RequestResult {
     fn from(outcome: Outcome) -> Self {
         match outcome {

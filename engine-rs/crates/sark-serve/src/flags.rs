@@ -19,6 +19,8 @@ pub struct Flags {
     pub rust_opa: bool,
     /// The new arm keeps decisions in process.
     pub rust_cache: bool,
+    /// Share of the requests whose decisions are compared with the other arm's, 0 to 100.
+    pub shadow: u8,
 }
 
 impl Flags {

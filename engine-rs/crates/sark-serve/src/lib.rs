@@ -4,6 +4,7 @@
 //! evaluates it. Every other one becomes a [`Job`] that whoever embeds
 //! the server takes ([`Server::take_jobs`]) and answers ([`Server::complete`]).
 
+mod answered;
 mod answering;
 mod arms;
 mod asked;
@@ -22,16 +23,19 @@ mod question;
 mod reply;
 mod server;
 mod serving;
+mod shadow;
 mod shared;
 mod stream;
 mod subject;
 mod wire;
 
+pub use answered::{Answered, Decider, QueueLimits};
 pub use arms::{Arm, Cache, Feature, Opa};
-pub use events::{CacheOperation, CacheResult, EvaluationResult, RequestResult};
+pub use events::{CacheOperation, CacheResult, Difference, EvaluationResult, RequestResult, ShadowResult, SkipReason};
 pub use faults::Faults;
 pub use flags::Flags;
 pub use jobs::{Answer, FallbackReason, Job};
 pub use options::{ConfigurationError, ServerOptions, UnixSocket};
 pub use server::Server;
+pub use shadow::ShadowLimits;
 pub use subject::SubjectRule;

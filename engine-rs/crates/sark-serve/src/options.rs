@@ -8,7 +8,7 @@ use std::{
 
 use thiserror::Error;
 
-use crate::subject::SubjectRule;
+use crate::{shadow::ShadowLimits, subject::SubjectRule};
 
 /// A setting that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -50,6 +50,8 @@ pub struct ServerOptions {
     pub evaluation_queue: usize,
     /// Where the subject of a request is found.
     pub subject: SubjectRule,
+    /// Bounds of what waits to be compared with the other arm.
+    pub shadow: ShadowLimits,
 }
 
 /// A Unix-domain socket to listen on.
@@ -106,6 +108,9 @@ impl ServerOptions {
             ("max_connections", self.max_connections),
             ("baseline_queue", self.baseline_queue),
             ("evaluation_queue", self.evaluation_queue),
+            ("shadow_queue", self.shadow.queue.requests),
+            ("shadow_queue_bytes", self.shadow.queue.bytes),
+            ("shadow_request_bytes", self.shadow.request_bytes),
         ] {
             if value == 0 {
                 return wrong(format!("{name} must be at least 1"));

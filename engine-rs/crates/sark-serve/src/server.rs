@@ -16,9 +16,10 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::{
+    answered::Answered,
     answering::keep,
     arms::{Arm, Feature, Opa},
-    events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
+    events::{CacheOperation, CacheResult, EvaluationResult, RequestResult, ShadowResult},
     faults::Faults,
     flags::Flags,
     jobs::{Answer, FallbackReason, Job, Waiting},
@@ -116,6 +117,9 @@ impl Server {
         if flags.percentage > 100 {
             return Err(ConfigurationError(format!("percentage must be 0 to 100, not {}", flags.percentage)));
         }
+        if flags.shadow > 100 {
+            return Err(ConfigurationError(format!("shadow must be 0 to 100, not {}", flags.shadow)));
+        }
         self.shared.set_flags(flags).map_err(|error| ConfigurationError(format!("the metrics cannot be begun anew: {error}")))
     }
 
@@ -131,6 +135,16 @@ impl Server {
     /// When the first fault struck since faults were last turned on.
     pub fn first_fault_at(&self) -> Option<SystemTime> {
         self.shared.faults.first()
+    }
+
+    /// Up to `limit` answered requests that were drawn to be compared with the other arm, the oldest first.
+    pub fn take_drawn(&self, limit: usize) -> Vec<Answered> {
+        self.shared.shadow.queue.take(limit)
+    }
+
+    /// Count what came of a comparison; without a path it counts under `other`.
+    pub fn count_comparison(&self, path: Option<&str>, result: ShadowResult) {
+        self.shared.metrics().shadow().count(path, result);
     }
 
     /// Record an evaluation that happened outside the serving threads.

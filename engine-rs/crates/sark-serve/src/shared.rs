@@ -17,6 +17,7 @@ use crate::{
     metrics::{GaugeValues, Levels, Metrics},
     options::ServerOptions,
     pool::Pool,
+    shadow::Shadow,
 };
 
 /// The flags in force and the metrics that count under them; they change together.
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub jobs: Arc<Jobs>,
     pub pool: Arc<Pool>,
     pub faults: FaultInjector,
+    pub shadow: Shadow,
     pub connections: AtomicUsize,
 }
 
@@ -43,6 +45,7 @@ impl Shared {
         let pool = Arc::new(Pool::new(options.evaluation_queue));
         Ok(Self {
             jobs: Arc::new(Jobs::new(options.baseline_queue)?),
+            shadow: Shadow::new(options.shadow),
             engine,
             options,
             in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),

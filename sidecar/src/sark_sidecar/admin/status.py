@@ -18,6 +18,7 @@ from sark_sidecar.flags.state import report
 from sark_sidecar.opa.view import OpaView
 from sark_sidecar.policies.embedded import EmbeddedPolicies
 from sark_sidecar.settings import Settings
+from sark_sidecar.shadow.follower import Shadow
 
 SIDECAR_VERSION = version("sark-rollout")
 ENGINE_VERSION = sark_engine.__version__
@@ -33,6 +34,7 @@ class Parts:
     opa: OpaView | None = None
     flags: FlagFollower | None = None
     faults: FaultHook | None = None
+    shadow: Shadow | None = None
     redis_problem: Callable[[], str] = lambda: ""
     metrics: Callable[[], bytes] | None = None
     data_port: int | None = None
@@ -93,6 +95,7 @@ def status(parts: Parts) -> dict[str, Any]:
             "ttl_seconds": parts.settings.cache.ttl,
             "redis_problem": parts.redis_problem(),
         },
+        "shadow": parts.shadow.status() if parts.shadow else {},
         "faults": _faults(parts.faults),
     }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import structlog
 
-from sark_api.flags import FlagDocument
 from sark_sidecar.telemetry import Telemetry
 
 from . import state
@@ -131,10 +130,8 @@ class FlagFollower:
             log.warning("flag document refused", origin=origin.value, reason=after.last_refusals[origin].reason)
         if share != before.share:
             log.info("flags applied", origin=origin.value if origin else "clock", state=after.state.value, **_fields(share))
-        if after.document is not before.document and after.document is not None:
-            _mention_shadow(after.document)
-            if origin is not Origin.STATE_FILE:
-                self._unsaved.set()
+        if after.document is not before.document and after.document is not None and origin is not Origin.STATE_FILE:
+            self._unsaved.set()
 
 
 def _fields(share: Share) -> dict[str, object]:
@@ -144,9 +141,5 @@ def _fields(share: Share) -> dict[str, object]:
         "percentage": share.percentage,
         "rust_opa": share.rust_opa,
         "rust_cache": share.rust_cache,
+        "shadow": share.shadow,
     }
-
-
-def _mention_shadow(document: FlagDocument) -> None:
-    if document.shadow.enabled and document.shadow.sample_percentage > 0:
-        log.warning("this version does not compare decisions in shadow", revision=document.revision)

@@ -36,6 +36,8 @@ class Share:
     salt: str = ""
     rust_opa: bool = False
     rust_cache: bool = False
+    shadow: int = 0
+    """Share of the requests whose decisions are compared, in percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Flags:
             return self.fixed
         if self.document is None:
             return Share()
-        flags = self.document.feature_flags
+        flags, shadow = self.document.feature_flags, self.document.shadow
         return Share(
             rollout=self.document.rollout,
             revision=self.document.revision,
@@ -86,6 +88,7 @@ class Flags:
             salt=self.document.salt,
             rust_opa=flags.rust_opa_enabled,
             rust_cache=flags.rust_cache_enabled,
+            shadow=shadow.sample_percentage if shadow.enabled and not self.expired else 0,
         )
 
     @property
@@ -182,7 +185,7 @@ def _adopt(flags: Flags, document: FlagDocument, now: datetime) -> Flags:
 
 def _changed(before: Flags, after: Flags, now: datetime) -> Flags:
     """A renewed document that assigns requests as before keeps `since`."""
-    same = replace(before.share, revision=0) == replace(after.share, revision=0)
+    same = replace(before.share, revision=0, shadow=0) == replace(after.share, revision=0, shadow=0)
     return after if same else replace(after, since=now)
 
 

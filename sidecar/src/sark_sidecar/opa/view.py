@@ -14,7 +14,6 @@ import structlog
 
 from sark_sidecar import exact_json
 from sark_sidecar.policies.sources import PolicySources
-from sark_sidecar.telemetry import Telemetry
 
 from .base_data import DataTooScattered, assemble, base_paths
 from .client import OpaFailure
@@ -34,6 +33,13 @@ class PolicyServer(Protocol):
 
     async def documents(self, paths: list[DataPath]) -> list[tuple[DataPath, Any]]:
         """Return the documents that exist."""
+
+
+class MatchGauge(Protocol):
+    """Where it is shown whether both arms serve the same policies."""
+
+    def policies_match(self, match: bool, *, opa_up: bool) -> None:
+        """Show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class OpaView:
     """Follows one OPA server."""
 
     def __init__(
-        self, server: PolicyServer, *, ours: Callable[[], tuple[PolicySources, str]], interval: float, telemetry: Telemetry
+        self, server: PolicyServer, *, ours: Callable[[], tuple[PolicySources, str]], interval: float, telemetry: MatchGauge
     ) -> None:
         """`ours` returns the embedded engine's sources and revision; `interval` is in seconds."""
         self._server = server
@@ -69,6 +75,7 @@ class OpaView:
         self._known: OpaPolicies | None = None
         self.problem = "OPA has not been asked yet"
         """Why OPA's policies are unknown now; empty when they are known."""
+        self._awaited: list[asyncio.Future[None]] = []
 
     @property
     def known(self) -> OpaPolicies | None:
@@ -85,6 +92,11 @@ class OpaView:
         """Whether OPA serves what the embedded engine serves."""
         return self.revision == self._ours()[1]
 
+    def looked_anew(self) -> asyncio.Future[None]:
+        """Return a future that is done when a look that has not begun yet is over."""
+        self._awaited.append(future := asyncio.get_running_loop().create_future())
+        return future
+
     async def follow(self) -> None:
         """Ask for ever; run until cancelled."""
         while True:
@@ -95,6 +107,7 @@ class OpaView:
     async def look(self) -> None:
         """Ask once."""
         before = self.revision
+        awaited, self._awaited = self._awaited, []
         try:
             self._known = await self._read()
             self.problem = ""
@@ -105,6 +118,9 @@ class OpaView:
         self._telemetry.policies_match(self.matches, opa_up=not self.problem)
         if self.revision and self.revision != before:
             log.info("policies of OPA", revision=self.revision, match=self.matches)
+        for future in awaited:
+            if not future.done():
+                future.set_result(None)
 
     async def _read(self) -> OpaPolicies:
         ours, _ = self._ours()

@@ -19,6 +19,7 @@ from sark_sidecar.seconds import Seconds, format_seconds
 from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
 from .flags import FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
+from .shadow import ShadowSettings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -36,6 +37,7 @@ __all__ = [
     "OpaSettings",
     "PolicySettings",
     "Settings",
+    "ShadowSettings",
     "SigningKey",
     "SigningSettings",
     "StaticFlags",
@@ -103,6 +105,8 @@ class StaticFlags(Section):
     rust_opa_enabled: bool = False
     rust_cache_enabled: bool = False
     rollout_percentage: int = Field(default=0, ge=0, le=100)
+    shadow_percentage: int = Field(default=0, ge=0, le=100)
+    """Share of the requests whose decisions are compared with the other arm's."""
 
 
 class DataSettings(Section):
@@ -217,6 +221,7 @@ class Settings(BaseSettings):
     admin: AdminSettings = AdminSettings()
     fault_injection: FaultSettings = FaultSettings()
     limits: LimitSettings = LimitSettings()
+    shadow: ShadowSettings = ShadowSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -17,6 +17,7 @@ from sark_engine._errors import (
 )
 from sark_engine._records import UNDEFINED, CacheStats, Undefined, Verdict
 from sark_engine._sark_engine import (
+    Answered,
     BaselineJob,
     Engine,
     Policies,
@@ -30,6 +31,7 @@ from sark_engine._sark_engine import (
 
 __all__ = [
     "UNDEFINED",
+    "Answered",
     "BaselineJob",
     "CacheStats",
     "Engine",

@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn, final
 from sark_engine._records import CacheStats, Verdict
 
 __all__ = [
+    "Answered",
     "BaselineJob",
     "Engine",
     "Policies",
@@ -98,6 +99,9 @@ class Engine:
         engine. Raises InputError, PathError, EvaluationError and its subclasses.
         """
 
+    def evaluate_aside(self, path: str, input: bytes | None = None) -> bytes | None:
+        """As evaluate, counted by no metric: for comparisons, which are nobody's request."""
+
     def decide(self, path: str, input: bytes | None = None) -> bytes | None:
         """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached.
 
@@ -163,6 +167,46 @@ class BaselineJob:
         """
 
 @final
+class Answered:
+    """A request that was answered, with its answer, for whoever looks at it off its path."""
+
+    @property
+    def path(self) -> str:
+        """Decision path, as in BaselineJob."""
+
+    @property
+    def input(self) -> bytes | None:
+        """The input's JSON text; None when the request had none."""
+
+    @property
+    def arm(self) -> str:
+        """Arm the subject is assigned to: `rust` or `python`."""
+
+    @property
+    def decider(self) -> str:
+        """Who made the decision: `engine`, `opa`, or `either` when it may come from the cache that both arms share."""
+
+    @property
+    def fallback(self) -> str:
+        """Why the rust arm gave the request up, as in BaselineJob; empty when it did not."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status of the answer."""
+
+    @property
+    def body(self) -> bytes:
+        """Body of the answer."""
+
+    @property
+    def result(self) -> str:
+        """`allow`, `deny`, `undefined` or `error`."""
+
+    @property
+    def revision(self) -> str:
+        """Revision of the engine's policies while it was answered; empty when they were replaced meanwhile."""
+
+@final
 class Server:
     """The data plane: owns the listener, the worker threads and every metric. A rust-arm request never takes the GIL."""
 
@@ -190,6 +234,9 @@ class Server:
         subject_pointer: str = "/user/id",
         subject_fallbacks: Sequence[str] = ("/agent/id", "/source_agent/id", "/subject", "/user"),
         subject_header: str | None = None,
+        shadow_queue: int = 1024,
+        shadow_queue_bytes: int = 16_777_216,
+        shadow_request_bytes: int = 65_536,
     ) -> Server:
         """Make a server that does not listen yet.
 
@@ -199,7 +246,10 @@ class Server:
 
         An evaluation that takes longer than `inline_evaluation_seconds` is stopped and run again, within the engine's
         `evaluation_timeout_seconds`, by one of `evaluation_threads` threads; a path known to be that slow goes there at once.
-        When `evaluation_queue` of them wait already, the request is answered with 503. Raises ValueError.
+        When `evaluation_queue` of them wait already, the request is answered with 503.
+
+        At most `shadow_queue` requests of `shadow_queue_bytes` bytes together wait for take_drawn; one that has more than
+        `shadow_request_bytes` with its answer is skipped. Raises ValueError.
         """
 
     def start(self) -> int:
@@ -221,8 +271,21 @@ class Server:
         status 200 and outcome `error` counts as a fallback: the engine failed in the caller's hands. Raises ValueError.
         """
 
-    def set_flags(self, *, rollout: str, revision: int, percentage: int, salt: str, rust_opa: bool, rust_cache: bool) -> None:
-        """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label."""
+    def set_flags(
+        self,
+        *,
+        rollout: str,
+        revision: int,
+        percentage: int,
+        salt: str,
+        rust_opa: bool,
+        rust_cache: bool,
+        shadow: int = 0,
+    ) -> None:
+        """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label.
+
+        `shadow` percent of the requests of both arms are drawn for comparison: see take_drawn.
+        """
 
     def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
         """Inject faults into rust-arm requests: delay each one, and fail this share of them. Zero turns it off."""
@@ -230,6 +293,20 @@ class Server:
     @property
     def first_fault_at(self) -> float | None:
         """Unix time of the first request a fault was injected into since faults were last turned on; None when none."""
+
+    def take_drawn(self, limit: int = 64) -> list[Answered]:
+        """Take up to `limit` answered requests that were drawn for comparison, the oldest first, without blocking.
+
+        Nobody is told when there are some: a request must not pay for a system call. What finds no room is counted as dropped.
+        """
+
+    def count_comparison(self, path: str | None, result: str, detail: str = "") -> None:
+        """Count what came of a comparison: sark_shadow_*. Without a path it counts under `other`.
+
+        result is `match`, `mismatch`, `unknown`, `skipped` or `dropped`; detail is the kind of a mismatch (`undefined`,
+        `allow`, `filtered_parameters`, `reason`, `other`) or the reason of a skipped one (`revision`, `changed`,
+        `nondeterministic`, `baseline_only`, `stale`, `too_large`, `refused`). Raises ValueError.
+        """
 
     def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
         """Record one evaluation by HTTP OPA: opa_evaluation_*{implementation="python"}; outcome is allow, deny or error."""

@@ -4,6 +4,7 @@ mod cached;
 mod own;
 mod process;
 mod series;
+mod shadow;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -23,6 +24,7 @@ pub(crate) use own::GaugeValues;
 use own::OwnMetrics;
 use process::Process;
 use series::{Family, Series};
+pub(crate) use shadow::ShadowMetrics;
 
 /// Label that every series carries.
 const LABEL_ROLLOUT: &str = "sark_rollout";
@@ -105,6 +107,7 @@ pub(crate) struct Metrics {
     connections: Gauge,
     process: Process,
     cached: Cached,
+    shadow: ShadowMetrics,
     own: OwnMetrics,
 }
 
@@ -129,6 +132,7 @@ impl Metrics {
             connections: series.connections,
             process: Process::register(&registry)?,
             cached: Cached::register(&registry, cache)?,
+            shadow: ShadowMetrics::register(&registry)?,
             own: OwnMetrics::new(&registry, gauges)?,
             registry,
         })
@@ -150,6 +154,7 @@ impl Metrics {
         // Revisions beyond 2^53 do not occur: they count changes.
         #[allow(clippy::cast_precision_loss)]
         self.revision.set(flags.revision as f64);
+        self.shadow.show_sample(flags.shadow);
         for (feature, on) in [(Feature::RustOpa, flags.rust_opa), (Feature::RustCache, flags.rust_cache)] {
             if let Some(metrics) = self.feature(feature) {
                 metrics.percentage.set(if on { i64::from(flags.percentage) } else { 0 });
@@ -219,6 +224,11 @@ impl Metrics {
         }
     }
 
+    /// Counters of comparisons with the other arm.
+    pub(crate) fn shadow(&self) -> &ShadowMetrics {
+        &self.shadow
+    }
+
     pub(crate) fn own(&self) -> &OwnMetrics {
         &self.own
     }
@@ -239,7 +249,9 @@ impl Metrics {
         self.process.refresh();
         self.cached.refresh(levels.cache);
         let mut text = Vec::with_capacity(64 * 1024);
+        let paths = self.shadow.paths();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        self.shadow.were_read(paths);
         Ok(text)
     }
 }

@@ -1,0 +1,1 @@
+"""The commands of `sark-sidecar`: one file each, with its arguments and what it does."""

@@ -1,0 +1,1 @@
+"""Replay: recorded requests put to both arms before a rollout starts."""

@@ -1,0 +1,1 @@
+"""Shadow: decisions of both arms compared, off the path of every request."""
