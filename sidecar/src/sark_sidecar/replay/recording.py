@@ -154,6 +154,9 @@ def _record(place: str, text: bytes | None) -> Recorded | Unusable:
         given, result = (_text(event.get(key, _NOTHING)) for key in ("input", "result"))
     except JsonError:
         return Unusable(place, "unreadable")
+    if given == b"null":
+        # OPA's server takes a null input for none, and so does the sidecar.
+        given = None
     known = not event.get("error") and not any(_is_below(pointer, "/result") for pointer in hidden)
     return Recorded(place, _decision_path(event["path"]), given, result, is_result_known=known and _has_result(event))
 

@@ -156,7 +156,7 @@ mod tests {
         let fits = |metric: &&prometheus::proto::Metric| {
             labels.iter().all(|(key, text)| metric.get_label().iter().any(|pair| pair.name() == *key && pair.value() == *text))
         };
-        family.get_metric().iter().find(fits).map(|metric| metric.get_counter().value())
+        family.get_metric().iter().find(fits).map(|metric| metric.get_counter().get_value())
     }
 
     fn comparisons(registry: &Registry, path: &str, result: &str) -> Option<f64> {
