@@ -24,6 +24,9 @@ RUNNERS: Final = {
     "pause": "sark_cli.commands.steer",
     "resume": "sark_cli.commands.steer",
     "retry": "sark_cli.commands.steer",
+    "promote": "sark_cli.commands.steer",
+    "skip": "sark_cli.commands.steer",
+    "approve": "sark_cli.commands.steer",
     "rollback": "sark_cli.commands.rollback",
     "lint": "sark_cli.commands.lint",
     "simulate": "sark_cli.commands.simulate",
@@ -69,6 +72,14 @@ def natural(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < len(text) <= 9 and int(text) > 0):  # noqa: PLR2004 - a billion is enough
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def percent(text: str) -> int:
+    """Return a share such as 25 or 25%."""
+    digits = text.removesuffix("%")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 3 and 1 <= int(digits) <= 100):  # noqa: PLR2004 - per cent
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share; write a whole number from 1 to 100")
+    return int(digits)
 
 
 def positive(text: str) -> float:
@@ -153,8 +164,19 @@ def _steering(commands: Any) -> None:
         "resume": "go on after a pause",
         "retry": "start again from the first step, after a revert or a completion",
     }
-    for verb, text in texts.items():
+    requests = {
+        "promote": "go on now, without the rest of bake and hold",
+        "skip": "go on to a later step, leaving out those in between",
+        "approve": "let a step that needs an approval begin",
+    }
+    for verb, text in (texts | requests).items():
         command = _command(commands, verb, text, _named())
+        if verb in requests:
+            command.add_argument("--by", metavar="WHO", default="", help="who asks, for the record (default: your user name)")
+        if verb == "skip":
+            command.add_argument("--to", type=percent, required=True, metavar="PERCENT", help="share of the step to go on to")
+        if verb == "approve":
+            command.add_argument("--percent", type=percent, metavar="PERCENT", help="share of the step (default: the next one)")
         _timeout(command, "1m", "how long to wait for the operator's answer (default: 1m; 0 does not wait)")
     back = _command(commands, "rollback", "restore the baseline at once, and stay there", _cluster(), _output())
     back.add_argument("name", metavar="NAME", nargs="?", default="", help="name of the SarkRollout")

@@ -51,6 +51,10 @@ def moves(rollout: Rollout) -> list[str]:
         able.append(("resume", "go on"))
     elif phase not in (*_ENDED, Phase.REVERTING):
         able.append(("pause", "stay at this share; a breach still reverts"))
+    if phase is Phase.PROGRESSING and mode is Mode.AUTO and rollout.status.step is not None:
+        able.append(("promote", "go on without the rest of the bake"))
+    if rollout.status.awaited is not None:
+        able.append(("approve", f"let the step of {rollout.status.awaited.percent}% begin"))
     if phase in _ENDED:
         able.append(("retry", "start again from the first step"))
     if rollout.status.step is not None and mode is not Mode.ROLLBACK:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sark_api import reasons
-from sark_api.spec import Mode
+from sark_api.spec import Approval, Mode, RequestAction
 from sark_api.status import Phase
 
 from .failure import CommandError
 from .rollout import Rollout
 
 Change = list[dict[str, Any]]
+MAX_BY = 96
+"""Longest name the CRD takes."""
 _MOVING = (Phase.PENDING, Phase.PROGRESSING)
 _ENDED = (Phase.REVERTED, Phase.COMPLETED)
 
@@ -120,6 +122,74 @@ def is_back(rollout: Rollout) -> bool:
 def _taken_up(rollout: Rollout) -> bool:
     """Return whether the new attempt has begun, or only waits for the last one's requests to leave the metric window."""
     return rollout.status.attempt == rollout.spec.attempt or rollout.status.reason == reasons.ATTEMPT_WAITS.name
+
+
+def promote(by: str) -> Intent:
+    """Return the intent to go on without the rest of bake and hold."""
+    return Intent("promote", lambda seen: _request(seen, RequestAction.PROMOTE, _present(seen), by), _granted)
+
+
+def skip(to: int, by: str) -> Intent:
+    """Return the intent to go on to a later step, leaving out those in between."""
+
+    def plan(rollout: Rollout) -> Plan:
+        percent, shares = _present(rollout), [step.percent for step in rollout.spec.plan()]
+        if to not in shares or to <= percent:
+            later = ", ".join(f"{share}%" for share in shares if share > percent) or "none"
+            raise _senseless(rollout, f"there is no later step of {to}%; there are {later}")
+        return _request(rollout, RequestAction.SKIP, percent, by, to=to)
+
+    return Intent("skip", plan, _granted)
+
+
+def approve(percent: int | None, by: str) -> Intent:
+    """Return the intent to let the step of `percent` begin; of the one that is next to need it, when None."""
+
+    def plan(rollout: Rollout) -> Plan:
+        step = rollout.status.step
+        present = step.percent if step else 0
+        steps = [each for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
+        wanted = next((each.percent for each in steps if percent in (None, each.percent)), None)
+        if wanted is None:
+            asked = "no later step needs an approval" if percent is None else f"no later step of {percent}% needs an approval"
+            raise _senseless(rollout, asked)
+        return _request(rollout, RequestAction.APPROVE, wanted, by)
+
+    return Intent("approve", plan, _granted)
+
+
+def _present(rollout: Rollout) -> int:
+    step = rollout.status.step
+    if step is None or rollout.status.phase is not Phase.PROGRESSING:
+        raise _senseless(rollout, "only one that is in a step can go on")
+    return step.percent
+
+
+def _request(rollout: Rollout, action: RequestAction, percent: int, by: str, to: int | None = None) -> Plan:
+    """Return the plan that asks for something once. Its number is above every one known, or it would have no effect."""
+    before, answered = rollout.spec.request, rollout.status.request
+    known = max(before.id if before else 0, answered.id if answered else 0)
+    request: dict[str, Any] = {
+        "id": known + 1,
+        "action": str(action),
+        "attempt": rollout.status.attempt or rollout.spec.attempt,
+        "percent": percent,
+        "by": by[:MAX_BY],
+    }
+    if to is not None:
+        request["to"] = to
+    what = f"{action} for {percent}%" if to is None else f"{action} from {percent}% to {to}%"
+    return Plan([*_unchanged(rollout), _put("request", request)], f"was asked to {what} (request {known + 1})")
+
+
+def _granted(rollout: Rollout) -> bool:
+    """Return whether the last request was answered. Raises CommandError, with the operator's reason, when it was refused."""
+    asked, answer = rollout.spec.request, rollout.status.request
+    if asked is None or answer is None or answer.id < asked.id:
+        return False
+    if answer.id == asked.id and not answer.granted:
+        raise CommandError(f"{rollout.name}: {answer.message}")
+    return True
 
 
 PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)

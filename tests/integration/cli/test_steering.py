@@ -134,6 +134,32 @@ def test_an_intent_does_not_apply_to_another_state_than_the_one_shown(
     assert asked.spec.mode == "Paused"
 
 
+def test_a_step_is_approved_and_promoted(scenario: Scenario, run: Run):
+    # Given a rollout whose second step needs an approval, and bakes that last longer than the test
+    fleet = scenario.fleet()
+    scenario.operator()
+    scenario.traffic(fleet)
+    plan = quick(25, 50, 100, bake="30m")
+    plan["steps"][1]["approval"] = "Required"
+    rollout = scenario.apply("gateway", fleet, plan)
+    rollout.reaches(25, seconds=60)
+    place = ("gateway", "-n", scenario.namespace)
+
+    # When it is approved and promoted
+    approved = run("approve", *place, "--by", "ann")
+    assert approved.code == 0, approved.err
+    promoted = run("promote", *place, "--by", "ann")
+    assert promoted.code == 0, promoted.err
+
+    # Then it goes on without the rest of the bake, and it is recorded who asked, and with what
+    seen = rollout.reaches(50, seconds=60)
+    assert any("ann via sark-rollout-cli" in entry.message for entry in seen.status.history)
+
+    # And what makes no sense is refused
+    assert run("skip", *place, "--to", "50").code == 1
+    assert "no later step needs an approval" in run("approve", *place).err
+
+
 def test_an_operator_that_is_away_is_said(scenario: Scenario, run: Run):
     fleet = scenario.fleet(replicas=1)
     scenario.apply("gateway", fleet, quick(25, 100))

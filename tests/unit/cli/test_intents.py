@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sark_cli.failure import CommandError
-from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, is_back
+from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, approve, is_back, promote, skip
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import translated
 from sark_cli.waiting import wait
@@ -127,3 +127,50 @@ def test_what_the_api_server_answers_is_a_sentence(status: int, body: str, kind:
     assert type(error).__name__ == kind
     assert says in str(error)
     assert "\n" not in str(error)
+
+
+def test_a_request_says_what_it_is_meant_for_and_has_a_new_number(body: Body):
+    baking = body("baking")
+    baking["status"]["request"] = {
+        "id": 7, "action": "Approve", "granted": True, "message": "", "answeredAt": "2026-01-01T12:00:00Z"
+    }  # fmt: skip
+    rollout = Rollout.from_object(baking)
+    promoted = values(promote("ann").plan(rollout).change, "add")["/spec/request"]
+    assert promoted == {"id": 8, "action": "Promote", "attempt": 1, "percent": 25, "by": "ann"}
+    skipped = values(skip(100, "ann").plan(rollout).change, "add")["/spec/request"]
+    assert (skipped["action"], skipped["percent"], skipped["to"]) == ("Skip", 25, 100)
+
+
+@pytest.mark.parametrize(
+    ("state", "intent", "why"),
+    [
+        ("paused", promote("ann"), "only one that is in a step can go on"),
+        ("reverted", promote("ann"), "only one that is in a step can go on"),
+        ("baking", skip(25, "ann"), "there is no later step of 25%; there are 100%"),
+        ("baking", skip(60, "ann"), "there is no later step of 60%"),
+        ("baking", approve(None, "ann"), "no later step needs an approval"),
+        ("baking", approve(100, "ann"), "no later step of 100% needs an approval"),
+    ],
+)
+def test_requests_that_make_no_sense(state: str, intent: Intent, why: str, rollout: Read):
+    with pytest.raises(CommandError, match=why):
+        intent.plan(rollout(state))
+
+
+def test_an_approval_is_for_the_next_step_that_needs_it(body: Body):
+    baking = body("baking")
+    baking["spec"]["steps"][2]["approval"] = "Required"
+    change = approve(None, "ann").plan(Rollout.from_object(baking)).change
+    assert values(change, "add")["/spec/request"]["percent"] == 100
+
+
+def test_a_refused_request_is_a_failure_with_the_operators_reason(body: Body):
+    baking = body("baking")
+    baking["spec"]["request"] = {"id": 8, "action": "Promote", "attempt": 1, "percent": 25}
+    assert not promote("ann").met(Rollout.from_object(baking))
+    answer = {"id": 8, "action": "Promote", "granted": True, "message": "fine", "answeredAt": "2026-01-01T12:00:00Z"}
+    baking["status"]["request"] = answer
+    assert promote("ann").met(Rollout.from_object(baking))
+    baking["status"]["request"] = answer | {"granted": False, "message": "Request 8 was refused: too late"}
+    with pytest.raises(CommandError, match="too late"):
+        promote("ann").met(Rollout.from_object(baking))

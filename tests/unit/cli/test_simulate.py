@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import SarkRolloutSpec
 from sark_api.status import Phase
 from sark_cli import arguments
 from sark_cli.commands import simulate
@@ -76,3 +77,11 @@ def test_the_end_of_a_preset_is_weeks_away():
     stages = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), None)
     assert stages[-1].ends is not None
     assert stages[-1].ends >= datetime(2026, 1, 1, tzinfo=UTC) + timedelta(weeks=6)
+
+
+def test_steps_begin_in_windows_only():
+    window = {"days": ["Mon"], "start": "09:00", "end": "09:30", "timeZone": "Europe/Berlin"}
+    spec = SarkRolloutSpec.model_validate(quick_spec().to_wire() | {"windows": [window]})
+    stages = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert stages[0].begins == datetime(2026, 1, 5, 8, tzinfo=UTC)
+    assert all(stage.begins.weekday() == 0 for stage in stages)

@@ -9,7 +9,7 @@ from typing import Any
 from sark_api.duration import format_duration
 from sark_api.spec import SarkRolloutSpec
 from sark_cli.exit_code import ExitCode
-from sark_cli.forecast.timetable import Stage, timetable
+from sark_cli.forecast.timetable import Stage, approved, timetable
 from sark_cli.out import Grid, Out
 from sark_cli.planned import planned
 from sark_cli.times import moment
@@ -80,6 +80,8 @@ def ending(spec: SarkRolloutSpec, stages: list[Stage]) -> list[str]:
         back = f"; it goes back to 0% at {moment(last.reverts)} (rollback.blindFor)" if last.reverts else ""
         lines = [f"It stays at {last.step.percent}%: too few requests for {few}, which is Unknown{back}."]
     granted = "every sidecar confirms within one interval and has run for longer than the memory window, traffic is even"
+    if waiting := approved(spec):
+        granted = f"{granted}, and {', '.join(f'{percent}%' for percent in waiting)} is approved in time"
     return [*lines, f"Taken for granted: {granted}, nothing is breached."]
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sark_api.spec import Action, SarkRolloutSpec, Step
+from sark_api.spec import Action, Approval, SarkRolloutSpec, Step
+from sark_operator.core.windows import is_open, opens_at
 
 from .samples import Need, needs
 
@@ -38,12 +39,19 @@ def timetable(spec: SarkRolloutSpec, start: datetime, traffic: float | None) -> 
     stages: list[Stage] = []
     at = start
     for step in spec.plan():
+        if not is_open(spec.windows, at):
+            at = opens_at(spec.windows, at) or at
         stage = _stage(spec, step, at, traffic)
         stages.append(stage)
         if stage.ends is None:
             break
         at = stage.ends
     return stages
+
+
+def approved(spec: SarkRolloutSpec) -> list[int]:
+    """Return the shares of the steps that wait for an approval, which the timetable takes as given in time."""
+    return [step.percent for step in spec.plan() if step.approval is Approval.REQUIRED]
 
 
 def _stage(spec: SarkRolloutSpec, step: Step, begins: datetime, traffic: float | None) -> Stage:
