@@ -132,6 +132,13 @@ class Prometheus(ApiModel):
     """How long one query may take, 1s to 60s. Default 5s. A query that takes longer is Unknown: neither pass nor breach."""
 
 
+class StepShadow(ApiModel):
+    """Comparing the decisions of both arms, off the requests' path."""
+
+    sample_percent: int = Field(default=0, ge=0, le=100)
+    """Share of the requests that the other arm evaluates too, integer percent. Default 0: none. Above 0 criteria.decisionMismatch is judged."""
+
+
 class Step(ApiModel):
     """One stage of the rollout."""
 
@@ -144,6 +151,9 @@ class Step(ApiModel):
 
     hold: Duration = timedelta(0)
     """Least wall time the step lasts, whatever has been proven. Default 0s: as soon as the bake is proven."""
+
+    shadow: StepShadow = StepShadow()
+    """Comparing the decisions of both arms while this step lasts. Default: not done."""
 
     approval: Approval = Approval.NONE
     """Whether the step begins only with an approval of it (spec.request with action Approve and this percent). Default None. It may be
@@ -221,6 +231,21 @@ class CacheP95(ApiModel):
     min_samples: int = Field(default=20, ge=20, le=1_000_000_000)
     """Look-ups the window must hold before a verdict is given. Default 20. With fewer it passes when they are under 5% of the new arm's
     requests: they cannot move the requests' p95 then. Else it is Unknown."""
+
+    action: Action = Action.REVERT
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+
+class DecisionMismatch(ApiModel):
+    """Decisions in which both arms differ, on the whole decision. Judged while the present step has shadow.samplePercent above 0."""
+
+    limit_parts_per_million: int = Field(default=0, ge=0, le=999_999)
+    """Breach when more of the comparisons in criteria.window differ than this, in parts per million. Default 0: one that differs is enough.
+    Above 0 a share that is over the limit but could be chance (one window in 10,000) is Unknown."""
+
+    min_comparisons: int = Field(default=100, ge=1, le=1_000_000_000)
+    """Comparisons the window must hold before it can pass; below it the verdict is Unknown, which holds the step and is no blindness.
+    Default 100."""
 
     action: Action = Action.REVERT
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
@@ -304,6 +329,9 @@ class Criteria(ApiModel):
 
     cache_p95: CacheP95 = Field(default=CacheP95(), alias="cacheP95")
     """Time of look-ups in the in-process cache. Default: p95 above 0.75 ms reverts, above 0.5 ms warns."""
+
+    decision_mismatch: DecisionMismatch = DecisionMismatch()
+    """Decisions in which both arms differ, in steps with a shadow. Default: one reverts."""
 
     throughput: Throughput = Throughput()
     """Requests per second of the whole target. Default: below 1,500 warns."""

@@ -21,6 +21,7 @@ from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.observation import (
     ArmWindow,
+    Comparisons,
     DataPlane,
     Histogram,
     Identity,
@@ -63,7 +64,9 @@ def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004) -> Ar
 
 def healthy_plane(fallbacks: float = 0) -> DataPlane:
     """Return what healthy sidecars measure inside the new arm."""
-    return DataPlane(fallbacks=fallbacks, evaluations=times(), lookups=times(), cpu={"gw-0": 0.2})
+    return DataPlane(
+        fallbacks=fallbacks, evaluations=times(), lookups=times(), cpu={"gw-0": 0.2}, shadow=Comparisons(matches=1000)
+    )
 
 
 def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:

@@ -70,6 +70,7 @@ VALID = {
     "a promotion": put("request", {"id": 1, "action": "Promote", "attempt": 1, "percent": 5}),
     "a skip": put("request", {"id": 1, "action": "Skip", "attempt": 1, "percent": 5, "to": 50, "by": "Zo\u00eb"}),
     "a window": put("windows", [{"days": ["Mon"], "start": "09:00", "end": "16:30", "timeZone": "Europe/Berlin"}]),
+    "a step with a shadow": put("steps", [{"percent": 100, "bake": "15s", "shadow": {"samplePercent": 10}}]),
     "retries": put("rollback.retry", {"limit": 3, "after": "2h"}),
     "a step with approval": put("steps", [{"percent": 100, "bake": "15s", "approval": "Required"}]),
     "blind for ever": put("rollback.blindFor", "0s"),
@@ -169,7 +170,7 @@ def test_defaults_are_the_reports_numbers(crd: ControlPlane, namespace: str) -> 
     assert spec["criteria"]["errorRate"]["limitBasisPoints"] == 100
     assert spec["criteria"]["latencyP95"]["limitPercentOfBaseline"] == 200
     assert spec["criteria"]["memoryGrowth"]["limitKibibytesPerHour"] == 2048
-    assert spec["steps"] == [{"percent": 100, "bake": "48h", "hold": "0s", "approval": "None"}]
+    assert spec["steps"] == [{"percent": 100, "bake": "48h", "hold": "0s", "shadow": {"samplePercent": 0}, "approval": "None"}]
     assert spec["watchAfter"] == "48h"
 
 

@@ -27,9 +27,11 @@ from sark_api.names import (
     METRIC_OPA_SECONDS,
     METRIC_REQUEST_SECONDS,
     METRIC_REQUESTS,
+    METRIC_SHADOW_COMPARISONS,
+    METRIC_SHADOW_MISMATCHES,
 )
 from sark_api.spec import SarkRolloutSpec
-from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import prometheus
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
@@ -209,7 +211,7 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
     assert metrics.memory == (MemorySeries("gateway-0", ((10.0, 5e7),)),)
     assert set(metrics.queries) == {
         *("errorRate", "latencyP95", "memoryGrowth", "queue"),
-        *("fallbackRate", "opaP95", "cacheP95", "throughput", "cpu"),
+        *("fallbackRate", "opaP95", "cacheP95", "throughput", "cpu", "decisionMismatch"),
     }
     assert metrics.queries["queue"] == "vector(1)"
     assert "[60s]" in metrics.queries["errorRate"]
@@ -222,6 +224,16 @@ async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: Prometheu
         METRIC_FALLBACK: vector(({"sark_rollout": ROLLOUT}, "2.5"), ({"sark_rollout": "shop/other"}, "99")),
         METRIC_OPA_SECONDS: vector((labels("rust", le="+Inf"), "40"), (labels("rust", le="0.0075"), "39")),
         METRIC_CACHE_SECONDS: vector((labels("rust", le="+Inf"), "90"), (labels("rust", "shop/other", le="+Inf"), "7")),
+        METRIC_SHADOW_COMPARISONS: vector(
+            ({"sark_rollout": ROLLOUT, "result": "match"}, "80"),
+            ({"sark_rollout": ROLLOUT, "result": "mismatch"}, "3"),
+            ({"sark_rollout": ROLLOUT, "result": "unknown"}, "9"),
+            ({"sark_rollout": "shop/other", "result": "mismatch"}, "7"),
+        ),
+        METRIC_SHADOW_MISMATCHES: vector(
+            ({"sark_rollout": ROLLOUT, "path": "authz/allow", "kind": "allow"}, "1"),
+            ({"sark_rollout": ROLLOUT, "path": "authz/reason", "kind": "reason"}, "2"),
+        ),
         METRIC_CPU: vector(
             ({"sark_rollout": ROLLOUT, "pod": "gateway-0", "instance": "10.0.0.1:8182"}, "0.25"),
             ({"sark_rollout": ROLLOUT, "pod": "gateway-0", "instance": "10.0.0.9:8182"}, "0.75"),
@@ -236,13 +248,14 @@ async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: Prometheu
         evaluations=Histogram((0.0075, inf), (39.0, 40.0)),
         lookups=Histogram((inf,), (90.0,)),
         cpu={"gateway-0": 0.75, "10.0.0.2:8182": 0.5},
+        shadow=Comparisons(80.0, 3.0, (("authz/reason", "reason", 2.0), ("authz/allow", "allow", 1.0))),
     )
 
 
 async def test_what_the_data_plane_has_no_series_of_is_empty(source: PrometheusMetrics, server: Script) -> None:
     healthy(server)
     plane = (await read(source, spec(server.url), expected=True)).data_plane
-    assert plane == DataPlane(None, Histogram((), ()), Histogram((), ()), {})
+    assert plane == DataPlane(None, Histogram((), ()), Histogram((), ()), {}, Comparisons())
 
 
 async def test_nothing_of_a_rollout_that_has_not_begun_is_no_fault(source: PrometheusMetrics, server: Script) -> None:
@@ -375,15 +388,15 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
 
     # Then each part is missing with a sentence that names the server and what is wrong
     plane = metrics.data_plane
-    inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu)
+    inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
     for part in (metrics.arms, metrics.memory, metrics.custom["queue"], *inside):
         assert words in missing(part).message
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 9
+    assert len(server.asked) == 11
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 9
+    assert counted == 11
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -490,7 +503,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 8
+    assert len(server.asked) == 10
 
 
 EachPart = Callable[[Metrics], object]

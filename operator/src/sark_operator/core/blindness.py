@@ -9,7 +9,7 @@ from sark_api.status import CriterionStatus, Verdict
 
 from .judgement import with_verdict
 from .observation import Metrics, Missing
-from .verdicts import memory_growth, service_time
+from .verdicts import decision_mismatch, memory_growth, service_time
 
 
 def unseen(criteria: Sequence[CriterionStatus], metrics: Metrics) -> tuple[CriterionStatus, ...]:
@@ -20,7 +20,8 @@ def unseen(criteria: Sequence[CriterionStatus], metrics: Metrics) -> tuple[Crite
     - memory that is seen but not yet for long enough: it needs up to its whole window by design, an hour, while blindFor is a
       quarter of that by default;
     - enough samples that do not say yet which it is: above the limit, and perhaps by chance;
-    - few evaluations or look-ups that were counted: how many there are is the cache's doing, and requests are seen elsewhere.
+    - few evaluations, look-ups or comparisons that were counted: how many there are is the doing of the cache and the sample,
+      and requests are seen elsewhere.
     """
     unknown = with_verdict(criteria, Verdict.UNKNOWN, Action.REVERT)
     return tuple(one for one in unknown if not _seen(one, metrics))
@@ -34,5 +35,7 @@ def _seen(criterion: CriterionStatus, metrics: Metrics) -> bool:
             return not isinstance(metrics.data_plane.evaluations, Missing)
         case service_time.CACHE_NAME:
             return not isinstance(metrics.data_plane.lookups, Missing)
+        case decision_mismatch.NAME:
+            return not isinstance(metrics.data_plane.shadow, Missing)
         case _:
             return criterion.samples >= criterion.min_samples > 0

@@ -8,11 +8,15 @@ from sark_api.spec import SarkRolloutSpec, Toggle
 from sark_api.status import CriterionStatus
 
 from .observation import Metrics
-from .verdicts import cpu, fallback_rate, service_time, throughput
+from .plan import needs
+from .verdicts import cpu, decision_mismatch, fallback_rate, service_time, throughput
 
 
-def judge_data_plane(spec: SarkRolloutSpec, metrics: Metrics) -> Iterator[CriterionStatus]:
-    """Yield what these criteria say. One that a switched-off feature or a limit of 0 makes meaningless is left out."""
+def judge_data_plane(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> Iterator[CriterionStatus]:
+    """Yield what these criteria say at a share of `percent`.
+
+    One that a switched-off feature, a step without shadow or a limit of 0 makes meaningless is left out.
+    """
     criteria, window, plane = spec.criteria, spec.criteria.window, metrics.data_plane
 
     def query(name: str) -> str:
@@ -30,6 +34,9 @@ def judge_data_plane(spec: SarkRolloutSpec, metrics: Metrics) -> Iterator[Criter
         yield service_time.judge_service_time(
             name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name)
         )
+    if needs(spec, percent).shadow.sample_percent:
+        name = decision_mismatch.NAME
+        yield decision_mismatch.judge_decision_mismatch(criteria.decision_mismatch, window, plane.shadow, query(name))
     if criteria.throughput.min_requests_per_second:
         yield throughput.judge_throughput(criteria.throughput, window, metrics.arms, query(throughput.NAME))
     yield cpu.judge_cpu(criteria.cpu, window, plane.cpu, query(cpu.NAME))

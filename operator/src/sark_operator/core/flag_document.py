@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sark_api.flags import FeatureFlags, FlagDocument
+from sark_api.flags import FeatureFlags, FlagDocument, Shadow
 from sark_api.spec import Features, SarkRolloutSpec, Toggle
 
 from .instants import to_seconds
@@ -34,24 +34,34 @@ def feature_flags(features: Features, percent: int) -> FeatureFlags:
     )
 
 
-def desired_document(identity: Identity, spec: SarkRolloutSpec, percent: int, revision: int, now: datetime) -> FlagDocument:
-    """Return the sealed document for `percent`: valid for a limited time only between 0 % and 100 %."""
+def shadow(sample: int) -> Shadow:
+    """Return the shadow that compares `sample` percent of the requests."""
+    return Shadow(enabled=sample > 0, sample_percentage=sample)
+
+
+def desired_document(
+    identity: Identity, spec: SarkRolloutSpec, percent: int, sample: int, *, revision: int, now: datetime
+) -> FlagDocument:
+    """Return the sealed document for `percent`: valid for a limited time only between 0 % and 100 %.
+
+    `sample` is the share of requests to be compared in the shadow, in percent.
+    """
     return FlagDocument(
         feature_flags=feature_flags(spec.features, percent),
         salt=identity.uid,
+        shadow=shadow(sample),
         rollout=identity.key,
         revision=revision,
         valid_until=to_seconds(now + spec.valid_for) if is_split(percent) else None,
     ).sealed()
 
 
-def serves(identity: Identity, spec: SarkRolloutSpec, document: FlagDocument, percent: int) -> bool:
-    """Return whether the document asks sidecars for what `percent` asks for; how long it is valid is another question."""
-    plain = FlagDocument.model_fields["shadow"].default
+def serves(identity: Identity, spec: SarkRolloutSpec, document: FlagDocument, percent: int, sample: int) -> bool:
+    """Return whether the document asks sidecars for this share and this sample; how long it is valid is another question."""
     return (
         is_ours(identity, document)
         and document.feature_flags == feature_flags(spec.features, percent)
-        and document.shadow == plain
+        and document.shadow == shadow(sample)
     )
 
 

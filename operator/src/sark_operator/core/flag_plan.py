@@ -30,6 +30,7 @@ from .flag_document import desired_document, is_ours, needs_renewal, readable_do
 from .instants import to_milliseconds
 from .lifecycle import wanted_percent
 from .observation import Identity, Missing, Observation, ObservedFlags
+from .plan import sample
 from .problems import config_map_missing
 
 MAX_REVISION: Final = 2**53 - 1
@@ -53,6 +54,11 @@ class Claim:
         """The share that should be in force."""
         return wanted_percent(self.status)
 
+    @property
+    def sample(self) -> int:
+        """Percent of the requests that should be compared in the shadow."""
+        return sample(self.spec, self.status, self.now)
+
 
 @dataclass(frozen=True, slots=True)
 class FlagPlan:
@@ -74,7 +80,7 @@ def plan_flags(claim: Claim) -> FlagPlan:
     if revision > MAX_REVISION:
         name = claim.spec.target.flags_config_map
         revision, trouble = MAX_REVISION, found(reasons.REVISIONS_EXHAUSTED, limit=MAX_REVISION, name=name)
-    wanted = desired_document(claim.identity, claim.spec, claim.percent, revision, claim.now)
+    wanted = desired_document(claim.identity, claim.spec, claim.percent, claim.sample, revision=revision, now=claim.now)
     flags = claim.observation.flags
     write = WriteFlags(
         document=wanted,
@@ -90,7 +96,7 @@ def in_force(claim: Claim) -> FlagsApplied | None:
     What was known of the same share is kept.
     """
     document, before = readable_document(claim.observation.flags), claim.status.flags
-    if document is None or not serves(claim.identity, claim.spec, document, claim.percent):
+    if document is None or not serves(claim.identity, claim.spec, document, claim.percent, claim.sample):
         return None
     if before is not None and document.revision < before.revision:
         return None
@@ -157,7 +163,7 @@ def _written(claim: Claim, replaced: FlagDocument | None, document: FlagDocument
     Where it only renews the one in force, sidecars need not confirm the share again.
     """
     before = claim.status.flags
-    renewal = replaced is not None and serves(claim.identity, claim.spec, replaced, document.percentage)
+    renewal = replaced is not None and serves(claim.identity, claim.spec, replaced, document.percentage, claim.sample)
     if renewal and before is not None and before.percent == document.percentage:
         return _applied(document, before.share_revision, before.written_at)
     return _applied(document, document.revision, claim.now)

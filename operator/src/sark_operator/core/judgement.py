@@ -35,7 +35,7 @@ def judge(
             query=query(latency_p95.NAME),
         ),
         memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
-        *judge_data_plane(spec, metrics),
+        *judge_data_plane(spec, percent, metrics),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
 

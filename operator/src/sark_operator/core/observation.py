@@ -82,6 +82,16 @@ _NOT_ASKED: Final = Missing("MetricsNotAsked", "Prometheus has not been asked fo
 
 
 @dataclass(frozen=True, slots=True)
+class Comparisons:
+    """Decisions of both arms that were compared in the shadow, in one window."""
+
+    matches: float = 0.0
+    mismatches: float = 0.0
+    differences: tuple[tuple[str, str, float], ...] = ()
+    """Mismatches by (path, kind, number), the commonest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class DataPlane:
     """What the sidecars measure inside the new arm, and of themselves, in one window."""
 
@@ -93,6 +103,8 @@ class DataPlane:
     """Seconds the look-ups in the in-process cache took."""
     cpu: Mapping[str, float] | Missing = _NOT_ASKED
     """Cores used by each sidecar, by pod."""
+    shadow: Comparisons | Missing = _NOT_ASKED
+    """What was compared in the shadow; no comparison when there are no such series."""
 
 
 @dataclass(frozen=True, slots=True)

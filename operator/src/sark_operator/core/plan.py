@@ -7,8 +7,12 @@ all of them), and the next step is the first one above it.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sark_api.spec import SarkRolloutSpec, Step
-from sark_api.status import Bake, StepProgress
+from sark_api.status import Bake, Phase, SarkRolloutStatus, StepProgress
+
+from .lifecycle import is_terminal
 
 
 def position(spec: SarkRolloutSpec, percent: int) -> tuple[int, int]:
@@ -38,6 +42,13 @@ def upcoming(spec: SarkRolloutSpec, step: StepProgress) -> Step | None:
     if step.promoted_to is None:
         return following(spec, step.percent)
     return next((each for each in spec.plan() if each.percent == step.promoted_to > step.percent), None)
+
+
+def sample(spec: SarkRolloutSpec, status: SarkRolloutStatus, now: datetime) -> int:
+    """Return the share of requests to be compared in the shadow, in percent: the present step's, and none at rest."""
+    if status.step is None or status.phase in (Phase.REVERTING, Phase.REVERTED) or is_terminal(spec, status, now):
+        return 0
+    return needs(spec, status.step.percent).shadow.sample_percent
 
 
 def fresh_bake(spec: SarkRolloutSpec, percent: int) -> Bake:

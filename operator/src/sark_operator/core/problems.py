@@ -38,7 +38,7 @@ def config_map_missing(observation: Observation) -> bool:
 def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
     """Yield everything Prometheus did not answer."""
     plane = metrics.data_plane
-    parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu)
+    parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
     for part in (metrics.arms, metrics.memory, *parts, *metrics.custom.values()):
         if isinstance(part, Missing):
             yield part

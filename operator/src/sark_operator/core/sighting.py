@@ -21,6 +21,7 @@ from .finding import Finding, found
 from .flag_document import is_ours, readable_document, serves
 from .lifecycle import wanted_percent
 from .observation import Identity, Missing, Observation, PodReport
+from .plan import sample
 
 MAX_LAGGARDS = 5
 _MAX_CLAUSE = 200
@@ -58,7 +59,11 @@ def look(
     claimed = _claimed(identity, status, observation)
     doubts = {pod.name: doubt for pod in pods if (doubt := _doubt(identity, pod, status.flags, percent, claimed=claimed))}
     policy, strays = _policy(pods)
-    restored = bool(pods) and not doubts and (not claimed or _in_force(identity, spec, percent, observation))
+    restored = (
+        bool(pods)
+        and not doubts
+        and (not claimed or _in_force(identity, spec, observation, percent, sample(spec, status, now)))
+    )
     converged = restored and not strays
     since = status.convergence.since if status.convergence else None
     convergence = Convergence(
@@ -101,9 +106,9 @@ def _claimed(identity: Identity, status: SarkRolloutStatus, observation: Observa
     return started or (status.flags is not None and document is not None and is_ours(identity, document))
 
 
-def _in_force(identity: Identity, spec: SarkRolloutSpec, percent: int, observation: Observation) -> bool:
+def _in_force(identity: Identity, spec: SarkRolloutSpec, observation: Observation, percent: int, compared: int) -> bool:
     document = readable_document(observation.flags)
-    return document is not None and serves(identity, spec, document, percent)
+    return document is not None and serves(identity, spec, document, percent, compared)
 
 
 def _doubt(identity: Identity, pod: PodReport, flags: FlagsApplied | None, percent: int, *, claimed: bool) -> str:

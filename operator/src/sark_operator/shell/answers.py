@@ -120,6 +120,22 @@ def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
     return dict(cores)
 
 
+def results_by_rollout(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
+    """Return the numbers by rollout and result."""
+    results: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for sample in found:
+        results[_rollout(sample)][sample.labels.get("result", "")] = sample.value
+    return dict(results)
+
+
+def differences_by_rollout(found: Iterable[Sample]) -> dict[str, tuple[tuple[str, str, float], ...]]:
+    """Return (path, kind, number) by rollout, the commonest first."""
+    seen: defaultdict[str, list[tuple[str, str, float]]] = defaultdict(list)
+    for sample in found:
+        seen[_rollout(sample)].append((sample.labels.get("path", ""), sample.labels.get("kind", ""), sample.value))
+    return {rollout: tuple(sorted(each, key=lambda one: (-one[2], one))) for rollout, each in seen.items()}
+
+
 def ages(found: Iterable[Sample]) -> dict[str, float]:
     """Return by rollout the age in seconds of its newest sample."""
     return {_rollout(sample): sample.value for sample in found}

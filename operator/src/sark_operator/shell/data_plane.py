@@ -1,4 +1,4 @@
-"""What Prometheus says of the inside of the new arm and of the sidecars' CPU time: four questions for all rollouts together."""
+"""What Prometheus says of the inside of the new arm and of the sidecars' CPU time: six questions for all rollouts together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from sark_api.names import ARM_NEW
-from sark_operator.core.observation import DataPlane, Histogram, Missing
+from sark_operator.core.observation import Comparisons, DataPlane, Histogram, Missing
 from sark_operator.shell import answers, promql
 
 _EMPTY = Histogram((), ())
@@ -32,17 +32,28 @@ class DataPlaneAnswers:
     evaluations: _Histograms | Missing
     lookups: _Histograms | Missing
     cpu: Mapping[str, Mapping[str, float]] | Missing
+    compared: Mapping[str, Mapping[str, float]] | Missing
+    differences: Mapping[str, tuple[tuple[str, str, float], ...]] | Missing
 
     def of(self, rollout: str, unseen: Missing | None) -> DataPlane:
         """Return those of one rollout; `unseen` is why nothing said of it can be trusted."""
         if unseen is not None:
-            return DataPlane(unseen, unseen, unseen, unseen)
+            return DataPlane(unseen, unseen, unseen, unseen, unseen)
         return DataPlane(
             fallbacks=self.fallbacks if isinstance(self.fallbacks, Missing) else self.fallbacks.get(rollout),
             evaluations=_of(rollout, self.evaluations),
             lookups=_of(rollout, self.lookups),
             cpu=self.cpu if isinstance(self.cpu, Missing) else self.cpu.get(rollout, {}),
+            shadow=self._shadow(rollout),
         )
+
+    def _shadow(self, rollout: str) -> Comparisons | Missing:
+        if isinstance(self.compared, Missing):
+            return self.compared
+        if isinstance(self.differences, Missing):
+            return self.differences
+        results = self.compared.get(rollout, {})
+        return Comparisons(results.get("match", 0.0), results.get("mismatch", 0.0), self.differences.get(rollout, ()))
 
 
 def data_plane_queries(window: timedelta) -> dict[str, str]:
@@ -53,6 +64,7 @@ def data_plane_queries(window: timedelta) -> dict[str, str]:
         "cacheP95": promql.lookups(window),
         "throughput": promql.requests(window),
         "cpu": promql.cpu(window),
+        "decisionMismatch": promql.comparisons(window),
     }
 
 
@@ -64,6 +76,8 @@ async def read_data_plane(ask: Ask, window: timedelta) -> DataPlaneAnswers:
             ask(promql.evaluations(window), _histograms),
             ask(promql.lookups(window), _histograms),
             ask(promql.cpu(window), _cores),
+            ask(promql.comparisons(window), _results),
+            ask(promql.mismatches(window), _differences),
         )
     )
 
@@ -74,6 +88,14 @@ def _numbers(result: Any) -> Mapping[str, float]:
 
 def _histograms(result: Any) -> _Histograms:
     return answers.latency_by_arm(answers.samples(result))
+
+
+def _results(result: Any) -> Mapping[str, Mapping[str, float]]:
+    return answers.results_by_rollout(answers.samples(result))
+
+
+def _differences(result: Any) -> Mapping[str, tuple[tuple[str, str, float], ...]]:
+    return answers.differences_by_rollout(answers.samples(result))
 
 
 def _cores(result: Any) -> Mapping[str, Mapping[str, float]]:

@@ -20,6 +20,8 @@ from sark_api.names import (
     METRIC_OPA_SECONDS,
     METRIC_REQUEST_SECONDS,
     METRIC_REQUESTS,
+    METRIC_SHADOW_COMPARISONS,
+    METRIC_SHADOW_MISMATCHES,
 )
 
 MEMORY_POINTS = 60
@@ -53,6 +55,17 @@ def lookups(window: timedelta) -> str:
     """Return the query for the histogram of look-ups in the in-process cache, in the last `window`."""
     series = f'{METRIC_CACHE_SECONDS}_bucket{{{LABEL_IMPLEMENTATION}="{ARM_NEW}", operation="get"}}[{_seconds(window)}]'
     return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
+
+
+def comparisons(window: timedelta) -> str:
+    """Return the query for the requests drawn for comparison by result, in the last `window`."""
+    return f"sum by ({LABEL_ROLLOUT}, result) (increase({METRIC_SHADOW_COMPARISONS}[{_seconds(window)}]))"
+
+
+def mismatches(window: timedelta) -> str:
+    """Return the query for the decisions that differed by path and kind, in the last `window`; without those that did not."""
+    series = f"{METRIC_SHADOW_MISMATCHES}[{_seconds(window)}]"
+    return f"sum by ({LABEL_ROLLOUT}, path, kind) (increase({series})) > 0"
 
 
 def cpu(window: timedelta) -> str:

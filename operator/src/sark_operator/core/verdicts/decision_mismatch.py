@@ -1,0 +1,69 @@
+"""decisionMismatch: decisions of both arms on the same request, compared on the whole in the shadow of requests.
+
+One decision that differs is evidence by itself, however few were compared: with a limit of 0 it is a breach at once.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sark_api.duration import format_duration
+from sark_api.spec import DecisionMismatch
+from sark_api.status import CriterionStatus
+from sark_operator.core.buckets import plausible_count
+from sark_operator.core.chance import beyond_chance
+from sark_operator.core.figures import count
+from sark_operator.core.observation import Comparisons, Missing
+
+from .ruling import Ruling
+
+NAME: Final = "decisionMismatch"
+_MILLION: Final = 1_000_000
+_NAMED: Final = 5
+
+
+def judge_decision_mismatch(
+    settings: DecisionMismatch, window: timedelta, shadow: Comparisons | Missing, query: str = ""
+) -> CriterionStatus:
+    """Return Breach when more of the comparisons in `window` differ than the limit allows."""
+    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons)
+    limit, limit_text = settings.limit_parts_per_million / _MILLION, f"{settings.limit_parts_per_million:,} ppm"
+    if isinstance(shadow, Missing):
+        return ruling.unknown(shadow.message, limit=limit_text)
+    over, total = format_duration(window), shadow.matches + shadow.mismatches
+    if not plausible_count(shadow.matches) or not plausible_count(shadow.mismatches):
+        seen = f"Prometheus counted {shadow.matches:g} matches and {shadow.mismatches:g} mismatches in {over}: not counts"
+        return ruling.unknown(seen, limit=limit_text)
+    above = shadow.mismatches > limit * total
+    said = f"{_decimal(shadow.mismatches)} of {count(total, 'comparison')} over {over} differ{_named(shadow)}"
+    if above and (limit == 0 or beyond_chance(shadow.mismatches, total, limit)):
+        return ruling.measured(
+            breach=True,
+            message=f"{said}; at most {limit_text} may",
+            value=_value(shadow, total),
+            limit=limit_text,
+            samples=total,
+        )
+    if total < settings.min_comparisons:
+        few = f"{count(total, 'comparison')} in {over}, {settings.min_comparisons:,} needed"
+        return ruling.unknown(few, limit=limit_text, samples=total)
+    if above:
+        return ruling.unknown(f"{said}, but they are too few to rule out chance", limit=limit_text, samples=total)
+    return ruling.measured(breach=False, message=said, value=_value(shadow, total), limit=limit_text, samples=total)
+
+
+def _value(shadow: Comparisons, total: float) -> str:
+    return f"{shadow.mismatches / total * _MILLION:,.0f} ppm" if total else ""
+
+
+def _decimal(number: float) -> str:
+    """Return a count; one that the extrapolation left below one is still at least one."""
+    return f"{max(1, round(number)):,}" if number > 0 else "0"
+
+
+def _named(shadow: Comparisons) -> str:
+    """Return which decisions differ and how, the commonest first."""
+    named = [f"{kind} at {path} ({_decimal(number)})" for path, kind, number in shadow.differences[:_NAMED]]
+    more = len(shadow.differences) - len(named)
+    return f": {', '.join(named)}{f' and {more} more' if more else ''}" if named else ""
