@@ -212,18 +212,25 @@ class Rollout(RuleBasedStateMachine):
     @rule(
         action=st.sampled_from(RequestAction),
         newer=st.sampled_from([1, 1, 1, 5, 0, -1]),
-        percent=st.sampled_from([None, None, 5, 25, 50]),
-        later=st.sampled_from([0, 0, 0, 1]),
+        percent=st.sampled_from([*[None] * 5, 5, 25]),
+        later=st.sampled_from([*[0] * 5, 1]),
+        calm=st.booleans(),
         keeps_asking=st.booleans(),
-        kind=KINDS,
     )
     def request(
-        self, *, action: RequestAction, newer: int, percent: int | None, later: int, keeps_asking: bool, kind: str
+        self, *, action: RequestAction, newer: int, percent: int | None, later: int, calm: bool, keeps_asking: bool
     ) -> None:
-        status, spec = self.target.status, self.target.spec
+        if calm:
+            self.ask(mode=Mode.AUTO, attempt=self.target.spec.attempt + (self.target.status.phase is Phase.REVERTED))
+            self.all_is_well_for_a_while(30)
+        status, plan = self.target.status, self.target.spec.plan()
         here = status.step.percent if status.step else 0
-        above = [step.percent for step in spec.plan() if step.percent > here] or [100]
-        meant = above[0] if action is RequestAction.APPROVE else here
+        above = [step.percent for step in plan if step.percent > here] or [100]
+        if calm and action is RequestAction.APPROVE:
+            self.gate((above[0],), [])
+            self.all_is_well_for_a_while(20)
+        gated = [step.percent for step in plan if step.percent > here and step.approval is Approval.REQUIRED]
+        meant = (gated or above)[0] if action is RequestAction.APPROVE else here
         number = max(1, (status.request.id if status.request else 0) + newer)
         if number not in self.answered:
             asked = Request(
@@ -234,7 +241,7 @@ class Rollout(RuleBasedStateMachine):
                 to=above[-1] if action is RequestAction.SKIP else None,
             )
             self.ask(request=asked)
-        self.time_passes(kind, 6, None, deliver=True)
+        self.time_passes("good", 6, None, deliver=True)
         if not keeps_asking:
             self.ask(request=None)
 
