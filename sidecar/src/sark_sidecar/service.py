@@ -28,6 +28,9 @@ from .opa.view import OpaView
 from .policies.embedded import EmbeddedPolicies, first_policies
 from .policies.source import policy_source
 from .policies.sources import PolicySourceError
+from .rest.answering import RestAnswering
+from .rest.desk import Desk
+from .rest.upstream import OpaUpstream
 from .settings import CacheBackend, FlagMode, Settings, StaticFlags
 from .shadow.assembly import open_shadow
 from .telemetry import Telemetry
@@ -204,7 +207,13 @@ class Service:
             opa_policies=lambda: view.known,
             embedded_revision=lambda: policies.policies.revision,
         )
-        dispatcher: Dispatcher[BaselineJob, Asked] = Dispatcher(server, arm, concurrency=settings.limits.baseline_concurrency)
+        upstream = await stack.enter_async_context(
+            OpaUpstream(settings.opa, max_answer_bytes=settings.limits.max_decision_bytes)
+        )
+        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry), server)
+        dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
+            server, desk, concurrency=settings.limits.baseline_concurrency
+        )
         dispatcher.start()
         stack.push_async_callback(dispatcher.stop)
         try:

@@ -23,6 +23,8 @@ _COUNTERS = {
     "sark_flag_state_file_failures_total": "Times the last good flag document could not be kept on disk.",
     "sark_policy_load_failures_total": "Times the source of the policies could not be read or was refused; the old set served.",
     "sark_bundle_persist_failures_total": "Times the last good bundle could not be kept on disk.",
+    "sark_passed_on_total": "Requests of OPA's REST API that only OPA can answer; they are in no arm.",
+    "sark_passed_on_failures_total": "Those of them that OPA answered with an error of its own, or not at all.",
     "sark_redis_skipped_total": "Redis commands not sent because Redis had just failed.",
 }
 _GAUGES = {
@@ -81,6 +83,11 @@ class Telemetry:
     def redis_skipped(self, commands: int) -> None:
         """Count commands that were not sent."""
         self._count("sark_redis_skipped_total", commands)
+
+    def passed_on(self, *, failed: bool) -> None:
+        """Count a request that only OPA can answer."""
+        self._count("sark_passed_on_total", 1)
+        self._count("sark_passed_on_failures_total", int(failed))
 
     def ready(self, ready: bool) -> None:
         """Show readiness."""

@@ -11,6 +11,8 @@ from sark_engine import Engine, Server
 
 QUESTION = b'{"input": {"user": {"id": "alice"}}}'
 
+WARNING = {"warning": {"code": "api_usage_warning", "message": "'input' key missing from the request"}}
+
 
 def test_answers_have_the_shape_of_opas(start: Any):
     plane = start()
@@ -26,12 +28,12 @@ def test_answers_have_the_shape_of_opas(start: Any):
 @pytest.mark.parametrize(
     ("method", "path", "body", "expected"),
     [
-        ("POST", "/v1/data/authz/allow", b"", {"result": False}),
-        ("POST", "/v1/data/authz/allow", b"{}", {"result": False}),
-        ("POST", "/v1/data/authz/allow", b'{"input": null}', {"result": False}),
+        ("POST", "/v1/data/authz/allow", b"", {"result": False, **WARNING}),
+        ("POST", "/v1/data/authz/allow", b"{}", {"result": False, **WARNING}),
+        ("POST", "/v1/data/authz/allow", b'{"input": null}', {"result": False, **WARNING}),
         ("POST", "/v1/data//authz/allow/", QUESTION, {"result": True}),
         ("POST", "/v1/data/%61uthz/allow", QUESTION, {"result": True}),
-        ("POST", "/v1/data/authz/allow?pretty=true&metrics", QUESTION, {"result": True}),
+        ("POST", "/v1/data/authz/allow?pretty=true&x=y", QUESTION, {"result": True}),
         ("GET", "/v1/data/authz/allow", None, {"result": False}),
         ("GET", "/v1/data/authz/allow?input=%7B%22user%22:%7B%22id%22:%22alice%22%7D%7D", None, {"result": True}),
         ("GET", "/health", None, {}),
@@ -59,10 +61,10 @@ def test_a_body_and_an_input_of_the_same_bytes_are_different_questions(start: An
         ("POST", "/v1/data/authz/allow", b'{"input": [01]}', 400, "invalid_parameter"),
         ("POST", "/v1/data/authz/allow", b'{"input": "' + b"x" * 2_000 + b'"}', 413, "invalid_parameter"),
         ("GET", "/v1/data/authz/allow?input=%7B", None, 400, "invalid_parameter"),
-        ("GET", "/v1/data/a%22b", None, 400, "invalid_parameter"),
-        ("PUT", "/v1/data/authz/allow", b"{}", 405, "invalid_operation"),
-        ("GET", "/v1/policies", None, 404, "resource_not_found"),
-        ("POST", "/", b"{}", 404, "resource_not_found"),
+        ("POST", "/v1/batch/data/a%22b", b"{}", 400, "invalid_parameter"),
+        ("PUT", "/v1/data/authz/allow", b"{}", 403, "invalid_operation"),
+        ("POST", "/v1/policies", b"{}", 405, "invalid_operation"),
+        ("GET", "/v1/policy", None, 404, "resource_not_found"),
     ],
 )
 @pytest.mark.parametrize("percentage", [0, 100])

@@ -38,11 +38,32 @@ def test_a_job_carries_the_request(start: Any):
     plane.flags(percentage=0)
     plane.request("POST", "/v1/data/auth%7A/allow?pretty=true", b'{"input": 1}')
     plane.request("GET", "/v1/data/authz/allow?input=%31")
-    assert [(job.path, job.body, job.query) for job in plane.jobs] == [
-        ("authz/allow", b'{"input": 1}', "pretty=true"),
-        ("authz/allow", b"", "input=%31"),
+    plane.request("POST", "/v0/data/authz/allow", b" [1] ")
+    assert [(job.path, job.body, job.query, job.method) for job in plane.jobs] == [
+        ("authz/allow", b'{"input":1}', "", ""),
+        ("authz/allow", b'{"input":1}', "", ""),
+        ("authz/allow", b'{"input":[1]}', "", ""),
     ]
-    assert plane.completed == [True, True]
+    assert plane.completed == [True, True, True]
+
+
+def test_what_only_opa_understands_is_handed_over_whole_and_is_in_no_arm(start: Any):
+    plane = start()
+    sent = {"Content-Type": "application/yaml", "Accept-Encoding": "gzip"}
+    plane.request("POST", "/v1/data/authz/allow", b"input: 1", sent)
+    plane.request("POST", "/v1/data/authz/allow?metrics=true", b"{}")
+    plane.request("GET", "/v1/policies/a%2Fb?pretty")
+    plane.request("GET", "/v1/data/a%2Fb")
+    assert [(job.method, job.target, job.body) for job in plane.jobs] == [
+        ("POST", "/v1/data/authz/allow", b"input: 1"),
+        ("POST", "/v1/data/authz/allow?metrics=true", b"{}"),
+        ("GET", "/v1/policies/a%2Fb?pretty", b""),
+        ("GET", "/v1/data/a%2Fb", b""),
+    ]
+    assert dict(plane.jobs[0].headers) == sent
+    names = {"sark_requests_total", "implementation_fallback_total"}
+    counted = [value for (name, _), value in plane.samples().items() if name in names]
+    assert set(counted) == {0}
 
 
 def test_a_decision_of_http_opa_is_kept_in_process_and_found_again(start: Any):
@@ -88,7 +109,6 @@ def test_a_path_that_reaches_a_clock_is_not_kept_whoever_evaluates(start: Any):
     [
         ("authz/conflict", "evaluation"),
         ("authz/signed", "unsupported_builtin"),
-        ("authz/allow?strict-builtin-errors=true", "unsupported_parameter"),
     ],
 )
 def test_what_the_rust_arm_cannot_decide_baseline_answers_and_rust_has_failed(start: Any, path: str, error_type: str):

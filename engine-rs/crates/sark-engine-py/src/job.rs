@@ -49,6 +49,21 @@ impl BaselineJob {
         self.0.fallback.map_or("", sark_serve::FallbackReason::as_str)
     }
 
+    #[getter]
+    fn method(&self) -> &str {
+        self.0.passed.as_ref().map_or("", |passed| &passed.method)
+    }
+
+    #[getter]
+    fn target(&self) -> &str {
+        self.0.passed.as_ref().map_or("", |passed| &passed.target)
+    }
+
+    #[getter]
+    fn headers(&self) -> Vec<(&'static str, String)> {
+        self.0.passed.as_ref().map_or_else(Vec::new, |passed| passed.headers.clone())
+    }
+
     fn __repr__(&self) -> String {
         let job = &self.0;
         format!(

@@ -124,15 +124,24 @@ impl Server {
     }
 
     /// Answer a job; False when its client has gone or it has timed out.
-    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = ""))]
-    fn complete(&self, job_id: u64, status: u16, body: &[u8], outcome: &str, cache_control: &str) -> PyResult<bool> {
+    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = "", headers = vec![]))]
+    fn complete(
+        &self,
+        job_id: u64,
+        status: u16,
+        body: &[u8],
+        outcome: &str,
+        cache_control: &str,
+        headers: Vec<(String, String)>,
+    ) -> PyResult<bool> {
         if !(200..=599).contains(&status) {
             return Err(PyValueError::new_err(format!("status must be 200 to 599, not {status}")));
         }
         let result = label("outcome", outcome, RequestResult::parse, &["allow", "deny", "undefined", "error"])?;
-        Ok(self
-            .0
-            .complete(job_id, Answer { status, body: body.to_vec().into(), result, cache_control: cache_control.to_owned() }))
+        Ok(self.0.complete(
+            job_id,
+            Answer { status, body: body.to_vec().into(), result, cache_control: cache_control.to_owned(), headers },
+        ))
     }
 
     /// Apply flags to the next request.

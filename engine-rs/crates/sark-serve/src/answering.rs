@@ -3,7 +3,6 @@
 use std::{cell::RefCell, ops::Deref, rc::Rc, sync::Arc, time::Instant};
 
 use arc_swap::{ArcSwap, Cache as Follower};
-use bytes::Bytes;
 use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Source};
 use tokio::sync::oneshot;
 
@@ -25,7 +24,7 @@ use crate::{
 
 /// Answers the requests of one thread.
 pub(crate) struct Answering {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     paths: Paths,
     evaluating: Evaluating,
     in_force: RefCell<Follower<Arc<ArcSwap<InForce>>, Arc<InForce>>>,
@@ -116,12 +115,15 @@ impl Answering {
     pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Reply, Problem> {
         let began = Instant::now();
         match self.paths.route(request.head.method, request.head.path)? {
-            Route::Health => Ok(Reply::healthy()),
-            Route::Data(asked) => self.decide(Question::read(request, asked)?, began).await,
+            Route::Health if request.head.query.is_empty() => Ok(Reply::healthy()),
+            Route::Health | Route::Elsewhere => Ok(self.pass_on(request).await),
+            Route::Data(asked) => self.data(request, asked, began).await,
+            Route::Plain(asked) => self.plain(request, asked, began).await,
+            Route::Batch(asked) => self.batch(request, &asked).await,
         }
     }
 
-    async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
+    pub(crate) async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
         let in_force = self.in_force();
         let arm = self.assign(&question, &in_force)?;
         let drawn = Shadow::draw(&in_force.flags, &self.shared.engine);
@@ -193,10 +195,6 @@ impl Answering {
             if strike.fails {
                 return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation)));
             }
-        }
-        if question.foreign_parameter().is_some() {
-            question.input()?;
-            return Ok(fall_back(FallbackReason::UnsupportedParameter));
         }
         let (flags, metrics) = (&in_force.flags, &in_force.metrics);
         let key = if flags.rust_cache { self.key(question) } else { None };
@@ -306,12 +304,13 @@ impl Answering {
         let describe = |id| Job {
             id,
             path: question.asked.path.joined().to_owned(),
-            body: Bytes::copy_from_slice(question.body),
-            query: question.query.to_owned(),
+            body: question.handed_over(),
+            query: String::new(),
             arm,
             opa,
             cache,
             fallback,
+            passed: None,
         };
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
             let problem = Problem::unavailable("too many requests wait for a decision; try again");
@@ -355,13 +354,14 @@ fn decided(decision: &Decision) -> (Reply, RequestResult) {
     (Reply::json(status::OK, decision.body().clone()), decision.outcome().into())
 }
 
-fn deliver(answer: Answer, is_fallback: bool) -> (Reply, RequestResult) {
+pub(crate) fn deliver(answer: Answer, is_fallback: bool) -> (Reply, RequestResult) {
     if !(200..=599).contains(&answer.status) {
         return (Problem::internal("the decision came with an impossible status").reply(), RequestResult::Error);
     }
     // However well baseline answered: the arm that was asked did not.
     let result = if is_fallback { RequestResult::Error } else { answer.result };
-    (Reply::json(answer.status, answer.body).with_cache_control(answer.cache_control), result)
+    let reply = Reply::json(answer.status, answer.body).with_headers(&answer.headers);
+    (reply.with_cache_control(answer.cache_control), result)
 }
 
 const fn fall_back(reason: FallbackReason) -> Step {

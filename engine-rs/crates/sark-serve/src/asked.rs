@@ -12,18 +12,32 @@ use std::{
 use percent_encoding::percent_decode_str;
 use sark_engine::DecisionPath;
 
-use crate::reply::{Problem, status};
+use crate::{
+    parameters::is_escaped_well,
+    reply::Problem,
+    routes::{self, below},
+};
 
 /// Most paths remembered; a client that asks for more makes them be worked out anew.
 const MAX_PATHS: usize = 4096;
 /// Longest path remembered, as it is written in a request.
 const MAX_PATH_BYTES: usize = 512;
 
+/// What is asked for by `POST /`, as by OPA unless it is configured otherwise.
+const DEFAULT_DECISION: &str = "/system/main";
+
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) enum Route {
     Health,
+    /// A question in version 1 of the Data API.
     Data(Rc<Asked>),
+    /// A question in version 0: the body is the input.
+    Plain(Rc<Asked>),
+    /// Many questions.
+    Batch(Rc<Asked>),
+    /// To whoever embeds the server: what the data plane cannot answer by itself.
+    Elsewhere,
 }
 
 /// A decision path that was asked for.
@@ -66,14 +80,27 @@ pub(crate) struct Paths {
 impl Paths {
     /// Where `method` on `path` goes.
     pub(crate) fn route(&self, method: &str, path: &str) -> Result<Route, Problem> {
-        let Some(below) = path.strip_prefix("/v1/data").filter(|below| below.is_empty() || below.starts_with('/')) else {
-            return elsewhere(method, path);
-        };
-        if method != "POST" && method != "GET" {
-            return Err(not_allowed(method, path));
+        if let Some(below) = below(path, "/v1/data")
+            && matches!(method, "POST" | "GET")
+        {
+            return Ok(self.asked(below).map_or(Route::Elsewhere, Route::Data));
         }
+        routes::check(method, path)?;
+        if path == "/health" {
+            return Ok(Route::Health);
+        }
+        if let Some(below) = below(path, "/v1/batch/data") {
+            let unknown = || Problem::invalid(format!("the path {below:?} cannot be asked for in a batch"));
+            return self.asked(below).map(Route::Batch).ok_or_else(unknown);
+        }
+        let plain = if method == "POST" && path == "/" { Some(DEFAULT_DECISION) } else { below(path, "/v0/data") };
+        Ok(plain.and_then(|below| self.asked(below)).map_or(Route::Elsewhere, Route::Plain))
+    }
+
+    /// What is asked for below `data`; None when only OPA can say whether that is a path at all.
+    fn asked(&self, below: &str) -> Option<Rc<Asked>> {
         if let Some(asked) = self.known.borrow().get(below) {
-            return Ok(Route::Data(Rc::clone(asked)));
+            return Some(Rc::clone(asked));
         }
         let asked = Rc::new(Asked::read(below)?);
         if below.len() <= MAX_PATH_BYTES {
@@ -83,32 +110,35 @@ impl Paths {
             }
             known.insert(below.into(), Rc::clone(&asked));
         }
-        Ok(Route::Data(asked))
+        Some(asked)
     }
 }
 
 impl Asked {
-    pub(crate) fn read(below: &str) -> Result<Self, Problem> {
+    pub(crate) fn read(below: &str) -> Option<Self> {
+        // Of the whole document OPA leaves out what is its own.
+        if below.bytes().all(|byte| byte == b'/') {
+            return None;
+        }
+        if below.contains('%') && (!is_escaped_well(below) || is_misread(below)) {
+            return None;
+        }
         let segments = below.split('/').filter(|segment| !segment.is_empty());
         let decoded: Result<Vec<String>, _> =
             segments.map(|segment| percent_decode_str(segment).decode_utf8().map(Cow::into_owned)).collect();
-        let decoded = decoded.map_err(|_| Problem::invalid("the path is not UTF-8 after percent-decoding"))?;
-        let path = DecisionPath::from_segments(decoded).map_err(|error| Problem::invalid(error.to_string()))?;
-        Ok(Self { path: Arc::new(path), pace: Pace::default() })
+        let decoded = decoded.ok().filter(|decoded| decoded.iter().all(|segment| segment != "." && segment != ".."))?;
+        let path = DecisionPath::from_segments(decoded).ok()?;
+        Some(Self { path: Arc::new(path), pace: Pace::default() })
     }
 }
 
-fn elsewhere(method: &str, path: &str) -> Result<Route, Problem> {
-    if path != "/health" {
-        let message = format!("no such endpoint: {path:?}; decisions are asked for at /v1/data/<path>");
-        return Err(Problem::new(status::NOT_FOUND, "resource_not_found", message));
-    }
-    if method == "GET" { Ok(Route::Health) } else { Err(not_allowed(method, path)) }
-}
-
-fn not_allowed(method: &str, path: &str) -> Problem {
-    let message = format!("method {method} is not allowed on {path}; use POST or GET on /v1/data/<path>, GET on /health");
-    Problem::new(status::METHOD_NOT_ALLOWED, "invalid_operation", message)
+/// Whether OPA's server takes another part of the whole path for what is below `data`: it looks for the decoded text of what
+/// is below in the decoded whole, and takes the first place where it stands.
+fn is_misread(below: &str) -> bool {
+    let Ok(decoded) = percent_decode_str(below.strip_prefix('/').unwrap_or(below)).decode_utf8() else {
+        return true;
+    };
+    ["/v1/data/", "/v0/data/"].iter().any(|base| format!("{base}{decoded}").find(decoded.as_ref()) != Some(base.len()))
 }
 
 #[cfg(test)]
@@ -120,7 +150,10 @@ mod tests {
         let paths = Paths::default();
         let joined = |method, path| match paths.route(method, path) {
             Ok(Route::Data(asked)) => Ok(asked.path.joined().to_owned()),
+            Ok(Route::Plain(asked)) => Ok(format!("v0 {}", asked.path.joined())),
+            Ok(Route::Batch(asked)) => Ok(format!("batch {}", asked.path.joined())),
             Ok(Route::Health) => Ok("health".into()),
+            Ok(Route::Elsewhere) => Ok("elsewhere".into()),
             Err(problem) => Err(problem.status),
         };
         for (method, path, goes) in [
@@ -128,14 +161,30 @@ mod tests {
             ("POST", "/v1/data/authz/allow", Ok("authz/allow")),
             ("POST", "/v1/data//authz/allow/", Ok("authz/allow")),
             ("GET", "/v1/data/a%20b/c", Ok("a b/c")),
-            ("POST", "/v1/data", Ok("")),
-            ("DELETE", "/v1/data/a", Err(405)),
+            ("POST", "/v1/data", Ok("elsewhere")),
+            ("POST", "/v1/data//", Ok("elsewhere")),
+            ("HEAD", "/v1/data/a", Err(405)),
+            ("POST", "/v0/data/a/b", Ok("v0 a/b")),
+            ("POST", "/v0/data", Ok("elsewhere")),
+            ("POST", "/", Ok("v0 system/main")),
+            ("POST", "/v1/batch/data/a", Ok("batch a")),
+            ("POST", "/v1/batch/data/a%22", Err(400)),
+            ("GET", "/", Ok("elsewhere")),
+            ("GET", "/v1/policies/a", Ok("elsewhere")),
+            ("POST", "/v1/query", Ok("elsewhere")),
+            ("DELETE", "/v1/data/a", Err(403)),
+            ("PUT", "/v1/policies/a", Err(403)),
+            ("GET", "/v0/data/a", Err(405)),
             ("POST", "/health", Err(405)),
             ("GET", "/v1/database", Err(404)),
-            ("GET", "/", Err(404)),
-            ("GET", "/v1/data/a%22b", Err(400)),
-            ("GET", "/v1/data/a%2Fb", Err(400)),
-            ("GET", "/v1/data/%ff", Err(400)),
+            // Only OPA knows what it makes of these.
+            ("GET", "/v1/data/a%22b", Ok("elsewhere")),
+            ("GET", "/v1/data/a%2Fb", Ok("elsewhere")),
+            ("GET", "/v1/data/%ff", Ok("elsewhere")),
+            ("GET", "/v1/data/%zz", Ok("elsewhere")),
+            ("GET", "/v1/data/%2e%2e/policies", Ok("elsewhere")),
+            ("GET", "/v1/data/../policies", Ok("elsewhere")),
+            ("GET", "/v1/data/v%31", Ok("elsewhere")),
         ] {
             let goes = goes.map(str::to_owned);
             assert_eq!(joined(method, path), goes, "{method} {path}");

@@ -26,28 +26,35 @@ use crate::{
 pub enum FallbackReason {
     /// The evaluation failed.
     Evaluation(EvaluationErrorKind),
-    /// The request has a parameter that only an OPA server understands.
-    UnsupportedParameter,
 }
 
 impl FallbackReason {
     /// Every reason.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 5] = [
         Self::Evaluation(EvaluationErrorKind::Evaluation),
         Self::Evaluation(EvaluationErrorKind::Timeout),
         Self::Evaluation(EvaluationErrorKind::Panic),
         Self::Evaluation(EvaluationErrorKind::UnsupportedBuiltin),
         Self::Evaluation(EvaluationErrorKind::UnsupportedInput),
-        Self::UnsupportedParameter,
     ];
 
     /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Evaluation(kind) => kind.as_str(),
-            Self::UnsupportedParameter => "unsupported_parameter",
         }
     }
+}
+
+/// A request of which the data plane understands no more than where it goes.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// GET, HEAD or POST.
+    pub method: String,
+    /// Path and query string as received.
+    pub target: String,
+    /// Content-Type, Content-Encoding and Accept-Encoding, as far as there are any.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 /// A request that is handed over.
@@ -69,6 +76,8 @@ pub struct Job {
     pub cache: Cache,
     /// Why the rust arm gave it up, if it did.
     pub fallback: Option<FallbackReason>,
+    /// What it is when it is no question for an arm; then nothing but the body is of use besides.
+    pub passed: Option<Passed>,
 }
 
 /// The answer to a job.
@@ -82,6 +91,8 @@ pub struct Answer {
     pub result: RequestResult,
     /// Value of the Cache-Control header; `no-store` also keeps the decision out of the cache in process.
     pub cache_control: String,
+    /// Headers instead of the Content-Type of JSON; none for none.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What `complete` needs to know about a job whose request still waits.
@@ -210,6 +221,7 @@ mod tests {
             opa: Opa::Http,
             cache: Cache::Redis,
             fallback: None,
+            passed: None,
         }
     }
 

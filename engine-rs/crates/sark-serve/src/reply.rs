@@ -6,7 +6,9 @@ use serde::Serialize;
 /// Status codes.
 pub(crate) mod status {
     pub(crate) const OK: u16 = 200;
+    pub(crate) const MIXED: u16 = 207;
     pub(crate) const BAD_REQUEST: u16 = 400;
+    pub(crate) const FORBIDDEN: u16 = 403;
     pub(crate) const NOT_FOUND: u16 = 404;
     pub(crate) const METHOD_NOT_ALLOWED: u16 = 405;
     pub(crate) const TOO_SLOW: u16 = 408;
@@ -23,6 +25,8 @@ pub(crate) struct Reply {
     pub body: Bytes,
     /// Value of the Cache-Control header; empty for none.
     pub cache_control: String,
+    /// Header lines instead of the Content-Type of JSON; empty for none.
+    pub lines: String,
     /// The connection cannot be used again, whatever the client wishes.
     pub closes: bool,
 }
@@ -45,6 +49,8 @@ pub(crate) struct Problem {
     pub code: &'static str,
     pub message: String,
     closes: bool,
+    /// Value of the Allow header; empty for none.
+    allow: &'static str,
 }
 
 #[derive(Serialize)]
@@ -57,7 +63,7 @@ impl Problem {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         // The rest of such a request is not read: where the next one begins is not known.
         let closes = matches!(status, status::TOO_LARGE | status::TOO_SLOW | status::HEAD_TOO_LARGE);
-        Self { status, code, message: message.into(), closes }
+        Self { status, code, message: message.into(), closes, allow: "" }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
@@ -77,17 +83,26 @@ impl Problem {
         Self { closes: true, ..self }
     }
 
+    /// With the methods that are taken instead.
+    pub(crate) fn allowing(self, allow: &'static str) -> Self {
+        Self { allow, ..self }
+    }
+
     pub(crate) fn reply(&self) -> Reply {
         let body = ErrorBody { code: self.code, message: &self.message };
         let mut text = serde_json::to_vec_pretty(&body).unwrap_or_default();
         text.push(b'\n');
-        Reply { closes: self.closes, ..Reply::json(self.status, text.into()) }
+        let lines = match self.allow {
+            "" => String::new(),
+            allow => format!("Content-Type: application/json\r\nAllow: {allow}\r\n"),
+        };
+        Reply { closes: self.closes, lines, ..Reply::json(self.status, text.into()) }
     }
 }
 
 impl Reply {
     pub(crate) const fn json(status: u16, body: Bytes) -> Self {
-        Self { status, body, cache_control: String::new(), closes: false }
+        Self { status, body, cache_control: String::new(), lines: String::new(), closes: false }
     }
 
     /// Answer of `GET /health`.
@@ -107,7 +122,12 @@ impl Reply {
                 out.extend_from_slice(b"\r\n");
             }
         }
-        out.extend_from_slice(b"Content-Type: application/json\r\nDate: ");
+        if self.lines.is_empty() {
+            out.extend_from_slice(b"Content-Type: application/json\r\n");
+        } else {
+            out.extend_from_slice(self.lines.as_bytes());
+        }
+        out.extend_from_slice(b"Date: ");
         out.extend_from_slice(date.as_bytes());
         out.extend_from_slice(b"\r\nContent-Length: ");
         out.extend_from_slice(itoa::Buffer::new().format(self.body.len()).as_bytes());
@@ -131,18 +151,49 @@ impl Reply {
         }
     }
 
+    /// With these headers instead of the Content-Type of JSON; without any, as it is.
+    pub(crate) fn with_headers(mut self, headers: &[(String, String)]) -> Self {
+        self.lines = header_lines(headers);
+        self
+    }
+
     /// With this Cache-Control header, unless it could end the header early.
     pub(crate) fn with_cache_control(mut self, value: String) -> Self {
-        if value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+        if is_header_value(&value) {
             self.cache_control = value;
         }
         self
     }
 }
 
+/// Headers that are the data plane's own to write.
+const OWN_HEADERS: [&str; 5] = ["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
+
+fn is_header_value(value: &str) -> bool {
+    value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+}
+
+/// Lines of the headers that may be written; those that could end a line early are left out.
+fn header_lines(headers: &[(String, String)]) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        let is_own = OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own));
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if is_name && !is_own && is_header_value(value) {
+            lines.push_str(name);
+            lines.push_str(": ");
+            lines.push_str(value);
+            lines.push_str("\r\n");
+        }
+    }
+    lines
+}
+
 const fn reason(code: u16) -> &'static str {
     match code {
         status::BAD_REQUEST => "Bad Request",
+        status::MIXED => "Multi-Status",
+        status::FORBIDDEN => "Forbidden",
         status::NOT_FOUND => "Not Found",
         status::METHOD_NOT_ALLOWED => "Method Not Allowed",
         status::TOO_SLOW => "Request Timeout",
@@ -190,6 +241,22 @@ mod tests {
         assert_eq!(reply.body.as_ref(), b"{\n  \"code\": \"internal_error\",\n  \"message\": \"busy\"\n}\n");
         assert!(written(&reply, STAYS).starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
         assert!(written(&reply, STAYS).contains("\r\nRetry-After: 1\r\n"));
+    }
+
+    #[test]
+    fn headers_of_an_answer_cannot_add_or_replace_the_data_planes() {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let headers = [
+            header("Content-Type", "text/plain"),
+            header("A\r\nB", "x"),
+            header("C", "x\r\nD: y"),
+            header("content-Length", "9"),
+            header("Transfer-Encoding", "chunked"),
+        ];
+        let text = written(&Reply::healthy().with_headers(&headers), STAYS);
+        assert!(text.contains("\r\nContent-Type: text/plain\r\nDate: "), "{text}");
+        assert_eq!(text.matches("ontent-").count(), 2, "{text}");
+        assert!(!text.contains("chunked") && !text.contains("D: y"), "{text}");
     }
 
     #[test]

@@ -141,11 +141,11 @@ class BaselineJob:
 
     @property
     def body(self) -> bytes:
-        """The request body as received (JSON object with optional `input`); empty for GET."""
+        """A JSON object with optional `input`; empty when there is none. As received when `method` is set."""
 
     @property
     def query(self) -> str:
-        """The request's query string without `?`."""
+        """Always empty: what a query string says of a question has been done."""
 
     @property
     def arm(self) -> str:
@@ -163,8 +163,20 @@ class BaselineJob:
     def fallback(self) -> str:
         """Why the rust arm gave the request up; empty when this is no fallback.
 
-        One of `evaluation`, `timeout`, `panic`, `unsupported_builtin`, `unsupported_input`, `unsupported_parameter`.
+        One of `evaluation`, `timeout`, `panic`, `unsupported_builtin`, `unsupported_input`.
         """
+
+    @property
+    def method(self) -> str:
+        """GET, HEAD or POST of a request that is no question for an arm; empty for a question."""
+
+    @property
+    def target(self) -> str:
+        """Path and query string of such a request, as received; empty for a question."""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """Its Content-Type, Content-Encoding and Accept-Encoding, as far as there are any."""
 
 @final
 class Answered:
@@ -262,8 +274,20 @@ class Server:
     def take_jobs(self, limit: int = 64) -> list[BaselineJob]:
         """Take up to `limit` waiting jobs without blocking; clears the descriptor when none is left."""
 
-    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
-        """Answer a job with an HTTP status and a JSON body; False when its client has gone or it has timed out.
+    def complete(
+        self,
+        job_id: int,
+        status: int,
+        body: bytes,
+        *,
+        outcome: str,
+        cache_control: str = "",
+        headers: Sequence[tuple[str, str]] = [],
+    ) -> bool:
+        """Answer a job with an HTTP status and a body; False when its client has gone or it has timed out.
+
+        The body is JSON unless `headers`, given instead of its Content-Type, say otherwise. Lengths and what concerns the
+        connection are not theirs to set.
 
         `outcome` is `allow`, `deny`, `undefined` or `error` and becomes the result label (a fallback is always `error`
         of the rust arm). With job.cache == "rust", status 200, an outcome other than error, and unless `cache_control` says

@@ -39,8 +39,10 @@ pub(crate) struct Head<'b> {
     /// HTTP/1.0: a connection that stays must be told so.
     pub is_old: bool,
     pub expects_continue: bool,
-    /// The body is compressed or otherwise not itself.
-    pub is_encoded: bool,
+    /// How the body is packed; empty when it is itself.
+    pub encoding: &'b [u8],
+    pub content_type: &'b [u8],
+    pub accept_encoding: &'b [u8],
     pub subject: Option<&'b [u8]>,
     /// Bytes of the head.
     pub size: usize,
@@ -73,7 +75,9 @@ impl HeadRule {
             keep_alive: !found.close && (!is_old || found.keep_alive),
             is_old,
             expects_continue: found.expects_continue && !is_old,
-            is_encoded: found.is_encoded,
+            encoding: found.encoding,
+            content_type: found.content_type,
+            accept_encoding: found.accept_encoding,
             subject: found.subject,
             size,
         }))
@@ -109,7 +113,9 @@ struct Found<'b> {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
-    is_encoded: bool,
+    encoding: &'b [u8],
+    content_type: &'b [u8],
+    accept_encoding: &'b [u8],
     subject: Option<&'b [u8]>,
 }
 
@@ -120,13 +126,15 @@ impl<'b> Found<'b> {
         match header.name.len() {
             6 if is("expect") => self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue"),
             10 if is("connection") => self.connection(header.value),
+            12 if is("content-type") => self.content_type = header.value,
             14 if is("content-length") => {
                 let length = content_length(header.value, rule)?;
                 if self.content_length.replace(length).is_some() {
                     return Err(malformed("it has more than one Content-Length"));
                 }
             }
-            16 if is("content-encoding") => self.is_encoded = !header.value.eq_ignore_ascii_case(b"identity"),
+            15 if is("accept-encoding") => self.accept_encoding = header.value,
+            16 if is("content-encoding") && !header.value.eq_ignore_ascii_case(b"identity") => self.encoding = header.value,
             17 if is("transfer-encoding") => {
                 if self.chunked || !header.value.eq_ignore_ascii_case(b"chunked") {
                     return Err(malformed("the only transfer coding understood is chunked, once"));
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_matters_is_found_in_a_head() {
-        let text = "POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nX-Subject: alice\r\nExpect: 100-continue\r\n\r\n";
+        let text = "POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nX-Subject: alice\r\nExpect: 100-continue\r\n\r\n";
         let expected = Head {
             method: "POST",
             path: "/v1/data/a",
@@ -213,7 +221,9 @@ mod tests {
             keep_alive: true,
             is_old: false,
             expects_continue: true,
-            is_encoded: false,
+            encoding: b"gzip",
+            content_type: b"a/b",
+            accept_encoding: b"",
             subject: Some(b"alice"),
             size: text.len(),
         };

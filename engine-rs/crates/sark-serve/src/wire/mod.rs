@@ -6,5 +6,5 @@ mod chunks;
 mod head;
 mod incoming;
 
-pub(crate) use head::{HeadRule, Length};
+pub(crate) use head::{Head, HeadRule, Length};
 pub(crate) use incoming::{Arrival, Incoming, Missing, Request};

@@ -1,0 +1,132 @@
+//! OPA's REST API around the decisions: what a request means, what is handed to the embedder whole, and how answers look.
+
+use std::{borrow::Cow, rc::Rc, time::Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::{
+    answering::{Answering, deliver},
+    arms::{Arm, Cache, Opa},
+    asked::Asked,
+    compression::{self, Unpacking, unpack},
+    dressing::{Look, Version},
+    evaluating::no_decision,
+    jobs::{Job, Passed, Waiting},
+    parameters::Parameters,
+    question::{Question, body_around},
+    reply::{Problem, Reply, status},
+    wire::{Head, Request},
+};
+
+impl Answering {
+    /// Answer a question in version 1 of the Data API.
+    pub(crate) async fn data(&self, request: &Request<'_>, asked: Rc<Asked>, began: Instant) -> Result<Reply, Problem> {
+        let head = &request.head;
+        let posts = head.method == "POST";
+        let parameters = Parameters::read(head.query);
+        if parameters.needs_opa || (posts && is_yaml(head)) {
+            return Ok(self.pass_on(request).await);
+        }
+        // A parameter that says null is an input, unlike a member that does.
+        if !posts && parameters.input.as_deref().is_some_and(|text| text.trim() == "null") {
+            return Ok(self.pass_on(request).await);
+        }
+        let body: Cow<'_, [u8]> = match (&parameters.input, posts) {
+            (_, true) => self.body(request)?,
+            (Some(text), false) => body_around(text.as_bytes(), "parameter")?.into(),
+            (None, false) => Cow::Borrowed(&[]),
+        };
+        let question = Question::new(Rc::clone(&asked), &body, head.subject);
+        let look = Look {
+            version: Version::V1,
+            pretty: parameters.pretty,
+            warns: posts && question.lacks_input()?,
+            packs: compression::is_accepted(head.accept_encoding),
+        };
+        Ok(look.dress(self.decide(question, began).await?, &asked.path))
+    }
+
+    /// Answer a question in version 0, whose body is the input.
+    pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, began: Instant) -> Result<Reply, Problem> {
+        let head = &request.head;
+        let unpacked = self.body(request)?;
+        let text = unpacked.trim_ascii();
+        // Without an input its input is null, which version 1 has no way to say.
+        if is_yaml(head) || text.is_empty() || text == b"null" {
+            return Ok(self.pass_on(request).await);
+        }
+        let body = body_around(text, "unexpected parse error for input: body")?;
+        let question = Question::new(Rc::clone(&asked), &body, head.subject);
+        let look = Look {
+            version: Version::V0,
+            pretty: Parameters::read(head.query).pretty,
+            warns: false,
+            // OPA packs what is below /v0/data, and not the answer to `POST /`.
+            packs: head.path != "/" && compression::is_accepted(head.accept_encoding),
+        };
+        Ok(look.dress(self.decide(question, began).await?, &asked.path))
+    }
+
+    /// The body, unpacked if need be.
+    pub(crate) fn body<'r>(&self, request: &Request<'r>) -> Result<Cow<'r, [u8]>, Problem> {
+        let limit = self.shared.options.max_body_bytes;
+        match request.head.encoding {
+            b"" => Ok(Cow::Borrowed(request.body)),
+            b"gzip" => match unpack(request.body, limit) {
+                Ok(plain) => Ok(Cow::Owned(plain)),
+                Err(Unpacking::Broken) => Err(Problem::invalid("could not decompress the body: it is not gzip")),
+                Err(Unpacking::TooLarge) => {
+                    let message = format!("the unpacked body is larger than {limit} bytes");
+                    Err(Problem::new(status::TOO_LARGE, "invalid_parameter", message))
+                }
+            },
+            _ => Err(Problem::invalid("the only Content-Encoding understood is gzip")),
+        }
+    }
+
+    /// Hand a request over as it is. It is in no arm: neither arm's figures tell anything about it.
+    pub(crate) async fn pass_on(&self, request: &Request<'_>) -> Reply {
+        let (sender, receiver) = oneshot::channel();
+        let waiting = Waiting { answer: sender, arm: Arm::Python, opa: Opa::Http, fallback: false, key: None };
+        let describe = |id| Job {
+            id,
+            path: String::new(),
+            body: Bytes::copy_from_slice(request.body),
+            query: String::new(),
+            arm: Arm::Python,
+            opa: Opa::Http,
+            cache: Cache::Redis,
+            fallback: None,
+            passed: Some(passed(&request.head)),
+        };
+        let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
+            return Problem::unavailable("too many requests wait for an answer; try again").reply();
+        };
+        let limit = self.shared.options.baseline_timeout;
+        let answered = tokio::time::timeout(limit, receiver).await;
+        drop(ticket);
+        match answered {
+            Ok(Ok(answer)) => deliver(answer, false).0,
+            Ok(Err(_)) => Problem::internal("the request was given up without an answer").reply(),
+            Err(_) => Problem::internal(no_decision(limit)).reply(),
+        }
+    }
+}
+
+fn passed(head: &Head<'_>) -> Passed {
+    let query = if head.query.is_empty() { String::new() } else { format!("?{}", head.query) };
+    let headers =
+        [("Content-Type", head.content_type), ("Content-Encoding", head.encoding), ("Accept-Encoding", head.accept_encoding)];
+    let text = |(name, value): (&'static str, &[u8])| Some((name, std::str::from_utf8(value).ok()?.to_owned()));
+    Passed {
+        method: head.method.to_owned(),
+        target: format!("{}{query}", head.path),
+        headers: headers.into_iter().filter(|(_, value)| !value.is_empty()).filter_map(text).collect(),
+    }
+}
+
+/// Whether OPA takes the body for YAML. There is one reader of YAML, and it is OPA's: another could read another input.
+pub(crate) fn is_yaml(head: &Head<'_>) -> bool {
+    head.content_type.windows(4).any(|part| part == b"yaml")
+}

@@ -1,0 +1,73 @@
+"""Answers the requests that are no questions for an arm."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from sark_sidecar.admin.status import Parts
+
+from . import own
+from .answer import RestAnswer, document, problem
+from .health import HealthEngine, health, health_rule
+from .request import BadTarget, RestRequest
+
+log = structlog.get_logger()
+_METRICS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
+_OWN_ERROR = 500
+
+
+class Upstream(Protocol):
+    """Hands requests on to OPA."""
+
+    async def forward(self, request: RestRequest) -> RestAnswer:
+        """Return OPA's answer; never raise for what OPA does."""
+
+
+class RestCounter(Protocol):
+    """Where such requests are counted."""
+
+    def passed_on(self, *, failed: bool) -> None:
+        """Count one that went to OPA."""
+
+
+class RestAnswering:
+    """Answers by path; what is not the sidecar's own goes to OPA."""
+
+    def __init__(self, parts: Parts, upstream: Upstream, engine: HealthEngine, counter: RestCounter) -> None:
+        """Wire the parts."""
+        self._parts = parts
+        self._upstream = upstream
+        self._engine = engine
+        self._counter = counter
+
+    async def answer(self, request: RestRequest) -> RestAnswer:
+        """Return the answer; an error in OPA's shape when something fails, never a decision."""
+        try:
+            mine = self._own(request)
+            if mine is not None:
+                return mine
+            answer = await self._upstream.forward(request)
+        except BadTarget as error:
+            return problem(400, "invalid_parameter", str(error))
+        except Exception:
+            log.exception("a request could not be answered", path=request.path)
+            return problem(500, "internal_error", "the sidecar failed to answer; see its log")
+        self._counter.passed_on(failed=answer.status >= _OWN_ERROR)
+        return answer
+
+    def _own(self, request: RestRequest) -> RestAnswer | None:
+        """Return the answer to what the sidecar answers itself."""
+        path, parts = request.path, self._parts
+        if path == "/health":
+            return health(request, own.plugin_states(parts))
+        if path.startswith("/health/"):
+            return health_rule(request, own.plugin_states(parts), self._engine)
+        if path == "/metrics" and parts.metrics is not None:
+            return RestAnswer(200, parts.metrics(), _METRICS)
+        if path == "/v1/config":
+            return document({"result": own.config(parts.settings)}, pretty=request.is_on("pretty"))
+        if path == "/v1/status":
+            return document({"result": own.opa_status(parts)}, pretty=request.is_on("pretty"))
+        return None

@@ -1,0 +1,81 @@
+"""Hands requests on to OPA as they are, over connections of its own: they must not take those of decisions."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Self
+
+import aiohttp
+import structlog
+from yarl import URL
+
+from sark_sidecar.reading import AnswerTooLarge, read_at_most
+from sark_sidecar.settings import OpaSettings
+
+from .answer import RestAnswer, problem
+from .request import RestRequest
+
+log = structlog.get_logger()
+AT_A_TIME = 16
+"""Requests under way to OPA; as many wait, and more are refused."""
+_SHOWN = ("Content-Type", "Content-Encoding", "Vary", "Location")
+_READS = ("GET", "HEAD", "POST")
+
+
+class OpaUpstream:
+    """A client of one OPA server that changes neither requests nor answers."""
+
+    def __init__(self, settings: OpaSettings, *, max_answer_bytes: int) -> None:
+        """Open nothing yet."""
+        self._timeout = settings.timeout
+        self._max_bytes = max_answer_bytes
+        self._base = settings.url.rstrip("/")
+        self._places = asyncio.Semaphore(AT_A_TIME)
+        self._waiting = 0
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=AT_A_TIME, keepalive_timeout=30, ttl_dns_cache=10),
+            timeout=aiohttp.ClientTimeout(total=settings.timeout),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The client unpacks what it asked to be packed.
+            auto_decompress=False,
+            skip_auto_headers=("Accept-Encoding", "Content-Type", "User-Agent"),
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close its connections."""
+        await self._session.close()
+
+    async def forward(self, request: RestRequest) -> RestAnswer:
+        """Return OPA's answer, whatever it is; 500 or 503 in OPA's shape when there is none."""
+        if request.method not in _READS:
+            return problem(405, "invalid_operation", f"method {request.method} is not handed on to OPA")
+        if self._waiting >= 2 * AT_A_TIME:
+            return problem(503, "internal_error", "too many requests wait for OPA; try again")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._timeout), self._places:
+                return await self._ask(request)
+        except TimeoutError:
+            return problem(500, "internal_error", f"OPA did not answer within {self._timeout:g} s")
+        except (aiohttp.ClientError, OSError) as error:
+            log.warning("OPA cannot be reached", target=request.path, reason=str(error))
+            return problem(500, "internal_error", "OPA cannot be reached")
+        except AnswerTooLarge as error:
+            return problem(500, "internal_error", f"OPA: {error}")
+        finally:
+            self._waiting -= 1
+
+    async def _ask(self, request: RestRequest) -> RestAnswer:
+        # Percent-encoding stays the client's: decoded and encoded anew it could name another path.
+        url = URL(self._base + request.target, encoded=True)
+        # Go's HTTP client and aiohttp agree that a missing Accept-Encoding lets anything come; say what was said.
+        headers = {"Accept-Encoding": "identity", **dict(request.headers)}
+        body = request.body if request.method == "POST" else None
+        async with self._session.request(request.method, url, data=body, headers=headers, allow_redirects=False) as reply:
+            raw = await read_at_most(reply, self._max_bytes)
+            shown = tuple((name, value) for name in _SHOWN if (value := reply.headers.get(name)) is not None)
+            return RestAnswer(reply.status, raw, shown)
