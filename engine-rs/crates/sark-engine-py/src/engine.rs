@@ -1,13 +1,14 @@
 //! `Engine`.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
-use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Outcome, Value};
+use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Lifetimes, Outcome, Value};
 use sark_serve::{Arm, EvaluationResult, Server};
 
 use crate::{
@@ -27,6 +28,7 @@ pub(crate) struct Engine {
     /// The server that counts evaluations made through this object.
     pub recorder: ArcSwapOption<Weak<Server>>,
     paths: Paths,
+    ttl: Duration,
 }
 
 /// Looking a decision up for an input of so many bytes takes less time than to release the GIL and take it again.
@@ -37,6 +39,11 @@ pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     let duration = Duration::try_from_secs_f64(value).map_err(|_| refused())?;
     // Longer than a century is a mistake, and instants cannot hold it.
     if duration.is_zero() || duration > Duration::from_secs(100 * 366 * 86_400) { Err(refused()) } else { Ok(duration) }
+}
+
+fn zero_or_more(name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| PyValueError::new_err(format!("{name} must be zero or more seconds, not {value}")))
 }
 
 fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
@@ -87,8 +94,11 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         policies, *, cache_max_entries = 10_000, cache_max_bytes = 67_108_864, cache_ttl_seconds = 300.0,
-        evaluation_timeout_seconds = 1.0,
-    ))]
+        evaluation_timeout_seconds = 1.0, cache_classes = None, cache_unknown_class_seconds = 0.0,
+        cache_class_input = Vec::new(), cache_class_decision = Vec::new(),
+    ), text_signature = "(policies, *, cache_max_entries=10000, cache_max_bytes=67108864, cache_ttl_seconds=300.0, \
+        evaluation_timeout_seconds=1.0, cache_classes=None, cache_unknown_class_seconds=0.0, cache_class_input=(), \
+        cache_class_decision=())")]
     fn new(
         py: Python<'_>,
         policies: &Policies,
@@ -96,6 +106,10 @@ impl Engine {
         cache_max_bytes: u64,
         cache_ttl_seconds: f64,
         evaluation_timeout_seconds: f64,
+        cache_classes: Option<HashMap<String, f64>>,
+        cache_unknown_class_seconds: f64,
+        cache_class_input: Vec<String>,
+        cache_class_decision: Vec<String>,
     ) -> PyResult<Self> {
         let max_entries = at_least_one("cache_max_entries", cache_max_entries)?;
         let options = EngineOptions {
@@ -107,9 +121,19 @@ impl Engine {
             },
             evaluation_timeout: seconds("evaluation_timeout_seconds", evaluation_timeout_seconds)?,
         };
+        let classes: Vec<_> = cache_classes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, longest)| Ok((name, zero_or_more("cache_classes", longest)?)))
+            .collect::<PyResult<_>>()?;
+        let unknown = zero_or_more("cache_unknown_class_seconds", cache_unknown_class_seconds)?;
+        let (input, decision) = (&cache_class_input, &cache_class_decision);
+        let lifetimes = Lifetimes::new(classes, unknown, input.iter().map(String::as_str), decision.iter().map(String::as_str))
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let policies = Arc::clone(&policies.0);
         let engine = py.detach(|| sark_engine::Engine::new(policies, options)).map_err(|error| errors::policy(&error))?;
-        Ok(Self { engine: Arc::new(engine), recorder: ArcSwapOption::empty(), paths: Paths::default() })
+        let engine = engine.with_lifetimes(lifetimes);
+        Ok(Self { engine: Arc::new(engine), recorder: ArcSwapOption::empty(), paths: Paths::default(), ttl: options.cache.ttl })
     }
 
     /// The policies that serve now.
@@ -185,6 +209,13 @@ impl Engine {
             Value::Undefined => Ok(default.0.unwrap_or_else(|| undefined.clone())),
             value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path)),
         }
+    }
+
+    /// Longest that a decision about `input` may be kept, in seconds: of the cache's own limit and its classes the strictest.
+    #[pyo3(signature = (input = None, result = None))]
+    fn cache_seconds(&self, py: Python<'_>, input: Option<&[u8]>, result: Option<&[u8]>) -> f64 {
+        let longest = py.detach(|| self.engine.lifetimes().of_texts(input, result));
+        longest.min(self.ttl).as_secs_f64()
     }
 
     /// What the decision cache did, and what it holds.

@@ -124,7 +124,7 @@ impl Server {
     }
 
     /// Answer a job; False when its client has gone or it has timed out.
-    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = "", headers = vec![]))]
+    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = "", headers = vec![], keep_seconds = None))]
     fn complete(
         &self,
         job_id: u64,
@@ -133,15 +133,16 @@ impl Server {
         outcome: &str,
         cache_control: &str,
         headers: Vec<(String, String)>,
+        keep_seconds: Option<f64>,
     ) -> PyResult<bool> {
         if !(200..=599).contains(&status) {
             return Err(PyValueError::new_err(format!("status must be 200 to 599, not {status}")));
         }
         let result = label("outcome", outcome, RequestResult::parse, &["allow", "deny", "undefined", "error"])?;
-        Ok(self.0.complete(
-            job_id,
-            Answer { status, body: body.to_vec().into(), result, cache_control: cache_control.to_owned(), headers },
-        ))
+        let keep_for = keep_seconds.map(measured).transpose()?;
+        let cache_control = cache_control.to_owned();
+        let answer = Answer { status, body: body.to_vec().into(), result, cache_control, headers, keep_for };
+        Ok(self.0.complete(job_id, answer))
     }
 
     /// Apply flags to the next request.

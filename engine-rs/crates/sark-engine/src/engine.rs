@@ -17,7 +17,8 @@ use crate::{
     decision::Decision,
     document::parse_input,
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
-    evaluator::Evaluator,
+    evaluator::{Evaluator, decision_of},
+    lifetimes::Lifetimes,
     path::DecisionPath,
     policies::Policies,
     prospects::{Prospect, Prospects},
@@ -37,6 +38,7 @@ pub struct EngineOptions {
 pub struct Engine {
     serving: ArcSwap<Serving>,
     cache: DecisionCache,
+    lifetimes: Lifetimes,
     time_limit: Duration,
     lanes: Arc<AtomicUsize>,
     /// Held while policies are replaced: their numbers grow in the order in which they serve.
@@ -85,10 +87,22 @@ impl Engine {
         Ok(Self {
             serving: ArcSwap::from_pointee(serving),
             cache,
+            lifetimes: Lifetimes::default(),
             time_limit: options.evaluation_timeout,
             lanes: Arc::default(),
             replacing: Mutex::default(),
         })
+    }
+
+    /// Keep decisions no longer than `lifetimes` says for their class.
+    #[must_use]
+    pub fn with_lifetimes(self, lifetimes: Lifetimes) -> Self {
+        Self { lifetimes, ..self }
+    }
+
+    /// How long decisions are kept, by their class.
+    pub const fn lifetimes(&self) -> &Lifetimes {
+        &self.lifetimes
     }
 
     /// The policies that serve now.
@@ -217,12 +231,16 @@ impl Engine {
         } else {
             lead
         };
+        let by_input = self.lifetimes.of_input(&value);
         let began = Instant::now();
-        let decision = evaluator.evaluate(path.segments(), value)?;
+        let result = evaluator.evaluate_value(path.segments(), value)?;
+        let decision = decision_of(&result)?;
+        let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
         serving.prospects.of(path, &serving.policies, |prospect| prospect.took(keeping.saturating_duration_since(began)));
-        lead.complete(&decision);
-        Ok((decision, Source::Evaluation { kept_in: Some(keeping.elapsed()) }))
+        lead.complete_for(&decision, longest);
+        let kept_in = (!longest.is_zero()).then(|| keeping.elapsed());
+        Ok((decision, Source::Evaluation { kept_in }))
     }
 
     /// Longest an evaluation may run.

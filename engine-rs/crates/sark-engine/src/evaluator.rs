@@ -82,7 +82,7 @@ fn unix_time_ns() -> i64 {
     i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {
+pub(crate) fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {
     Decision::from_value(value)
         .map_err(|error| EvaluationError::failed(EvaluationErrorKind::Evaluation, format!("the value is not JSON: {error}")))
 }

@@ -14,6 +14,7 @@ pub mod document;
 mod engine;
 mod error;
 mod evaluator;
+mod lifetimes;
 mod loading;
 mod path;
 mod policies;
@@ -33,6 +34,7 @@ pub use document::{
 };
 pub use engine::{Engine, EngineOptions, Lane, Source};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
+pub use lifetimes::{LifetimeError, Lifetimes};
 pub use loading::{LoadLimits, Sources};
 pub use path::DecisionPath;
 pub use policies::{Module, Policies, RegoVersion};

@@ -1,6 +1,12 @@
 //! How one request is answered: assignment, the rust arm's own answer, or the hand-over to baseline.
 
-use std::{cell::RefCell, ops::Deref, rc::Rc, sync::Arc, time::Instant};
+use std::{
+    cell::RefCell,
+    ops::Deref,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arc_swap::{ArcSwap, Cache as Follower};
 use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Source};
@@ -13,8 +19,8 @@ use crate::{
     evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     jobs::{Answer, FallbackReason, Job, Waiting},
-    metrics::Metrics,
-    pool::{Evaluated, PoolFull},
+    metrics::{Metrics, Shed},
+    pool::Evaluated,
     question::Question,
     reply::{Problem, Reply, status},
     shadow::{Ending, Shadow},
@@ -285,10 +291,11 @@ impl Answering {
                 None => None,
             }
         };
-        match self.evaluating.elsewhere(question, input, lead, metrics).await {
-            Ok(evaluated) => settled(evaluated, metrics),
-            Err(PoolFull) => Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again")),
+        if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, metrics).await {
+            return settled(evaluated, metrics);
         }
+        metrics.shed(Shed::EvaluationQueue);
+        Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again"))
     }
 
     async fn hand_over(
@@ -313,6 +320,7 @@ impl Answering {
             passed: None,
         };
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
+            self.shared.metrics().shed(Shed::BaselineQueue);
             let problem = Problem::unavailable("too many requests wait for a decision; try again");
             return (problem.reply(), RequestResult::Error);
         };
@@ -373,9 +381,10 @@ const fn given_up(in_force: &InForce) -> Feature {
     if in_force.flags.rust_opa { Feature::RustOpa } else { Feature::RustCache }
 }
 
-/// Keep a decision in process.
-pub(crate) fn keep(shared: &Shared, key: CacheKey, decision: &Decision, metrics: &Metrics) {
+/// Keep a decision in process, for `longest` at most.
+pub(crate) fn keep(shared: &Shared, key: CacheKey, decision: &Decision, longest: Duration, metrics: &Metrics) {
     let began = Instant::now();
-    shared.engine.cache().insert(key, decision);
-    metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, began.elapsed());
+    if shared.engine.cache().insert_for(key, decision, longest) {
+        metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, began.elapsed());
+    }
 }

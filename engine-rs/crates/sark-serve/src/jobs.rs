@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -93,6 +94,8 @@ pub struct Answer {
     pub cache_control: String,
     /// Headers instead of the Content-Type of JSON; none for none.
     pub headers: Vec<(String, String)>,
+    /// Longest that the cache in process may keep it; None: as long as it keeps anything.
+    pub keep_for: Option<Duration>,
 }
 
 /// What `complete` needs to know about a job whose request still waits.

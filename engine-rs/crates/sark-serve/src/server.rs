@@ -24,7 +24,9 @@ use crate::{
     flags::Flags,
     jobs::{Answer, FallbackReason, Job, Waiting},
     listener::{self, Listener, SocketFile},
+    metrics::Shed,
     options::{ConfigurationError, ServerOptions},
+    reply::status,
     serving::{Order, serve},
     shared::Shared,
 };
@@ -95,6 +97,9 @@ impl Server {
         };
         self.keep_answer(&waiting, &answer);
         let metrics = self.shared.metrics();
+        if answer.status == status::UNAVAILABLE {
+            metrics.shed(Shed::Breaker);
+        }
         let half_moved = waiting.arm == Arm::Rust && waiting.opa == Opa::Rust && !waiting.fallback;
         if half_moved && answer.result == RequestResult::Error && answer.status == 200 {
             // The engine failed in the embedder's hands, and the embedder asked OPA instead.
@@ -108,7 +113,8 @@ impl Server {
         if let (Some(key), Some(outcome), true) = (waiting.key, answer.result.outcome(), storable)
             && let Some(decision) = decision_in(&answer.body, outcome)
         {
-            keep(&self.shared, key, &decision, &self.shared.metrics());
+            let longest = answer.keep_for.unwrap_or(Duration::MAX);
+            keep(&self.shared, key, &decision, longest, &self.shared.metrics());
         }
     }
 

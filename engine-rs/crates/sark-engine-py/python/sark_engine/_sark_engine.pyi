@@ -84,7 +84,19 @@ class Engine:
         cache_max_bytes: int = 67_108_864,
         cache_ttl_seconds: float = 300.0,
         evaluation_timeout_seconds: float = 1.0,
-    ) -> Engine: ...
+        cache_classes: dict[str, float] | None = None,
+        cache_unknown_class_seconds: float = 0.0,
+        cache_class_input: Sequence[str] = (),
+        cache_class_decision: Sequence[str] = (),
+    ) -> Engine:
+        """Bounds of the cache and of an evaluation.
+
+        `cache_classes` shortens the life of kept decisions: seconds by the name of a class, 0 to keep none of it. The class is
+        the word at one of the JSON pointers `cache_class_input` into the input, or `cache_class_decision` into the decision; a
+        word that is not in the table gets `cache_unknown_class_seconds`, and of several the strictest counts.
+        Raises ValueError.
+        """
+
     @property
     def policies(self) -> Policies:
         """The policies that serve now."""
@@ -119,6 +131,12 @@ class Engine:
         Returns what `json.loads` would make of the decision, with integers exact and sets as lists. When the path is undefined:
         `default`, which is UNDEFINED (false in a condition) when it is not given. Raises InputError with `place`, otherwise as
         evaluate.
+        """
+
+    def cache_seconds(self, input: bytes | None = None, result: bytes | None = None) -> float:
+        """Longest that the decision `result` about `input`, both JSON, may be kept: by `cache_ttl_seconds` and its class.
+
+        What cannot be read is not kept: 0.
         """
 
     def cache_stats(self) -> CacheStats:
@@ -283,6 +301,7 @@ class Server:
         outcome: str,
         cache_control: str = "",
         headers: Sequence[tuple[str, str]] = [],
+        keep_seconds: float | None = None,
     ) -> bool:
         """Answer a job with an HTTP status and a body; False when its client has gone or it has timed out.
 
@@ -291,8 +310,9 @@ class Server:
 
         `outcome` is `allow`, `deny`, `undefined` or `error` and becomes the result label (a fallback is always `error`
         of the rust arm). With job.cache == "rust", status 200, an outcome other than error, and unless `cache_control` says
-        `no-store`, the decision in the body is kept in the in-process cache. A job with opa == "rust" that is answered with
-        status 200 and outcome `error` counts as a fallback: the engine failed in the caller's hands. Raises ValueError.
+        `no-store`, the decision in the body is kept in the in-process cache, for `keep_seconds` at most. A job with
+        opa == "rust" that is answered with status 200 and outcome `error` counts as a fallback: the engine failed in the
+        caller's hands. One that is answered with status 503 counts as shed. Raises ValueError.
         """
 
     def set_flags(

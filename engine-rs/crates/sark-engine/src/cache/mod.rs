@@ -134,9 +134,12 @@ impl DecisionCache {
 
     /// Keep `decision` under `key`, unless other policies serve than when the key was made.
     pub fn insert(&self, key: CacheKey, decision: &Decision) {
-        if self.flights.generation() == key.generation {
-            self.table().keep(key.slot, decision);
-        }
+        self.insert_for(key, decision, Duration::MAX);
+    }
+
+    /// As [`Self::insert`], for `longest` at most. Returns whether it is kept.
+    pub fn insert_for(&self, key: CacheKey, decision: &Decision, longest: Duration) -> bool {
+        self.flights.generation() == key.generation && self.table().keep(key.slot, decision, longest)
     }
 
     /// Forget the decision kept under `key`. Returns whether there was one.
@@ -204,10 +207,15 @@ impl Lead {
 
     /// Keep `decision` and hand it to those who wait, unless other policies serve than when the question was asked.
     pub fn complete(self, decision: &Decision) {
+        self.complete_for(decision, Duration::MAX);
+    }
+
+    /// As [`Self::complete`], kept for `longest` at most; who waits gets it all the same: it was made while they asked.
+    pub(crate) fn complete_for(self, decision: &Decision, longest: Duration) {
         let canonical = self.canonical;
         self.lead.complete(decision, |table, slot| {
-            table.keep(slot, decision);
-            if let Some(canonical) = canonical {
+            let kept = table.keep(slot, decision, longest);
+            if let Some(canonical) = canonical.filter(|_| kept) {
                 table.note_spelling(canonical, slot);
             }
         });

@@ -89,16 +89,18 @@ impl Table {
         None
     }
 
-    /// Keep `decision`, unless it fits nowhere.
-    pub(super) fn keep(&self, slot: Slot, decision: &Decision) {
-        // What fits nowhere is not even copied; what it was to replace is out of date all the same.
-        if Entry::weight_of(decision) > self.entries.heaviest() {
-            self.remove(&slot);
-            return;
-        }
+    /// Keep `decision` for `longest` at most, unless it fits nowhere. Returns whether it is kept.
+    pub(super) fn keep(&self, slot: Slot, decision: &Decision, longest: Duration) -> bool {
         let ttl = if decision.outcome() == Outcome::Undefined { self.undefined_ttl } else { self.ttl };
+        let ttl = ttl.min(millis(longest));
+        // What fits nowhere is not even copied; what it was to replace is out of date all the same.
+        if ttl == 0 || Entry::weight_of(decision) > self.entries.heaviest() {
+            self.remove(&slot);
+            return false;
+        }
         let expires = self.clock.millis().saturating_add(ttl);
         self.adopt(slot, Entry::new(decision, expires, slot.tag));
+        true
     }
 
     /// Let other spellings of an input find the decision that is kept for one of them.

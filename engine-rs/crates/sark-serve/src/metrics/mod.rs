@@ -5,6 +5,7 @@ mod own;
 mod process;
 mod series;
 mod shadow;
+mod shed;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -25,6 +26,8 @@ use own::OwnMetrics;
 use process::Process;
 use series::{Family, Series};
 pub(crate) use shadow::ShadowMetrics;
+pub(crate) use shed::Shed;
+use shed::ShedCounters;
 
 /// Label that every series carries.
 const LABEL_ROLLOUT: &str = "sark_rollout";
@@ -98,6 +101,7 @@ pub(crate) struct Metrics {
     python: ArmMetrics,
     features: Vec<FeatureMetrics>,
     refusals: Vec<(Refusal, IntCounter)>,
+    shed: ShedCounters,
     revision: Gauge,
     cache_entries: Gauge,
     cache_bytes: Gauge,
@@ -123,6 +127,7 @@ impl Metrics {
             python: series.arm(Arm::Python)?,
             features: Feature::ALL.into_iter().map(|feature| series.feature(feature)).collect::<Result<_, _>>()?,
             refusals: series.refusals()?,
+            shed: ShedCounters::register(&registry)?,
             revision: series.revision,
             cache_entries: series.cache_entries,
             cache_bytes: series.cache_bytes,
@@ -191,6 +196,11 @@ impl Metrics {
         if let Some((_, counter)) = self.refusals.iter().find(|(reason, _)| *reason == refusal) {
             counter.inc();
         }
+    }
+
+    /// Count a request that was turned away.
+    pub(crate) fn shed(&self, reason: Shed) {
+        self.shed.add(reason);
     }
 
     pub(crate) fn evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
