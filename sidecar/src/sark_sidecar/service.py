@@ -17,13 +17,16 @@ from .admin.status import Parts
 from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
+from .breaker import BreakerState
 from .faults import FaultHook
 from .flags.cluster import ClusterAccessError, cluster_client
 from .flags.configmap import FlagConfigMap
 from .flags.file import FlagFile
 from .flags.following import FlagFollower
 from .flags.state import Origin, Share
+from .guard import Guard
 from .opa.client import OpaServer
+from .opa.guarded import GuardedOpa
 from .opa.view import OpaView
 from .policies.embedded import EmbeddedPolicies, first_policies
 from .policies.source import policy_source
@@ -147,6 +150,10 @@ class Service:
             cache_max_bytes=cache.max_bytes,
             cache_ttl_seconds=cache.ttl,
             evaluation_timeout_seconds=limits.evaluation_timeout,
+            cache_classes=cache.classes.table(),
+            cache_unknown_class_seconds=cache.classes.unknown,
+            cache_class_input=cache.classes.input,
+            cache_class_decision=cache.classes.decision,
         )
 
     def _server(self, engine: Engine) -> Server:
@@ -187,8 +194,11 @@ class Service:
         opa = await stack.enter_async_context(OpaServer(settings.opa, max_decision_bytes=settings.limits.max_decision_bytes))
         decisions: RedisDecisions | NoDecisions = NoDecisions()
         if settings.cache.backend is CacheBackend.REDIS:
-            decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, telemetry))
+            guard = Guard("redis", settings.cache.redis_breaker.rule(), telemetry)
+            self._spawn("redis breaker", guard.follow())
+            decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, guard))
         parts.redis_problem = lambda: decisions.problem
+        parts.redis_breaker = decisions.breaker
         view = OpaView(
             opa,
             ours=lambda: (policies.sources, policies.policies.revision),
@@ -198,23 +208,30 @@ class Service:
         parts.opa = view
         threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        asking = Guard("opa", settings.opa.breaker.rule(), telemetry, on_change=lambda _: dispatcher.resume())
+        parts.opa_breaker = asking.status
         arm = BaselineArm(
             data_plane=server,
-            opa=opa,
+            opa=GuardedOpa(opa, asking),
             decisions=decisions,
             engine=engine,
             threads=threads,
             opa_policies=lambda: view.known,
             embedded_revision=lambda: policies.policies.revision,
+            lifetimes=settings.cache.lifetimes(),
         )
         upstream = await stack.enter_async_context(
             OpaUpstream(settings.opa, max_answer_bytes=settings.limits.max_decision_bytes)
         )
         desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry), server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
-            server, desk, concurrency=settings.limits.baseline_concurrency
+            server,
+            desk,
+            concurrency=settings.limits.baseline_concurrency,
+            hangs=lambda: asking.state is not BreakerState.CLOSED,
         )
         dispatcher.start()
+        self._spawn("opa breaker", asking.follow())
         stack.push_async_callback(dispatcher.stop)
         try:
             # So that the first decisions can be kept; an OPA that is away must not hold up the start.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from .breaker import BreakerState
 from .flags.state import Flags
+
+_BREAKER_STATES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
 
 
 class MetricSink(Protocol):
@@ -25,7 +28,10 @@ _COUNTERS = {
     "sark_bundle_persist_failures_total": "Times the last good bundle could not be kept on disk.",
     "sark_passed_on_total": "Requests of OPA's REST API that only OPA can answer; they are in no arm.",
     "sark_passed_on_failures_total": "Those of them that OPA answered with an error of its own, or not at all.",
-    "sark_redis_skipped_total": "Redis commands not sent because Redis had just failed.",
+    "sark_opa_skipped_total": "Questions not sent to OPA because it had failed; answered 503.",
+    "sark_opa_breaker_opened_total": "Times OPA failed so often that it was left alone.",
+    "sark_redis_skipped_total": "Redis commands not sent because Redis had failed.",
+    "sark_redis_breaker_opened_total": "Times Redis failed so often that it was left alone.",
 }
 _GAUGES = {
     "sark_flags_stale": "1 while the source of the flags cannot be read and the last good document is followed.",
@@ -33,6 +39,8 @@ _GAUGES = {
     "sark_policies_stale": "1 while the source of the policies cannot be read or holds a set that was refused.",
     "sark_policies_match": "1 while OPA serves the policies the embedded engine serves, 0 when not or unknown.",
     "sark_opa_up": "1 while OPA answers when asked for its policies.",
+    "sark_opa_breaker_state": "0: OPA is asked; 1: one question at a time is a try; 2: it is left alone.",
+    "sark_redis_breaker_state": "0: Redis is used; 1: one command at a time is a try; 2: it is left alone.",
     "sark_ready": "1 while the sidecar takes requests and is ready.",
     "sark_fault_injection_enabled": "1 when fault injection is enabled by configuration.",
 }
@@ -80,9 +88,17 @@ class Telemetry:
         self._gauge("sark_policies_match", match)
         self._gauge("sark_opa_up", opa_up)
 
-    def redis_skipped(self, commands: int) -> None:
-        """Count commands that were not sent."""
-        self._count("sark_redis_skipped_total", commands)
+    def breaker_state(self, name: str, state: BreakerState) -> None:
+        """Show the state of the breaker of `opa` or `redis`."""
+        self._gauge(f"sark_{name}_breaker_state", _BREAKER_STATES[state])
+
+    def breaker_opened(self, name: str) -> None:
+        """Count an opening."""
+        self._count(f"sark_{name}_breaker_opened_total", 1)
+
+    def calls_skipped(self, name: str, calls: int) -> None:
+        """Count calls that were not made."""
+        self._count(f"sark_{name}_skipped_total", calls)
 
     def passed_on(self, *, failed: bool) -> None:
         """Count a request that only OPA can answer."""

@@ -17,7 +17,9 @@ from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer as OpaProcess
 from sark_e2e.redis import RedisServer
 from sark_sidecar import exact_json
-from sark_sidecar.baseline.decisions import PAUSE_SECONDS, RedisDecisions
+from sark_sidecar.baseline.decisions import RedisDecisions
+from sark_sidecar.breaker import BreakerState
+from sark_sidecar.guard import Guard
 from sark_sidecar.opa.client import OpaFailure, OpaServer
 from sark_sidecar.opa.question import Question, parse_question
 from sark_sidecar.opa.rule_graph import rule_graph
@@ -69,19 +71,31 @@ class Counts:
     def __init__(self) -> None:
         self.operations: Counter[tuple[str, str]] = Counter()
         self.skipped = 0
+        self.opened = 0
+        self.states: list[BreakerState] = []
 
     def observe_cache(self, operation: str, result: str, seconds: float) -> None:
         assert seconds >= 0
         self.operations[operation, result] += 1
 
-    def redis_skipped(self, commands: int) -> None:
-        self.skipped += commands
+    def breaker_state(self, name: str, state: BreakerState) -> None:
+        assert name == "redis"
+        self.states.append(state)
+
+    def breaker_opened(self, name: str) -> None:
+        assert name == "redis"
+        self.opened += 1
+
+    def calls_skipped(self, name: str, calls: int) -> None:
+        assert name == "redis"
+        self.skipped += calls
 
 
 @asynccontextmanager
 async def redis(process: RedisServer, counts: Counts, **settings: object) -> AsyncIterator[RedisDecisions]:
     members = {"redis_url": process.url, "redis_timeout": "200ms", **settings}
-    async with RedisDecisions(CacheSettings.model_validate(members), counts, counts) as decisions:
+    parsed = CacheSettings.model_validate(members)
+    async with RedisDecisions(parsed, counts, Guard("redis", parsed.redis_breaker.rule(), counts)) as decisions:
         yield decisions
 
 
@@ -165,11 +179,12 @@ async def test_a_restart_between_two_questions_costs_none(opa_process: OpaProces
 @pytest.mark.asyncio
 async def test_what_is_kept_is_found_until_it_ends(redis_process: RedisServer):
     counts = Counts()
-    async with redis(redis_process, counts, ttl="300ms") as decisions:
+    async with redis(redis_process, counts) as decisions:
         assert await decisions.get(["a"]) == [None]
-        await decisions.set("a", b"true")
-        await decisions.set("b", b"false")
-        assert await decisions.get(["a", "absent", "b"]) == [b"true", None, b"false"]
+        await decisions.set("a", b"true", 0.3)
+        await decisions.set("b", b"false", 0.3)
+        await decisions.set("c", b"true", 0.0)
+        assert await decisions.get(["a", "c", "b"]) == [b"true", None, b"false"]
         await asyncio.sleep(0.35)
         assert await decisions.get(["a", "b"]) == [None, None]
     assert counts.operations == {("get", "miss"): 4, ("get", "hit"): 2, ("set", "ok"): 2}
@@ -180,27 +195,51 @@ async def test_what_is_kept_is_found_until_it_ends(redis_process: RedisServer):
 async def test_a_redis_that_is_away_or_hangs_is_a_miss_and_costs_little(redis_process: RedisServer, fault: signal.Signals):
     counts = Counts()
     async with redis(redis_process, counts) as decisions:
-        await decisions.set("a", b"true")
+        await decisions.set("a", b"true", 60)
         await asyncio.to_thread(redis_process.kill) if fault is signal.SIGKILL else redis_process.send(fault)
 
         # Then gets and sets go on answering, most of them without waiting for it
         began = time.monotonic()
         for _ in range(200):
             assert await decisions.get(["a"]) == [None]
-            await decisions.set("a", b"true")
+            await decisions.set("a", b"true", 60)
         assert counts.operations["get", "error"] >= 1
         assert counts.skipped >= 390
         assert decisions.problem
-        # One timeout, not two hundred.
+        # A few timeouts, not two hundred.
+        assert counts.opened == 1
         assert time.monotonic() - began < 10
 
         # And once it is back it is used again
         await asyncio.to_thread(redis_process.start) if fault is signal.SIGKILL else redis_process.send(signal.SIGCONT)
         async with asyncio.timeout(20):
             while decisions.problem:
-                await asyncio.sleep(PAUSE_SECONDS / 2)
-                await decisions.set("a", b"true")
+                await asyncio.sleep(0.1)
+                await decisions.set("a", b"true", 60)
+                await decisions.get(["a"])
         assert await decisions.get(["a"]) == [b"true"]
+        assert counts.states[-2:] == [BreakerState.HALF_OPEN, BreakerState.CLOSED]
+
+
+@pytest.mark.asyncio
+async def test_a_redis_that_is_full_keeps_nothing_more_and_still_finds(redis_process: RedisServer):
+    counts = Counts()
+    async with redis(redis_process, counts) as decisions:
+        await decisions.set("a", b"true", 60)
+        # When there is no room
+        await decisions._redis.config_set("maxmemory-policy", "noeviction")
+        await decisions._redis.config_set("maxmemory", "1")
+        for number in range(20):
+            await decisions.set(f"b{number}", b"true", 60)
+            assert await decisions.get(["a", f"b{number}"]) == [b"true", None]
+        # Then that is told, and no outage
+        assert "OOM" in decisions.problem or "OutOfMemory" in decisions.problem
+        assert (counts.operations["set", "error"], counts.opened, counts.skipped) == (20, 0, 0)
+        # And once there is, it keeps again
+        await decisions._redis.config_set("maxmemory", "0")
+        await decisions.set("b", b"true", 60)
+        assert await decisions.get(["b"]) == [b"true"]
+        assert decisions.problem == ""
 
 
 @pytest.mark.asyncio
@@ -209,7 +248,7 @@ async def test_a_value_of_another_kind_under_our_key_is_a_miss(redis_process: Re
     async with redis(redis_process, counts) as decisions:
         await decisions._redis.lpush("a", "x")  # type: ignore[misc]
         assert await decisions.get(["a"]) == [None]
-        await decisions.set("b", b"true")
+        await decisions.set("b", b"true", 60)
         # It is no outage: other keys go on being used.
         assert await decisions.get(["b"]) == [b"true"]
     assert counts.operations == {("get", "error"): 1, ("set", "ok"): 1, ("get", "hit"): 1}

@@ -16,6 +16,7 @@ from sark_sidecar.baseline.arm import BaselineArm
 from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import UNDEFINED, Answer
 from sark_sidecar.opa.client import OpaFailure
+from sark_sidecar.opa.guarded import OpaNotAsked
 from sark_sidecar.opa.question import Question
 from sark_sidecar.opa.rule_graph import RuleGraph
 from sark_sidecar.opa.view import OpaPolicies
@@ -54,19 +55,26 @@ class Opa:
 class Decisions:
     kept: dict[str, bytes] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         self.asked.append(list(keys))
         return [self.kept.get(key) for key in keys]
 
-    async def set(self, key: str, value: bytes) -> None:
-        self.kept[key] = value
+    async def set(self, key: str, value: bytes, seconds: float) -> None:
+        if seconds > 0:
+            self.kept[key] = value
+            self.seconds.append(seconds)
 
 
 @dataclass
 class Engine:
     answers: object = b"true"
     inputs: list[bytes | None] = field(default_factory=list)
+
+    def cache_seconds(self, input: bytes | None = None, result: bytes | None = None) -> float:  # noqa: A002, ARG002
+        """As the engine: the class stands in the input."""
+        return {b"critical": 0.0, b"high": 60.0}.get(json.loads(input or b"{}").get("class", "").encode(), 300.0)
 
     def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002, ARG002 - the engine's signature
         self.inputs.append(input)
@@ -80,9 +88,20 @@ class Engine:
 class DataPlane:
     completed: dict[int, tuple[int, object, str, str]] = field(default_factory=dict)
     evaluations: list[tuple[str, str]] = field(default_factory=list)
+    keep_seconds: dict[int, float | None] = field(default_factory=dict)
 
-    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
+    def complete(
+        self,
+        job_id: int,
+        status: int,
+        body: bytes,
+        *,
+        outcome: str,
+        cache_control: str = "",
+        keep_seconds: float | None = None,
+    ) -> bool:
         assert job_id not in self.completed, "a job is answered once"
+        self.keep_seconds[job_id] = keep_seconds
         self.completed[job_id] = (status, json.loads(body), outcome, cache_control)
         return True
 
@@ -101,6 +120,7 @@ class Parts:
     data_plane: DataPlane = field(default_factory=DataPlane)
     opa_revision: str | None = "r1"
     embedded_revision: str = "r1"
+    lifetimes: str = "table"
 
     async def serve(self, *jobs: Job) -> DataPlane:
         graph = RuleGraph(frozenset({("authz", "allow"), VOLATILE}), {}, frozenset({VOLATILE}))
@@ -114,6 +134,7 @@ class Parts:
                 threads=threads,
                 opa_policies=lambda: known,
                 embedded_revision=lambda: self.embedded_revision,
+                lifetimes=self.lifetimes,
             )
             for asked in await arm.begin(jobs):
                 await arm.finish(asked)
@@ -253,6 +274,39 @@ async def test_with_different_policies_the_arms_share_nothing(parts: Parts):
     data_plane = await parts.serve(Job(1, opa="rust"), Job(2, cache="rust"))
     assert parts.decisions.kept == {}
     assert data_plane.completed[2][3] == "no-store"
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("critical", 0.0), ("high", 60.0), ("low", 300.0)])
+@pytest.mark.asyncio
+async def test_how_long_a_decision_is_kept_depends_on_its_class_in_either_cache(parts: Parts, name: str, seconds: float):
+    body = json.dumps({"input": {"class": name}}).encode()
+    # Given a decision for Redis, then one for the cache in process, from either evaluation
+    data_plane = await parts.serve(Job(1, body=body), Job(2, body=body, cache="rust"), Job(3, body=body, opa="rust"))
+    assert parts.decisions.seconds == ([seconds] * 2 if seconds else [])
+    assert data_plane.keep_seconds[2] == seconds
+    # Then a critical one is asked again each time
+    asked = len(parts.opa.questions)
+    await parts.serve(Job(4, body=body))
+    assert len(parts.opa.questions) == asked + (not seconds)
+
+
+@pytest.mark.asyncio
+async def test_what_another_table_kept_is_not_found(parts: Parts):
+    await parts.serve(Job(1))
+    parts.lifetimes = "a stricter table"
+    await parts.serve(Job(2))
+    assert len(parts.opa.questions) == 2
+
+
+@pytest.mark.asyncio
+async def test_an_opa_that_is_left_alone_is_told_apart_from_an_error(parts: Parts):
+    parts.opa.answers = OpaNotAsked("left alone")
+    data_plane = await parts.serve(Job(1))
+    status, body, outcome, _ = data_plane.completed[1]
+    assert (status, outcome) == (503, "error")
+    assert body == {"code": "internal_error", "message": "left alone"}
+    # Nothing was evaluated, and nothing is kept.
+    assert (data_plane.evaluations, parts.decisions.kept) == ([], {})
 
 
 @pytest.mark.parametrize(

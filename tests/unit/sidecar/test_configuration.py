@@ -184,3 +184,25 @@ def test_every_setting_has_a_variable(tmp_path: Path, monkeypatch: pytest.Monkey
     # Then each of its keys is one that the refusal of unknown variables knows
     assert leaves <= set(setting_keys())
     assert variable_name("opa.max_connections") == "SARK_SIDECAR_OPA__MAX_CONNECTIONS"
+
+
+def test_classes_of_decisions_have_lifetimes_and_aliases(tmp_path: Path):
+    text = POLICIES + "cache: {classes: {high: 30s, others: {Tier-9: 5s}, aliases: {Payroll: critical, hr: tier-9}}}"
+    table = load(tmp_path, text).cache.classes.table()
+    assert table == {"low": 300, "medium": 180, "high": 30, "critical": 0, "tier-9": 5, "payroll": 0, "hr": 5}
+    assert load(tmp_path, POLICIES).cache.lifetimes() != load(tmp_path, text).cache.lifetimes()
+
+
+@pytest.mark.parametrize(
+    ("classes", "sentence"),
+    [
+        ("{aliases: {a: tier-1}}", "aliases.a: there is no class tier-1; it must be one of critical, high, low, medium"),
+        ("{aliases: {low: high}}", "aliases.low: low is a class itself"),
+        ("{input: [sensitivity]}", "it starts with a slash"),
+        ("{critical: 60}", "write a number with its unit"),
+    ],
+)
+def test_a_table_of_classes_that_cannot_be_is_refused(tmp_path: Path, classes: str, sentence: str):
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, POLICIES + f"cache: {{classes: {classes}}}")
+    assert sentence in str(caught.value)

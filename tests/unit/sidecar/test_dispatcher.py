@@ -111,6 +111,25 @@ async def test_no_more_than_allowed_are_under_way_and_a_full_house_does_not_spin
 
 
 @pytest.mark.asyncio
+async def test_jobs_that_need_not_wait_are_taken_while_the_others_hang():
+    # Given a full house
+    async with dispatching(4) as (queue, arm, dispatcher):
+        queue.put(*range(1, 9, 2))
+        await settle()
+        queue.put(2, 4)
+        await settle()
+        assert arm.answered == []
+        # When those under way are known to hang, then the others are answered, and still no more than twice as many taken
+        dispatcher._hangs = lambda: True
+        dispatcher.resume()
+        await settle()
+        assert arm.answered == [2, 4]
+        queue.put(*range(9, 41, 2))
+        await settle()
+        assert dispatcher.under_way == 8
+
+
+@pytest.mark.asyncio
 async def test_a_slow_job_is_in_nobodys_way():
     async with dispatching(8) as (queue, arm, _):
         queue.put(1, 2)

@@ -36,6 +36,8 @@ class Parts:
     faults: FaultHook | None = None
     shadow: Shadow | None = None
     redis_problem: Callable[[], str] = lambda: ""
+    redis_breaker: Callable[[], dict[str, Any]] = dict
+    opa_breaker: Callable[[], dict[str, Any]] = dict
     metrics: Callable[[], bytes] | None = None
     data_port: int | None = None
     waiting: str = "starting"
@@ -93,7 +95,11 @@ def status(parts: Parts) -> dict[str, Any]:
         "cache": {
             "backend": parts.settings.cache.backend.value,
             "ttl_seconds": parts.settings.cache.ttl,
+            "ttl_seconds_by_class": {
+                name: min(seconds, parts.settings.cache.ttl) for name, seconds in parts.settings.cache.classes.table().items()
+            },
             "redis_problem": parts.redis_problem(),
+            "redis_breaker": parts.redis_breaker(),
         },
         "shadow": parts.shadow.status() if parts.shadow else {},
         "faults": _faults(parts.faults),
@@ -150,6 +156,7 @@ def _opa(parts: Parts) -> dict[str, Any]:
         "matches": parts.opa.matches,
         "seen_at": format_precise_instant(known.at) if known else None,
         "problem": parts.opa.problem,
+        "breaker": parts.opa_breaker(),
     }
 
 

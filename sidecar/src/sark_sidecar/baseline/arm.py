@@ -16,6 +16,7 @@ from sark_sidecar import exact_json
 from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import NO_STORE, UNDEFINED, Answer
 from sark_sidecar.opa.client import OpaFailure
+from sark_sidecar.opa.guarded import OpaNotAsked
 from sark_sidecar.opa.question import BadQuestion, Question, parse_question
 from sark_sidecar.opa.view import OpaPolicies
 
@@ -45,7 +46,7 @@ class Opa(Protocol):
     """Decides over HTTP."""
 
     async def decide(self, question: Question) -> Answer:
-        """Return the answer, or raise OpaFailure."""
+        """Return the answer, or raise OpaFailure or OpaNotAsked."""
 
 
 class Decisions(Protocol):
@@ -54,8 +55,8 @@ class Decisions(Protocol):
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return what is kept under each key."""
 
-    async def set(self, key: str, value: bytes) -> None:
-        """Keep a value."""
+    async def set(self, key: str, value: bytes, seconds: float) -> None:
+        """Keep a value for so long, if that is longer than nothing."""
 
 
 class EmbeddedEngine(Protocol):
@@ -64,12 +65,24 @@ class EmbeddedEngine(Protocol):
     def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002 - the engine's word
         """Return the decision as JSON; None when undefined. Raise EngineError."""
 
+    def cache_seconds(self, input: bytes | None = None, result: bytes | None = None) -> float:  # noqa: A002 - as above
+        """Return how long a decision may be kept, by its class."""
+
 
 class DataPlane(Protocol):
     """The part of sark_engine.Server that takes answers and observations."""
 
-    def complete(self, job_id: int, status: int, body: bytes, *, outcome: str, cache_control: str = "") -> bool:
-        """Answer a job."""
+    def complete(
+        self,
+        job_id: int,
+        status: int,
+        body: bytes,
+        *,
+        outcome: str,
+        cache_control: str = "",
+        keep_seconds: float | None = None,
+    ) -> bool:
+        """Answer a job; in process its decision is kept for `keep_seconds` at most."""
 
     def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
         """Record an evaluation by HTTP OPA."""
@@ -99,8 +112,13 @@ class BaselineArm:
         threads: Executor,
         opa_policies: Callable[[], OpaPolicies | None],
         embedded_revision: Callable[[], str],
+        lifetimes: str,
     ) -> None:
-        """Wire the parts; `threads` runs the embedded engine, whose evaluations may take longer than the loop can wait."""
+        """Wire the parts.
+
+        `threads` runs the embedded engine, whose evaluations may take longer than the loop can wait. `lifetimes` stands for the
+        table by which decisions are kept: one kept by another table is not found.
+        """
         self._data_plane = data_plane
         self._opa = opa
         self._decisions = decisions
@@ -108,6 +126,7 @@ class BaselineArm:
         self._threads = threads
         self._opa_policies = opa_policies
         self._embedded_revision = embedded_revision
+        self._lifetimes = lifetimes
 
     async def begin(self, jobs: Sequence[Job]) -> list[Asked]:
         """Look all jobs up in one round trip, answer those found, and return the rest."""
@@ -125,10 +144,10 @@ class BaselineArm:
             decided = answer.error(500, "internal_error", "the sidecar failed to answer; see its log")
         # The data plane keeps what it handed over for its own cache, unless told not to.
         withheld = asked.job.cache == "rust" and not (decided.keep and asked.keep_in_process)
-        cache_control = NO_STORE if withheld else ""
-        self._complete(asked.job, decided, cache_control)
+        seconds = self._lifetime(asked.question, decided) if decided.keep else 0.0
+        self._complete(asked.job, decided, NO_STORE if withheld else "", seconds)
         if asked.key and decided.keep:
-            await self._decisions.set(asked.key, _result(decided))
+            await self._decisions.set(asked.key, _result(decided), seconds)
 
     def _ask(self, job: Job) -> Asked | None:
         try:
@@ -142,7 +161,7 @@ class BaselineArm:
         # A cache shared by both arms is only sound while both serve the same policies.
         agree = policies.revision == self._embedded_revision()
         if job.cache == "redis" and (job.opa == "http" or agree):
-            return Asked(job, question, question.key(policies.revision), keep_in_process=False)
+            return Asked(job, question, question.key(policies.revision, self._lifetimes), keep_in_process=False)
         return Asked(job, question, "", keep_in_process=agree)
 
     def _answer_from(self, asked: Asked, kept: bytes | None) -> bool:
@@ -175,6 +194,8 @@ class BaselineArm:
         began = time.perf_counter()
         try:
             decided = await self._opa.decide(question)
+        except OpaNotAsked as spared:
+            return answer.error(503, "internal_error", str(spared))
         except OpaFailure as failure:
             self._data_plane.observe_evaluation(time.perf_counter() - began, "error", failure.kind)
             log.warning("no decision from OPA", path=question.path, kind=failure.kind, reason=str(failure))
@@ -185,8 +206,19 @@ class BaselineArm:
         self._data_plane.observe_evaluation(time.perf_counter() - began, outcome, error_type)
         return decided
 
-    def _complete(self, job: Job, decided: Answer, cache_control: str = "") -> None:
-        self._data_plane.complete(job.id, decided.status, decided.body, outcome=decided.outcome, cache_control=cache_control)
+    def _lifetime(self, question: Question, decided: Answer) -> float:
+        result = None if decided is UNDEFINED else _result(decided)
+        return self._engine.cache_seconds(question.input, result)
+
+    def _complete(self, job: Job, decided: Answer, cache_control: str = "", keep_seconds: float = 0.0) -> None:
+        self._data_plane.complete(
+            job.id,
+            decided.status,
+            decided.body,
+            outcome=decided.outcome,
+            cache_control=cache_control,
+            keep_seconds=keep_seconds,
+        )
 
 
 def _result(decided: Answer) -> bytes:

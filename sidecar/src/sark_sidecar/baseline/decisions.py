@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Protocol, Self, cast
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, Self, cast
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -13,11 +14,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
+from sark_sidecar.breaker import Permit
+from sark_sidecar.guard import Guard
 from sark_sidecar.settings import CacheSettings
 
 log = structlog.get_logger()
-PAUSE_SECONDS = 0.5
-"""After a failure no command is sent for this long: a Redis that hangs costs one timeout now and then, not one per request."""
 MAX_VALUE_BYTES = 1_048_576
 """A longer decision is not kept."""
 
@@ -29,25 +30,15 @@ class CacheRecorder(Protocol):
         """Record one operation."""
 
 
-class SkipCounter(Protocol):
-    """Where commands that were not sent are counted."""
-
-    def redis_skipped(self, commands: int) -> None:
-        """Count them."""
-
-
 class RedisDecisions:
-    """Get and set with a deadline each."""
+    """Get and set with a deadline each, and neither while Redis has failed again and again."""
 
-    def __init__(self, settings: CacheSettings, recorder: CacheRecorder, skips: SkipCounter) -> None:
+    def __init__(self, settings: CacheSettings, recorder: CacheRecorder, guard: Guard) -> None:
         """Open nothing yet."""
         self._timeout = settings.redis_timeout
-        self._ttl_ms = max(1, round(settings.ttl * 1000))
         self._recorder = recorder
-        self._skips = skips
-        self._paused_until = 0.0
-        self.problem = ""
-        """Why Redis was of no use the last time; empty when it was."""
+        self._guard = guard
+        self._problems = {"get": "", "set": ""}
         self._redis = Redis(
             connection_pool=BlockingConnectionPool.from_url(
                 settings.redis_url.get_secret_value(),
@@ -69,57 +60,73 @@ class RedisDecisions:
         """Close its connections."""
         await self._redis.aclose(close_connection_pool=True)
 
+    @property
+    def problem(self) -> str:
+        """Why Redis was of no use the last time; empty when it was. A full one fails to keep and still finds."""
+        return self._problems["get"] or self._problems["set"]
+
+    def breaker(self) -> dict[str, Any]:
+        """Return the state of its breaker, for people."""
+        return self._guard.status()
+
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the values of `keys`, None for each that is not there; several keys cost one round trip."""
-        if not keys or self._is_paused(len(keys)):
+        if not keys or (permit := self._guard.admit(len(keys))) is None:
             return [None] * len(keys)
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout):
+            async with self._answering(permit):
                 found = [await self._redis.get(keys[0])] if len(keys) == 1 else await self._redis.mget(keys)
         except (RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
+            self._failed("get", error)
             self._count("get", ["error"] * len(keys), began)
             return [None] * len(keys)
-        self._worked()
+        self._worked("get")
         self._count("get", ["miss" if value is None else "hit" for value in found], began)
         return cast("list[bytes | None]", found)
 
-    async def set(self, key: str, value: bytes) -> None:
-        """Keep `value` for the configured time."""
-        if len(value) > MAX_VALUE_BYTES or self._is_paused(1):
+    async def set(self, key: str, value: bytes, seconds: float) -> None:
+        """Keep `value` for so long; for less than a millisecond not at all."""
+        milliseconds = int(seconds * 1000)
+        if milliseconds < 1 or len(value) > MAX_VALUE_BYTES or (permit := self._guard.admit()) is None:
             return
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout):
-                await self._redis.set(key, value, px=self._ttl_ms)
+            async with self._answering(permit):
+                await self._redis.set(key, value, px=milliseconds)
         except (RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
+            self._failed("set", error)
             self._count("set", ["error"], began)
             return
-        self._worked()
+        self._worked("set")
         self._count("set", ["ok"], began)
 
-    def _is_paused(self, commands: int) -> bool:
-        if time.monotonic() >= self._paused_until:
-            return False
-        self._skips.redis_skipped(commands)
-        return True
+    @asynccontextmanager
+    async def _answering(self, permit: Permit) -> AsyncIterator[None]:
+        """One command within its deadline; the breaker learns how it went."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except (RedisError, OSError, TimeoutError) as error:
+            # A refusal is no outage: Redis answered, and the next key may be fine. A full one still finds what it keeps.
+            self._guard.ended(permit, failed=not isinstance(error, ResponseError))
+            raise
+        except BaseException:
+            self._guard.abandoned(permit)
+            raise
+        self._guard.ended(permit, failed=False)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, operation: str, error: Exception) -> None:
         # The text of a client's error can hold an address but no password; its type says the rest.
         problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        if not self.problem:
-            log.warning("redis cannot be used; every decision is asked of OPA", reason=problem)
-        self.problem = problem
-        if not isinstance(error, ResponseError):
-            # Not for a refusal: Redis answered, and the next key may be fine.
-            self._paused_until = time.monotonic() + PAUSE_SECONDS
+        if not self._problems[operation]:
+            log.warning("redis cannot be used; decisions are asked of OPA", operation=operation, reason=problem)
+        self._problems[operation] = problem
 
-    def _worked(self) -> None:
-        if self.problem:
-            log.info("redis works again")
-        self.problem = ""
+    def _worked(self, operation: str) -> None:
+        if self._problems[operation]:
+            log.info("redis works again", operation=operation)
+        self._problems[operation] = ""
 
     def _count(self, operation: str, results: Sequence[str], began: float) -> None:
         seconds = time.perf_counter() - began
@@ -132,9 +139,13 @@ class NoDecisions:
 
     problem = ""
 
+    def breaker(self) -> dict[str, Any]:
+        """Have none."""
+        return {}
+
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Find nothing."""
         return [None] * len(keys)
 
-    async def set(self, key: str, value: bytes) -> None:
+    async def set(self, key: str, value: bytes, seconds: float) -> None:
         """Keep nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
@@ -40,11 +40,18 @@ class Arm(Protocol[Job_contra, Asked]):
 class Dispatcher(Generic[Job, Asked]):
     """One task for each batch, then one for each of its jobs that takes longer: a slow one holds up no other."""
 
-    def __init__(self, source: JobSource[Job], arm: Arm[Job, Asked], *, concurrency: int) -> None:
-        """At most `concurrency` jobs are under way; the others wait in the data plane's own bounded queue."""
+    def __init__(
+        self, source: JobSource[Job], arm: Arm[Job, Asked], *, concurrency: int, hangs: Callable[[], bool] = lambda: False
+    ) -> None:
+        """At most `concurrency` jobs are under way; the others wait in the data plane's own bounded queue.
+
+        While `hangs` says that those under way wait for a server that does not answer, as many again are taken: they are
+        answered at once, and must not wait behind the others.
+        """
         self._source = source
         self._arm = arm
         self._concurrency = concurrency
+        self._hangs = hangs
         self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._listening = False
@@ -69,7 +76,7 @@ class Dispatcher(Generic[Job, Asked]):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _take(self) -> None:
-        room = self._concurrency - self._under_way
+        room = self._room()
         if room <= 0:
             # The descriptor stays readable: listening on would spin.
             self._pause()
@@ -105,8 +112,15 @@ class Dispatcher(Generic[Job, Asked]):
 
     def _done(self, jobs: int) -> None:
         self._under_way -= jobs
-        if not self._listening and not self._stopped and self._under_way < self._concurrency:
+        self.resume()
+
+    def resume(self) -> None:
+        """Take jobs again if there is room by now."""
+        if not self._listening and not self._stopped and self._room() > 0:
             self.start()
+
+    def _room(self) -> int:
+        return self._concurrency * (2 if self._hangs() else 1) - self._under_way
 
     def _pause(self) -> None:
         if self._listening:

@@ -22,15 +22,20 @@ FailureKind = Literal["timeout", "connection", "evaluation"]
 _MAX_POLICY_BYTES = 134_217_728
 _OK = 200
 _BAD_REQUEST = 400
+_SERVER_ERROR = 500
 
 
 class OpaFailure(Exception):  # noqa: N818 - OPA's, not ours
     """OPA gave no decision."""
 
-    def __init__(self, kind: FailureKind, message: str) -> None:
-        """Say which kind, as the metric's label spells it, and a sentence for the log."""
+    def __init__(self, kind: FailureKind, message: str, *, is_outage: bool = True) -> None:
+        """Say which kind, as the metric's label spells it, and a sentence for the log.
+
+        `is_outage` is False when OPA is well and only this question has no decision: no reason to spare OPA other questions.
+        """
         super().__init__(message)
         self.kind = kind
+        self.is_outage = is_outage
 
 
 class OpaServer:
@@ -71,11 +76,13 @@ class OpaServer:
         except aiohttp.ClientError as error:
             raise OpaFailure("connection", f"OPA cannot be reached: {error}") from error
         except AnswerTooLarge as error:
-            raise OpaFailure("evaluation", f"OPA: {error}") from error
+            raise OpaFailure("evaluation", f"OPA: {error}", is_outage=False) from error
         if status == _BAD_REQUEST:
             return Answer(_BAD_REQUEST, raw, "error")
         if status != _OK:
-            raise OpaFailure("evaluation", f"OPA answered {status}: {_message(raw)}")
+            message, is_evaluation = _complaint(raw)
+            is_outage = status >= _SERVER_ERROR and not is_evaluation
+            raise OpaFailure("evaluation", f"OPA answered {status}: {message}", is_outage=is_outage)
         return _read(raw, question)
 
     async def modules(self) -> bytes:
@@ -149,9 +156,12 @@ def _read(raw: bytes, question: Question) -> Answer:
         raise OpaFailure("evaluation", f"OPA's answer is not JSON: {error}") from error
 
 
-def _message(raw: bytes) -> str:
+def _complaint(raw: bytes) -> tuple[str, bool]:
+    """Return what an error says, and whether it is OPA's own about an evaluation: those alone list `errors`."""
     try:
         members = exact_json.loads(raw)
     except exact_json.JsonError:
-        return "not JSON"
-    return str(members.get("message", ""))[:300] if isinstance(members, dict) else ""
+        return "not JSON", False
+    if not isinstance(members, dict):
+        return "", False
+    return str(members.get("message", ""))[:300], isinstance(members.get("errors"), list)

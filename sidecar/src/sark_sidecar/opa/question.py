@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from sark_sidecar import exact_json
 
-KEY_PREFIX = "policy:decision:v1:"
+KEY_PREFIX = "policy:decision:v2:"
 _MAX_PARAMETERS = 32
 
 
@@ -42,14 +42,14 @@ class Question:
         """The body of the request to OPA."""
         return b"{}" if self.input is None else b'{"input":' + self.input + b"}"
 
-    def key(self, policy_revision: str) -> str:
-        """Return the key of its decision under the policies with this revision.
+    def key(self, policy_revision: str, lifetimes: str) -> str:
+        """Return the key of its decision under the policies with this revision, kept by this table of lifetimes.
 
         Every field is preceded by its length, so that no two questions share one.
         """
         hasher = hashlib.sha256()
         absent = b"" if self.input is None else b"input"
-        for part in (policy_revision.encode(), "/".join(self.segments).encode(), absent, self.input or b""):
+        for part in (policy_revision.encode(), lifetimes.encode(), "/".join(self.segments).encode(), absent, self.input or b""):
             hasher.update(len(part).to_bytes(8, "big"))
             hasher.update(part)
         return KEY_PREFIX + hasher.hexdigest()

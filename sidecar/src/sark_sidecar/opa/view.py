@@ -102,7 +102,9 @@ class OpaView:
         while True:
             began = time.monotonic()
             await self.look()
-            await asyncio.sleep(max(self._interval, _MOST_OF_THE_TIME * (time.monotonic() - began)))
+            # A look that failed was no work for OPA: waiting long after it would only mean to learn late that OPA is back.
+            took = 0.0 if self.problem else time.monotonic() - began
+            await asyncio.sleep(max(self._interval, _MOST_OF_THE_TIME * took))
 
     async def look(self) -> None:
         """Ask once."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sark_sidecar.seconds import Seconds, format_seconds
+from sark_sidecar.seconds import Seconds
 
+from .breaker import OpaBreakerSettings, RedisBreakerSettings
+from .cache import CacheBackend, CacheSettings, ClassSettings
 from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
 from .flags import FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
@@ -27,6 +28,7 @@ __all__ = [
     "BundleSettings",
     "CacheBackend",
     "CacheSettings",
+    "ClassSettings",
     "DataSettings",
     "FaultSettings",
     "FlagMode",
@@ -34,8 +36,10 @@ __all__ = [
     "LimitSettings",
     "LogLevel",
     "LogSettings",
+    "OpaBreakerSettings",
     "OpaSettings",
     "PolicySettings",
+    "RedisBreakerSettings",
     "Settings",
     "ShadowSettings",
     "SigningKey",
@@ -44,13 +48,6 @@ __all__ = [
 ]
 
 ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
-
-
-def _redis_url(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
-    if parts.scheme not in {"redis", "rediss", "unix"} or not (parts.hostname or parts.path):
-        raise ValueError("redis_url must be an address such as redis://localhost:6379/0")
-    return value
 
 
 class OpaSettings(Section):
@@ -62,41 +59,7 @@ class OpaSettings(Section):
     max_connections: int = Field(default=64, ge=1, le=1024)
     poll_interval: Seconds = Field(default=3.0, ge=0.1, le=60)
     """How often OPA is asked which policies it serves; slower by itself when that takes long."""
-
-
-class CacheBackend(StrEnum):
-    """Who keeps the baseline arm's decisions."""
-
-    REDIS = "redis"
-    RUST = "rust"
-    """There is no Redis: the baseline arm asks OPA each time; the rust arm has its own cache in any case."""
-
-
-class CacheSettings(Section):
-    """Decision caches of both arms."""
-
-    backend: CacheBackend = CacheBackend.REDIS
-    max_size: int = Field(default=10_000, ge=1, le=10_000_000)
-    """Most entries of the in-process cache."""
-    max_bytes: int = Field(default=67_108_864, ge=65_536, le=17_179_869_184)
-    """Most bytes of the in-process cache."""
-    ttl: Seconds = Field(default=300.0, gt=0)
-    max_ttl: Seconds = Field(default=300.0, gt=0, le=86_400)
-    """The longest `ttl` accepted: a permission taken away stays in force that long."""
-    redis_url: SecretStr = Field(default=SecretStr("redis://localhost:6379/0"))
-    redis_timeout: Seconds = Field(default=0.25, gt=0, le=5)
-    """For one command; a slower Redis counts as a miss."""
-    redis_max_connections: int = Field(default=32, ge=1, le=1024)
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        _redis_url(self.redis_url)
-        if self.ttl > self.max_ttl:
-            raise ValueError(
-                f"ttl {format_seconds(self.ttl)} is above max_ttl {format_seconds(self.max_ttl)}; "
-                "lower ttl, or raise max_ttl if decisions may stay that long after a permission is taken away"
-            )
-        return self
+    breaker: OpaBreakerSettings = OpaBreakerSettings()
 
 
 class StaticFlags(Section):
