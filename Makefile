@@ -69,6 +69,9 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
 	$(PYTEST) tests/integration
 
+faults: setup tools ## Kill, hang and cut OPA and Redis below a sidecar, and print how it fared and recovered (about 3 min)
+	$(BIN)/python -m sark_e2e.faults
+
 test-differential: setup tools ## Ask OPA and the engine the same generated questions: fixed seeds and a new one
 	$(PYTEST) tests/differential
 
@@ -141,5 +144,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential format fuzz golden help leak lock \
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential faults format fuzz golden help leak lock \
 	rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

@@ -1,0 +1,116 @@
+"""One fault from beginning to end: made, seen in the status, mended, recovered from; and what the answers were."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from sark_e2e.deadline import eventually
+
+from .catalogue import Fault
+from .prober import Prober, Sighting, Verdict
+from .stand import Stand
+
+_QUIET = 40
+"""Right answers of each arm in a row that make a recovery."""
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a fault did. Times in seconds."""
+
+    fault: str
+    noticed: float
+    """From the fault until the status says it."""
+    recovered: float
+    """From the mending until the last answer that was not the policy's; 0 when there was none."""
+    asked: int
+    """Between the fault and the recovery."""
+    answers: dict[str, int]
+    """By verdict."""
+    new_arm_answers: dict[str, int]
+    new_arm_p50: float
+    """Median seconds of the new arm during the fault."""
+    new_arm_p50_ratio: float
+    """Median latency of the new arm during the fault, over the one before it."""
+    longest_wait: float
+    """Of any question in that time."""
+    wrong: int
+    problems: tuple[str, ...]
+    """What must not be, as sentences."""
+
+
+def rehearse(stand: Stand, fault: Fault, *, lasting: float) -> Outcome:
+    """Let a fault happen, last for some seconds after it was noticed, and pass.
+
+    Raises TimeoutError when the sidecar does not notice it or does not recover.
+    """
+    with Prober(stand.host, 8180, stand.patterns) as prober:
+        _await_calm(stand, fault, "nothing of it in the status before")
+        calm = time.monotonic()
+        prober.wait(_all_well, since=calm, what=f"{fault.name}: right answers before it", seconds=_SECONDS)
+        made = time.monotonic()
+        try:
+            fault.make(stand)
+            eventually(lambda: fault.clear(stand.status()), what=f"{fault.name}: a word of it in the status", seconds=_SECONDS)
+            noticed = time.monotonic()
+            time.sleep(lasting)
+            prober.wait(lambda seen: len(seen) >= _QUIET, since=noticed, what=f"{fault.name}: answers", seconds=_SECONDS)
+        finally:
+            fault.mend(stand)
+            mended = time.monotonic()
+        recovered = _recovery(prober, mended, fault.name)
+        _await_calm(stand, fault, "no more of it in the status")
+    return _outcome(fault, prober.sightings, (calm, made, noticed, mended, recovered), running=stand.sidecar.running)
+
+
+def _all_well(seen: list[Sighting]) -> bool:
+    last = {arm: [each.verdict for each in seen if each.new_arm is arm][-_QUIET:] for arm in (True, False)}
+    return all(len(verdicts) == _QUIET and set(verdicts) == {Verdict.RIGHT} for verdicts in last.values())
+
+
+def _recovery(prober: Prober, mended: float, name: str) -> float:
+    prober.wait(_all_well, since=mended, what=f"{name}: recovery", seconds=_SECONDS)
+    late = [each.answered for each in prober.sightings if each.answered >= mended and each.verdict is not Verdict.RIGHT]
+    return max(late, default=mended) - mended
+
+
+def _await_calm(stand: Stand, fault: Fault, what: str) -> None:
+    if fault.passes:
+        eventually(lambda: not fault.clear(stand.status()), what=f"{fault.name}: {what}", seconds=_SECONDS)
+
+
+def _outcome(fault: Fault, sightings: list[Sighting], times: tuple[float, ...], *, running: bool) -> Outcome:
+    calm, made, noticed, mended, recovered = times
+    before = [each for each in sightings if calm <= each.asked < made]
+    during = [each for each in sightings if each.answered >= made and each.asked <= mended + recovered]
+    hurt = Counter(each.verdict.value for each in during)
+    new_arm = Counter(each.verdict.value for each in during if each.new_arm)
+    wrong = sum(each.verdict is Verdict.WRONG for each in sightings)
+    problems = [f"{wrong} answers are not what the policy gives"] if wrong else []
+    if not running:
+        problems.append("the sidecar has ended")
+    for arm, may_hurt in ((True, fault.hurts_new_arm), (False, fault.hurts_baseline)):
+        bad = sum(each.verdict is not Verdict.RIGHT and each.new_arm is arm for each in during)
+        if bad and not may_hurt:
+            problems.append(f"{bad} questions of the {'new' if arm else 'baseline'} arm were not answered")
+    return Outcome(
+        fault=fault.name,
+        noticed=noticed - made,
+        recovered=recovered,
+        asked=len(during),
+        answers=dict(hurt),
+        new_arm_answers=dict(new_arm),
+        new_arm_p50=_median(during),
+        new_arm_p50_ratio=_median(during) / _median(before),
+        longest_wait=max((each.seconds for each in during), default=0.0),
+        wrong=wrong,
+        problems=tuple(problems),
+    )
+
+
+def _median(sightings: list[Sighting]) -> float:
+    seconds = sorted(each.seconds for each in sightings if each.new_arm)
+    return seconds[len(seconds) // 2] if seconds else float("nan")
