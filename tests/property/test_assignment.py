@@ -7,10 +7,11 @@ import math
 from typing import Any
 
 import mmh3
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sark_api.assignment import BUCKETS, bucket, in_new_arm
+from sark_api.assignment import BUCKETS, bucket, in_new_arm, in_new_arm_of_sark, sark_bucket
 from sark_api.flags import FeatureFlags, FlagDocument, flagd_document
 
 salts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -99,3 +100,33 @@ def flagd_value(flag: dict[str, Any], targeting_key: str) -> bool:
         if place < reached:
             return bool(flag["variants"][variant])
     raise AssertionError("the weights do not cover the range")
+
+
+@pytest.mark.parametrize(
+    ("feature", "subject", "expected"),
+    [
+        ("rust_opa", "unknown", 14),
+        ("rust_cache", "unknown", 82),
+        ("rust_opa", "", 24),
+        ("rust_opa", "alice", 99),
+        ("rust_opa", "user-00001", 16),
+        ("rust_opa", "üser-☃", 22),
+        ("rust_opa", "7", 84),
+        ("rust_cache", "alice", 56),
+    ],
+)
+def test_the_compatibility_hash_matches_vectors_of_sarks_rule(feature: str, subject: str, expected: int):
+    assert sark_bucket(feature, subject) == expected
+
+
+@given(subjects, shares, shares)
+def test_the_compatibility_rule_is_nested_too(subject: str, one: int, other: int):
+    smaller, larger = sorted((one, other))
+    assert not in_new_arm_of_sark(subject, smaller) or in_new_arm_of_sark(subject, larger)
+    assert not in_new_arm_of_sark(subject, 0)
+    assert in_new_arm_of_sark(subject, 100)
+
+
+def test_the_share_under_the_compatibility_rule_is_the_percentage_to_within_chance():
+    inside = sum(in_new_arm_of_sark(f"user-{number}", 25) for number in range(SUBJECTS))
+    assert abs(inside - SUBJECTS / 4) < SIGMAS * math.sqrt(SUBJECTS * 3 / 16)

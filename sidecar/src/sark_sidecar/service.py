@@ -34,7 +34,7 @@ from .policies.sources import PolicySourceError
 from .rest.answering import RestAnswering
 from .rest.desk import Desk
 from .rest.upstream import OpaUpstream
-from .settings import CacheBackend, FlagMode, Settings, StaticFlags
+from .settings import Assignment, CacheBackend, FlagMode, Settings, StaticFlags
 from .shadow.assembly import open_shadow
 from .telemetry import Telemetry
 
@@ -261,7 +261,7 @@ class Service:
         settings = self._settings.flags
         follower = FlagFollower(
             follows_api=settings.mode is FlagMode.WATCH,
-            apply=lambda share: _set_flags(server, share),
+            apply=lambda share: _set_flags(server, share, settings.assignment),
             telemetry=telemetry,
             state_file=settings.state_file,
             fixed=_fixed_share(self._settings) if settings.mode is FlagMode.STATIC else None,
@@ -353,7 +353,7 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _set_flags(server: Server, share: Share) -> None:
+def _set_flags(server: Server, share: Share, assignment: Assignment) -> None:
     server.set_flags(
         rollout=share.rollout,
         revision=share.revision,
@@ -362,6 +362,7 @@ def _set_flags(server: Server, share: Share) -> None:
         rust_opa=share.rust_opa,
         rust_cache=share.rust_cache,
         shadow=share.shadow,
+        assignment=assignment.value,
     )
 
 

@@ -88,7 +88,9 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
     # Given more slow requests under way than OPA can evaluate at once, in both arms
     flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}
     sidecar = start_sidecar(
-        feature_flags=flags, opa={"timeout": "20s"}, limits={"evaluation_timeout": "20s", "drain_timeout": "30s"}
+        feature_flags=flags,
+        opa={"timeout": "20s", "breaker": {"slow_after": "20s"}},
+        limits={"evaluation_timeout": "20s", "drain_timeout": "30s"},
     )
 
     def ask(number: int) -> tuple[int, Any]:

@@ -7,6 +7,7 @@ use std::{
 };
 
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use sark_engine::assignment::Rule;
 use sark_serve::{
     Answer, Arm, CacheOperation, CacheResult, Difference, EvaluationResult, Faults, Flags, QueueLimits, RequestResult,
     ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, UnixSocket,
@@ -146,7 +147,9 @@ impl Server {
     }
 
     /// Apply flags to the next request.
-    #[pyo3(signature = (*, rollout, revision, percentage, salt, rust_opa, rust_cache, shadow = 0))]
+    #[pyo3(signature = (
+        *, rollout, revision, percentage, salt, rust_opa, rust_cache, shadow = 0, assignment = "murmur3",
+    ))]
     fn set_flags(
         &self,
         rollout: String,
@@ -156,8 +159,10 @@ impl Server {
         rust_opa: bool,
         rust_cache: bool,
         shadow: u8,
+        assignment: &str,
     ) -> PyResult<()> {
-        let flags = Flags { rollout, revision, percentage, salt, rust_opa, rust_cache, shadow };
+        let rule = label("assignment", assignment, Rule::parse, &["murmur3", "sark-md5"])?;
+        let flags = Flags { rollout, revision, percentage, salt, rule, rust_opa, rust_cache, shadow };
         self.0.set_flags(flags).map_err(|error| errors::configuration(&error))
     }
 

@@ -2,8 +2,56 @@
 //!
 //! `bucket = murmur3_x86_32(utf8(salt + ":" + subject), seed 0) * 10_000 >> 32`; new arm iff `bucket < percentage * 100`.
 
+use md5::{Digest, Md5};
+
 /// Number of buckets; one bucket is one basis point of the subjects.
 pub const BUCKETS: u32 = 10_000;
+
+/// Feature whose name is hashed for a fleet that comes from SARK.
+pub const SARK_FEATURE: &str = "rust_opa";
+
+/// How subjects are assigned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// Ours, which is flagd's too.
+    #[default]
+    Murmur3,
+    /// SARK's, for a fleet that comes from it: whoever was in its new arm stays there. The salt plays no part.
+    SarkMd5,
+}
+
+impl Rule {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Murmur3, Self::SarkMd5];
+
+    /// Its name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Murmur3 => "murmur3",
+            Self::SarkMd5 => "sark-md5",
+        }
+    }
+
+    /// The rule of this name.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == text)
+    }
+
+    /// Whether `subject` belongs to the new arm at `percentage` (0 to 100).
+    pub fn in_new_arm(self, salt: &str, subject: &[u8], percentage: u8) -> bool {
+        match self {
+            Self::Murmur3 => in_new_arm(salt, subject, percentage),
+            Self::SarkMd5 => sark_bucket(SARK_FEATURE, subject) < u32::from(percentage),
+        }
+    }
+}
+
+/// SARK's bucket of `subject`, 0 to 99: MD5 of `feature:subject` modulo 100.
+pub fn sark_bucket(feature: &str, subject: &[u8]) -> u32 {
+    let digest = Md5::new().chain_update(feature).chain_update(b":").chain_update(subject).finalize();
+    let number = u128::from_be_bytes(digest.into());
+    u32::try_from(number % 100).unwrap_or(99)
+}
 
 /// Bucket of `subject`, 0 to 9,999, under the rollout's `salt`.
 pub fn bucket(salt: &str, subject: &[u8]) -> u32 {
@@ -75,7 +123,35 @@ mod tests {
         }
     }
 
+    /// `int(hashlib.md5(f"{feature}:{user}".encode()).hexdigest(), 16) % 100`. At SARK every request of an agent has the
+    /// subject `unknown`, whose buckets are known to be 14 and 82.
+    #[test]
+    fn compatibility_hash_matches_vectors_of_its_rule() {
+        for (feature, subject, expected) in [
+            ("rust_opa", "unknown", 14),
+            ("rust_cache", "unknown", 82),
+            ("rust_opa", "", 24),
+            ("rust_opa", "alice", 99),
+            ("rust_opa", "user-00001", 16),
+            ("rust_opa", "üser-☃", 22),
+            ("rust_opa", "7", 84),
+            ("rust_cache", "alice", 56),
+        ] {
+            assert_eq!(sark_bucket(feature, subject.as_bytes()), expected, "{feature}:{subject}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_compatibility_rule_is_nested_too_and_knows_no_salt(one in ".{0,20}", other in ".{0,20}", subject in ".{0,60}", share in 0_u8..100) {
+            let rule = Rule::SarkMd5;
+            let inside = rule.in_new_arm(&one, subject.as_bytes(), share);
+            prop_assert_eq!(inside, rule.in_new_arm(&other, subject.as_bytes(), share));
+            prop_assert!(!inside || rule.in_new_arm(&one, subject.as_bytes(), share + 1));
+            prop_assert!(!rule.in_new_arm(&one, subject.as_bytes(), 0));
+            prop_assert!(rule.in_new_arm(&one, subject.as_bytes(), 100));
+        }
+
         #[test]
         fn a_larger_share_contains_the_smaller_one(salt in ".{0,40}", subject in ".{0,60}", share in 0_u8..100) {
             if in_new_arm(&salt, subject.as_bytes(), share) {

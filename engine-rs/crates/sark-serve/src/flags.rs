@@ -1,6 +1,6 @@
 //! The flags in force.
 
-use sark_engine::assignment;
+use sark_engine::assignment::Rule;
 
 use crate::arms::Arm;
 
@@ -15,6 +15,8 @@ pub struct Flags {
     pub percentage: u8,
     /// Salt of the assignment.
     pub salt: String,
+    /// How subjects are assigned.
+    pub rule: Rule,
     /// The new arm evaluates in process.
     pub rust_opa: bool,
     /// The new arm keeps decisions in process.
@@ -37,7 +39,7 @@ impl Flags {
     /// The arm of `subject`.
     pub fn arm(&self, subject: &[u8]) -> Arm {
         let moved = self.rust_opa || self.rust_cache;
-        if moved && assignment::in_new_arm(&self.salt, subject, self.percentage) { Arm::Rust } else { Arm::Python }
+        if moved && self.rule.in_new_arm(&self.salt, subject, self.percentage) { Arm::Rust } else { Arm::Python }
     }
 }
 
@@ -49,8 +51,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn where_there_is_only_one_arm_every_subject_is_in_it(percentage in 0_u8..=100, rust_opa: bool, rust_cache: bool, subject: Vec<u8>) {
-            let flags = Flags { percentage, rust_opa, rust_cache, salt: "salt".into(), ..Flags::default() };
+        fn where_there_is_only_one_arm_every_subject_is_in_it(percentage in 0_u8..=100, rust_opa: bool, rust_cache: bool, sark: bool, subject: Vec<u8>) {
+            let rule = if sark { Rule::SarkMd5 } else { Rule::Murmur3 };
+            let flags = Flags { rule, percentage, rust_opa, rust_cache, salt: "salt".into(), ..Flags::default() };
             if let Some(arm) = flags.everybodys_arm() {
                 prop_assert_eq!(flags.arm(&subject), arm);
             } else {

@@ -114,6 +114,7 @@ def _flags(parts: Parts) -> dict[str, Any]:
     return {
         **applied.model_dump(mode="json"),
         "mode": parts.settings.flags.mode.value,
+        "assignment": parts.settings.flags.assignment.value,
         "rust_opa_enabled": flags.share.rust_opa,
         "rust_cache_enabled": flags.share.rust_cache,
         "valid_until": format_precise_instant(flags.document.valid_until)

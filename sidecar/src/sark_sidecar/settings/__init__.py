@@ -18,13 +18,14 @@ from sark_sidecar.seconds import Seconds
 from .breaker import OpaBreakerSettings, RedisBreakerSettings
 from .cache import CacheBackend, CacheSettings, ClassSettings
 from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
-from .flags import FlagMode, FlagSettings
+from .flags import Assignment, FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
 from .shadow import ShadowSettings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "AdminSettings",
+    "Assignment",
     "BundleSettings",
     "CacheBackend",
     "CacheSettings",

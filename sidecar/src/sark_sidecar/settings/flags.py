@@ -23,6 +23,14 @@ class FlagMode(StrEnum):
     STATIC = "static"
 
 
+class Assignment(StrEnum):
+    """How subjects are assigned to an arm."""
+
+    MURMUR3 = "murmur3"
+    SARK_MD5 = "sark-md5"
+    """For a fleet that comes from SARK: whoever was in its new arm stays there. `flagd.json` does not follow it."""
+
+
 class FlagSettings(Section):
     """The source of the flag document."""
 
@@ -40,6 +48,7 @@ class FlagSettings(Section):
     """After this long without any answer of the source the sidecar is ready all the same, on baseline."""
     salt: str = Field(default="static", max_length=256)
     """Of the assignment, with mode static."""
+    assignment: Assignment = Assignment.MURMUR3
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -325,10 +325,12 @@ class Server:
         rust_opa: bool,
         rust_cache: bool,
         shadow: int = 0,
+        assignment: str = "murmur3",
     ) -> None:
         """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label.
 
-        `shadow` percent of the requests of both arms are drawn for comparison: see take_drawn.
+        `shadow` percent of the requests of both arms are drawn for comparison: see take_drawn. `assignment` is `murmur3`, or
+        `sark-md5` for a fleet that comes from SARK. Raises ValueError.
         """
 
     def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
