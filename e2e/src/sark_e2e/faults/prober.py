@@ -103,18 +103,20 @@ class Prober:
             time.sleep(0.05)
 
     def _run(self) -> None:
-        connection: http.client.HTTPConnection | None = None
-        while not self._stop.wait(_PAUSE_SECONDS):
-            number = next(self._numbers)
-            pattern = self._patterns[number % len(self._patterns)]
-            user = f"user-9{number:07d}"
-            connection = connection or http.client.HTTPConnection(*self._address, timeout=_PATIENCE_SECONDS)
-            asked = time.monotonic()
-            verdict, stays = _ask(connection, pattern, user)
-            self.sightings.append(Sighting(asked, time.monotonic() - asked, in_new_arm(SALT, user, SHARE), verdict))
-            if not stays:
-                connection.close()
-                connection = None
+        connection = http.client.HTTPConnection(*self._address, timeout=_PATIENCE_SECONDS)
+        try:
+            while not self._stop.wait(_PAUSE_SECONDS):
+                number = next(self._numbers)
+                pattern = self._patterns[number % len(self._patterns)]
+                user = f"user-9{number:07d}"
+                asked = time.monotonic()
+                verdict, stays = _ask(connection, pattern, user)
+                self.sightings.append(Sighting(asked, time.monotonic() - asked, in_new_arm(SALT, user, SHARE), verdict))
+                if not stays:
+                    # It connects anew by itself.
+                    connection.close()
+        finally:
+            connection.close()
 
 
 def _ask(connection: http.client.HTTPConnection, pattern: Pattern, user: str) -> tuple[Verdict, bool]:

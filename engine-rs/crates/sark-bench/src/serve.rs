@@ -26,8 +26,15 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<(), String> {
     let engine = Engine::new(Arc::new(policies), limits).map_err(|error| error.to_string())?;
     let server = Server::new(Arc::new(engine), server_options(options)?).map_err(|error| error.to_string())?;
     let rollout = "bench/engine".to_owned();
-    let flags =
-        Flags { rollout, revision: 1, percentage: 100, salt: "bench".to_owned(), rust_opa: true, rust_cache: true, shadow: 0 };
+    let flags = Flags {
+        rollout,
+        revision: 1,
+        percentage: 100,
+        salt: "bench".to_owned(),
+        rust_opa: true,
+        rust_cache: true,
+        ..Flags::default()
+    };
     server.set_flags(flags).map_err(|error| error.to_string())?;
     let port = server.start().map_err(|error| format!("{}:{}: {error}", options.host, options.port))?;
     writeln!(io::stdout(), "listening on http://{}:{port}", options.host).map_err(|error| error.to_string())?;

@@ -49,7 +49,7 @@ fn a_decision_is_found_exactly_as_long_as_it_may_be_and_never_longer_than_the_ca
     for (longest, until) in [(60, 60), (300, 300), (900, 300)] {
         let (clock, hand) = Clock::manual();
         let cache = DecisionCache::with_clock(LIMITS, clock).unwrap();
-        let key = cache.key(&Scope { revision: [1; 16], generation: 0 }, "p", Some(b"1"));
+        let key = cache.key(&Scope { revision: [1; 16], generation: 0 }, "p", Some(b"1".as_slice()));
         assert!(cache.insert_for(key, &Decision::from_json(b"true", Outcome::Allow), Duration::from_secs(longest)));
         hand.advance(Duration::from_millis(until * 1_000 - 1));
         assert!(cache.get(&key).is_some(), "{longest}");
@@ -61,7 +61,7 @@ fn a_decision_is_found_exactly_as_long_as_it_may_be_and_never_longer_than_the_ca
 #[test]
 fn what_must_not_be_kept_takes_the_place_of_what_was() {
     let cache = DecisionCache::new(LIMITS).unwrap();
-    let key = cache.key(&Scope { revision: [1; 16], generation: 0 }, "p", Some(b"1"));
+    let key = cache.key(&Scope { revision: [1; 16], generation: 0 }, "p", Some(b"1".as_slice()));
     cache.insert(key, &Decision::from_json(b"true", Outcome::Allow));
     assert!(!cache.insert_for(key, &Decision::from_json(b"false", Outcome::Deny), Duration::ZERO));
     assert!(matches!(cache.begin(key), Begun::Lead(_)));
