@@ -46,6 +46,7 @@ GOOD: Mapping[str, ArmWindow] = {ARM_NEW: arm(), ARM_BASELINE: arm()}
 METRICS: dict[str, tuple[Mapping[str, ArmWindow] | Missing, float | Missing]] = {
     "good": (GOOD, 0.0),
     "errors": ({ARM_NEW: arm(1000, 100), ARM_BASELINE: arm()}, 0.0),
+    "some errors": ({ARM_NEW: arm(1000, 30), ARM_BASELINE: arm()}, 0.0),
     "errors, else blind": ({ARM_NEW: arm(1000, 100)}, AWAY),
     "leak": (GOOD, 90_000.0),
     "leak, else blind": (AWAY, 90_000.0),
@@ -283,6 +284,7 @@ class Rollout(RuleBasedStateMachine):
         self.check_breach(before, decision)
         self.check_rest(before, decision)
         self.check_bake(before, decision, truth)
+        self.check_evidence(before, decision)
 
         self.check_requests(before, decision)
 
@@ -433,6 +435,22 @@ class Rollout(RuleBasedStateMachine):
         self.next_allowance = self.allowance + most
         assert after.bake.proven_milliseconds <= self.next_allowance
 
+    def check_evidence(self, before: SarkRolloutStatus, decision: Decision) -> None:
+        """No window counts twice: no more of them are added than fit between where counting stood and where it stands."""
+        after, length = decision.status, self.target.spec.criteria.counting()
+        if after.counted_until is None:
+            assert not any(evidence.windows for evidence in after.evidence)
+            return
+        assert after.counted_until <= self.target.now
+        since = before.counted_until or before.started_at
+        if since is None or after.started_at is None or not after.evidence or before.attempt != after.attempt:
+            return
+        known = {evidence.name: evidence.windows for evidence in before.evidence}
+        fit = max(timedelta(0), after.counted_until - since) // length
+        for evidence in after.evidence:
+            assert 0 <= evidence.windows - known.get(evidence.name, 0) <= fit
+            event("evidence grows" if evidence.windows > known.get(evidence.name, 0) else "evidence stands")
+
     def check_idempotence(self) -> None:
         """Deciding again on the outcome, with nothing else changed, decides nothing more."""
         twin = copy.copy(self.target)
@@ -444,6 +462,7 @@ class Rollout(RuleBasedStateMachine):
         assert again.records == ()
         assert not any(isinstance(action, WriteFlags) for action in again.actions)
         assert (again.status.phase, again.status.step) == (first.status.phase, first.status.step)
+        assert (again.status.evidence, again.status.counted_until) == (first.status.evidence, first.status.counted_until)
         assert not any(isinstance(action, WriteStatus) for action in twin.tick(deliver=False).actions)
 
     def known_revision(self) -> int:

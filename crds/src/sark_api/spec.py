@@ -164,7 +164,9 @@ class ErrorRate(ApiModel):
     """Share of new-arm requests without a genuine engine decision; a fail-closed deny and a fallback count as errors."""
 
     limit_basis_points: int = Field(default=100, ge=1, le=10_000)
-    """Breach above this share of requests in criteria.window, in basis points (1/100 of a percent). Default 100 = 1%."""
+    """Breach when the share of errors is proven to be above this, in basis points (1/100 of a percent): by a test over all counting
+    windows of the attempt, or at once by a window far beyond it. Above it and not proven holds the step. What the baseline suffers in
+    the same time does not count against the new arm. Default 100 = 1%."""
 
     min_samples: int = Field(default=100, ge=1, le=1_000_000_000)
     """Requests of the new arm the window must hold before a verdict is given; below it the verdict is Unknown. Default 100."""
@@ -177,7 +179,8 @@ class LatencyP95(ApiModel):
     """95th percentile of the new arm against the baseline arm in the same window (at 100%: against the last baseline measured)."""
 
     limit_percent_of_baseline: int = Field(default=200, ge=101, le=100_000)
-    """Breach when more than 5% of new-arm requests take longer than this percentage of the baseline's p95. Default 200 = twice."""
+    """Breach when it is proven that more than 5% of new-arm requests take longer than this percentage of the baseline's p95. Above it and
+    not proven holds the step. Default 200 = twice."""
 
     min_samples: int = Field(default=100, ge=20, le=1_000_000_000)
     """Requests each arm must have in the window before a verdict is given; below it the verdict is Unknown. Default 100."""
@@ -275,6 +278,35 @@ class Cpu(ApiModel):
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Warn."""
 
 
+class DenyShift(ApiModel):
+    """Refusals (deny and undefined) of the new arm against those of the baseline arm in the same windows, both ways."""
+
+    limit_percent_of_odds: int = Field(default=400, ge=110, le=100_000)
+    """Breach when the odds of a refusal in the new arm are proven to be more than this percentage of the baseline's, or less than the
+    inverse. Default 400: four times, or a quarter. Subjects differ, and a small share may hold few of them: do not set it near 100."""
+
+    min_samples: int = Field(default=100, ge=20, le=1_000_000_000)
+    """Decisions each arm must have in criteria.window before a verdict is given; below it the verdict is Unknown. Default 100."""
+
+    action: Action = Action.HOLD
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Hold, because few subjects who
+    are always refused make a difference by themselves; Revert where there are thousands of subjects."""
+
+
+class SampleRatio(ApiModel):
+    """Share of requests the new arm really gets against the share asked for: a mismatch means that assignment or telemetry is wrong."""
+
+    limit_percent_of_odds: int = Field(default=400, ge=110, le=100_000)
+    """Breach when the odds of a request going to the new arm are proven to be more than this percentage of those asked for, or less than
+    the inverse. Default 400. The share is of subjects; few busy ones can make that of requests differ, so do not set it near 100."""
+
+    min_samples: int = Field(default=200, ge=20, le=1_000_000_000)
+    """Requests both arms together must have in criteria.window before a verdict is given. Default 200."""
+
+    action: Action = Action.HOLD
+    """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Hold."""
+
+
 class MemoryGrowth(ApiModel):
     """Slope of each sidecar's resident memory."""
 
@@ -312,11 +344,25 @@ class Criteria(ApiModel):
     window: Duration = timedelta(minutes=5)
     """Length of the metric window that rates and latencies are computed over, at least 5s and at least four scrape intervals. Default 5m."""
 
+    counting_window: Duration | None = None
+    """Length of the windows that evidence is counted in, at least 1s and at most criteria.window; best the scrape interval or a few of it.
+    Default: a twentieth of criteria.window, so 15s."""
+
+    false_revert_basis_points: int = Field(default=100, ge=1, le=5000)
+    """Chance that the sequential tests together ever stop a healthy rollout, over a whole attempt however often they look, in basis
+    points. Default 100 = 1%, a quarter of it for each of the four tests. Less needs more evidence, so takes longer to find trouble."""
+
     error_rate: ErrorRate = ErrorRate()
     """Errors of the new arm. Default: more than 1% reverts."""
 
     latency_p95: LatencyP95 = Field(default=LatencyP95(), alias="latencyP95")
     """Latency of the new arm against the baseline arm. Default: p95 above twice the baseline's reverts."""
+
+    deny_shift: DenyShift = DenyShift()
+    """Refusals of the new arm against the baseline arm. Default: four times the odds, or a quarter, holds."""
+
+    sample_ratio: SampleRatio = SampleRatio()
+    """Share of requests the new arm gets. Default: four times the odds asked for, or a quarter, holds."""
 
     memory_growth: MemoryGrowth = MemoryGrowth()
     """Memory of the sidecars. Default: more than 2 MiB/h, sustained, reverts."""
@@ -345,6 +391,10 @@ class Criteria(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     """Further queries with a limit each, at most eight. Default: none."""
+
+    def counting(self) -> timedelta:
+        """Return the length of a counting window: whole seconds, at least one."""
+        return self.counting_window or max(timedelta(seconds=1), timedelta(seconds=self.window // timedelta(seconds=20)))
 
 
 class Retry(ApiModel):

@@ -157,6 +157,34 @@ class CriterionStatus(ApiModel):
     """The PromQL the value was computed from."""
     since: PreciseInstant | None = None
     """Since when the verdict is this one."""
+    bound: str = Field(default="", max_length=64)
+    """The least the value is with 99.9% confidence by this window alone, with its unit; empty where none is reckoned."""
+    evidence: str = Field(default="", max_length=64)
+    """Evidence of a breach from all windows counted in this attempt, as in 480 to 1; empty for a criterion that counts none."""
+    evidence_needed: str = Field(default="", max_length=64)
+    """Evidence at which it is a breach, as in 400 to 1."""
+    windows: int = 0
+    """Counting windows the evidence rests on."""
+    seen: bool = False
+    """Whether it could be measured, though the verdict is Unknown: not proven either way, which holds the step and is no
+    blindness."""
+
+
+class Evidence(ApiModel):
+    """What one test has gathered in this attempt, exactly as the next operator needs it to go on."""
+
+    name: str = Field(max_length=64)
+    """Criterion, and the side of it for one with two, as in denyShift/more."""
+    percent: int
+    """Share at the last count, integer percent."""
+    windows: int = 0
+    """Windows counted."""
+    samples: int = 0
+    """Requests in them."""
+    hits: int = 0
+    """Those of the requests that count against the new arm."""
+    pools: list[int] = Field(default=[], max_length=16)
+    """Capital of each betting pool as its natural logarithm, in millionths."""
 
 
 class RequestStatus(ApiModel):
@@ -302,6 +330,10 @@ class SarkRolloutStatus(ApiModel):
     """Proven time of the present step."""
     criteria: list[CriterionStatus] = Field(default=[], max_length=32)
     """What each criterion said last."""
+    counted_until: PreciseInstant | None = None
+    """End of the last counting window in the evidence; the next one begins here or later, so that none counts twice."""
+    evidence: list[Evidence] = Field(default=[], max_length=16)
+    """What the sequential tests have gathered in this attempt."""
     revert: Revert | None = None
     """The last way back, if any."""
     history: list[HistoryEntry] = Field(default=[], max_length=HISTORY_LIMIT)

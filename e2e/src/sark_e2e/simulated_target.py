@@ -19,9 +19,11 @@ from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import (
     ArmWindow,
     Comparisons,
+    CountedWindow,
     DataPlane,
     Histogram,
     Identity,
@@ -57,9 +59,9 @@ def times(number: float = 1000, seconds: float = 0.0004) -> Histogram:
     return Histogram(BOUNDS, tuple(number if bound >= seconds else 0.0 for bound in BOUNDS))
 
 
-def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004) -> ArmWindow:
+def arm(requests: float = 1000, errors: float = 0, seconds: float = 0.004, refusals: float = 0) -> ArmWindow:
     """Return one arm's window in which every request took `seconds`."""
-    return ArmWindow(requests, errors, times(requests, seconds))
+    return ArmWindow(requests, errors, times(requests, seconds), refusals)
 
 
 def healthy_plane(fallbacks: float = 0) -> DataPlane:
@@ -67,6 +69,13 @@ def healthy_plane(fallbacks: float = 0) -> DataPlane:
     return DataPlane(
         fallbacks=fallbacks, evaluations=times(), lookups=times(), cpu={"gw-0": 0.2}, shadow=Comparisons(matches=1000)
     )
+
+
+def _scaled(window: ArmWindow, requests: float) -> ArmWindow:
+    """Return the same arm with so many `requests`."""
+    by = requests / window.requests
+    latency = Histogram(window.latency.bounds, tuple(by * number for number in window.latency.counts))
+    return ArmWindow(requests, by * window.errors, latency, by * window.refusals)
 
 
 def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:
@@ -145,10 +154,24 @@ class SimulatedTarget:
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
-            metrics=Metrics(self.arms, series, self.plane, self.custom),
+            metrics=Metrics(self.arms, series, self.plane, self.custom, windows=self._windows()),
             rival=self.rival,
             operator_version="0.1.0",
         )
+
+    def _windows(self) -> tuple[CountedWindow, ...] | Missing:
+        """Return the counting windows just before now, all like the arms are now; those counted before are among them.
+
+        The baseline arm gets as many requests as the share leaves it.
+        """
+        if isinstance(self.arms, Missing):
+            return self.arms
+        length, share = self.spec.criteria.counting(), wanted_percent(self.status) / 100
+        arms = dict(self.arms)
+        if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
+            arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share)
+        last = datetime.fromtimestamp(self.now.timestamp() // length.total_seconds() * length.total_seconds(), UTC)
+        return tuple(CountedWindow(last - (age + 1) * length, last - age * length, arms) for age in reversed(range(4)))
 
     def decide(self) -> Decision:
         """Return what would be decided now, without doing it."""

@@ -10,6 +10,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import LatencyP95
 from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.observation import ArmWindow, Histogram, Missing
+from sark_operator.core.sequential.weight import Weight
 from sark_operator.core.verdicts.latency_p95 import baseline_p95_microseconds, judge_latency_p95
 
 WINDOW = timedelta(minutes=5)
@@ -39,24 +40,34 @@ def judged(
     [
         (arm(1000, 1000, 1000, 1000, 1000), Verdict.PASS, "0.0%"),
         (arm(0, 960, 960, 1000, 1000), Verdict.PASS, "4.0%"),
-        (arm(0, 940, 940, 1000, 1000), Verdict.BREACH, "6.0%"),
-        (arm(0, 0, 960, 1000, 1000), Verdict.BREACH, "8.8%"),
+        (arm(0, 940, 940, 1000, 1000), Verdict.UNKNOWN, "6.0%"),
+        (arm(0, 0, 960, 1000, 1000), Verdict.UNKNOWN, "8.8%"),
+        (arm(0, 0, 600, 1000, 1000), Verdict.BREACH, "43.0%"),
     ],
 )
-def test_more_than_one_request_in_twenty_above_twice_the_baseline_is_a_breach(
+def test_more_than_one_request_in_twenty_above_twice_the_baseline_is_no_pass_and_far_more_is_a_breach(
     new: ArmWindow, verdict: Verdict, slower: str
 ) -> None:
     status = judged(new)
 
     assert status.verdict is verdict
-    assert status.message.startswith(f"latencyP95 {slower} {'>' if verdict is Verdict.BREACH else '<='} 5.0% of 1,000 requests")
+    assert f"{slower} {'<=' if verdict is Verdict.PASS else '>'} 5.0% of 1,000 requests" in status.message
     assert status.limit == "3.90 ms"
+
+
+def test_evidence_from_many_windows_is_a_breach() -> None:
+    arms = {ARM_NEW: arm(0, 940, 940, 1000, 1000), ARM_BASELINE: ONE_TO_TWO_MS}
+
+    status = judge_latency_p95(LatencyP95(), WINDOW, 25, arms, weight=Weight(500, 400, 30, 9000, 600))
+
+    assert status.verdict is Verdict.BREACH
+    assert "evidence 500 to 1 in 30 windows, 400 to 1 needed" in status.message
 
 
 def test_a_limit_beyond_the_last_bucket_counts_all_of_it_as_slower() -> None:
     slow_baseline = arm(0, 0, 0, 1000, 1000)
 
-    status = judged(arm(0, 0, 0, 940, 1000), slow_baseline)
+    status = judged(arm(0, 0, 0, 600, 1000), slow_baseline)
 
     assert status.verdict is Verdict.BREACH
     assert "beyond the last bucket" in status.message
@@ -112,7 +123,7 @@ def test_at_100_percent_stragglers_of_the_baseline_arm_are_not_compared_with() -
 
 
 def test_a_concurrent_baseline_goes_before_the_stored_one() -> None:
-    assert judged(arm(0, 0, 1000, 1000, 1000), stored=100_000).verdict is Verdict.BREACH
+    assert judged(arm(0, 0, 0, 1000, 1000), stored=100_000).verdict is Verdict.BREACH
 
 
 def test_the_baseline_worth_storing_has_enough_samples() -> None:

@@ -31,8 +31,37 @@ def test_a_breach_reverts_in_the_same_tick_and_says_why(baking: SimulatedTarget)
     assert [record.reason for record in decision.records] == ["CriterionBreached"]
     assert decision.status.revert is not None
     assert decision.status.revert.criterion == "errorRate"
-    assert decision.status.revert.message == "Reverted from 25%: errorRate 12.0% > 1.0% over 10s (1,204 requests)"
+    assert decision.status.revert.message == (
+        "Reverted from 25%: errorRate 12.0% > 1.0% over 10s (1,204 requests), "
+        "at least 9.3% with 99.9% confidence, far beyond the limit"
+    )
     assert decision.status.revert.revision == baking.written[-1].document.revision
+
+
+def test_a_rate_above_the_limit_holds_at_once_and_reverts_once_it_is_proven(baking: SimulatedTarget) -> None:
+    # Given an arm that fails three times as often as allowed: too little for the floor
+    baking.arms = {ARM_NEW: arm(1000, 30), ARM_BASELINE: arm()}
+
+    # When it is seen first, then nothing is proven, and nothing goes on
+    first = baking.tick(1)
+    assert (first.status.phase, first.status.reason, first.status.blind_since) == (Phase.PROGRESSING, "CriterionUnknown", None)
+    assert "errorRate Unknown: 3.0% > 1.0% over 10s (1,000 requests), not proven: evidence 1 to 1 in" in first.status.message
+
+    # And some windows later it is taken back, with the evidence
+    later = [baking.tick(1) for _ in range(30)]
+    assert baking.percent == 0
+    revert = next(decision.status.revert for decision in later if decision.status.revert)
+    assert revert.criterion == "errorRate"
+    assert "windows, 400 to 1 needed" in revert.message
+
+
+def test_trouble_that_both_arms_share_holds_and_is_not_taken_back(baking: SimulatedTarget) -> None:
+    baking.arms = {ARM_NEW: arm(1000, 300), ARM_BASELINE: arm(1000, 300)}
+
+    baking.run(1200)
+
+    assert (baking.percent, baking.status.reason) == (25, "CriterionUnknown")
+    assert "the baseline has 30.0% in the same time" in baking.status.message
 
 
 def test_it_is_reverting_until_every_sidecar_has_confirmed(baking: SimulatedTarget) -> None:

@@ -32,6 +32,7 @@ def without_future(status: SarkRolloutStatus, now: datetime) -> SarkRolloutStatu
         update={
             "started_at": past(status.started_at),
             "completed_at": past(status.completed_at),
+            "counted_until": past(status.counted_until),
             "blind_since": past(status.blind_since),
             "step": status.step and status.step.model_copy(update={"started_at": past(status.step.started_at)}),
             "flags": status.flags and status.flags.model_copy(update={"written_at": past(status.flags.written_at)}),

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from sark_api.spec import Action, SarkRolloutSpec
-from sark_api.status import CriterionStatus, Verdict
+from sark_api.spec import Action, Criteria, SarkRolloutSpec
+from sark_api.status import CriterionStatus, SarkRolloutStatus, Verdict
 
 from .data_plane import judge_data_plane
 from .figures import sentences
-from .observation import Metrics
-from .verdicts import error_rate, latency_p95, memory_growth
+from .lifecycle import is_split
+from .observation import Metrics, Missing
+from .sequential.sides import Setting
+from .sequential.weighing import Weighing, countable, weigh
+from .sequential.weight import UNWEIGHED, Weight
+from .verdicts import deny_shift, error_rate, latency_p95, memory_growth, sample_ratio
 from .verdicts.custom import judge_custom
+from .verdicts.deny_shift import judge_deny_shift
+from .verdicts.sample_ratio import judge_sample_ratio
 
 
 def judge(
-    spec: SarkRolloutSpec, percent: int, metrics: Metrics, stored_baseline_microseconds: int | None
+    spec: SarkRolloutSpec,
+    percent: int,
+    metrics: Metrics,
+    stored_baseline_microseconds: int | None,
+    weights: Mapping[str, Weight] = MappingProxyType({}),
 ) -> tuple[CriterionStatus, ...]:
-    """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec."""
+    """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec.
+
+    `weights` is the evidence of those with a sequential test.
+    """
     criteria, window = spec.criteria, spec.criteria.window
 
     def query(name: str) -> str:
         return metrics.queries.get(name, "")
 
+    def weight(name: str) -> Weight:
+        return weights.get(name, UNWEIGHED)
+
     return (
-        error_rate.judge_error_rate(criteria.error_rate, window, metrics.arms, query(error_rate.NAME)),
+        error_rate.judge_error_rate(
+            criteria.error_rate,
+            window,
+            metrics.arms,
+            query(error_rate.NAME),
+            weight=weight(error_rate.NAME),
+            beside_baseline=is_split(percent),
+        ),
         latency_p95.judge_latency_p95(
             criteria.latency_p95,
             window,
@@ -33,11 +57,48 @@ def judge(
             metrics.arms,
             stored_microseconds=stored_baseline_microseconds,
             query=query(latency_p95.NAME),
+            weight=weight(latency_p95.NAME),
         ),
+        *(_comparisons(criteria, window, percent, metrics, weight) if is_split(percent) else ()),
         memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
         *judge_data_plane(spec, percent, metrics),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
+
+
+def _comparisons(
+    criteria: Criteria, window: timedelta, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
+) -> tuple[CriterionStatus, ...]:
+    """Return what only two arms at once can show."""
+    query = metrics.queries.get(error_rate.NAME, "")
+    return (
+        judge_deny_shift(criteria.deny_shift, window, metrics.arms, query, weight=weight(deny_shift.NAME)),
+        judge_sample_ratio(criteria.sample_ratio, window, percent, metrics.arms, query, weight=weight(sample_ratio.NAME)),
+    )
+
+
+def weigh_windows(
+    spec: SarkRolloutSpec,
+    percent: int,
+    metrics: Metrics,
+    status: SarkRolloutStatus,
+    *,
+    now: datetime,
+    settled_since: datetime | None,
+) -> Weighing:
+    """Add the windows that are new to the evidence in `status`."""
+    lately = {} if isinstance(metrics.arms, Missing) else metrics.arms
+    p95 = status.baseline_p95_microseconds
+    setting = Setting(
+        spec.criteria,
+        percent,
+        lately,
+        latency_p95.slow_seconds(spec.criteria.latency_p95, spec.criteria.window, percent, lately, p95),
+        settled_since,
+    )
+    since = status.counted_until or status.started_at or now
+    windows = () if isinstance(metrics.windows, Missing) else countable(metrics.windows, since, now)
+    return weigh(status.evidence, setting, windows, status.counted_until)
 
 
 def dated(verdicts: Sequence[CriterionStatus], before: Sequence[CriterionStatus], now: datetime) -> list[CriterionStatus]:

@@ -67,6 +67,18 @@ class ArmWindow:
     requests: float = 0.0
     errors: float = 0.0
     latency: Histogram = Histogram((), ())
+    refusals: float = 0.0
+    """Genuine decisions other than allow: deny and undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountedWindow:
+    """What the counters grew by between two instants: whole requests, without extrapolation."""
+
+    start: datetime
+    end: datetime
+    arms: Mapping[str, ArmWindow]
+    """By implementation label; an arm without requests is absent or empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +131,8 @@ class Metrics:
     """By name of the custom criterion: the one number its query gave."""
     queries: Mapping[str, str] = field(default_factory=dict)
     """Criterion name to the PromQL its numbers came from."""
+    windows: tuple[CountedWindow, ...] | Missing = ()
+    """Counting windows, oldest first: all since the last one counted, and maybe some before."""
 
 
 @dataclass(frozen=True, slots=True)

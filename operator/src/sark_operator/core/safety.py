@@ -15,7 +15,7 @@ from sark_api.status import Verdict
 from .blindness import unseen
 from .figures import span
 from .flag_document import is_ours, readable_document
-from .judgement import dated, judge, spoken, with_verdict
+from .judgement import dated, judge, spoken, weigh_windows, with_verdict
 from .lifecycle import is_split
 from .observation import Metrics, Missing
 from .revert import revert
@@ -40,9 +40,14 @@ def _evaluate(tick: Tick) -> None:
     if is_split(percent):
         p95 = baseline_p95_microseconds(tick.spec.criteria.latency_p95, metrics.arms)
         tick.change(baseline_p95_microseconds=p95 or tick.status.baseline_p95_microseconds)
-    verdicts = judge(tick.spec, percent, metrics, tick.status.baseline_p95_microseconds)
+    weighing = weigh_windows(
+        tick.spec, percent, metrics, tick.status, now=tick.now, settled_since=tick.sighting.convergence.since
+    )
+    verdicts = judge(tick.spec, percent, metrics, tick.status.baseline_p95_microseconds, weighing.weights)
     blind = unseen(verdicts, metrics)
     tick.change(
+        evidence=weighing.evidence,
+        counted_until=weighing.counted_until,
         criteria=dated(verdicts, tick.before.criteria, tick.now),
         evaluated_at=tick.now,
         observed_basis_points=_observed_basis_points(metrics),

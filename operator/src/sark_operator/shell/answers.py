@@ -15,6 +15,7 @@ from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
 from sark_operator.core.observation import Histogram, MemorySeries
 
 _PAIR = 2
+_REFUSALS = frozenset({"deny", "undefined"})
 
 
 class AnswerError(ValueError):
@@ -31,10 +32,19 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """One arm's requests and errors in a window."""
+    """One arm's requests in a window, and how many of them were errors and refusals."""
 
     requests: float = 0.0
     errors: float = 0.0
+    refusals: float = 0.0
+
+    def plus(self, result: str, number: float) -> Requests:
+        """Return the sum with `number` more requests of one result."""
+        return Requests(
+            self.requests + number,
+            self.errors + (number if result == "error" else 0.0),
+            self.refusals + (number if result in _REFUSALS else 0.0),
+        )
 
 
 def samples(result: Any) -> list[Sample]:
@@ -63,8 +73,7 @@ def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
     totals: defaultdict[str, defaultdict[str, Requests]] = defaultdict(lambda: defaultdict(Requests))
     for sample in found:
         arms, arm = totals[_rollout(sample)], sample.labels.get(LABEL_IMPLEMENTATION, "")
-        error = sample.value if sample.labels.get("result") == "error" else 0.0
-        arms[arm] = Requests(arms[arm].requests + sample.value, arms[arm].errors + error)
+        arms[arm] = arms[arm].plus(sample.labels.get("result", ""), sample.value)
     return {rollout: dict(arms) for rollout, arms in totals.items()}
 
 
@@ -83,6 +92,16 @@ def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
     for (rollout, arm), buckets in counts.items():
         histograms[rollout][arm] = _histogram(buckets)
     return dict(histograms)
+
+
+def by_time(result: Any) -> dict[float, list[Sample]]:
+    """Return the samples of a range answer by their time, in Unix seconds. Raises `AnswerError`."""
+    found: defaultdict[float, list[Sample]] = defaultdict(list)
+    for series in _list(result):
+        labels = _labels(series)
+        for at, value in map(_point, _list(_member(series, "values"))):
+            found[at].append(Sample(labels, value))
+    return dict(found)
 
 
 def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
@@ -143,7 +162,7 @@ def ages(found: Iterable[Sample]) -> dict[str, float]:
 
 def finite(requests: Iterable[Requests], histograms: Iterable[Histogram]) -> bool:
     """Return whether every number of one rollout can be reckoned with."""
-    numbers = [value for arm in requests for value in (arm.requests, arm.errors)]
+    numbers = [value for arm in requests for value in (arm.requests, arm.errors, arm.refusals)]
     return all(map(isfinite, [*numbers, *(count for histogram in histograms for count in histogram.counts)]))
 
 

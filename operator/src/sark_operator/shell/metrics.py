@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sark_api.spec import CustomCriterion, SarkRolloutSpec
-from sark_operator.core.observation import ArmWindow, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import answers, promql
-from sark_operator.shell.answers import AnswerError, Requests
+from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.counting import Grid, arm_windows, counted_windows
 from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.shared_answers import SharedAnswers
@@ -30,8 +31,10 @@ Parsed = TypeVar("Parsed")
 class MetricsSource(Protocol):
     """Where the proof comes from."""
 
-    async def read(self, rollout: str, spec: SarkRolloutSpec, *, expected: bool) -> Metrics:
-        """Return what is known of `rollout` (namespace/name).
+    async def read(
+        self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
+    ) -> Metrics:
+        """Return what is known of `rollout` (namespace/name), with the counting windows after `counted_until`.
 
         `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
         is not a fault.
@@ -52,16 +55,19 @@ class PrometheusMetrics:
         await self._answers.close()
         self._door.close()
 
-    async def read(self, rollout: str, spec: SarkRolloutSpec, *, expected: bool) -> Metrics:
+    async def read(
+        self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
+    ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         question = _Question(self._door, self._answers, self._clock, spec)
-        age, requests, latency, memory, plane, custom = await asyncio.gather(
+        age, requests, latency, memory, plane, custom, windows = await asyncio.gather(
             question.ages(),
             question.requests(),
             question.latency(),
             question.memory(),
             read_data_plane(question.vector, spec.criteria.window),
             question.custom(),
+            question.windows(rollout, counted_until),
         )
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         queries = {
@@ -77,6 +83,7 @@ class PrometheusMetrics:
             data_plane=plane.of(rollout, unseen),
             custom=custom,
             queries=queries,
+            windows=unseen or windows,
         )
 
 
@@ -110,6 +117,30 @@ class _Question:
             return await self._door.over(self.server, promql.memory(), end - window, end, promql.memory_step(window))
 
         return await self._parsed(("memory", window), promql.memory(), ask, answers.memory_by_rollout)
+
+    async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
+        """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
+        grid = Grid.after(counted_until, self._clock.now(), self._criteria.counting())
+        if grid is None or counted_until is None:
+            return ()
+        requests, latency = await asyncio.gather(
+            self._grown(promql.counted_requests(grid.window), grid, answers.requests_by_arm),
+            self._grown(promql.counted_latency(grid.window), grid, answers.latency_by_arm),
+        )
+        if isinstance(requests, Missing):
+            return requests
+        if isinstance(latency, Missing):
+            return latency
+        return counted_windows(grid, _of(rollout, requests), _of(rollout, latency))
+
+    async def _grown(self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]) -> Mapping[float, Parsed] | Missing:
+        async def ask() -> Any:
+            return await self._door.over(self.server, query, grid.start, grid.end, round(grid.window.total_seconds()))
+
+        def parsed(result: Any) -> Mapping[float, Parsed]:
+            return {at: parse(found) for at, found in answers.by_time(result).items()}
+
+        return await self._parsed(("windows", grid), query, ask, parsed)
 
     async def custom(self) -> dict[str, float | Missing]:
         criteria = self._criteria.custom
@@ -191,8 +222,8 @@ def _arms(
     if not answers.finite(counted.values(), timed.values()):
         problem = 'that are not finite, or a histogram without the bucket le="+Inf"'
         return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" {problem}')
-    empty = Histogram((), ())
-    return {
-        arm: ArmWindow(counted.get(arm, Requests()).requests, counted.get(arm, Requests()).errors, timed.get(arm, empty))
-        for arm in sorted({*counted, *timed})
-    }
+    return arm_windows(counted, timed)
+
+
+def _of(rollout: str, found: Mapping[float, Mapping[str, Parsed]]) -> Mapping[float, Parsed]:
+    return {at: rollouts[rollout] for at, rollouts in found.items() if rollout in rollouts}

@@ -62,7 +62,12 @@ class Observer:
         flags, pods, metrics = await asyncio.gather(
             self._flags(rollout, spec),
             self._pods(rollout, spec),
-            self._metrics.read(rollout.key, spec, expected=status.flags is not None),
+            self._metrics.read(
+                rollout.key,
+                spec,
+                expected=status.flags is not None,
+                counted_until=status.counted_until or status.started_at,
+            ),
         )
         rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
         return Observation(flags=flags, pods=pods, metrics=metrics, rival=rival, operator_version=self._version)

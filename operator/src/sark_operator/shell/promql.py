@@ -27,6 +27,9 @@ from sark_api.names import (
 MEMORY_POINTS = 60
 """Points a memory window is cut into."""
 
+LONGEST_SCRAPE_INTERVAL = timedelta(minutes=1)
+"""Scrape intervals up to this cannot hide a restart between two samples."""
+
 
 def requests(window: timedelta) -> str:
     """Return the query for the requests of each arm by result, in the last `window`."""
@@ -72,6 +75,32 @@ def cpu(window: timedelta) -> str:
     """Return the query for the cores each sidecar used, averaged over the last `window`."""
     series = f'{METRIC_CPU}{{{LABEL_ROLLOUT}!=""}}[{_seconds(window)}]'
     return f"max by ({LABEL_ROLLOUT}, pod, instance) (rate({series}))"
+
+
+def counted_requests(window: timedelta) -> str:
+    """Return the query for what the requests of each arm, by result, grew by in the `window` before each point of a range."""
+    return _grown(METRIC_REQUESTS, window, "result")
+
+
+def counted_latency(window: timedelta) -> str:
+    """Return the query for what the latency histogram of each arm grew by in the `window` before each point of a range."""
+    return _grown(f"{METRIC_REQUEST_SECONDS}_bucket", window, "le")
+
+
+def _grown(series: str, window: timedelta, by: str) -> str:
+    """Return the difference of counters at the two ends of a window: whole requests, which `increase()` would extrapolate.
+
+    A pod counts when it has the series at both ends. One whose counters began anew is left out as a whole for that window and
+    the minute after it, in which an older sample can still be the newest before the window: some of its results would seem to
+    have grown less than others.
+    """
+    seconds = _seconds(window)
+    pod = f"{LABEL_ROLLOUT}, pod, instance"
+    resets = f"resets({METRIC_REQUESTS}[{_seconds(window + LONGEST_SCRAPE_INTERVAL)}])"
+    return (
+        f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, {by}) (({series} - {series} offset {seconds}) "
+        f"unless on ({pod}) (max by ({pod}) ({resets}) > 0))"
+    )
 
 
 def memory() -> str:

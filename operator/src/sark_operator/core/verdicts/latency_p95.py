@@ -17,14 +17,17 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import LatencyP95
 from sark_api.status import CriterionStatus
 from sark_operator.core.buckets import mended, quantile, readable, share_above
-from sark_operator.core.figures import count, milliseconds, percents
+from sark_operator.core.figures import count, milliseconds
 from sark_operator.core.lifecycle import FULL
 from sark_operator.core.observation import ArmWindow, Histogram, Missing
+from sark_operator.core.sequential.fractions import Counts
+from sark_operator.core.sequential.sides import SLOW_SHARE, slow
+from sark_operator.core.sequential.weight import UNWEIGHED, Weight
 
 from .ruling import Ruling
+from .share import Share, judge_share
 
 NAME: Final = "latencyP95"
-_ALLOWED_SHARE: Final = 0.05
 _EMPTY: Final = Histogram((), ())
 
 
@@ -55,12 +58,13 @@ def judge_latency_p95(
     *,
     stored_microseconds: int | None = None,
     query: str = "",
+    weight: Weight = UNWEIGHED,
 ) -> CriterionStatus:
-    """Return Breach when more than 5 % of the new arm's requests are slower than the limit, with enough requests in both arms.
+    """Return Breach when more than 5 % of the new arm's requests are proven to be slower than the limit.
 
     `share` is the share in force in percent; `stored_microseconds` the last baseline p95 measured.
     """
-    ruling = Ruling(NAME, settings.action, query, settings.min_samples)
+    ruling = Ruling(NAME, settings.action, query, settings.min_samples, weight)
     if isinstance(arms, Missing):
         return ruling.unknown(arms.message)
     reference = _reference(settings, window, share, arms, stored_microseconds)
@@ -71,22 +75,35 @@ def judge_latency_p95(
     if problem := _problem("new", histogram, settings.min_samples, over):
         return ruling.unknown(problem, limit=milliseconds(threshold), samples=_samples(histogram))
     times = f"{settings.limit_percent_of_baseline / 100:g} times {reference.source}"
-    return _compare(ruling, mended(histogram), threshold, over, times)
+    baseline = arms.get(ARM_BASELINE, ArmWindow()).latency if share < FULL else _EMPTY
+    return _compare(ruling, mended(histogram), slow(baseline, threshold), threshold, over=over, times=times)
 
 
-def _compare(ruling: Ruling, histogram: Histogram, threshold: float, over: str, times: str) -> CriterionStatus:
+def slow_seconds(
+    settings: LatencyP95, window: timedelta, share: int, arms: Mapping[str, ArmWindow], stored_microseconds: int | None
+) -> float | None:
+    """Return the latency above which a request of the new arm is slow; None when there is no baseline to take it from."""
+    reference = _reference(settings, window, share, arms, stored_microseconds)
+    return None if isinstance(reference, str) else reference.seconds * settings.limit_percent_of_baseline / 100
+
+
+def _compare(
+    ruling: Ruling, histogram: Histogram, baseline: Counts, threshold: float, *, over: str, times: str
+) -> CriterionStatus:
     """Return the verdict on a readable histogram; `times` says where the threshold comes from."""
     above = share_above(histogram, threshold)
-    breach = above.share > _ALLOWED_SHARE
     p95 = quantile(histogram, 0.95)
-    slower, allowed = percents(above.share, _ALLOWED_SHARE)
-    return ruling.measured(
-        breach=breach,
-        message=f"{slower} {'>' if breach else '<='} {allowed} of {count(histogram.total, 'request')} over {over} "
-        f"took longer than {milliseconds(threshold)}, {times}",
+
+    def sentence(value: str, sign: str, most: str) -> str:
+        requests = count(histogram.total, "request")
+        return f"{value} {sign} {most} of {requests} over {over} took longer than {milliseconds(threshold)}, {times}"
+
+    return judge_share(
+        ruling,
+        Share(Counts(above.share * histogram.total, histogram.total), SLOW_SHARE, baseline),
+        sentence,
         value=f"p95 {'above ' if p95.beyond else ''}{milliseconds(p95.seconds)}",
         limit=milliseconds(threshold),
-        samples=histogram.total,
         warning="the limit lies beyond the last bucket, whose requests all count as slower" if above.open_bucket else "",
     )
 

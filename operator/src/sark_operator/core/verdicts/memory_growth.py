@@ -34,9 +34,8 @@ def judge_memory_growth(settings: MemoryGrowth, memory: Sequence[MemorySeries] |
         return ruling.unknown(memory.message, limit=limit_text)
     slopes = _slopes(memory, settings.window)
     if not slopes:
-        return ruling.unknown(
-            f"none of {count(len(memory), 'pod')} has {MIN_POINTS} points of memory over {over}", limit=limit_text
-        )
+        tell = ruling.undecided if is_seen(memory) else ruling.unknown
+        return tell(f"none of {count(len(memory), 'pod')} has {MIN_POINTS} points of memory over {over}", limit=limit_text)
     pod, worst = max(slopes, key=lambda item: item[1].lower)
     breach = worst.lower > limit
     lower, limit_text = mebibytes_per_hour(worst.lower, limit)

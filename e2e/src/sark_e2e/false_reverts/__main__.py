@@ -1,0 +1,117 @@
+"""`make false-reverts`: the tables of docs/statistics.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from random import Random
+from statistics import quantiles
+
+from sark_operator.core.sequential import wager
+
+from .arms import BAKE, PER_MINUTE, Arms
+from .rules import Operators, Recent, plain
+
+HEALTHY = tuple(
+    Arms(per_minute, rate, rho) for per_minute in (100, 300, 1000) for rate in (0.002, 0.009) for rho in (0.0, 0.005, 0.02)
+)
+SHOCKED = tuple(Arms(300, 0.002, 0.005, shock_rate=rate) for rate in (0.02, 0.2, 1.0))
+EFFECTS = (0.015, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
+GIVEN_UP = 12 * 60 * PER_MINUTE
+"""Windows after which a bad arm counts as not found."""
+
+
+def false_reverts(arms: Arms, runs: int, seed: int, length: int = BAKE) -> tuple[float, float]:
+    """Return the share of runs in which the plain rule and the operator's take the arm back within `length` windows."""
+    plainly = operators = 0
+    for run in range(runs):
+        ended = _bake(arms, Random(f"{seed} {run} {arms}"), length)
+        plainly += ended[0]
+        operators += ended[1]
+    return plainly / runs, operators / runs
+
+
+def _bake(arms: Arms, random: Random, length: int) -> tuple[bool, bool]:
+    recent, rule, plainly = Recent(), Operators(), False
+    for window in islice(arms.windows(random), length):
+        recent.add(window)
+        plainly = plainly or plain(recent)
+        if rule.breaches(window, recent):
+            return plainly or any(_plain_later(recent, arms, random)), True
+    return plainly, False
+
+
+def _plain_later(recent: Recent, arms: Arms, random: Random) -> Iterator[bool]:
+    """Yield what the plain rule says in the hours after the operator's has already spoken."""
+    for window in islice(arms.windows(random), BAKE // 4):
+        recent.add(window)
+        yield plain(recent)
+
+
+def delays(arms: Arms, healthy: Arms, before: int, runs: int, seed: int) -> list[float]:
+    """Return for each run the minutes until `arms` are taken back, after so many windows in which they were healthy."""
+    found = []
+    for run in range(runs):
+        random = Random(f"{seed} {run} {arms}")
+        recent, rule = Recent(), Operators()
+        for window in islice(healthy.windows(random), before):
+            recent.add(window)
+            rule.breaches(window, recent)
+        found.append(_until(arms, random, recent, rule.pools) / PER_MINUTE)
+    return found
+
+
+def _until(arms: Arms, random: Random, recent: Recent, pools: wager.Pools) -> int:
+    rule = Operators(wager.stirred(pools) if not recent.requests else pools)
+    for number, window in enumerate(islice(arms.windows(random), GIVEN_UP), start=1):
+        recent.add(window)
+        if rule.breaches(window, recent):
+            return number
+    return GIVEN_UP
+
+
+def _share(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _minutes(found: Sequence[float]) -> str:
+    if len(found) < 2:
+        return "-"
+    deciles = quantiles(found, n=10)
+    return " / ".join("never" if value >= GIVEN_UP / PER_MINUTE else f"{value:.4g}" for value in (deciles[4], deciles[8]))
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m sark_e2e.false_reverts", description=__doc__)
+    parser.add_argument("--runs", type=int, default=200, help="bakes of 48 h per line (default 200)")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    runs, seed = options.runs, options.seed
+    print(f"Share of {runs} healthy bakes of 48 h that are taken back\n")
+    print("| requests/min | true rate | rho | plain > 1% in 5m | operator |\n|---|---|---|---|---|")
+    for arms in HEALTHY:
+        plainly, operators = false_reverts(arms, runs, seed)
+        print(f"| {arms.per_minute} | {arms.rate:.1%} | {arms.rho} | {_share(plainly)} | {_share(operators)} |", flush=True)
+    print("\nThe same while something both arms share fails for 10 min about every 6 h (300 requests/min, rho 0.005)\n")
+    print("| both arms fail | plain > 1% in 5m | operator |\n|---|---|---|")
+    for arms in SHOCKED:
+        plainly, operators = false_reverts(arms, runs, seed)
+        print(f"| {arms.shock_rate:.0%} | {_share(plainly)} | {_share(operators)} |", flush=True)
+    few = max(2, runs // 5)
+    print(f"\nMinutes until a bad arm is taken back: median / 90th percentile of {few} runs, rho 0.005\n")
+    print("| true rate | 100/min, from the start | 100/min, after 24 h | 1000/min, from the start | 1000/min, after 24 h |")
+    print("|---|---|---|---|---|")
+    for rate in EFFECTS:
+        cells = [
+            _minutes(delays(replace(healthy, rate=rate), healthy, before, few, seed))
+            for healthy in (Arms(100, 0.002, 0.005), Arms(1000, 0.002, 0.005))
+            for before in (0, BAKE // 2)
+        ]
+        print(f"| {rate:.1%} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The rules that are compared: a plain threshold, and the operator's."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sark_operator.core.sequential import wager
+from sark_operator.core.sequential.catastrophe import floor_of, proven_beyond
+from sark_operator.core.sequential.fractions import Counts, limit_beside
+
+from .arms import PER_MINUTE, Window
+
+LIMIT = 0.01
+NEEDED = 400.0
+"""Evidence needed with the default settings: 1 % of false reverts, shared by four criteria."""
+MIN_SAMPLES = 100
+_CRITERIA_WINDOW = 5 * PER_MINUTE
+
+
+class Recent:
+    """Requests and errors of the last five minutes, in both arms."""
+
+    def __init__(self) -> None:
+        self._windows: deque[Window] = deque(maxlen=_CRITERIA_WINDOW)
+        self.requests = self.errors = self.baseline_requests = self.baseline_errors = 0
+
+    def add(self, window: Window) -> None:
+        """Take in the newest window and let go of the oldest."""
+        for one, sign in ((window, 1), *((old, -1) for old in self._leaving())):
+            self.requests += sign * one.requests
+            self.errors += sign * one.errors
+            self.baseline_requests += sign * one.baseline_requests
+            self.baseline_errors += sign * one.baseline_errors
+        self._windows.append(window)
+
+    def _leaving(self) -> list[Window]:
+        return [self._windows[0]] if len(self._windows) == _CRITERIA_WINDOW else []
+
+
+def plain(recent: Recent) -> bool:
+    """Return whether more than the limit of the last five minutes' requests failed, with enough of them."""
+    return recent.requests >= MIN_SAMPLES and recent.errors > LIMIT * recent.requests
+
+
+class Operators:
+    """The operator's rule: the bet on windows, and the floor."""
+
+    def __init__(self, pools: wager.Pools | None = None) -> None:
+        self.pools = pools or wager.opening()
+
+    def breaches(self, window: Window, recent: Recent) -> bool:
+        """Return whether the arm is taken back after this window."""
+        lately = Counts(recent.baseline_errors, recent.baseline_requests)
+        limit = limit_beside(LIMIT, lately, Counts(window.baseline_errors, window.baseline_requests))
+        self.pools = wager.played(self.pools, window.errors / window.requests, limit, most=2 * NEEDED)
+        if wager.evidence(self.pools) >= NEEDED:
+            return True
+        floor = max(floor_of(LIMIT), limit_beside(LIMIT, lately))
+        return recent.requests >= MIN_SAMPLES and proven_beyond(recent.errors, recent.requests, floor) is not None

@@ -1,0 +1,113 @@
+"""Adding windows to the evidence: each once, in their order, and never one that was counted before.
+
+The evidence lives in the status, together with the end of the last window in it. An operator that dies before the status is
+stored leaves both as they were, and the next one counts the same windows from the same point: nothing is lost and nothing
+counts twice. A window with a number that is no count is left out: no bet is made on it, whatever it would have shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sark_api.spec import Criteria
+from sark_api.status import Evidence
+from sark_operator.core.buckets import plausible_count
+from sark_operator.core.observation import CountedWindow
+
+from . import sides, wager
+from .fractions import Fraction
+from .weight import Weight, heavier
+
+TESTS: Final[Mapping[str, Mapping[str, sides.Side]]] = {
+    "errorRate": {"errorRate": sides.errors},
+    "latencyP95": {"latencyP95": sides.slow_requests},
+    "denyShift": {"denyShift/more": sides.more_refusals, "denyShift/fewer": sides.fewer_refusals},
+    "sampleRatio": {"sampleRatio/more": sides.more_requests, "sampleRatio/fewer": sides.fewer_requests},
+}
+"""The sides of each criterion that is tested sequentially. Each criterion has an equal part of the chance of a false revert,
+and each of its sides an equal part of that; what criteria that only warn leave over is not given to the others."""
+
+WHEN_SETTLED: Final = frozenset({"sampleRatio"})
+"""Criteria that mean something only once every sidecar serves the share asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """All tests after one tick."""
+
+    evidence: list[Evidence]
+    """For the status."""
+    weights: Mapping[str, Weight]
+    """By criterion."""
+    counted_until: datetime | None
+
+
+def needed(criteria: Criteria, sides_of_criterion: int) -> float:
+    """Return the evidence at which a side is a breach."""
+    return len(TESTS) * sides_of_criterion * 10_000 / criteria.false_revert_basis_points
+
+
+def countable(windows: Iterable[CountedWindow], since: datetime, now: datetime) -> list[CountedWindow]:
+    """Return the windows that begin at `since` or later and have ended, oldest first, none overlapping another."""
+    kept: list[CountedWindow] = []
+    for window in sorted(windows, key=lambda window: window.end):
+        if (kept[-1].end if kept else since) <= window.start < window.end <= now:
+            kept.append(window)
+    return kept
+
+
+def weigh(
+    before: Sequence[Evidence], setting: sides.Setting, windows: Sequence[CountedWindow], counted_until: datetime | None
+) -> Weighing:
+    """Add `windows`, all of which are countable, to the evidence `before`."""
+    known = {evidence.name: evidence for evidence in before}
+    stored: list[Evidence] = []
+    weights: dict[str, Weight] = {}
+    sound = [window for window in windows if _sound(window)]
+    for criterion, tests in TESTS.items():
+        enough = needed(setting.criteria, len(tests))
+        found: list[Weight] = []
+        for name, side in tests.items():
+            fractions = [
+                fraction
+                for window in sound
+                if (criterion not in WHEN_SETTLED or setting.settled(window)) and (fraction := side(setting, window.arms))
+            ]
+            evidence, weight = _added(known.get(name), name, setting.percent, fractions, enough)
+            stored += [evidence] if evidence else []
+            found.append(weight)
+        weights[criterion] = heavier(tuple(found))
+    return Weighing(stored, weights, windows[-1].end if windows else counted_until)
+
+
+def _added(
+    before: Evidence | None, name: str, percent: int, fractions: Sequence[Fraction], enough: float
+) -> tuple[Evidence | None, Weight]:
+    """Return the evidence with the windows in it, and what it says; without a window it stays as it is."""
+    pools = tuple(before.pools) if before and len(before.pools) == wager.POOLS else wager.opening()
+    windows, samples, hits = (before.windows, before.samples, before.hits) if before else (0, 0, 0)
+    odds = wager.evidence(pools)
+    if not fractions:
+        return before, Weight(odds, enough, windows, samples, hits)
+    if before is not None and before.percent != percent:
+        pools = wager.stirred(pools)
+    for fraction in fractions:
+        pools = wager.played(pools, fraction.counts.share, fraction.limit, most=2 * enough)
+        odds = max(odds, wager.evidence(pools))
+        windows += 1
+        samples += round(fraction.counts.total)
+        hits += round(fraction.counts.hits)
+    evidence = Evidence(name=name, percent=percent, windows=windows, samples=samples, hits=hits, pools=list(pools))
+    return evidence, Weight(odds, enough, windows, samples, hits)
+
+
+def _sound(window: CountedWindow) -> bool:
+    """Return whether every number of the window can be a count."""
+    return all(
+        plausible_count(number)
+        for arm in window.arms.values()
+        for number in (arm.requests, arm.errors, arm.refusals, *arm.latency.counts)
+    )

@@ -1,0 +1,63 @@
+"""sampleRatio: does the new arm get the share of requests that was asked for?
+
+The share is one of subjects, and Prometheus counts requests, which come in clusters by subject: an exact test on requests would
+call every busy subject a fault. So only a gross mismatch counts, a factor of the odds, by a test that does not mind clusters
+inside a window. It tells that assignment or telemetry is wrong; by default it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from sark_api.duration import format_duration
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import SampleRatio
+from sark_api.status import CriterionStatus
+from sark_operator.core.buckets import plausible_count
+from sark_operator.core.figures import count
+from sark_operator.core.observation import ArmWindow, Missing
+from sark_operator.core.sequential.odds import shifted
+from sark_operator.core.sequential.weight import UNWEIGHED, Weight
+
+from .ruling import Ruling
+
+NAME: Final = "sampleRatio"
+
+
+def judge_sample_ratio(
+    settings: SampleRatio,
+    window: timedelta,
+    percent: int,
+    arms: Mapping[str, ArmWindow] | Missing,
+    query: str = "",
+    *,
+    weight: Weight = UNWEIGHED,
+) -> CriterionStatus:
+    """Return Breach when the odds of a request going to the new arm are proven to differ from `percent` by more than the limit.
+
+    A mismatch in criteria.window alone, as while sidecars take over a new share, decides nothing.
+    """
+    ruling = Ruling(NAME, settings.action, query, settings.min_samples, weight)
+    times = settings.limit_percent_of_odds / 100
+    limit, over = f"{times:g} times the odds", format_duration(window)
+    if isinstance(arms, Missing):
+        return ruling.unknown(arms.message, limit=limit)
+    ours, theirs = (arms.get(arm, ArmWindow()).requests for arm in (ARM_NEW, ARM_BASELINE))
+    if not plausible_count(ours) or not plausible_count(theirs):
+        return ruling.unknown(f"Prometheus counted {ours:g} and {theirs:g} requests in {over}: not counts", limit=limit)
+    total = ours + theirs
+    if total < settings.min_samples and not weight.proven:
+        few = f"{count(total, 'request')} of both arms in {over}, {settings.min_samples:,} needed"
+        return ruling.unknown(few, limit=limit, samples=total)
+    value = f"{ours / total:.1%} of requests" if total else "no requests"
+    said = f"{value} over {over} ({count(total, 'request')}), {percent}% of subjects asked for"
+    if weight.proven:
+        return ruling.measured(breach=True, message=f"{said}: {weight.clause}", value=value, limit=limit, samples=total)
+    if weight.doubtful:
+        why = f"{said}: more than {limit} apart, not proven: {weight.clause}"
+        return ruling.undecided(why, value=value, limit=limit, samples=total)
+    low, high = shifted(percent / 100, 1 / times), shifted(percent / 100, times)
+    message = f"{said}: {low:.1%} to {high:.1%} allowed"
+    return ruling.measured(breach=False, message=message, value=value, limit=limit, samples=total)

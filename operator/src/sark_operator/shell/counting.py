@@ -1,0 +1,70 @@
+"""Counting windows: which are asked for, and what Prometheus' answers make of them.
+
+They lie on a grid of whole seconds that is the same for all rollouts of one window length, so that all of them share a
+question, and so that an operator that starts anew asks for the same windows its predecessor would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Final
+
+from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram
+from sark_operator.shell.answers import Requests
+
+SETTLE: Final = timedelta(seconds=1)
+"""How long a scrape may take to be stored: a window is asked for only when it has been over for this long."""
+MOST_WINDOWS: Final = 64
+"""Windows asked for at once. An operator that was away for longer leaves the older ones uncounted: on them no bet is made."""
+_EMPTY: Final = Histogram((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The ends of windows in a row."""
+
+    window: timedelta
+    """Length of each."""
+    start: datetime
+    """End of the first."""
+    end: datetime
+    """End of the last."""
+
+    @classmethod
+    def after(cls, counted_until: datetime | None, now: datetime, window: timedelta) -> Grid | None:
+        """Return the windows that are over and begin at `counted_until` or later, and a few before; None when there are none.
+
+        Their number is a power of two, so that rollouts that are behind by about as much ask the same question.
+        """
+        last = datetime.fromtimestamp((now - SETTLE).timestamp() // window.total_seconds() * window.total_seconds(), UTC)
+        if counted_until is None or last - window < counted_until:
+            return None
+        behind = min(MOST_WINDOWS, ceil((last - counted_until) / window))
+        number = min(MOST_WINDOWS, max(2, 1 << (behind - 1).bit_length()))
+        return cls(window, last - (number - 1) * window, last)
+
+
+def counted_windows(
+    grid: Grid, requests: Mapping[float, Mapping[str, Requests]], latency: Mapping[float, Mapping[str, Histogram]]
+) -> tuple[CountedWindow, ...]:
+    """Return the windows of one rollout, oldest first; `requests` and `latency` are by end, in Unix seconds, and arm.
+
+    An end without series is left out: nobody was seen then, which is not the same as nobody asked.
+    """
+    windows = []
+    for at in sorted({*requests, *latency}):
+        end = datetime.fromtimestamp(at, UTC)
+        windows.append(CountedWindow(end - grid.window, end, arm_windows(requests.get(at, {}), latency.get(at, {}))))
+    return tuple(windows)
+
+
+def arm_windows(requests: Mapping[str, Requests], latency: Mapping[str, Histogram]) -> Mapping[str, ArmWindow]:
+    """Return what is known of each arm."""
+    return {
+        arm: ArmWindow(counted.requests, counted.errors, latency.get(arm, _EMPTY), counted.refusals)
+        for arm in sorted({*requests, *latency})
+        for counted in (requests.get(arm, Requests()),)
+    }

@@ -1,0 +1,123 @@
+"""Adding counting windows to the evidence in the status."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import nan
+
+import pytest
+
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.spec import Criteria
+from sark_api.status import Evidence
+from sark_e2e.simulated_target import arm
+from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram
+from sark_operator.core.sequential.sides import Setting
+from sark_operator.core.sequential.weighing import Weighing, countable, needed, weigh
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LENGTH = timedelta(seconds=15)
+GOOD = arm(1000, refusals=200)
+
+
+def window(number: int, new: ArmWindow = GOOD, baseline: ArmWindow = GOOD) -> CountedWindow:
+    start = NOON + number * LENGTH
+    return CountedWindow(start, start + LENGTH, {ARM_NEW: new, ARM_BASELINE: baseline})
+
+
+def weighed(*windows: CountedWindow, before: list[Evidence] | None = None, percent: int = 50) -> Weighing:
+    lately = windows[-1].arms if windows else {}
+    setting = Setting(Criteria(), percent, lately, slow_seconds=0.01, settled_since=NOON)
+    return weigh(before or [], setting, windows, None)
+
+
+def test_each_window_counts_once_whatever_is_offered_again() -> None:
+    offered = [window(0), window(1), window(2)]
+    since, now = NOON + LENGTH, NOON + 10 * LENGTH
+
+    assert countable(offered, since, now) == offered[1:]
+    assert countable([*offered, *offered], since, now) == offered[1:]
+    assert countable(offered, NOON + 3 * LENGTH, now) == []
+
+
+def test_a_window_that_is_not_over_or_overlaps_is_left_out() -> None:
+    crooked = CountedWindow(NOON + LENGTH / 2, NOON + LENGTH * 1.5, {})
+
+    assert countable([window(0), crooked], NOON, NOON + 10 * LENGTH) == [window(0)]
+    assert countable([window(0), window(1)], NOON, NOON + LENGTH) == [window(0)]
+
+
+def test_counting_in_one_go_or_in_two_is_the_same() -> None:
+    windows = [window(number, arm(100, number % 3)) for number in range(8)]
+    first = weighed(*windows[:5])
+
+    assert weighed(*windows[5:], before=first.evidence).evidence == weighed(*windows).evidence
+
+
+def test_errors_of_the_new_arm_alone_are_evidence() -> None:
+    found = weighed(*(window(number, arm(100, 20)) for number in range(4)))
+
+    assert found.weights["errorRate"].proven
+    assert not found.weights["latencyP95"].doubtful
+    assert found.counted_until == NOON + 4 * LENGTH
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_errors_of_both_arms_at_once_are_none(share: float) -> None:
+    suffering = arm(1000, 1000 * share)
+
+    found = weighed(*(window(number, suffering, suffering) for number in range(240)))
+
+    assert not found.weights["errorRate"].doubtful
+
+
+def test_at_100_percent_there_is_no_baseline_to_share_the_blame() -> None:
+    suffering = arm(1000, 200)
+
+    assert weighed(*(window(n, suffering, suffering) for n in range(4)), percent=100).weights["errorRate"].proven
+
+
+def test_slow_requests_are_evidence() -> None:
+    assert weighed(*(window(number, arm(100, seconds=0.05)) for number in range(8))).weights["latencyP95"].proven
+
+
+@pytest.mark.parametrize("refusals", [1000.0, 0.0])
+def test_refusals_that_differ_grossly_are_evidence_either_way(refusals: float) -> None:
+    half = arm(1000, refusals=500)
+
+    found = weighed(*(window(number, arm(1000, refusals=refusals), half) for number in range(80)))
+
+    assert found.weights["denyShift"].proven
+
+
+def test_refusals_that_both_arms_have_at_once_are_no_evidence() -> None:
+    found = weighed(*(window(number, *[arm(1000, refusals=999 if number % 7 < 3 else 20)] * 2) for number in range(240)))
+
+    assert not found.weights["denyShift"].doubtful
+
+
+def test_a_new_arm_that_gets_all_requests_is_evidence_only_once_everybody_serves_the_share() -> None:
+    windows = [window(number, arm(900), arm(20)) for number in range(40)]
+    setting = Setting(Criteria(), 25, {}, slow_seconds=None, settled_since=NOON)
+    unsettled = Setting(Criteria(), 25, {}, slow_seconds=None, settled_since=None)
+
+    assert weigh([], setting, windows, None).weights["sampleRatio"].proven
+    assert weigh([], unsettled, windows, None).weights["sampleRatio"].windows == 0
+
+
+@pytest.mark.parametrize("number", [nan, -1.0, 1e300])
+def test_a_window_with_a_number_that_is_no_count_is_passed_over(number: float) -> None:
+    for broken in (ArmWindow(number, 0), ArmWindow(10, number), ArmWindow(10, 0, Histogram((1.0,), (number,)))):
+        found = weighed(window(0, broken))
+        assert found.weights["errorRate"].windows == 0
+        assert found.counted_until == NOON + LENGTH
+
+
+def test_a_window_without_requests_is_no_evidence_and_no_relief() -> None:
+    assert weighed(window(0, ArmWindow(), ArmWindow())).weights["errorRate"].windows == 0
+
+
+def test_the_chance_of_a_false_revert_is_shared_by_all_sides() -> None:
+    assert needed(Criteria(), 1) == 400
+    assert needed(Criteria(), 2) == 800
+    assert needed(Criteria(false_revert_basis_points=500), 1) == 80
