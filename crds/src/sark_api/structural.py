@@ -69,9 +69,18 @@ def _node(schema: Mapping[str, Any], definitions: Mapping[str, Any], where: str)
             result[keyword] = value
         else:
             raise UnsupportedSchemaError(f"{where}: keyword {keyword!r} has no structural form")
-    if "default" in result and result["default"] is None:
-        del result["default"]
+    if "default" in result:
+        result["default"] = _present(result["default"])
+        if result["default"] is None:
+            del result["default"]
     return result
+
+
+def _present(default: Any) -> Any:
+    """Return a default without its members that are null: an optional member is absent, and null has no type."""
+    if isinstance(default, Mapping):
+        return {name: _present(member) for name, member in default.items() if member is not None}
+    return default
 
 
 def _resolved(schema: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -15,7 +17,7 @@ from sark_api.spec import SarkRolloutSpec
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.pod import PodAddress, create_pod, delete_pod, set_status
 from sark_e2e.prometheus import PrometheusServer
-from sark_operator.core.observation import Metrics, Missing
+from sark_operator.core.observation import ArmWindow, Metrics, Missing
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.prometheus import PrometheusDoor
@@ -31,16 +33,19 @@ class Exposition(http.server.BaseHTTPRequestHandler):
 
     rollout = ""
     scrapes = 0
+    life = 1_000_000
+    """Scrapes after which its counters begin anew."""
 
     def do_GET(self) -> None:
         type(self).scrapes += 1
         ruler, arm = f'sark_rollout="{self.rollout}"', f'sark_rollout="{self.rollout}",implementation="rust"'
-        ten = 10 * self.scrapes
+        errors = self.scrapes % self.life
+        ten = 10 * errors
         body = (
             f"sark_flag_revision{{{ruler}}} 7\n"
             f"process_resident_memory_bytes{{{ruler}}} {5e7 + self.scrapes}\n"
-            f'sark_requests_total{{{arm},result="allow"}} {ten - self.scrapes}\n'
-            f'sark_requests_total{{{arm},result="error"}} {self.scrapes}\n'
+            f'sark_requests_total{{{arm},result="allow"}} {ten - errors}\n'
+            f'sark_requests_total{{{arm},result="error"}} {errors}\n'
             f'sark_request_duration_seconds_bucket{{{arm},le="0.1"}} {ten // 2}\n'
             f'sark_request_duration_seconds_bucket{{{arm},le="+Inf"}} {ten}\n'
         ).encode()
@@ -55,10 +60,12 @@ class Exposition(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def sidecar(api: client.ApiClient, namespace: str, network: LoopbackNetwork) -> Iterator[str]:
-    """A pod that exposes a sidecar's metrics; the value is the rollout it follows."""
+def sidecar(api: client.ApiClient, namespace: str, network: LoopbackNetwork, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A pod that exposes a sidecar's metrics, anew after so many scrapes; the value is the rollout it follows."""
     address = PodAddress(namespace, "gateway-0", network.pod())
-    exposition = type("Exposition", (Exposition,), {"rollout": f"{namespace}/gateway"})
+    exposition = type(
+        "Exposition", (Exposition,), {"rollout": f"{namespace}/gateway", "life": getattr(request, "param", Exposition.life)}
+    )
     with http.server.ThreadingHTTPServer((address.ip, PORT), exposition) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -77,7 +84,15 @@ async def source() -> AsyncIterator[PrometheusMetrics]:
     await made.close()
 
 
-async def read(source: PrometheusMetrics, address: str, rollout: str, *, expected: bool = False, **custom: str) -> Metrics:
+async def read(
+    source: PrometheusMetrics,
+    address: str,
+    rollout: str,
+    *,
+    expected: bool = False,
+    counted_until: datetime | None = None,
+    **custom: str,
+) -> Metrics:
     criteria = {
         "window": "20s",
         "memoryGrowth": {"window": "30s"},
@@ -91,7 +106,7 @@ async def read(source: PrometheusMetrics, address: str, rollout: str, *, expecte
             "interval": "1s",
         }
     )
-    return await source.read(rollout, spec, expected=expected)
+    return await source.read(rollout, spec, expected=expected, counted_until=counted_until)
 
 
 async def test_the_numbers_of_a_scraped_sidecar_are_read(
@@ -123,6 +138,33 @@ async def test_the_numbers_of_a_scraped_sidecar_are_read(
     assert [series.pod for series in metrics.memory] == ["gateway-0"]
     assert all(size > 5e7 for _, size in metrics.memory[0].points)
     assert metrics.custom == {"targets": 1.0}
+
+
+@pytest.mark.parametrize("sidecar", [10], indirect=True)
+async def test_counting_windows_hold_whole_requests_and_pass_over_a_restart(
+    source: PrometheusMetrics, prometheus_server: PrometheusServer, sidecar: str
+) -> None:
+    # Given a sidecar with ten more requests at each scrape, whose counters begin anew at every tenth
+    began = datetime.now(UTC)
+    seen: dict[datetime, ArmWindow] = {}
+
+    async def look() -> None:
+        windows = (await read(source, prometheus_server.url, sidecar, counted_until=began)).windows
+        assert not isinstance(windows, Missing), windows
+        seen.update((window.end, window.arms["rust"]) for window in windows if "rust" in window.arms)
+
+    # When its windows are read until it is left out, because its counters have begun anew
+    deadline = time.monotonic() + 60
+    while sum(arm.requests > 0 for arm in seen.values()) < 3 or datetime.now(UTC) - max(seen) < timedelta(seconds=6):
+        await look()
+        assert time.monotonic() < deadline, seen
+        await asyncio.sleep(0.2)
+
+    # Then each window holds what whole scrapes added, and none shows a fall, or a part of the results only
+    for arm in seen.values():
+        assert (arm.requests % 10, arm.errors * 10) == (0, arm.requests)
+        assert arm.latency.total == arm.requests >= 0
+        assert arm.requests <= 50
 
 
 async def test_a_rollout_nobody_follows_has_empty_arms(source: PrometheusMetrics, prometheus_server: PrometheusServer) -> None:

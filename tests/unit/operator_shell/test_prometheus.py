@@ -207,7 +207,7 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
 
     # Then requests, errors and buckets are told apart by arm, the buckets in order
     latency = Histogram((0.05, 0.25, inf), (80.0, 97.0, 100.0))
-    assert metrics.arms == {"rust": ArmWindow(100.0, 9.5, latency), "python": ArmWindow(400.0, 0.0, Histogram((), ()))}
+    assert metrics.arms == {"rust": ArmWindow(100.0, 9.5, latency), "python": ArmWindow(400.0, 0.0, Histogram((), ()), 400.0)}
     assert metrics.memory == (MemorySeries("gateway-0", ((10.0, 5e7),)),)
     assert set(metrics.queries) == {
         *("errorRate", "latencyP95", "memoryGrowth", "queue"),

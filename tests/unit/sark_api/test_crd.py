@@ -82,3 +82,10 @@ def walk(node: dict[str, Any], path: str) -> list[tuple[str, dict[str, Any]]]:
         if isinstance(node.get(keyword), dict):
             found += walk(node[keyword], f"{path}[]")
     return found
+
+
+def test_an_optional_member_is_absent_from_the_default_of_its_parent() -> None:
+    criteria = schema()["properties"]["spec"]["properties"]["criteria"]
+
+    assert "countingWindow" in criteria["properties"]
+    assert "countingWindow" not in criteria["default"]

@@ -60,13 +60,15 @@ class PrometheusMetrics:
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         question = _Question(self._door, self._answers, self._clock, spec)
-        age, requests, latency, memory, plane, custom, windows = await asyncio.gather(
-            question.ages(),
-            question.requests(),
-            question.latency(),
-            question.memory(),
-            read_data_plane(question.vector, spec.criteria.window),
-            question.custom(),
+        (age, requests, latency, memory, plane, custom), windows = await asyncio.gather(
+            asyncio.gather(
+                question.ages(),
+                question.requests(),
+                question.latency(),
+                question.memory(),
+                read_data_plane(question.vector, spec.criteria.window),
+                question.custom(),
+            ),
             question.windows(rollout, counted_until),
         )
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)

@@ -1,0 +1,82 @@
+"""Which counting windows are asked for, and what becomes of the answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from math import inf
+
+import pytest
+
+from sark_operator.core.observation import ArmWindow, Histogram
+from sark_operator.shell.answers import Requests, by_time, latency_by_arm, requests_by_arm
+from sark_operator.shell.counting import MOST_WINDOWS, Grid, counted_windows
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LENGTH = timedelta(seconds=15)
+
+
+def after(seconds: float, counted_until: datetime | None = NOON) -> Grid | None:
+    return Grid.after(counted_until, NOON + timedelta(seconds=seconds), LENGTH)
+
+
+@pytest.mark.parametrize("seconds", [0, 14, 15, 15.9])
+def test_a_window_is_asked_for_only_when_it_is_over_and_stored(seconds: float) -> None:
+    assert after(seconds) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "end", "number"), [(16, 15, 2), (44, 30, 2), (47, 45, 4), (100, 90, 8), (7200, 7185, MOST_WINDOWS)]
+)
+def test_all_windows_since_the_last_one_are_asked_for_in_a_number_that_many_share(
+    seconds: float, end: float, number: int
+) -> None:
+    assert after(seconds) == Grid(LENGTH, NOON + timedelta(seconds=end) - (number - 1) * LENGTH, NOON + timedelta(seconds=end))
+
+
+def test_counting_that_began_off_the_grid_waits_for_a_window_that_lies_wholly_behind_its_beginning() -> None:
+    begun = NOON + timedelta(seconds=7)
+
+    assert after(20, begun) is None
+    assert after(31, begun) is not None
+
+
+def test_before_anything_was_written_nothing_is_counted() -> None:
+    assert after(1000, None) is None
+
+
+def test_answers_become_windows_by_time_and_arm() -> None:
+    # Given what two counters grew by at two times
+    def series(value: str, **labels: str) -> dict[str, object]:
+        at = [NOON.timestamp(), NOON.timestamp() + 15]
+        return {"metric": {"sark_rollout": "shop/gw", **labels}, "values": [[at[0], value], [at[1], "0"]]}
+
+    requests = by_time(
+        [
+            series("8", implementation="rust", result="allow"),
+            series("1", implementation="rust", result="undefined"),
+            series("2", implementation="rust", result="error"),
+        ]
+    )
+    latency = by_time([series("9", implementation="rust", le="0.1"), series("11", implementation="rust", le="+Inf")])
+    grid = Grid(LENGTH, NOON, NOON + LENGTH)
+
+    # When they are put together
+    first, second = counted_windows(
+        grid,
+        {at: requests_by_arm(found)["shop/gw"] for at, found in requests.items()},
+        {at: latency_by_arm(found)["shop/gw"] for at, found in latency.items()},
+    )
+
+    # Then each window has its own
+    assert (first.start, first.end) == (NOON - LENGTH, NOON)
+    assert first.arms == {"rust": ArmWindow(11, 2, Histogram((0.1, inf), (9, 11)), 1)}
+    assert second.start == first.end
+    assert second.arms["rust"].requests == 0
+
+
+def test_a_time_without_series_is_no_window() -> None:
+    grid = Grid(LENGTH, NOON, NOON + LENGTH)
+
+    windows = counted_windows(grid, {NOON.timestamp(): {"rust": Requests(1, 0, 0)}}, {})
+
+    assert [window.end for window in windows] == [NOON]
