@@ -100,16 +100,16 @@ class Demonstration:
             rollout.bakes(5, milliseconds=2000, seconds=STEP_SECONDS)
         self._heading(f"At 5%: {FAILING_PERCENT:.0f}% of the new arm's requests fail from now on")
         fleet.inject(error_percent=FAILING_PERCENT)
-        self._expect_revert(rollout, fleet, "errorRate")
+        self._expect_revert(rollout, fleet, "errorRate", "fallbackRate")
 
-    def _expect_revert(self, rollout: AppliedRollout, fleet: Fleet, criterion: str) -> None:
-        """See the rollout go back by itself because of `criterion`, and say how long that took."""
+    def _expect_revert(self, rollout: AppliedRollout, fleet: Fleet, *criteria: str) -> None:
+        """See the rollout go back by itself because of one of `criteria`, and say how long that took."""
         with self._view.following():
             reverted = rollout.becomes(Phase.REVERTED, seconds=REVERT_SECONDS)
         reports = self.scenario.serves(fleet, 0, seconds=CONFIRM_SECONDS)
         recovery = Recovery.of(reverted, first_fault_at(fleet), reports)
-        if recovery.criterion.name != criterion:
-            raise ExpectationError(f"{rollout.key}: expected a revert by {criterion}\n{explain(reverted, clock)}")
+        if recovery.criterion.name not in criteria:
+            raise ExpectationError(f"{rollout.key}: expected a revert by {' or '.join(criteria)}\n{explain(reverted, clock)}")
         self._say("It went back to 0% by itself.")
         for line in recovery.lines():
             self._say(f"  {line}")

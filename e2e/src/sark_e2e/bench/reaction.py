@@ -99,7 +99,7 @@ def _edits(circumstances: Circumstances) -> dict[str, object]:
                 "limitBasisPoints": circumstances.limit_basis_points,
                 "minSamples": circumstances.min_samples,
             },
-            "latencyP95": {"action": "Warn"},
+            **{name: {"action": "Warn"} for name in ("latencyP95", "fallbackRate", "opaP95", "cacheP95")},
         },
     }
 
