@@ -56,13 +56,6 @@ _SPEC_RULES = (
         "validFor must be at least twice the interval, or sidecars would expire between two evaluations",
     ),
     ("duration(self.criteria.window) >= duration('5s')", "criteria.window must be at least 5s"),
-    (
-        (
-            "!has(self.criteria.countingWindow) || (duration(self.criteria.countingWindow) >= duration('1s')"
-            " && duration(self.criteria.countingWindow) <= duration(self.criteria.window))"
-        ),
-        "criteria.countingWindow must be between 1s and criteria.window",
-    ),
     ("duration(self.criteria.memoryGrowth.window) >= duration('30s')", "criteria.memoryGrowth.window must be at least 30s"),
     (
         "duration(self.prometheus.timeout) >= duration('1s') && duration(self.prometheus.timeout) <= duration('60s')",

@@ -345,8 +345,8 @@ class Criteria(ApiModel):
     """Length of the metric window that rates and latencies are computed over, at least 5s and at least four scrape intervals. Default 5m."""
 
     counting_window: Duration | None = None
-    """Length of the windows that evidence is counted in, at least 1s and at most criteria.window; best the scrape interval or a few of it.
-    Default: a twentieth of criteria.window, so 15s."""
+    """Length of the windows that evidence is counted in, best the scrape interval or a few of it. 0s, or none, is the
+    default: a twentieth of criteria.window, so 15s."""
 
     false_revert_basis_points: int = Field(default=100, ge=1, le=5000)
     """Chance that the sequential tests together ever stop a healthy rollout, over a whole attempt however often they look, in basis
