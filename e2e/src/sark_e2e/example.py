@@ -40,7 +40,8 @@ def quick(*percents: int, bake: str = "6s", **criteria: Any) -> dict[str, Any]:
     """
     slow = {"limitMicroseconds": 2_000_000, "warningMicroseconds": 0}
     few = {"minSamples": 20}
-    small = {"window": "5s", "errorRate": few, "latencyP95": few, "fallbackRate": few, "opaP95": slow, "cacheP95": slow}
+    counted = dict.fromkeys(("errorRate", "latencyP95", "denyShift", "sampleRatio", "fallbackRate"), few)
+    small = {"window": "5s", **counted, "opaP95": slow, "cacheP95": slow}
     return {"steps": steps(percents, bake=bake), "interval": "1s", "criteria": merged(small, criteria)}
 
 

@@ -21,7 +21,9 @@ SERVER = Server("http://prometheus:9090", 5)
 
 
 class HealthyUntil:
-    """A past in which the new arm began to fail at some moment."""
+    """A past in which the new arm began to fail at some moment; the arms get the shares the rehearsal asked for."""
+
+    rehearsal: Rehearsal
 
     def __init__(self, clock: RehearsalClock, bad_at: datetime) -> None:
         self._clock = clock
@@ -29,7 +31,7 @@ class HealthyUntil:
         self._target = SimulatedTarget(spec=quick_spec())
 
     async def read(self, *_: Any, **__: Any) -> Metrics:
-        self._target.now = self._clock.now()
+        self._target.now, self._target.status = self._clock.now(), self.rehearsal.status
         errors = 500 if self._clock.now() >= self._bad_at else 0
         self._target.arms = {ARM_NEW: arm(1000, errors), ARM_BASELINE: arm()}
         return self._target.observe().metrics
@@ -39,7 +41,8 @@ def rehearsed(bad_at: datetime, end: datetime) -> Rehearsal:
     clock, spec = RehearsalClock(START), quick_spec()
     metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "resourceVersion": "1", "generation": 1}
     body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec.to_wire()}
-    rehearsal = Rehearsal(body, spec, HealthyUntil(clock, bad_at), clock)
+    past = HealthyUntil(clock, bad_at)
+    past.rehearsal = rehearsal = Rehearsal(body, spec, past, clock)
     asyncio.run(rehearsal.run(end, spec.interval, lambda *_: None))
     return rehearsal
 

@@ -117,10 +117,15 @@ def handler(script: Script) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
+class Listening(http.server.ThreadingHTTPServer):
+    request_queue_size = 64
+    """As many as are asked at once: the default of 5 lets the kernel drop a connection, which is tried again after a second."""
+
+
 @pytest.fixture
 def server() -> Iterator[Script]:
     script = Script()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(script)) as listening:
+    with Listening(("127.0.0.1", 0), handler(script)) as listening:
         script.url = f"http://127.0.0.1:{listening.server_port}"
         thread = threading.Thread(target=listening.serve_forever, args=(0.02,))
         thread.start()

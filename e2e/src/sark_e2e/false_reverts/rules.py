@@ -53,7 +53,12 @@ class Operators:
         lately = Counts(recent.baseline_errors, recent.baseline_requests)
         limit = limit_beside(LIMIT, lately, Counts(window.baseline_errors, window.baseline_requests))
         self.pools = wager.played(self.pools, window.errors / window.requests, limit, most=2 * NEEDED)
-        if wager.evidence(self.pools) >= NEEDED:
+        if self.proven:
             return True
         floor = max(floor_of(LIMIT), limit_beside(LIMIT, lately))
         return recent.requests >= MIN_SAMPLES and proven_beyond(recent.errors, recent.requests, floor) is not None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the evidence is enough now, the floor left aside."""
+        return wager.evidence(self.pools) >= NEEDED

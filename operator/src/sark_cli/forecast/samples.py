@@ -9,6 +9,10 @@ from sark_api.spec import Action, SarkRolloutSpec
 
 _BOTH_ARMS = ("latencyP95", "denyShift")
 """Criteria that compare with the baseline arm, and so need its requests as well."""
+_TOGETHER = ("sampleRatio",)
+"""Criteria that need requests, whichever arm has them."""
+_SPLIT_ONLY = ("denyShift", "sampleRatio")
+"""Criteria that are not judged at the full share, where there is one arm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Need:
     criterion: str
     """Name as in spec.criteria."""
     arm: str
-    """new or baseline: whose requests."""
+    """new, baseline or both: whose requests."""
     needed: int
     got: float
     """Requests the window holds at this traffic, on average."""
@@ -37,6 +41,7 @@ def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]
     most the arm's requests: a criterion that counts something rarer, evaluations behind a cache say, may get fewer.
     """
     window = spec.criteria.window.total_seconds()
+    split = percent < 100  # noqa: PLR2004 - at the full share there is no baseline arm, and the stored baseline serves
     for name, field in type(spec.criteria).model_fields.items():
         criterion = getattr(spec.criteria, name)
         needed = getattr(criterion, "min_samples", None)
@@ -44,6 +49,11 @@ def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]
             continue
         spelled = field.alias or name
         action = getattr(criterion, "action", Action.REVERT)
+        if spelled in _SPLIT_ONLY and not split:
+            continue
+        if spelled in _TOGETHER:
+            yield Need(spelled, "both", needed, traffic * window, action)
+            continue
         yield Need(spelled, "new", needed, traffic * percent / 100 * window, action)
-        if spelled in _BOTH_ARMS and percent < 100:  # noqa: PLR2004 - at the full share the stored baseline serves
+        if spelled in _BOTH_ARMS and split:
             yield Need(spelled, "baseline", needed, traffic * (100 - percent) / 100 * window, action)

@@ -79,11 +79,12 @@ def _samples(spec: SarkRolloutSpec, traffic: float) -> Iterator[Finding]:
             if need.met or need.criterion in told or need.action == Action.WARN:
                 continue
             told.add(need.criterion)
+            arm = "both arms" if need.arm == "both" else f"the {need.arm} arm"
             path: Path = ("spec", "steps", index) if spec.steps else ("spec", "schedule")
             yield _warning(
                 path,
-                f"at {step.percent}% of {traffic:g} requests/s {need.criterion} gets about {need.got:,.0f} requests of the "
-                f"{need.arm} arm in {format_duration(spec.criteria.window)} and needs {need.needed:,}: it stays Unknown, which "
+                f"at {step.percent}% of {traffic:g} requests/s {need.criterion} gets about {need.got:,.0f} requests of "
+                f"{arm} in {format_duration(spec.criteria.window)} and needs {need.needed:,}: it stays Unknown, which "
                 f"holds the step{_and_reverts(spec, need.action, step.percent)}; write a longer "
                 "criteria.window, or a larger share",
             )
