@@ -8,7 +8,10 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
-use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, EngineOptions, EvaluationError, Lifetimes, Outcome, Value};
+use sark_engine::{
+    Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, Lifetimes, Outcome, Value,
+    document::read_decision,
+};
 use sark_serve::{Arm, EvaluationResult, Server};
 
 use crate::{
@@ -197,7 +200,7 @@ impl Engine {
         let undefined = records::undefined(py)?;
         let document = match input.0 {
             Some(object) if !object.is(undefined) => from_python(&object, path)?,
-            _ => Value::Undefined,
+            _ => Document::absent(),
         };
         let answer = py.detach(|| {
             let began = Instant::now();
@@ -216,6 +219,33 @@ impl Engine {
     fn cache_seconds(&self, py: Python<'_>, input: Option<&[u8]>, result: Option<&[u8]>) -> f64 {
         let longest = py.detach(|| self.engine.lifetimes().of_texts(input, result));
         longest.min(self.ttl).as_secs_f64()
+    }
+
+    /// As evaluate_object, answered from the decision cache when possible.
+    #[pyo3(signature = (path, input = Given(None), *, default = Given(None)), text_signature = "($self, path, input=..., *, default=...)")]
+    fn decide_object<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        input: Given<'py>,
+        default: Given<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let path = &self.paths.get(path)?.0;
+        let undefined = records::undefined(py)?;
+        let answer = match input.0 {
+            Some(object) if !object.is(undefined) => {
+                let document = from_python(&object, path)?;
+                py.detach(|| self.engine.decide_value(path, document))
+            }
+            _ => py.detach(|| self.engine.decide(path, None)),
+        };
+        let decision = answer.map_err(|error| self.raised(py, &error, path))?;
+        let Some(result) = decision.result() else {
+            return Ok(default.0.unwrap_or_else(|| undefined.clone()));
+        };
+        let value =
+            read_decision(result).map_err(|error| errors::unwritable(py, &PyValueError::new_err(error.to_string()), path))?;
+        to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path))
     }
 
     /// What the decision cache did, and what it holds.

@@ -8,7 +8,7 @@ use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
 };
-use sark_engine::{DecisionPath, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Value, shared_key};
+use sark_engine::{DecisionPath, Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, Value, shared_key};
 
 use crate::errors;
 
@@ -65,10 +65,13 @@ fn beyond(limit: impl Into<String>) -> Refusal {
     Refusal { reason: limit.into(), beyond_limits: true, steps: Vec::new() }
 }
 
+/// Smaller fractions have an exponent in Python's JSON.
+const SMALLEST_PLAIN: f64 = 1e-3;
+
 /// The document that `object` stands for, as an input of `path`.
-pub(crate) fn from_python(object: &Bound<'_, PyAny>, path: &DecisionPath) -> PyResult<Value> {
-    let mut reader = Reader { left: MAX_INPUT_VALUES };
-    reader.value(object, 0).map_err(|refusal| {
+pub(crate) fn from_python(object: &Bound<'_, PyAny>, path: &DecisionPath) -> PyResult<Document> {
+    let mut reader = Reader { left: MAX_INPUT_VALUES, spelled: Spelled::default() };
+    let value = reader.value(object, 0).map_err(|refusal| {
         let place = refusal.place();
         let message = format!("{place}: {}", refusal.reason);
         if refusal.beyond_limits {
@@ -76,11 +79,13 @@ pub(crate) fn from_python(object: &Bound<'_, PyAny>, path: &DecisionPath) -> PyR
         } else {
             errors::input(object.py(), &message, &place)
         }
-    })
+    })?;
+    Ok(Document { value, spelled: reader.spelled })
 }
 
 struct Reader {
     left: usize,
+    spelled: Spelled,
 }
 
 impl Reader {
@@ -103,7 +108,12 @@ impl Reader {
             return integer(number);
         }
         if let Ok(number) = object.cast::<PyFloat>() {
-            return float(number.value());
+            let value = float(number.value())?;
+            // A whole one is written as 1.0.
+            if number.value().fract() == 0.0 || number.value().abs() < SMALLEST_PLAIN {
+                self.spelled.note(&value);
+            }
+            return Ok(value);
         }
         if let Ok(fields) = object.cast::<PyDict>() {
             return self.object(fields, deeper(depth)?);

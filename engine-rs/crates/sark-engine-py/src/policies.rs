@@ -34,7 +34,7 @@ impl Policies {
     fn from_paths(py: Python<'_>, paths: Vec<PathBuf>, max_files: usize, max_bytes: u64) -> PyResult<Self> {
         Self::compiled(py.detach(|| {
             let sources = Sources::read(&paths, LoadLimits { max_files, max_bytes })?;
-            sark_engine::Policies::compile(sources.modules, &sources.data)
+            sark_engine::Policies::of_sources(sources)
         }))
     }
 

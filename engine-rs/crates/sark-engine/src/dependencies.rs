@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     cache::{Sink, write_canonical},
+    document::Document,
     policies::RegoVersion,
     references::Mentions,
     rules::{Path, RuleTable},
@@ -68,7 +69,7 @@ impl Dependencies {
     }
 
     /// Revision of all that the value at `segments` depends on. Equal revisions give equal answers to equal inputs.
-    pub(crate) fn revision(&self, segments: &[String], table: &RuleTable, data: &Value, version: RegoVersion) -> [u8; 16] {
+    pub(crate) fn revision(&self, segments: &[String], table: &RuleTable, data: &Document, version: RegoVersion) -> [u8; 16] {
         let asked = cut_at_number(segments.to_vec());
         let mut read = BTreeSet::from([asked.clone()]);
         let mut modules = BTreeSet::new();
@@ -89,7 +90,7 @@ impl Dependencies {
         self.hash(&modules, &read, data, version)
     }
 
-    fn hash(&self, modules: &BTreeSet<usize>, read: &BTreeSet<Path>, data: &Value, version: RegoVersion) -> [u8; 16] {
+    fn hash(&self, modules: &BTreeSet<usize>, read: &BTreeSet<Path>, data: &Document, version: RegoVersion) -> [u8; 16] {
         let mut hasher = Hasher(Sha256::new());
         hasher.part(concat!("sark-engine ", env!("CARGO_PKG_VERSION"), " regorus ").as_bytes());
         hasher.part(crate::REGORUS_VERSION.as_bytes());
@@ -101,13 +102,14 @@ impl Dependencies {
         for source in sources {
             hasher.put(source);
         }
-        for (path, value) in values_read(read, data) {
+        for (path, value) in values_read(read, &data.value) {
             hasher.put(&(path.len() as u64).to_le_bytes());
             for segment in &path {
                 hasher.part(segment.as_bytes());
             }
             write_canonical(value, &mut hasher);
         }
+        hasher.part(data.spelled.text().as_bytes());
         let [revision @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _]: Hash = hasher.0.finalize().into();
         revision
     }

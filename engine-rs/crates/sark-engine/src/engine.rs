@@ -15,7 +15,7 @@ use regorus::Value;
 use crate::{
     cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling},
     decision::Decision,
-    document::parse_input,
+    document::{Document, parse_input},
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::{Evaluator, decision_of},
     lifetimes::Lifetimes,
@@ -159,6 +159,31 @@ impl Engine {
         }
     }
 
+    /// As [`Self::decide`], for an input that has no text. It shares decisions with all texts of the same value.
+    pub fn decide_value(&self, path: &DecisionPath, input: Document) -> Result<Decision, EvaluationError> {
+        let serving = self.serving.load_full();
+        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope);
+        let key = scope.and_then(|scope| self.cache.object_key(&scope, path.joined(), &input));
+        let evaluate = |input: Document| {
+            self.with_evaluator(&serving, |evaluator| {
+                serving.refuse_unsupported(path)?;
+                evaluator.evaluate(path.segments(), input)
+            })
+        };
+        match key.map(|key| self.cache.begin(key)) {
+            Some(Begun::Hit(decision)) => Ok(decision),
+            Some(Begun::Wait(waiter)) => waiter.wait(self.time_limit).map_or_else(|| evaluate(input), Ok),
+            Some(Begun::Lead(lead)) => {
+                let answer = self.with_evaluator(&serving, |evaluator| {
+                    serving.refuse_unsupported(path)?;
+                    self.lead_with(&serving, evaluator, lead, path, input, 0)
+                });
+                answer.map(|(decision, _)| decision)
+            }
+            None => evaluate(input),
+        }
+    }
+
     /// What [`Self::decide`] does once the cache has said who answers: waits, or evaluates.
     pub fn finish(&self, begun: Begun, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
         match begun {
@@ -192,18 +217,19 @@ impl Engine {
     pub fn find_other_spelling(&self, lead: Lead, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, Lead> {
         let serving = self.serving.load();
         match parse_input(input) {
-            Ok(value) => self.find_canonical(&serving, lead, path, &value),
+            Ok(input) => self.find_canonical(&serving, lead, path, &input),
             Err(_) => Err(lead),
         }
     }
 
-    fn find_canonical(&self, serving: &Serving, lead: Lead, path: &DecisionPath, value: &Value) -> Result<Decision, Lead> {
+    fn find_canonical(&self, serving: &Serving, lead: Lead, path: &DecisionPath, input: &Document) -> Result<Decision, Lead> {
         // Under other policies than it was asked under, the question may mean something else.
         if serving.prospects.generation() != lead.generation() {
             return Err(lead);
         }
-        match serving.prospects.of(path, &serving.policies, Prospect::scope) {
-            Some(scope) => lead.complete_from_canonical(self.cache.canonical_key(&scope, path.joined(), value)),
+        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope);
+        match scope.and_then(|scope| self.cache.canonical_key(&scope, path.joined(), input)) {
+            Some(key) => lead.complete_from_canonical(key),
             None => Err(lead),
         }
     }
@@ -216,24 +242,32 @@ impl Engine {
         path: &DecisionPath,
         input: Option<&[u8]>,
     ) -> Result<(Decision, Source), EvaluationError> {
-        let (is_supported, is_worth_a_look) = serving.prospects.of(path, &serving.policies, |prospect| {
-            (prospect.is_supported(), prospect.is_worth_a_look(input.map_or(0, <[u8]>::len)))
-        });
-        if !is_supported {
-            return Err(unsupported(&serving.policies, path));
-        }
-        let value = parse_input(input)?;
-        let lead = if is_worth_a_look {
-            match self.find_canonical(serving, lead, path, &value) {
+        serving.refuse_unsupported(path)?;
+        self.lead_with(serving, evaluator, lead, path, parse_input(input)?, input.map_or(0, <[u8]>::len))
+    }
+
+    /// `length` is that of the input's text, in bytes; 0 when it has none.
+    fn lead_with(
+        &self,
+        serving: &Serving,
+        evaluator: &mut Evaluator,
+        lead: Lead,
+        path: &DecisionPath,
+        input: Document,
+        length: usize,
+    ) -> Result<(Decision, Source), EvaluationError> {
+        let look = serving.prospects.of(path, &serving.policies, |prospect| prospect.is_worth_a_look(length));
+        let lead = if look {
+            match self.find_canonical(serving, lead, path, &input) {
                 Ok(decision) => return Ok((decision, Source::CanonicalInput)),
                 Err(lead) => lead,
             }
         } else {
             lead
         };
-        let by_input = self.lifetimes.of_input(&value);
+        let by_input = self.lifetimes.of_input(&input.value);
         let began = Instant::now();
-        let result = evaluator.evaluate_value(path.segments(), value)?;
+        let result = evaluator.evaluate_value(path.segments(), input)?;
         let decision = decision_of(&result)?;
         let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
@@ -278,8 +312,8 @@ impl Engine {
         done
     }
 
-    /// As [`Self::evaluate`], on a value instead of its text: no input is [`Value::Undefined`], and so is no decision.
-    pub fn evaluate_value(&self, path: &DecisionPath, input: Value) -> Result<Value, EvaluationError> {
+    /// As [`Self::evaluate`], on a document instead of its text; no decision is [`Value::Undefined`].
+    pub fn evaluate_value(&self, path: &DecisionPath, input: Document) -> Result<Value, EvaluationError> {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
             serving.refuse_unsupported(path)?;

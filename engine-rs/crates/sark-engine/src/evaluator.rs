@@ -1,6 +1,7 @@
 //! One thread's evaluator: a program, and what its evaluations keep from one to the next.
 
 use std::{
+    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -11,23 +12,26 @@ use regorus::Value;
 use crate::{
     builtins::Circumstances,
     decision::Decision,
+    document::{Document, Spelled},
     error::{EvaluationError, EvaluationErrorKind},
-    program::{self, Failure, Limits, Program, State},
+    program::{self, Asked, Failure, Limits, Program, State},
 };
 
 /// `&mut` to evaluate: it belongs to one thread at a time.
 #[derive(Debug)]
 pub(crate) struct Evaluator {
     program: Arc<Program>,
+    /// Numbers of the policies and their data that are spelled otherwise.
+    spelled: Arc<Spelled>,
     state: State,
     limit: Duration,
     panicked: bool,
 }
 
 impl Evaluator {
-    pub(crate) fn new(program: Arc<Program>) -> Self {
+    pub(crate) fn new(program: Arc<Program>, spelled: Arc<Spelled>) -> Self {
         let state = State::new(&program);
-        Self { program, state, limit: Duration::from_secs(1), panicked: false }
+        Self { program, spelled, state, limit: Duration::from_secs(1), panicked: false }
     }
 
     /// Stop evaluations that run longer than `limit`.
@@ -41,12 +45,12 @@ impl Evaluator {
     }
 
     /// The decision at `path` for `input`.
-    pub(crate) fn evaluate(&mut self, path: &[String], input: Value) -> Result<Decision, EvaluationError> {
+    pub(crate) fn evaluate(&mut self, path: &[String], input: Document) -> Result<Decision, EvaluationError> {
         decision_of(&self.evaluate_value(path, input)?)
     }
 
     /// As [`Self::evaluate`], without the writing.
-    pub(crate) fn evaluate_value(&mut self, path: &[String], input: Value) -> Result<Value, EvaluationError> {
+    pub(crate) fn evaluate_value(&mut self, path: &[String], input: Document) -> Result<Value, EvaluationError> {
         // Its state may be torn after a panic: `panicked` makes the owner take a new one.
         match contained(|| self.value(path, input)) {
             Ok(Ok(value)) => Ok(value),
@@ -58,9 +62,10 @@ impl Evaluator {
         }
     }
 
-    fn value(&mut self, path: &[String], input: Value) -> Result<Value, Failure> {
-        let circumstances = Circumstances { now_ns: unix_time_ns() };
-        program::evaluate(&self.program, &mut self.state, path, input, circumstances, Limits { time: self.limit })
+    fn value(&mut self, path: &[String], input: Document) -> Result<Value, Failure> {
+        let asked = Asked { path, input: input.value, spelled: &self.spelled };
+        let circumstances = Circumstances { now_ns: unix_time_ns(), spelled: RefCell::new(input.spelled) };
+        program::evaluate(&self.program, &mut self.state, asked, circumstances, Limits { time: self.limit })
     }
 }
 
@@ -72,6 +77,10 @@ fn told(failure: Failure) -> EvaluationError {
         Failure::Inexact => EvaluationError::failed(
             EvaluationErrorKind::UnsupportedInput,
             "a calculation has a fraction that the engine cannot hold exactly",
+        ),
+        Failure::Spelling => EvaluationError::failed(
+            EvaluationErrorKind::UnsupportedInput,
+            "a number becomes part of a text, and OPA keeps its spelling (as in 1.0), which the engine does not",
         ),
         Failure::Unsupported(message) => EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message),
     }

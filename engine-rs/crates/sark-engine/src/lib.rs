@@ -30,7 +30,8 @@ mod verdict;
 pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Spelling, Waiter};
 pub use decision::{Decision, Outcome};
 pub use document::{
-    MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, shared as shared_key, sorted as elements_in_order, write as write_json,
+    Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, shared as shared_key, sorted as elements_in_order,
+    write as write_json,
 };
 pub use engine::{Engine, EngineOptions, Lane, Source};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};

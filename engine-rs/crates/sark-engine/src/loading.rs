@@ -15,7 +15,7 @@ use std::{
 use regorus::Value;
 
 use crate::{
-    document::{ReadError, data_text, read_data},
+    document::{Document, ReadError, Spelled, data_text, read_data},
     error::PolicyError,
     policies::Module,
 };
@@ -37,8 +37,10 @@ pub struct LoadLimits {
 pub struct Sources {
     /// The modules, named by their files, in the order found.
     pub modules: Vec<Module>,
-    /// The base document, as JSON.
+    /// The base document, as JSON. Its numbers are spelled as the engine writes them.
     pub data: Vec<u8>,
+    /// Those that the files spell otherwise.
+    pub spelled: Spelled,
 }
 
 /// What to do with a file.
@@ -54,12 +56,13 @@ impl Sources {
     /// # Errors
     /// When one is missing, unreadable, of a kind that is not understood, beyond the limits, or contradicts another.
     pub fn read(paths: &[PathBuf], limits: LoadLimits) -> Result<Self, PolicyError> {
-        let mut reader = Reader { limits, files: 0, bytes: 0, modules: Vec::new(), data: Value::new_object() };
+        let mut reader =
+            Reader { limits, files: 0, bytes: 0, modules: Vec::new(), data: Value::new_object(), spelled: Spelled::default() };
         for path in paths {
             reader.given(path)?;
         }
         let data = data_text(&reader.data)?;
-        Ok(Self { modules: reader.modules, data })
+        Ok(Self { modules: reader.modules, data, spelled: reader.spelled })
     }
 }
 
@@ -69,6 +72,7 @@ struct Reader {
     bytes: u64,
     modules: Vec<Module>,
     data: Value,
+    spelled: Spelled,
 }
 
 impl Reader {
@@ -117,7 +121,7 @@ impl Reader {
     }
 
     fn document(&mut self, path: &Path, content: &str, place: &[String]) -> Result<(), PolicyError> {
-        let mut value = read_data(content.as_bytes()).map_err(|error| match error {
+        let Document { mut value, spelled } = read_data(content.as_bytes()).map_err(|error| match error {
             ReadError::Malformed(_) => at(path, format!("it is {error}")),
             ReadError::Unsupported(_) => at(path, format!("the engine cannot hold it: {error}")),
         })?;
@@ -131,6 +135,7 @@ impl Reader {
         if !matches!(value, Value::Object(_)) {
             return Err(at(path, "it must hold a JSON object at its top, as in {\"roles\": {}}"));
         }
+        self.spelled.absorb(&spelled);
         graft(&mut self.data, &value, "data")
             .map_err(|place| at(path, format!("its value at {place} contradicts that of another file")))
     }

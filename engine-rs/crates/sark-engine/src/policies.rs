@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use regorus::Value;
-
 use crate::{
     compilation::{Compilation, compile},
     dependencies::Dependencies,
-    document::{data_text, parse_data},
+    document::{Document, Spelled, data_text, parse_data},
     error::PolicyError,
     evaluator::Evaluator,
+    loading,
     path::DecisionPath,
     program::Program,
     reach::Reached,
@@ -53,7 +52,9 @@ pub struct Policies {
     version: RegoVersion,
     /// What a thread's own program is compiled from; None when all threads share one.
     copied: Option<Sources>,
-    data: Value,
+    data: Document,
+    /// Numbers of the data and the modules that are spelled otherwise.
+    spelled: Arc<Spelled>,
     revision: String,
     table: RuleTable,
     reached: Vec<Reached>,
@@ -69,13 +70,37 @@ impl Policies {
 
     /// As [`Self::compile`], for modules written in `version`. The revision does not tell versions apart.
     pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
-        let data = parse_data(data)?;
-        let data_text = data_text(&data)?;
-        let Compilation { table, reached, dependencies, program } = compile(version, &modules, &data, Reading::default())?;
+        Self::of(version, modules, parse_data(data)?)
+    }
+
+    /// Compile the Rego v1 modules and the data of files.
+    pub fn of_sources(sources: loading::Sources) -> Result<Self, PolicyError> {
+        let loading::Sources { modules, data, spelled } = sources;
+        let mut data = parse_data(&data)?;
+        data.spelled.absorb(&spelled);
+        Self::of(RegoVersion::V1, modules, data)
+    }
+
+    fn of(version: RegoVersion, modules: Vec<Module>, data: Document) -> Result<Self, PolicyError> {
+        let data_text = data_text(&data.value)?;
+        let compiled = compile(version, &modules, &data.value, Reading::default())?;
+        let Compilation { table, reached, dependencies, program } = compiled;
+        let mut spelled = program.spelled().clone();
+        spelled.absorb(&data.spelled);
         let revision = revision_of(modules.iter().map(|module| module.source.as_str()), &data)?;
         let size = modules.iter().map(|module| module.source.len()).sum::<usize>() + data_text.len();
         let copied = (size <= REPLICATED).then_some(Sources { modules, data: data_text });
-        Ok(Self { version, copied, data, revision, table, reached, dependencies, program: Arc::new(program) })
+        Ok(Self {
+            version,
+            copied,
+            data,
+            spelled: Arc::new(spelled),
+            revision,
+            table,
+            reached,
+            dependencies,
+            program: Arc::new(program),
+        })
     }
 
     /// Lower-case hex SHA-256 of the content; see [`crate::policy_revision`].
@@ -145,9 +170,9 @@ impl Policies {
     /// A fresh evaluator. Threads that share values contend for their reference counts, so each has its own where that is cheap.
     pub(crate) fn evaluator(&self) -> Result<Evaluator, PolicyError> {
         let Some(Sources { modules, data }) = &self.copied else {
-            return Ok(Evaluator::new(Arc::clone(&self.program)));
+            return Ok(Evaluator::new(Arc::clone(&self.program), Arc::clone(&self.spelled)));
         };
-        let program = compile(self.version, modules, &parse_data(data)?, Reading::default())?.program;
-        Ok(Evaluator::new(Arc::new(program)))
+        let program = compile(self.version, modules, &parse_data(data)?.value, Reading::default())?.program;
+        Ok(Evaluator::new(Arc::new(program), Arc::clone(&self.spelled)))
     }
 }

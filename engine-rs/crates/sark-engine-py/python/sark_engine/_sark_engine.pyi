@@ -133,6 +133,12 @@ class Engine:
         evaluate.
         """
 
+    def decide_object(self, path: str, input: Any = ..., *, default: Any = ...) -> Any:
+        """As evaluate_object, answered from the decision cache when possible; a decision is shared with `decide`.
+
+        An object shares it with every JSON text of the same value whose numbers are spelled as `json.dumps` spells them.
+        """
+
     def cache_seconds(self, input: bytes | None = None, result: bytes | None = None) -> float:
         """Longest that the decision `result` about `input`, both JSON, may be kept: by `cache_ttl_seconds` and its class.
 

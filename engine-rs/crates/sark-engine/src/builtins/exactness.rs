@@ -4,7 +4,7 @@
 
 use regorus::Value;
 
-use super::bounds::Exceeded;
+use super::{bounds::Exceeded, corrected::dates};
 use crate::document::{ReadError, decimal, read_input};
 
 /// Most fractions that are added up; each is a multiple of a sixteenth and below a million, so that no sum is rounded.
@@ -24,6 +24,7 @@ pub(crate) fn applies(name: &str) -> bool {
             | "floor"
             | "round"
             | "net.cidr_merge"
+            | "time.add_date"
             | "time.parse_rfc3339_ns"
     )
 }
@@ -38,6 +39,8 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("abs" | "ceil" | "floor" | "round", [number]) => !is_beyond_64_bits(number),
         // IPv4 networks written as IPv6.
         ("net.cidr_merge", [networks]) => items_of(networks).is_none_or(|items| !items.iter().any(|item| is_mapped(item))),
+        // Years beyond all calendars begin anew in Go.
+        ("time.add_date", [at, by @ ..]) => dates::is_common(at) && !by.iter().any(is_far),
         // The letters of a time stamp are upper-case in OPA.
         ("time.parse_rfc3339_ns", [Value::String(text)]) => !text.contains(['t', 'z']),
         _ => true,
@@ -48,6 +51,10 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
 /// OPA rounds whole numbers of more than 64 bits when it divides or rounds them.
 pub(crate) fn is_beyond_64_bits(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.is_integer() && number.as_u64().is_none() && number.as_i64().is_none())
+}
+
+fn is_far(count: &Value) -> bool {
+    count.as_f64().is_ok_and(|count| count.abs() > 1_000_000.0)
 }
 
 fn is_mapped(network: &Value) -> bool {

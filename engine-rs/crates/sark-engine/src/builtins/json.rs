@@ -6,7 +6,7 @@ use super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{operand, string},
 };
-use crate::document::{read_input, write};
+use crate::document::{read_document, read_input, write};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.marshal", arity: 1, call: marshal },
@@ -19,8 +19,17 @@ fn marshal(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError>
     String::from_utf8(text).map(Value::from).map_err(|error| BuiltinError(error.to_string()))
 }
 
-fn unmarshal(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    read(string(operands, 0)?.as_bytes())
+fn unmarshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    read_noting(string(operands, 0)?.as_bytes(), circumstances)
+}
+
+/// As [`read`], for a text whose numbers become part of the answer.
+pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let document = read_document(text).map_err(|error| BuiltinError(format!("invalid JSON: {error}")))?;
+    if !document.spelled.is_empty() {
+        circumstances.spelled.borrow_mut().absorb(&document.spelled);
+    }
+    Ok(document.value)
 }
 
 /// Read a JSON text by the rules and limits of an input document.

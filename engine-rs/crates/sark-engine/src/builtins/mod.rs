@@ -26,20 +26,24 @@ mod jwt;
 mod operands;
 mod pem;
 mod renamed;
+pub(crate) mod spelling;
 mod split;
 mod uri;
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{cell::RefCell, collections::HashMap, sync::LazyLock};
 
 use regorus::{Value, unstable::BUILTINS};
 
+use crate::document::Spelled;
 pub(crate) use availability::{Availability, availability, is_nondeterministic};
 
 /// What a builtin may know besides its operands.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Circumstances {
     /// Unix time of the query's start in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
     pub now_ns: i64,
+    /// Numbers that are spelled otherwise than the engine writes them: the input's, and those read or calculated on the way.
+    pub spelled: RefCell<Spelled>,
 }
 
 /// Why a builtin has no answer, as one sentence. The call is undefined then, unless builtin errors are strict.
@@ -98,7 +102,7 @@ pub(crate) mod tests {
     pub(crate) fn called(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
         let builtin = own(name).unwrap();
         assert_eq!(usize::from(builtin.arity), operands.len(), "operands of {name}");
-        (builtin.call)(operands, &Circumstances { now_ns: 1_767_225_600_000_000_000 })
+        (builtin.call)(operands, &Circumstances { now_ns: 1_767_225_600_000_000_000, spelled: RefCell::default() })
     }
 
     pub(crate) fn json(text: &str) -> Value {

@@ -18,7 +18,8 @@ static NOWHERE: LazyLock<Option<Span>> = LazyLock::new(|| {
     Some(Span { source, line: 1, col: 1, start: 0, end: 1 })
 });
 
-fn renamed(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
+/// Call regorus' builtin `name`.
+pub(super) fn renamed(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
     let (Some((call, _)), Some(nowhere)) = (BUILTINS.get(name), NOWHERE.as_ref()) else {
         return Err(BuiltinError(format!("there is no {name}")));
     };

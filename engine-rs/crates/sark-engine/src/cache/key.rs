@@ -2,10 +2,10 @@
 
 use std::hash::{Hash, Hasher};
 
-use regorus::Value;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::canonical::{Sink, write_canonical};
+use crate::document::Document;
 
 /// What decisions of a path depend on besides the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +105,7 @@ enum Kind {
     Input = 2,
     Canonical = 3,
     Body = 4,
+    Object = 5,
 }
 
 /// Makes keys. Each part is preceded by its length, so no two questions share what is hashed.
@@ -133,11 +134,23 @@ impl KeyMaker {
         finish(&hasher, scope)
     }
 
-    /// Key of an input's canonical form: equal for equal values, however they were spelled.
-    pub(super) fn canonical_key(&self, scope: &Scope, path: &str, input: &Value) -> CacheKey {
-        let mut hasher = self.begin(Kind::Canonical, scope, path);
-        write_canonical(input, &mut hasher);
-        finish(&hasher, scope)
+    /// Key of an input's canonical form: equal for equal values of which the same numbers are spelled otherwise.
+    pub(super) fn canonical_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
+        self.key_of(Kind::Canonical, scope, path, input)
+    }
+
+    /// Key of an input that came without a spelling: as [`Self::canonical_key`], and another one.
+    pub(super) fn object_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
+        self.key_of(Kind::Object, scope, path, input)
+    }
+
+    fn key_of(&self, kind: Kind, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
+        let mut hasher = self.begin(kind, scope, path);
+        write_canonical(&input.value, &mut hasher);
+        let worths = input.spelled.worths()?;
+        hasher.write_u64(worths.len() as u64);
+        worths.for_each(|number| write_canonical(number, &mut hasher));
+        Some(finish(&hasher, scope))
     }
 
     fn begin(&self, kind: Kind, scope: &Scope, path: &str) -> SipHasher24 {

@@ -22,8 +22,6 @@ use std::{
     time::Duration,
 };
 
-use regorus::Value;
-
 pub(crate) use self::canonical::{Sink, write_canonical};
 pub use self::{
     clock::{Clock, ClockHand},
@@ -36,7 +34,7 @@ use self::{
     stats::Count,
     table::Table,
 };
-use crate::decision::Decision;
+use crate::{decision::Decision, document::Document};
 
 /// Bounds of the cache.
 #[derive(Debug, Clone, Copy)]
@@ -104,9 +102,17 @@ impl DecisionCache {
         self.keys.key(scope, path, spelling.into())
     }
 
-    /// Key of a question by what its input means.
-    pub(crate) fn canonical_key(&self, scope: &Scope, path: &str, input: &Value) -> CacheKey {
+    /// Key of a question by what its input means, and by which of its numbers are spelled otherwise; None when these are too many.
+    ///
+    /// Inputs that agree on both are answered alike: no answer depends on how the numbers so noted are spelled, and all others
+    /// are spelled in one way.
+    pub(crate) fn canonical_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
         self.keys.canonical_key(scope, path, input)
+    }
+
+    /// Key of a question whose input came without a spelling; None when too many of its numbers are spelled otherwise.
+    pub(crate) fn object_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
+        self.keys.object_key(scope, path, input)
     }
 
     /// Answer the question of `key`, or say who does.

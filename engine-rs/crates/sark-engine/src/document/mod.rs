@@ -10,6 +10,7 @@ mod number;
 mod order;
 mod reader;
 mod scan;
+mod spelled;
 mod text;
 mod writer;
 
@@ -21,6 +22,8 @@ pub use keys::shared;
 pub(crate) use number::decimal;
 pub(crate) use order::compare;
 pub use order::sorted;
+pub use spelled::Spelled;
+pub(crate) use spelled::is_plain;
 pub use writer::{UndefinedPart, write};
 
 use crate::error::{EvaluationError, EvaluationErrorKind, InputError, PolicyError};
@@ -56,32 +59,58 @@ impl From<ReadError> for EvaluationError {
     }
 }
 
-/// Read an input document.
+/// A document that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its value.
+    pub value: Value,
+    /// Its numbers that are spelled otherwise than the engine writes them.
+    pub spelled: Spelled,
+}
+
+impl Document {
+    /// No document.
+    pub fn absent() -> Self {
+        Self { value: Value::Undefined, spelled: Spelled::default() }
+    }
+}
+
+/// Read an input document, without noting how its numbers are spelled.
 pub fn read_input(json: &[u8]) -> Result<Value, ReadError> {
+    Ok(read_document(json)?.value)
+}
+
+/// Read an input document.
+pub fn read_document(json: &[u8]) -> Result<Document, ReadError> {
     read(json, Purpose::Input)
 }
 
+/// Read the value of a decision, which has no limit on its size.
+pub fn read_decision(json: &[u8]) -> Result<Value, ReadError> {
+    Ok(read(json, Purpose::Data)?.value)
+}
+
 /// Read an input document; absent means undefined.
-pub(crate) fn parse_input(input: Option<&[u8]>) -> Result<Value, EvaluationError> {
-    Ok(input.map_or(Ok(Value::Undefined), read_input)?)
+pub(crate) fn parse_input(input: Option<&[u8]>) -> Result<Document, EvaluationError> {
+    Ok(input.map_or_else(|| Ok(Document::absent()), read_document)?)
 }
 
 /// Read a part of the base document. Whoever loads it bounds its size.
-pub(crate) fn read_data(json: &[u8]) -> Result<Value, ReadError> {
+pub(crate) fn read_data(json: &[u8]) -> Result<Document, ReadError> {
     read(json, Purpose::Data)
 }
 
 /// Read a base document, which must be an object. Whoever loads it bounds its size.
-pub(crate) fn parse_data(data: &[u8]) -> Result<Value, PolicyError> {
+pub(crate) fn parse_data(data: &[u8]) -> Result<Document, PolicyError> {
     match read_data(data) {
-        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(document @ Document { value: Value::Object(_), .. }) => Ok(document),
         Ok(_) => Err(PolicyError("the data must be a JSON object, as in {\"roles\": {}}".into())),
         Err(error @ ReadError::Malformed(_)) => Err(PolicyError(format!("the data is {error}"))),
         Err(error @ ReadError::Unsupported(_)) => Err(PolicyError(format!("the engine cannot hold the data: {error}"))),
     }
 }
 
-/// The canonical text of a base document, from which it is read again.
+/// The canonical text of a base document, from which its value is read again.
 pub(crate) fn data_text(data: &Value) -> Result<Vec<u8>, PolicyError> {
     let mut text = Vec::new();
     write(&mut text, data).map_err(|error| PolicyError(error.to_string()))?;
@@ -94,8 +123,8 @@ mod tests {
 
     #[test]
     fn an_absent_input_is_undefined_and_a_null_one_is_null() {
-        assert_eq!(parse_input(None), Ok(Value::Undefined));
-        assert_eq!(parse_input(Some(b"null")), Ok(Value::Null));
+        assert_eq!(parse_input(None).map(|input| input.value), Ok(Value::Undefined));
+        assert_eq!(parse_input(Some(b"null")).map(|input| input.value), Ok(Value::Null));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use regorus::{Value, value::Object};
 
 use super::{
-    MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, ReadError, keys, number,
+    Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, ReadError, Spelled, is_plain, keys, number,
     scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
     text::{replaced, unescaped},
 };
@@ -60,14 +60,25 @@ struct Reader<'t> {
     /// Values that may still come.
     values: usize,
     purpose: Purpose,
+    spelled: Spelled,
 }
 
 /// Read the only value in `json`.
-pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Value, ReadError> {
+pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
     let text = replaced(json);
-    let mut reader =
-        Reader { text: &text, bytes: text.as_bytes(), at: 0, levels: MAX_DEPTH, values: purpose.most_values(), purpose };
-    reader.document().map_err(|fault| reader.explain(fault))
+    let mut reader = Reader {
+        text: &text,
+        bytes: text.as_bytes(),
+        at: 0,
+        levels: MAX_DEPTH,
+        values: purpose.most_values(),
+        purpose,
+        spelled: Spelled::default(),
+    };
+    match reader.document() {
+        Ok(value) => Ok(Document { value, spelled: reader.spelled }),
+        Err(fault) => Err(reader.explain(fault)),
+    }
 }
 
 impl Reader<'_> {
@@ -171,7 +182,11 @@ impl Reader<'_> {
         self.at = end;
         let token = self.text.get(start..end).unwrap_or_default();
         let value = if is_integer { number::integer(token) } else { number::decimal(token) };
-        value.ok_or(Fault::Number { at: start, end })
+        let value = value.ok_or(Fault::Number { at: start, end })?;
+        if (!is_integer || token == "-0") && !is_plain(token) {
+            self.spelled.note(&value);
+        }
+        Ok(value)
     }
 
     fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Fault> {
@@ -201,7 +216,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn value(json: &[u8]) -> Result<Value, ReadError> {
-        read(json, Purpose::Input)
+        Ok(read(json, Purpose::Input)?.value)
     }
 
     /// The reason, without its place.
@@ -240,6 +255,18 @@ mod tests {
         assert!(error.to_string().starts_with("the number 0.1000000000000000055511151231257827 at byte 6"), "{error}");
         let error = refusal(format!("[{}]", "1".repeat(100_000)).as_bytes());
         assert_eq!(error, ReadError::Unsupported("the number at byte 1 is longer than 1024 bytes".into()));
+    }
+
+    #[test]
+    fn numbers_that_are_spelled_otherwise_are_noted() {
+        let noted = |json: &str| {
+            let spelled = read(json.as_bytes(), Purpose::Input).unwrap().spelled;
+            spelled.worths().unwrap().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(noted(r#"{"a": [1, 2.5, -3, 0, "1.0", 18446744073709551616]}"#), []);
+        let all = noted(r#"{"a": [1.0, 12.50, {"b": -0}], "c": 1e30, "d": 0.0000001}"#);
+        let expected = ["0", "0.0000001", "1", "12.5", "1000000000000000000000000000000"];
+        assert_eq!(all, expected.map(|json| value(json.as_bytes()).unwrap()));
     }
 
     #[test]
@@ -319,7 +346,7 @@ mod tests {
             let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();
             let theirs: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(&value(text.as_bytes()).unwrap(), &theirs);
-            prop_assert_eq!(&read(text.as_bytes(), Purpose::Data).unwrap(), &theirs);
+            prop_assert_eq!(&read(text.as_bytes(), Purpose::Data).unwrap().value, &theirs);
         }
 
         #[test]

@@ -7,7 +7,7 @@ use regorus::{
     unstable::{Module, Rule},
 };
 
-use crate::{compilation::Stopped, error::PolicyError, source::PartId};
+use crate::{compilation::Stopped, document::Spelled, error::PolicyError, source::PartId};
 
 use super::{
     Keep, Program,
@@ -56,6 +56,7 @@ impl Builder {
             builtins: BuiltinTable::new(),
             fixed: 0,
             wanted: BTreeSet::new(),
+            spelled: Spelled::default(),
         };
         Self {
             names: Vec::new(),
@@ -254,7 +255,15 @@ impl Builder {
             names.iter().map(|names| names.package.iter().map(text_of).collect::<Vec<_>>().join(".")).collect();
         packages.sort_unstable();
         packages.dedup();
-        let mut program = Program { tree: shared.tree, groups, facts, builtins: shared.builtins, fixed: Vec::new(), packages };
+        let mut program = Program {
+            tree: shared.tree,
+            groups,
+            facts,
+            builtins: shared.builtins,
+            fixed: Vec::new(),
+            packages,
+            spelled: shared.spelled,
+        };
         program.fixed = fixed(&program, shared.fixed);
         Ok(program)
     }

@@ -11,6 +11,7 @@ use crate::builtins::{
     Availability, BuiltinError, Circumstances, OwnBuiltin, availability,
     bounds::{self, Exceeded},
     exactness, is_nondeterministic, own,
+    spelling::{self, Spelling},
 };
 
 use super::ir::BuiltinId;
@@ -34,6 +35,8 @@ struct Entry {
     deterministic: bool,
     /// Whether a call may make too much, or round, so that its operands are looked at first.
     bounded: bool,
+    /// Which operands' spelling the answer may depend on.
+    spelling: Spelling,
 }
 
 /// Builtins by number. A number is given when the name is first seen.
@@ -82,6 +85,7 @@ impl BuiltinTable {
             code,
             deterministic: !is_nondeterministic(name),
             bounded: bounds::applies(name) || exactness::applies(name),
+            spelling: spelling::of(name),
         });
         self.numbers.insert(name.to_owned(), number);
         Some(number)
@@ -112,6 +116,26 @@ impl BuiltinTable {
         }
     }
 
+    /// Those of `args` on whose numbers' spelling the answer may depend.
+    pub(crate) fn spelled_operands<'a>(&self, id: BuiltinId, args: &'a [Value]) -> &'a [Value] {
+        let first = match self.entry(id).map(|entry| entry.spelling) {
+            Some(Spelling::Ignored) => return &[],
+            Some(Spelling::OfPath) => 1,
+            Some(Spelling::Shown) | None => 0,
+        };
+        args.get(first..).unwrap_or_default()
+    }
+
+    /// Whether the answer has numbers that it reads from a text, as they are spelled there.
+    pub(crate) fn reads_numbers(&self, id: BuiltinId) -> bool {
+        spelling::reads_numbers(self.name(id))
+    }
+
+    /// Whether OPA may answer with `-0`.
+    pub(crate) fn may_be_negative_zero(&self, id: BuiltinId) -> bool {
+        matches!(self.name(id), "div" | "mul" | "product" | "ceil" | "round")
+    }
+
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {
         self.entry(id).is_some_and(|entry| matches!(entry.code, Code::Print))
     }
@@ -131,12 +155,12 @@ impl BuiltinTable {
     }
 
     /// Call it with defined arguments.
-    pub(crate) fn call(&self, id: BuiltinId, args: &[Value], circumstances: Circumstances) -> Result<Value, BuiltinError> {
+    pub(crate) fn call(&self, id: BuiltinId, args: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
         let Some(entry) = self.entry(id) else {
             return Ok(Value::Undefined);
         };
         match &entry.code {
-            Code::Own(own) => (own.call)(args, &circumstances),
+            Code::Own(own) => (own.call)(args, circumstances),
             Code::Native((function, _)) => match (&self.nowhere, self.operands.get(..args.len())) {
                 (Some(span), Some(operands)) => {
                     function(span, operands, args, false).map_err(|error| BuiltinError(error.to_string()))

@@ -20,11 +20,13 @@ mod visit;
 use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
-pub(crate) use machine::{Failure, Limits, State, evaluate};
+pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};
 use regorus::Value;
 use tree::Tree;
 
 pub(crate) use build::Builder;
+
+use crate::document::Spelled;
 
 /// Compiled rules and the base data they read.
 #[derive(Debug)]
@@ -36,6 +38,7 @@ pub(crate) struct Program {
     /// How long the value of each [`ir::Expr::Fixed`] holds.
     fixed: Vec<Keep>,
     packages: Vec<String>,
+    spelled: Spelled,
 }
 
 /// How long the value of an expression without local variables holds.
@@ -54,6 +57,11 @@ impl Program {
 
     fn facts_of(&self, id: GroupId) -> Option<&Facts> {
         self.facts.get(id as usize)
+    }
+
+    /// Numbers that the modules spell otherwise than the engine writes them.
+    pub(crate) fn spelled(&self) -> &Spelled {
+        &self.spelled
     }
 
     /// Packages without `data`, components joined by dots, sorted.

@@ -7,6 +7,8 @@ use regorus::{
     unstable::{Expr as Ast, Module, Ref, Rule, RuleHead},
 };
 
+use crate::document::is_plain;
+
 /// A document that a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
@@ -160,6 +162,8 @@ pub(crate) fn parts_of(refr: &Ref<Ast>) -> (&Ref<Ast>, Vec<Part<'_>>) {
             }
             Ast::RefBrack { refr, index, .. } => {
                 parts.push(match index.as_ref() {
+                    // Its spelling is noted where expressions are.
+                    Ast::Number { span, .. } if !is_plain(span.text()) => Part::Expr(index),
                     Ast::String { value, .. }
                     | Ast::RawString { value, .. }
                     | Ast::Number { value, .. }

@@ -1,14 +1,15 @@
 //! The index leaves out only what cannot hold: with it and without it a program gives the same answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 use regorus::Value;
 
-use super::{Failure, Limits, Program, State, evaluate, index::Index};
+use super::{Asked, Failure, Limits, Program, State, evaluate, index::Index};
 use crate::{
     builtins::Circumstances,
     compilation::compile,
+    document::{Spelled, read_document},
     policies::{Module, RegoVersion},
     source::Reading,
 };
@@ -36,9 +37,12 @@ impl Program {
     fn ask(&self, rule: &str, input: &str) -> Result<Value, Failure> {
         let mut state = State::new(self);
         let path = ["p".to_owned(), rule.to_owned()];
-        let input = Value::from_json_str(input).unwrap();
+        let input = read_document(input.as_bytes()).unwrap();
+        let mut spelled = Spelled::default();
+        spelled.absorb(self.spelled());
+        let asked = Asked { path: &path, input: input.value, spelled: &spelled };
         let limits = Limits { time: Duration::from_secs(10) };
-        evaluate(self, &mut state, &path, input, Circumstances { now_ns: 0 }, limits)
+        evaluate(self, &mut state, asked, Circumstances { now_ns: 0, spelled: RefCell::new(input.spelled) }, limits)
     }
 }
 

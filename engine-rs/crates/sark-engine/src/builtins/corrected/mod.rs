@@ -3,6 +3,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "every builtin has one signature")]
 
 mod cidr;
+pub(super) mod dates;
 mod duration;
 mod glob;
 mod numbers;
@@ -21,6 +22,7 @@ use super::OwnBuiltin;
 
 pub(super) const SUBJECTS: &[&[OwnBuiltin]] = &[
     cidr::OWN,
+    dates::OWN,
     duration::OWN,
     glob::OWN,
     numbers::OWN,

@@ -2,6 +2,8 @@
 
 use regorus::{Value, value::Array};
 
+use crate::document::is_plain;
+
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{none_of, operand, wrong_type},
@@ -48,12 +50,18 @@ fn counted(first: i128, last: i128, step: i128) -> Result<Value, BuiltinError> {
     Ok(numbers.collect::<Array>().into_value())
 }
 
-fn to_number(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn to_number(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     match operand(operands, 0) {
         Value::Null | Value::Bool(false) => Ok(Value::from(0_u64)),
         Value::Bool(true) => Ok(Value::from(1_u64)),
         number @ Value::Number(_) => Ok(number.clone()),
-        Value::String(text) => number_of(text).ok_or_else(|| BuiltinError("invalid syntax".into())),
+        Value::String(text) => {
+            let number = number_of(text).ok_or_else(|| BuiltinError("invalid syntax".into()))?;
+            if !is_plain(text) {
+                circumstances.spelled.borrow_mut().note(&number);
+            }
+            Ok(number)
+        }
         other => Err(none_of(0, "null, boolean, number, string", other)),
     }
 }

@@ -49,7 +49,7 @@ const fn salted(hash: Hash) -> Scheme {
 }
 
 /// `[header, payload, signature]` of the innermost token. Verifies nothing.
-fn decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut text = string(operands, 0)?.to_owned();
     loop {
         let token = Token::split(&text)?;
@@ -66,6 +66,7 @@ fn decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> 
             Some(_) => return Err(BuiltinError("cty: must be a string".into())),
         }
         let payload = token::object(&payload)?;
+        token.note_numbers(circumstances)?;
         let signature = Value::from(hexadecimal(&token.signature()?));
         return Ok(Array::from(vec![header, payload, signature]).into_value());
     }
@@ -107,6 +108,7 @@ fn decode_verify(operands: &[Value], circumstances: &Circumstances) -> Result<Va
             continue;
         }
         let payload = token::object(&payload)?;
+        token.note_numbers(circumstances)?;
         return Ok(if constraints.accept_claims(&payload)? {
             answer(true, header, payload)
         } else {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regorus::{Value, value::Object};
 
-use super::super::{BuiltinError, base64, json};
+use super::super::{BuiltinError, Circumstances, base64, json};
 
 /// The three parts of a token, still encoded.
 #[derive(Debug)]
@@ -35,6 +35,14 @@ impl<'a> Token<'a> {
 
     pub(super) fn payload(&self) -> Result<Vec<u8>, BuiltinError> {
         part("payload", self.payload)
+    }
+
+    /// Note how the numbers of header and payload are spelled: these become part of an answer.
+    pub(super) fn note_numbers(&self, circumstances: &Circumstances) -> Result<(), BuiltinError> {
+        for part in [part("header", self.header)?, self.payload()?] {
+            json::read_noting(&part, circumstances)?;
+        }
+        Ok(())
     }
 
     /// The header as an object.

@@ -5,7 +5,7 @@ use regorus::{
     unstable::{Expr as Ast, Query, Ref},
 };
 
-use crate::document::decimal;
+use crate::document::{decimal, is_plain};
 
 use super::{
     super::ir::{Comprehension, Expr, Yields},
@@ -40,6 +40,9 @@ impl Lowering<'_> {
                 // OPA keeps a number's spelling, and tells 1e2 from 100 when it formats it.
                 let text = span.text();
                 let whole = !text.contains(['.', 'e', 'E']);
+                if !is_plain(text) {
+                    self.note_spelling(value);
+                }
                 if whole || (!text.contains(['e', 'E']) && decimal(text).is_some()) {
                     Ok(Expr::Const(value.clone()))
                 } else {
@@ -70,6 +73,11 @@ impl Lowering<'_> {
             Ast::ObjectCompr { key, value, query, .. } => self.comprehension(&Term::Object(key, value), query),
             Ast::Call { .. } => self.call(expr, out),
             Ast::UnaryExpr { expr, .. } => {
+                if let Ast::Number { value, .. } = expr.as_ref()
+                    && *value == Value::from(0_u64)
+                {
+                    self.note_spelling(value);
+                }
                 let value = self.expr(expr, out)?;
                 let zero = Box::new(Expr::Const(Value::from(0_u64)));
                 Ok(Expr::Arithmetic(regorus::unstable::ArithOp::Sub, zero, Box::new(value)))
@@ -96,6 +104,17 @@ impl Lowering<'_> {
                 let (value, collection) = self.both(value, collection, out)?;
                 Ok(Expr::Member(key, value, collection))
             }
+        }
+    }
+
+    /// Note a number that is spelled otherwise than it is written. A minus sign is an expression of its own here, and part of
+    /// the number in OPA.
+    fn note_spelling(&mut self, number: &Value) {
+        self.shared.spelled.note(number);
+        if let (Value::Number(zero), Value::Number(positive)) = (Value::from(0_u64), number)
+            && let Ok(negative) = zero.sub(positive)
+        {
+            self.shared.spelled.note(&Value::from(negative));
         }
     }
 

@@ -25,6 +25,7 @@ use super::{
     tree::Tree,
     visit,
 };
+use crate::document::Spelled;
 use scope::Scopes;
 
 /// Deepest nesting of one expression, so that walks over it need a bounded stack.
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub fixed: u32,
     /// Partial rules that are asked for one entry.
     pub wanted: BTreeSet<GroupId>,
+    /// Numbers that are spelled otherwise than the engine writes them.
+    pub spelled: Spelled,
 }
 
 impl Shared {

@@ -112,13 +112,16 @@ impl Lowering<'_> {
     fn replacement(&mut self, modifier: &WithModifier, out: &mut Steps) -> Lower<Replacement> {
         let (head, parts) = parts_of(&modifier.refr);
         let name = if let Ast::Var { span, .. } = head.as_ref() { span.text() } else { "" };
-        let keys: Vec<Value> = parts
+        let keys: Option<Vec<Value>> = parts
             .iter()
-            .filter_map(|part| match part {
+            .map(|part| match part {
                 Part::Key(key) => Some(key.clone()),
                 Part::Expr(_) => None,
             })
             .collect();
+        let Some(keys) = keys else {
+            return super::unsupported(&modifier.span, "a replacement at a key that is no constant");
+        };
         if name == "input" {
             return Ok(Replacement::Input(keys.into(), self.expr(&modifier.r#as, out)?));
         }

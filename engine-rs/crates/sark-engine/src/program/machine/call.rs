@@ -28,18 +28,32 @@ impl<'p> Machine<'p> {
             )));
         }
         self.program.builtins.check(id, &args).map_err(|exceeded| super::Failure::Unsupported(exceeded.0))?;
+        if !self.all_plain() {
+            self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
+        }
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
             let question = (id, args);
             if let Some(known) = self.once.get(&question) {
                 return Ok(known.clone());
             }
-            let answer = self.program.builtins.call(id, &question.1, self.circumstances).unwrap_or(Value::Undefined);
+            let answer = self.answered(id, &question.1);
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
         // A builtin's error is an undefined answer, as in OPA unless its errors are strict.
-        Ok(self.program.builtins.call(id, &args, self.circumstances).unwrap_or(Value::Undefined))
+        Ok(self.answered(id, &args))
+    }
+
+    fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Value {
+        let answer = self.program.builtins.call(id, args, &self.circumstances).unwrap_or(Value::Undefined);
+        if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
+            self.notes += 1;
+        }
+        if matches!(answer, Value::Number(_)) {
+            self.calculated(&answer, self.program.builtins.may_be_negative_zero(id));
+        }
+        answer
     }
 
     pub(super) fn call_function(&mut self, group: GroupId, args: Vec<Value>) -> Outcome<Value> {

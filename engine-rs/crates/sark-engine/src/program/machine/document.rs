@@ -61,22 +61,25 @@ impl Machine<'_> {
                 return self.document(node);
             };
             let Some(child) = found.children.get(key) else {
-                return Ok(self.base_below(node, keys));
+                return self.base_below(node, keys);
             };
             node = *child;
             keys = rest;
         }
     }
 
-    fn base_below(&self, node: NodeId, keys: &[Value]) -> Value {
+    fn base_below(&self, node: NodeId, keys: &[Value]) -> Outcome<Value> {
+        if !self.all_plain() {
+            keys.iter().filter(|key| matches!(key, Value::Number(_))).try_for_each(|key| self.spell(key))?;
+        }
         let base = self.program.tree.node(node).and_then(|node| node.base.as_ref());
         let value = base.and_then(|base| place::descend(base, keys)).cloned().unwrap_or(Value::Undefined);
         if self.scope.is_plain() {
-            return value;
+            return Ok(value);
         }
         let mut path = self.path_to(node);
         path.extend_from_slice(keys);
-        self.scope.patched(&path, value)
+        Ok(self.scope.patched(&path, value))
     }
 
     /// The path of a node; only needed when something is replaced, so it is searched for.

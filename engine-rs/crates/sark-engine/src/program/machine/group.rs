@@ -32,6 +32,7 @@ impl<'p> Machine<'p> {
             return Ok(known.clone());
         }
         self.refuse_unsupported(id)?;
+        let noted = self.notes;
         let value = if self.scope.covers(&group.path) {
             self.scope.patched(&group.path, Value::Undefined)
         } else {
@@ -39,7 +40,9 @@ impl<'p> Machine<'p> {
             self.scope.patched(&group.path, value)
         };
         if is_fixed {
-            if let Some(slot) = self.state.fixed_groups.get_mut(at) {
+            if noted == self.notes
+                && let Some(slot) = self.state.fixed_groups.get_mut(at)
+            {
                 *slot = Some(value.clone());
             }
         } else if let Some(slot) = self.state.memo.get_mut(at) {

@@ -6,6 +6,7 @@ mod document;
 mod group;
 mod operation;
 mod run;
+mod spelling;
 mod value;
 mod with;
 
@@ -20,7 +21,7 @@ use super::{
     Program,
     ir::{BuiltinId, GroupId, Slot},
 };
-use crate::builtins::Circumstances;
+use crate::{builtins::Circumstances, document::Spelled};
 use with::Scope;
 
 /// Work between two looks at the clock.
@@ -43,6 +44,8 @@ pub(crate) enum Failure {
     Depth,
     /// A fraction that OPA would calculate with more digits than are held here.
     Inexact,
+    /// A number that is spelled otherwise than the engine writes it would become part of a text.
+    Spelling,
     /// Something this engine leaves to OPA was reached.
     Unsupported(String),
 }
@@ -125,20 +128,32 @@ struct Machine<'p> {
     /// Answers of builtins that must be one for the whole query.
     once: BTreeMap<(BuiltinId, Vec<Value>), Value>,
     circumstances: Circumstances,
+    /// Numbers of the policies and their data that are spelled otherwise; those of the input are among the circumstances.
+    spelled: &'p Spelled,
+    /// How often a number was noted while evaluating: a value that needed one is not kept for other questions.
+    notes: u32,
     ticks: u32,
     deadline: Instant,
 }
 
-/// Evaluate the document at `path` for `input`.
+/// A question.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub path: &'a [String],
+    pub input: Value,
+    /// Numbers of the policies and their data that are spelled otherwise than the engine writes them.
+    pub spelled: &'a Spelled,
+}
+
+/// Evaluate the document that is asked for.
 pub(crate) fn evaluate(
     program: &Program,
     state: &mut State,
-    path: &[String],
-    input: Value,
+    asked: Asked<'_>,
     circumstances: Circumstances,
     limits: Limits,
 ) -> Result<Value, Failure> {
-    let scope = Scope::outermost(input, state.next_scope());
+    let scope = Scope::outermost(asked.input, state.next_scope());
     let now = Instant::now();
     let mut machine = Machine {
         program,
@@ -149,10 +164,12 @@ pub(crate) fn evaluate(
         entries: BTreeMap::new(),
         once: BTreeMap::new(),
         circumstances,
+        spelled: asked.spelled,
+        notes: 0,
         ticks: 0,
         deadline: now.checked_add(limits.time).unwrap_or(now),
     };
-    let answer = machine.at(path);
+    let answer = machine.at(asked.path).and_then(|value| machine.nameable(value));
     drop(machine);
     state.forget();
     answer

@@ -26,6 +26,9 @@ impl<'p> Machine<'p> {
             Expr::Index(collection, key) => {
                 let found = self.place(collection)?;
                 let key = self.place(key)?;
+                if matches!(key, Value::Number(_)) && is_base(collection) && !self.all_plain() {
+                    return None;
+                }
                 Some(part(collection, found, key).unwrap_or(&UNDEFINED))
             }
             _ => None,
@@ -60,6 +63,10 @@ impl<'p> Machine<'p> {
                     return Ok(found);
                 }
                 let key = self.value(key)?;
+                // A member of base data is looked for by the number's text.
+                if matches!((&key, &found), (Value::Number(_), Value::Object(_))) && is_base(collection) && !self.all_plain() {
+                    self.spell(&key)?;
+                }
                 Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
             }
             Expr::Array(items) => Ok(self.values(items)?.map_or(Value::Undefined, Value::from)),
@@ -85,7 +92,9 @@ impl<'p> Machine<'p> {
             Expr::Arithmetic(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
-                operation::arithmetic(op, &left, &right)
+                let answer = operation::arithmetic(op, &left, &right)?;
+                self.reckoned(op, &left, &right, &answer);
+                Ok(answer)
             }
             Expr::Combine(op, left, right) => {
                 let left = self.value(left)?;
@@ -205,8 +214,11 @@ impl<'p> Machine<'p> {
             if let Some(Some(known)) = self.state.fixed_exprs.get(at) {
                 return Ok(known.clone());
             }
+            let noted = self.notes;
             let value = self.value(inner)?;
-            if let Some(slot) = self.state.fixed_exprs.get_mut(at) {
+            if noted == self.notes
+                && let Some(slot) = self.state.fixed_exprs.get_mut(at)
+            {
                 *slot = Some(value.clone());
             }
             return Ok(value);
