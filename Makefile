@@ -34,7 +34,7 @@ false-reverts: setup ## Print how often a healthy bake would be taken back, and 
 
 ##@ Test
 
-test: check test-unit test-property test-rust test-conformance test-differential test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
+test: check test-unit test-property test-rust test-conformance test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
 
 check: check-python check-contract check-rust ## All a reviewer would run: format, lint, types, import contracts, drift
 

@@ -121,7 +121,7 @@ async def test_numbers_come_back_as_they_were_sent(opa_process: OpaProcess):
         )
         assert echoed.body == b'{"result":[12345678901234567890123,0.12345678901234567891]}\n'
         base = await client.documents([("big",), ("list",), ("absent",)])
-        assert exact_json.dumps({path[0]: value for path, value in base}) == b'{"big":12345678901234567890123,"list":[1.1]}'
+        assert exact_json.dumps({path[0]: value for path, value in base}) == b'{"big":12345678901234567890123,"list":[1.10]}'
 
 
 @pytest.mark.asyncio

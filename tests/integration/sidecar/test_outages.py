@@ -98,7 +98,8 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
 
     with ThreadPoolExecutor(16) as threads:
         asked = [threads.submit(ask, number) for number in range(16)]
-        eventually(lambda: assigned(sidecar) == 16, what="all requests under way", seconds=60)
+        # A request is counted when it ends: by then the others have long been sent.
+        eventually(lambda: assigned(sidecar) >= 1, what="the first answer", seconds=60)
         assert not all(future.done() for future in asked)
         # When it is told to end
         sidecar.send(signal.SIGTERM)

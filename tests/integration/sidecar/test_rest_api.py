@@ -22,6 +22,7 @@ from .rest_differences import DIFFERENCES, explained
 
 ARMS = {"python": 0, "rust": 100}
 HEADERS = ("content-type", "content-encoding", "allow")
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,18 @@ class Told:
 
 
 def ask(base: str, case: Case) -> Told:
-    """Send the request byte for byte as the case has it."""
+    """Send the request byte for byte as the case has it.
+
+    OPA may close before it has read a body that it refuses; then its answer is sometimes lost, and is asked for again.
+    """
+    for _ in range(_TRIES):
+        told = _ask_once(base, case)
+        if told.status:
+            break
+    return told
+
+
+def _ask_once(base: str, case: Case) -> Told:
     where = urlsplit(base)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=20)
     try:

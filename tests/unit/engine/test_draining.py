@@ -130,7 +130,7 @@ def test_connections_and_requests_that_nobody_has_looked_at_are_served(start: An
         client.sendall(ASK)
         assert client.recv(1_000).startswith(b"HTTP/1.1 200 ")
     holding = socket.create_connection(("127.0.0.1", plane.port), timeout=20)
-    body = b'{"input": {"n": 400}}'
+    body = b'{"input": {"n": 700}}'
     holding.sendall(b"POST /v1/data/authz/held HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     time.sleep(0.05)
     fresh = [socket.create_connection(("127.0.0.1", plane.port), timeout=20) for _ in range(8)]

@@ -89,6 +89,9 @@ class Comparison:
                 case (_, Refused(reason)) | (Refused(reason), _):
                     into.refused.append(reason)
                     continue
+                case (Answer() | Undefined(), Failed(reason)) if is_conflict(reason):
+                    into.refused.append(f"conflict: {reason}")
+                    continue
                 case _ if not agree(opa, engine):
                     asked = replace(case, inputs=case.inputs[: number + 1], paths=(path,))
                     into.disagreements.append(Disagreement(asked, opa, engine))
@@ -117,8 +120,19 @@ def agree(opa: Outcome, engine: Outcome) -> bool:
             return same(one, other)
         case (Undefined(), Undefined()) | (Failed(), Failed()):
             return True
+        case (Answer() | Undefined(), Failed(reason)):
+            return is_conflict(reason)
         case _:
             return False
+
+
+def is_conflict(reason: str) -> bool:
+    """Whether the engine ended with two values for one rule or call.
+
+    Which definitions are evaluated at all is a question of the order of evaluation, so OPA may never see the second value.
+    The engine then answers nothing, and the request goes to the baseline: nobody is told another answer.
+    """
+    return "must not produce multiple outputs" in reason
 
 
 def _pairs(case: Case, theirs: list[list[Outcome]], ours: list[list[Outcome]]) -> Iterator[tuple[int, str, Outcome, Outcome]]:

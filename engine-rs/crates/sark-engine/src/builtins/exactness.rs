@@ -9,6 +9,8 @@ use crate::document::{ReadError, decimal, read_input};
 
 /// Most fractions that are added up; each is a multiple of a sixteenth and below a million, so that no sum is rounded.
 const MAX_FRACTIONS: usize = 1_000;
+/// The year 2037 begins.
+const LAST_LISTED: i64 = 2_114_380_800_000_000_000;
 const LARGEST_FRACTION: f64 = 1_048_576.0;
 
 /// Whether calls of `name` are looked at.
@@ -24,8 +26,15 @@ pub(crate) fn applies(name: &str) -> bool {
             | "floor"
             | "round"
             | "net.cidr_merge"
+            | "sprintf"
             | "time.add_date"
+            | "time.clock"
+            | "time.date"
+            | "time.diff"
+            | "time.format"
+            | "time.parse_ns"
             | "time.parse_rfc3339_ns"
+            | "time.weekday"
     )
 }
 
@@ -41,6 +50,13 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("net.cidr_merge", [networks]) => items_of(networks).is_none_or(|items| !items.iter().any(|item| is_mapped(item))),
         // Years beyond all calendars begin anew in Go.
         ("time.add_date", [at, by @ ..]) => dates::is_common(at) && !by.iter().any(is_far),
+        // Fractions and whole numbers of more than 64 bits in other bases than ten.
+        ("sprintf", [Value::String(format), Value::Array(values)]) => !(has_base(format) && values.iter().any(is_no_64_bits)),
+        ("time.format", [at]) => !is_beyond_zone_tables(at) && !ends_in_zeros(at),
+        ("time.clock" | "time.date" | "time.weekday", [at]) => !is_beyond_zone_tables(at),
+        ("time.diff", [one, other]) => !is_beyond_zone_tables(one) && !is_beyond_zone_tables(other),
+        // Go wants as many digits as the layout has, and takes no more.
+        ("time.parse_ns", [Value::String(layout), Value::String(text)]) => layout.len() == text.len(),
         // The letters of a time stamp are upper-case in OPA.
         ("time.parse_rfc3339_ns", [Value::String(text)]) => !text.contains(['t', 'z']),
         _ => true,
@@ -51,6 +67,35 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
 /// OPA rounds whole numbers of more than 64 bits when it divides or rounds them.
 pub(crate) fn is_beyond_64_bits(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.is_integer() && number.as_u64().is_none() && number.as_i64().is_none())
+}
+
+/// Whether a directive of `format` may write a number in another base than ten.
+fn has_base(format: &str) -> bool {
+    format.split('%').skip(1).any(|directive| {
+        directive.chars().find(char::is_ascii_alphabetic).is_some_and(|verb| matches!(verb, 'b' | 'o' | 'O' | 'p' | 'x' | 'X'))
+    })
+}
+
+fn is_no_64_bits(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.as_i64().is_none())
+}
+
+/// A time with a zone, later than the tables of zones list each change of summer time one by one: what follows there is a rule,
+/// which is not read alike everywhere.
+fn is_beyond_zone_tables(at: &Value) -> bool {
+    let Value::Array(parts) = at else { return false };
+    match (parts.first(), parts.get(1)) {
+        (Some(time), Some(Value::String(zone))) if !matches!(&**zone, "" | "UTC") => {
+            time.as_i64().is_ok_and(|nanoseconds| nanoseconds >= LAST_LISTED)
+        }
+        _ => false,
+    }
+}
+
+/// A fraction of a second that Go writes without its last zeros.
+fn ends_in_zeros(at: &Value) -> bool {
+    let time = if let Value::Array(parts) = at { parts.first() } else { Some(at) };
+    time.and_then(|time| time.as_i64().ok()).is_some_and(|time| time % 1_000_000_000 != 0 && time % 10 == 0)
 }
 
 fn is_far(count: &Value) -> bool {
@@ -99,6 +144,25 @@ mod tests {
             ("time.parse_rfc3339_ns", r#""2026-03-07t17:59:59z""#),
         ] {
             assert!(check(name, &[json(operand)]).is_err(), "{name} {operand}");
+        }
+        for (name, operands) in [
+            ("sprintf", vec!["%b".into(), json("[0.5]")]),
+            ("sprintf", vec!["a%-5x".into(), json("[18446744073709551616]")]),
+            ("time.clock", vec![json(r#"[9223372036854775807, "Europe/Berlin"]"#)]),
+            ("time.format", vec![json("1709251199123456790")]),
+            ("time.parse_ns", vec!["2006-01-02".into(), "2026-01-3".into()]),
+        ] {
+            assert!(check(name, &operands).is_err(), "{name} {operands:?}");
+        }
+        for (name, operands) in [
+            ("sprintf", vec!["%b %s %v%%".into(), json(r#"[5, "x", 2]"#)]),
+            ("sprintf", vec!["%.2f".into(), json("[0.5]")]),
+            ("time.clock", vec![json(r#"[9223372036854775807, "UTC"]"#)]),
+            ("time.clock", vec![json(r#"[1709251199123456790, "Europe/Berlin"]"#)]),
+            ("time.format", vec![json("1709251199000000000")]),
+            ("time.parse_ns", vec!["2006-01-02".into(), "2026-01-03".into()]),
+        ] {
+            assert!(check(name, &operands).is_ok(), "{name} {operands:?}");
         }
         for (name, operand) in [("round", "1.5"), ("abs", "-18"), ("net.cidr_merge", r#"["10.0.0.0/8"]"#)] {
             assert!(check(name, &[json(operand)]).is_ok(), "{name} {operand}");
