@@ -306,7 +306,7 @@ class Server:
         *,
         outcome: str,
         cache_control: str = "",
-        headers: Sequence[tuple[str, str]] = [],
+        headers: Sequence[tuple[str, str]] = ...,
         keep_seconds: float | None = None,
     ) -> bool:
         """Answer a job with an HTTP status and a body; False when its client has gone or it has timed out.
