@@ -270,6 +270,17 @@ class HistoryEntry(ApiModel):
     """Version of the operator that decided."""
 
 
+class Leader(ApiModel):
+    """Which operator process keeps the rollout, and under which term of the Lease."""
+
+    identity: str = Field(default="", max_length=256)
+    """Name of the process, as in the Lease."""
+    lease: str = Field(default="", max_length=64)
+    """Uid of the Lease: terms of two Leases say nothing about each other."""
+    term: int = 0
+    """leaseTransitions of the Lease when the process took it. A process of an earlier term leaves the rollout alone."""
+
+
 class Summary(ApiModel):
     """Short texts for `kubectl get`."""
 
@@ -336,6 +347,8 @@ class SarkRolloutStatus(ApiModel):
     """What the sequential tests have gathered in this attempt."""
     revert: Revert | None = None
     """The last way back, if any."""
+    leader: Leader | None = None
+    """Which operator process keeps the rollout, and under which term of the Lease; kept as it was once nothing happens any more."""
     history: list[HistoryEntry] = Field(default=[], max_length=HISTORY_LIMIT)
     """The last 20 transitions, oldest first."""
     conditions: list[Condition] = Field(

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -112,19 +113,30 @@ class LocalCluster:
             report=self._report,
         )
 
-    def operator(self, namespace: str, *, name: str = "operator") -> Operator:
-        """Return an operator for one namespace, to be entered; a second one there needs another `name`."""
+    def operator(self, namespace: str, *, name: str = "operator", through: str = "", arguments: Sequence[str] = ()) -> Operator:
+        """Return an operator for one namespace, to be entered; a second one there needs another `name`.
+
+        It reaches the API server at `through` when that is given, a proxy's URL. `arguments` are further flags of its.
+        """
         folder = self.folder / namespace / name
+        access = self.control_plane.access
         account = create_service_account(
             self.api,
-            self.control_plane.access,
+            replace(access, server=through) if through else access,
             namespace=namespace,
             name=name,
             folder=folder,
             rules=operator.RULES,
         )
         kubeconfig = account.access.kubeconfig
-        return Operator(namespace=namespace, kubeconfig=kubeconfig, network=self.network, folder=folder, report=self._report)
+        return Operator(
+            namespace=namespace,
+            kubeconfig=kubeconfig,
+            network=self.network,
+            folder=folder,
+            arguments=arguments,
+            report=self._report,
+        )
 
     def traffic(self, fleet: Fleet, *, rate: float) -> Traffic:
         """Return a load of `rate` questions a second over the fleet's present pods, to be entered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +32,14 @@ class Operator(Process):
     """`python -m sark_operator` for one namespace. It can be killed and started again, as a Deployment would."""
 
     def __init__(
-        self, *, namespace: str, kubeconfig: Path, network: LoopbackNetwork, folder: Path, report: Report = silent
+        self,
+        *,
+        namespace: str,
+        kubeconfig: Path,
+        network: LoopbackNetwork,
+        folder: Path,
+        arguments: Sequence[str] = (),
+        report: Report = silent,
     ) -> None:
         address = f"{network.server}:{network.port()}"
         self.url = f"http://{address}"
@@ -46,6 +54,7 @@ class Operator(Process):
                 f"--probe-address={address}",
                 f"--lease-namespace={namespace}",
                 f"--lease-seconds={LEASE_SECONDS}",
+                *arguments,
             ],
             log=folder / "operator.log",
             ready=http_ok(f"{self.url}/readyz"),

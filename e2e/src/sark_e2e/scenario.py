@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -32,6 +32,7 @@ from .admin_port import AdminPortError, flag_reports
 from .applied_rollout import POLL_SECONDS, AppliedRollout, ExpectationError
 from .cluster import LocalCluster
 from .example import example_rollout
+from .faults.api_proxy import ApiProxy
 from .fleet import Fleet
 from .operator import Operator
 from .process import Process
@@ -76,11 +77,19 @@ class Scenario:
         self._processes += [pod.sidecar for pod in fleet.pods]
         return fleet
 
-    def operator(self) -> Operator:
-        """Start the operator of this namespace; kill it and start it again with its own methods."""
-        operator = self._stack.enter_context(self.cluster.operator(self.namespace))
+    def operator(self, *, name: str = "operator", through: str = "", arguments: Sequence[str] = ()) -> Operator:
+        """Start the operator of this namespace; kill it and start it again with its own methods.
+
+        A second one needs another `name`. It reaches the API server at `through`, a proxy's URL, when that is given.
+        """
+        made = self.cluster.operator(self.namespace, name=name, through=through, arguments=arguments)
+        operator = self._stack.enter_context(made)
         self._processes.append(operator)
         return operator
+
+    def api_proxy(self) -> ApiProxy:
+        """Open a way to the API server on which requests can be held back, refused and lost."""
+        return self._stack.enter_context(ApiProxy(self.cluster.control_plane.access, listen=self.cluster.network.server))
 
     def traffic(self, fleet: Fleet, *, rate: float = RATE) -> Traffic:
         """Start a load on `fleet` and return it when the first answers are in."""

@@ -13,7 +13,7 @@ from kubernetes import client
 
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import API_VERSION, FINALIZER, FLAGD_KEY, FLAGS_KEY, GROUP, KIND, PLURAL, VERSION
-from sark_api.status import Phase, SarkRolloutStatus
+from sark_api.status import Leader, Phase, SarkRolloutStatus
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.pod import PodAddress, create_pod, set_status
@@ -21,6 +21,7 @@ from sark_operator.core.decision import WriteFlags
 from sark_operator.shell.api import (
     EventNote,
     ForeignOwnerError,
+    NotLeadingError,
     ObjectMissingError,
     RefusedError,
     RolloutObject,
@@ -38,6 +39,14 @@ NAME = "gateway"
 FLAGS = "gateway-flags"
 
 
+class Leading:
+    """Stands for the leadership of a process that leads, or led."""
+
+    def __init__(self, *, held: bool = True) -> None:
+        self.held = held
+        self.term = Leader(identity="operator-1", lease="lease-1", term=1)
+
+
 @pytest.fixture
 def telemetry() -> Telemetry:
     return Telemetry()
@@ -47,7 +56,7 @@ def telemetry() -> Telemetry:
 async def door(crd: ControlPlane, telemetry: Telemetry) -> AsyncIterator[KubernetesCluster]:
     settings = parse_settings([f"--kubeconfig={crd.kubeconfig}", "--all-namespaces"], {})
     async with open_client(await load_configuration(settings)) as opened:
-        yield KubernetesCluster(opened, telemetry, instance="operator-1")
+        yield KubernetesCluster(opened, telemetry, Leading(), instance="operator-1")
 
 
 @pytest.fixture
@@ -265,7 +274,7 @@ async def test_a_server_that_is_not_there_is_said_in_one_sentence(telemetry: Tel
     configuration.host = "https://127.0.0.1:9"
     async with open_client(configuration) as opened:
         with pytest.raises(UnavailableError, match="cannot be reached"):
-            await KubernetesCluster(opened, telemetry, instance="operator-1").read_rollout("shop", NAME)
+            await KubernetesCluster(opened, telemetry, Leading(), instance="operator-1").read_rollout("shop", NAME)
 
 
 async def test_a_rollout_without_status_has_the_empty_one(
@@ -274,3 +283,27 @@ async def test_a_rollout_without_status_has_the_empty_one(
     rollout: RolloutObject = await door.read_rollout(namespace, NAME)
     assert rollout.status() == SarkRolloutStatus()
     assert rollout.identity().key == f"{namespace}/{NAME}"
+
+
+async def test_a_process_that_does_not_lead_reads_and_changes_nothing(
+    crd: ControlPlane, namespace: str, config_map: Any, rollouts: client.CustomObjectsApi, telemetry: Telemetry
+):
+    # Given a process that has lost the Lease
+    settings = parse_settings([f"--kubeconfig={crd.kubeconfig}", "--all-namespaces"], {})
+    async with open_client(await load_configuration(settings)) as opened:
+        door = KubernetesCluster(opened, telemetry, Leading(held=False), instance="operator-1")
+
+        # When it reads, then it sees; when it writes, then nothing is sent
+        rollout = await door.read_rollout(namespace, NAME)
+        seen = await door.read_flags(namespace, FLAGS)
+        note = EventNote("Started", "Reconcile", "nobody hears it", warning=False)
+        for change in (
+            door.write_flags(namespace, FLAGS, write(seen.resource_version, force=True)),
+            door.write_status(rollout, {"phase": "Reverting"}),
+            door.add_finalizer(rollout),
+            door.create_event(rollout, note, datetime.now(UTC)),
+        ):
+            with pytest.raises(NotLeadingError, match="does not hold the Lease"):
+                await change
+        assert (await door.read_flags(namespace, FLAGS)) == seen
+        assert (await door.read_rollout(namespace, NAME)).resource_version == rollout.resource_version

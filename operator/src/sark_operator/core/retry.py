@@ -55,5 +55,6 @@ def again(status: SarkRolloutStatus, *, attempt: int, retries: int) -> SarkRollo
         flags=status.flags,
         request=status.request,
         history=status.history,
+        leader=status.leader,
         conditions=status.conditions,
     )

@@ -42,6 +42,10 @@ class UnavailableError(ClusterError):
     """The API server did not answer, or asked to come back later (timeout, connection, 429, 5xx)."""
 
 
+class NotLeadingError(ClusterError):
+    """This process must not act any more: another one may."""
+
+
 class UnreadableError(ClusterError):
     """The object does not fit the model this operator was built with."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -23,6 +23,7 @@ from sark_operator.shell.api import (
     ClusterError,
     EventNote,
     ForeignOwnerError,
+    NotLeadingError,
     ObjectMissingError,
     ReadyPod,
     RefusedError,
@@ -30,6 +31,7 @@ from sark_operator.shell.api import (
     StaleVersionError,
     UnavailableError,
 )
+from sark_operator.shell.fence import Leads, require_lead
 from sark_operator.shell.telemetry import Telemetry
 
 CALL_SECONDS = 5.0
@@ -40,17 +42,19 @@ MAX_PODS = 5_000
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 _MAX_NOTE_BYTES = 1024
+_READING = frozenset({"read", "list"})
 _TOO_MANY_REQUESTS = 429
 
 
 class KubernetesCluster:
     """`Cluster` on a real API server."""
 
-    def __init__(self, client: ApiClient, telemetry: Telemetry, *, instance: str) -> None:
+    def __init__(self, client: ApiClient, telemetry: Telemetry, leads: Leads, *, instance: str) -> None:
         self._core = CoreV1Api(client)
         self._custom = CustomObjectsApi(client)
         self._events = EventsV1Api(client)
         self._telemetry = telemetry
+        self._leads = leads
         self._instance = instance[:128]
         self._uids: dict[tuple[str, str], str] = {}
         """By namespace and name of a flags ConfigMap: the uid it had when it was last read."""
@@ -220,8 +224,17 @@ class KubernetesCluster:
         call = self._events.create_namespaced_event(rollout.namespace, body, _request_timeout=CALL_SECONDS)
         await self._ask("create", f"event about SarkRollout {rollout.key}", call)
 
-    async def _ask(self, verb: str, what: str, call: Awaitable[Any], *, failed_test_is_stale: bool = False) -> Any:
-        """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence."""
+    async def _ask(self, verb: str, what: str, call: Coroutine[Any, Any, Any], *, failed_test_is_stale: bool = False) -> Any:
+        """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence.
+
+        Reading is everybody's right; a change is sent only while this process leads.
+        """
+        try:
+            if verb not in _READING:
+                require_lead(self._leads, f"{verb} {what}")
+        except NotLeadingError:
+            call.close()
+            raise
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 return await call

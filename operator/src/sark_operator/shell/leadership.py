@@ -23,6 +23,7 @@ from typing import Final, NoReturn
 import structlog
 from kubernetes.aio.client import ApiClient
 
+from sark_api.status import Leader
 from sark_operator.shell.api import ClusterError, ObjectMissingError, StaleVersionError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.lease import Lease, LeaseStore, micro_time
@@ -89,6 +90,7 @@ class Leadership:
         """Monotonic seconds at which the request was sent that made `_lease`; None while it is not ours."""
         self._writes: dict[datetime, float] = {}
         """What we may have written, successful or not: renewTime to the monotonic seconds at which it was sent."""
+        self._term = Leader()
         self._seen: _Sighting | None = None
         self._waiting = ""
         self._expires_at = 0.0
@@ -100,6 +102,11 @@ class Leadership:
     def held(self) -> bool:
         """Whether this process may act now: it holds the Lease and renewed it lately enough."""
         return self._left() > 0
+
+    @property
+    def term(self) -> Leader:
+        """Under which term of the Lease this process acts, or acted last."""
+        return self._term
 
     @property
     def waiting(self) -> str:
@@ -233,6 +240,7 @@ class Leadership:
 
     def _own(self, lease: Lease, sent_at: float) -> None:
         self._lease, self._renewed_at, self._expires_at = lease, sent_at, sent_at + self._seconds
+        self._term = Leader(identity=lease.holder, lease=lease.uid, term=lease.transitions)
 
     def _watch_over(self) -> None:
         if self._watchdog is not None:

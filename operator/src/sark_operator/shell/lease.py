@@ -35,6 +35,16 @@ class Lease:
         return str(self.raw.metadata.resource_version) if self.raw.metadata else ""
 
     @property
+    def uid(self) -> str:
+        """Its uid: a Lease that was deleted and made anew has another one."""
+        return str(self.raw.metadata.uid or "") if self.raw.metadata else ""
+
+    @property
+    def transitions(self) -> int:
+        """How often it has changed hands."""
+        return (self.raw.spec.lease_transitions or 0) if self.raw.spec else 0
+
+    @property
     def holder(self) -> str:
         """Who holds it; empty when it was released."""
         return (self.raw.spec.holder_identity or "") if self.raw.spec else ""

@@ -26,6 +26,7 @@ from sark_operator.shell.cluster import KubernetesCluster
 from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
+from sark_operator.shell.fence import Leads
 from sark_operator.shell.leadership import Leadership, LeaseLostError
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.observer import Observer
@@ -63,7 +64,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(configuration))
         leadership = Leadership(client, settings, clock, telemetry)
-        crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry))
+        crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry, leadership))
         state = _State(leadership, crew)
         probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready)
         await probes.start()
@@ -98,9 +99,9 @@ class _State:
 
 
 @asynccontextmanager
-async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: Telemetry) -> AsyncIterator[Crew]:
+async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: Telemetry, leads: Leads) -> AsyncIterator[Crew]:
     """Build everything a tick needs, and close it at the end."""
-    cluster = KubernetesCluster(client, telemetry, instance=settings.identity)
+    cluster = KubernetesCluster(client, telemetry, leads, instance=settings.identity)
     await _check_rights(cluster, settings)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
     metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock)
@@ -118,6 +119,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             observer=observer,
             actor=Actor(cluster, recorder),
             recorder=recorder,
+            leads=leads,
             clock=clock,
             telemetry=telemetry,
         )

@@ -11,9 +11,11 @@ from sark_api.names import FINALIZER
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision
+from sark_operator.core.lifecycle import is_terminal
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.fence import Leads, require_latest
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.telemetry import Telemetry
@@ -34,6 +36,7 @@ class Reconciler:
         observer: Observer,
         actor: Actor,
         recorder: Recorder,
+        leads: Leads,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -41,6 +44,7 @@ class Reconciler:
         self._observer = observer
         self._actor = actor
         self._recorder = recorder
+        self._leads = leads
         self._clock = clock
         self._telemetry = telemetry
 
@@ -68,7 +72,8 @@ class Reconciler:
             # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
-        spec, status = rollout.spec(), rollout.status()
+        rollout, status = await self._signed(rollout)
+        spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
         decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
         try:
@@ -78,6 +83,21 @@ class Reconciler:
             raise
         self._show(rollout, decision)
         return decision.wake_at
+
+    async def _signed(self, rollout: RolloutObject) -> tuple[RolloutObject, SarkRolloutStatus]:
+        """Return the rollout and its status under our own term of the Lease.
+
+        That it is ours is stored before anything is decided: whatever a predecessor still has on its way is refused from now
+        on. A rollout at which nothing can happen is not written for it.
+        """
+        spec, status, mine = rollout.spec(), rollout.status(), self._leads.term
+        require_latest(mine, status.leader)
+        if status.leader == mine:
+            return rollout, status
+        signed = status.model_copy(update={"leader": mine})
+        if not is_terminal(spec, status, self._clock.now()):
+            rollout = await self._cluster.write_status(rollout, signed.to_wire())
+        return rollout, signed
 
     def _show(self, rollout: RolloutObject, decision: Decision) -> None:
         status: SarkRolloutStatus = decision.status
