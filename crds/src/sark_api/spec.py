@@ -125,8 +125,27 @@ class Features(ApiModel):
 class Prometheus(ApiModel):
     """Where the proof comes from."""
 
-    address: str = Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#]+([/][^\s?#]*)?$")
-    """Base URL of the Prometheus server, as in http://prometheus.monitoring:9090, without query. Required."""
+    address: str = Field(
+        min_length=8,
+        max_length=2048,
+        pattern=r"^https?://[^\s/?#]+([/][^\s?#]*)?$",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule(
+                    "!self.matches('^https?://[^/]*@')",
+                    "prometheus.address must not hold a user name or password, which everyone who may read the rollout would see: "
+                    "bind them to the address in the operator's --prometheus-config",
+                )
+            ]
+        },
+    )
+    """Base URL of the Prometheus server, as in http://prometheus.monitoring:9090, without query. Required. No user name and password:
+    credentials and authorities belong to the address in the operator's --prometheus-config. Thanos, Mimir and others that answer
+    Prometheus' query API will do."""
+
+    tenant: str = Field(default="", max_length=150, pattern=r"^[A-Za-z0-9!._*'()|-]*$")
+    """Tenant to ask as, for Mimir or Thanos, sent as X-Scope-OrgID or the header that --prometheus-config names. Default: the first one
+    the operator has for the address, else none. At an address with credentials only the tenants listed there are allowed."""
 
     timeout: Duration = timedelta(seconds=5)
     """How long one query may take, 1s to 60s. Default 5s. A query that takes longer is Unknown: neither pass nor breach."""

@@ -198,6 +198,7 @@ def _planning(commands: Any) -> None:
     lint.add_argument(
         "--traffic", type=positive, metavar="REQ_PER_S", help="requests a second of the target: warns of too few samples"
     )
+    _prometheus_config(lint)
     lint.add_argument("--server", action="store_true", help="ask the API server as well (a dry run; nothing is stored)")
     lint.add_argument("--strict", action="store_true", help="warnings fail too")
     simulate = _command(commands, "simulate", "print the timetable a rollout would follow", _output())
@@ -209,6 +210,7 @@ def _planning(commands: Any) -> None:
     backtest = _command(commands, "backtest", "replay a rollout on past metrics: what it would have done", _output())
     backtest.add_argument("file", metavar="FILE", help="YAML file with one SarkRollout, or - for standard input")
     backtest.add_argument("--prometheus", required=True, type=address, metavar="URL", help="the server that has the metrics")
+    _prometheus_config(backtest)
     backtest.add_argument("--start", required=True, type=instant, metavar="TIME", help="as in 2026-01-01T12:00:00Z")
     backtest.add_argument("--end", required=True, type=instant, metavar="TIME", help="as in 2026-01-03T12:00:00Z")
     backtest.add_argument(
@@ -221,6 +223,15 @@ def _planning(commands: Any) -> None:
         "--rollout", metavar="NAMESPACE/NAME", default=None, type=key, help="whose series to read (default: the file's own)"
     )
     backtest.add_argument("-n", "--namespace", metavar="NAME", default="", help="namespace, when the file names none")
+
+
+def _prometheus_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--prometheus-config",
+        metavar="FILE",
+        default="",
+        help="the operator's file of credentials, authorities and tenants, with paths of this machine",
+    )
 
 
 def _asking(commands: Any) -> None:

@@ -12,6 +12,7 @@ import yaml
 
 from sark_e2e import binaries
 from sark_e2e.cluster import LocalCluster
+from sark_e2e.guarded_prometheus import PASSWORD, USER, GuardedPrometheus
 from sark_e2e.past_prometheus import PastPrometheus, scrapes
 
 Run = Callable[..., Any]
@@ -112,6 +113,24 @@ def test_an_outage_of_now_is_not_taken_for_one_of_then(backtest: Run, rollout: C
     assert done.code == 1
     assert "the replay was ended" in done.err
     assert "cannot be reached" in done.err
+
+
+def test_a_guarded_server_is_asked_by_the_operators_own_file(
+    backtest: Run, rollout: Callable[..., str], cluster: LocalCluster, tmp_path: Path
+):
+    # Given a Prometheus with an authority of its own and basic auth, and the operator's file about it
+    folder, password, config = cluster.folder / "guarded-past", tmp_path / "password", tmp_path / "prometheus.yaml"
+    password.write_text(PASSWORD)
+    with GuardedPrometheus(binaries.programs()["prometheus"], network=cluster.network, folder=folder) as server:
+        tls = {"ca_file": str(server.authority.certificate)}
+        basic = {"username": USER, "password_file": str(password)}
+        config.write_text(yaml.safe_dump({"servers": [{"address": server.url, "basic_auth": basic, "tls_config": tls}]}))
+
+        # When it is replayed without the file, then the replay ends; with it, the server is asked, and its past is empty
+        assert "certificate verify failed" in backtest(rollout("good"), url=server.url).err.lower()
+        done = backtest(rollout("good"), "--prometheus-config", str(config), "-o", "json", url=server.url)
+    assert done.code == 5, done.err
+    assert [each["reason"] for each in done.data["transitions"]][-2] == "BlindTooLong"
 
 
 def test_too_many_evaluations_are_refused(run: Run, rollout: Callable[..., str]):

@@ -14,10 +14,12 @@ import yaml
 from sark_api.spec import SarkRolloutSpec
 from sark_cli.commands import lint
 from sark_cli.failure import CommandError
+from sark_cli.lint.access import check_access
 from sark_cli.lint.check import check, told
 from sark_cli.lint.documents import read
 from sark_cli.lint.finding import Level
 from sark_cli.lint.rules import TWINS, rules
+from sark_operator.shell.prometheus_access import PrometheusServers
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway.yaml"
 MISTAKES = """\
@@ -164,3 +166,19 @@ def test_findings_are_data_for_programs(tmp_path: Path):
     first = lint.data(document, check(document)[0])
     assert first["line"] == 8
     assert (first["level"], first["path"]) == (Level.ERROR, "spec.target.flagsConfigMap")
+
+
+def test_an_address_the_operator_would_not_ask_for_this_namespace_is_an_error(tmp_path: Path):
+    # Given the operator's file, which opens a Prometheus to another namespace
+    config = tmp_path / "prometheus.yaml"
+    config.write_text("servers: [{address: 'http://prometheus.monitoring:9090', namespaces: [other]}]")
+    body = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    body["metadata"]["namespace"] = "shop"
+    body["spec"]["prometheus"]["address"] = "http://prometheus.monitoring:9090/"
+
+    # When a rollout that names it is checked, then it says who can mend that
+    findings = list(check_access(body, PrometheusServers.load(config)))
+    assert [(each.level, each.path) for each in findings] == [(Level.ERROR, ("spec", "prometheus", "address"))]
+    assert "not open to namespace shop" in findings[0].message
+    body["metadata"]["namespace"] = "other"
+    assert list(check_access(body, PrometheusServers.load(config))) == []

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sark_api.duration import format_duration
 from sark_api.spec import Mode, SarkRolloutSpec
@@ -18,8 +18,12 @@ from sark_cli.failure import CommandError
 from sark_cli.out import Grid, Out
 from sark_cli.planned import planned
 from sark_cli.printable import printable
+from sark_cli.prometheus_config import prometheus_servers
 from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_cli.times import moment
+
+if TYPE_CHECKING:
+    from sark_operator.shell.prometheus_access import PrometheusServers
 
 MOST_EVALUATIONS: Final = 20_000
 USUAL_EVALUATIONS: Final = 2_000
@@ -33,7 +37,8 @@ def run(options: argparse.Namespace, out: Out) -> int:
     step = _step(options, spec, end - start)
     spec = _adapted(spec, options.prometheus, step)
     key = options.rollout or f"{body['metadata'].get('namespace') or options.namespace or 'default'}/{body['metadata']['name']}"
-    rehearsal = asyncio.run(_replay(key, spec, start, end, step))
+    servers = prometheus_servers(options.prometheus_config)
+    rehearsal = asyncio.run(_replay(key, spec, start, end, step, servers=servers))
     if out.wants_data:
         out.data(data(rehearsal.journal, rehearsal.status, start, end, step))
     else:
@@ -67,7 +72,9 @@ def _adapted(spec: SarkRolloutSpec, address: str, step: timedelta) -> SarkRollou
     return spec.model_copy(update={"prometheus": prometheus, "interval": step, "valid_for": valid_for, "mode": Mode.AUTO})
 
 
-async def _replay(key: str, spec: SarkRolloutSpec, start: datetime, end: datetime, step: timedelta) -> Rehearsal:
+async def _replay(
+    key: str, spec: SarkRolloutSpec, start: datetime, end: datetime, step: timedelta, *, servers: PrometheusServers
+) -> Rehearsal:
     from sark_cli.replay.past_door import PastDoor
     from sark_operator.shell.metrics import PrometheusMetrics
     from sark_operator.shell.prometheus import PrometheusDoor
@@ -75,7 +82,7 @@ async def _replay(key: str, spec: SarkRolloutSpec, start: datetime, end: datetim
 
     clock = RehearsalClock(start)
     door = PastDoor(PrometheusDoor(Telemetry()), clock, end=end, step=int(step.total_seconds()))
-    metrics = PrometheusMetrics(door, clock)
+    metrics = PrometheusMetrics(door, clock, servers)
     namespace, _, name = key.partition("/")
     body = {
         "metadata": {"namespace": namespace, "name": name, "uid": "backtest", "resourceVersion": "1", "generation": 1},

@@ -7,10 +7,12 @@ from typing import Any
 
 from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError
+from sark_cli.lint.access import check_access
 from sark_cli.lint.check import check, is_ours, told
 from sark_cli.lint.documents import Document, read
 from sark_cli.lint.finding import Finding, Level, spelled
 from sark_cli.out import Out
+from sark_cli.prometheus_config import prometheus_servers
 
 
 def run(options: argparse.Namespace, out: Out) -> int:
@@ -19,6 +21,7 @@ def run(options: argparse.Namespace, out: Out) -> int:
     ours = [document for document in documents if is_ours(document)]
     if not ours:
         raise CommandError(f"there is no SarkRollout in {', '.join(options.file)}: nothing was checked")
+    servers = prometheus_servers(options.prometheus_config) if options.prometheus_config else None
     connection = None
     if options.server:
         from sark_cli.connection import connect
@@ -27,6 +30,8 @@ def run(options: argparse.Namespace, out: Out) -> int:
     results: list[tuple[Document, list[Finding]]] = []
     for document in ours:
         findings = check(document, options.traffic)
+        if servers is not None and not any(each.level is Level.ERROR for each in findings):
+            findings += check_access(document.value, servers)
         if connection is not None:
             from sark_cli.lint.server import ask_server
 

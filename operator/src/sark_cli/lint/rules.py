@@ -62,6 +62,7 @@ _WINDOW, _MEMORY = ("spec", "criteria", "window"), ("spec", "criteria", "memoryG
 _INTERVAL, _VALID, _TIMEOUT = ("spec", "interval"), ("spec", "validFor"), ("spec", "prometheus", "timeout")
 
 _TO = ("spec", "request", "to")
+_ADDRESS = ("spec", "prometheus", "address")
 
 TWINS: Mapping[str, Twin] = {
     "self.windows.all(w, timestamp('2026-01-01T00:00:00Z').getHours(w.timeZone) >= 0)": _unknown_zones,
@@ -72,6 +73,9 @@ TWINS: Mapping[str, Twin] = {
     "!has(self.to) || self.to > self.percent": _when(
         _TO,
         lambda spec: spec.request is not None and spec.request.to is not None and spec.request.to <= spec.request.percent,
+    ),
+    "!self.matches('^https?://[^/]*@')": _when(
+        _ADDRESS, lambda spec: "@" in spec.prometheus.address.split("//", 1)[1].split("/", 1)[0]
     ),
     "has(self.steps) != has(self.schedule)": _when(
         ("spec", "steps"), lambda spec: (spec.steps is None) == (spec.schedule is None)

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from sark_api.spec import CustomCriterion, SarkRolloutSpec
-from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows
 from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
 from sark_operator.shell.prometheus import INVALID, Door, Server
+from sark_operator.shell.prometheus_access import PrometheusServers
 from sark_operator.shell.shared_answers import SharedAnswers
 
 ABSENT = "MetricsAbsent"
@@ -45,8 +46,10 @@ class MetricsSource(Protocol):
 class PrometheusMetrics:
     """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
 
-    def __init__(self, door: Door, clock: Clock) -> None:
+    def __init__(self, door: Door, clock: Clock, servers: PrometheusServers | None = None) -> None:
+        """Ask through `door`; `servers` says with which credentials, none by default."""
         self._door = door
+        self._servers = servers or PrometheusServers()
         self._clock = clock
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
 
@@ -59,7 +62,12 @@ class PrometheusMetrics:
         self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
-        question = _Question(self._door, self._answers, self._clock, spec)
+        namespace = rollout.partition("/")[0]
+        access = self._servers.access(spec.prometheus, namespace)
+        if isinstance(access, Missing):
+            return _closed(access, spec)
+        server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
+        question = _Question(self._door, self._answers, self._clock, spec, server)
         (age, requests, latency, memory, plane, custom), windows = await asyncio.gather(
             asyncio.gather(
                 question.ages(),
@@ -72,28 +80,39 @@ class PrometheusMetrics:
             question.windows(rollout, counted_until),
         )
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
-        queries = {
-            "errorRate": promql.requests(spec.criteria.window),
-            "latencyP95": promql.latency(spec.criteria.window),
-            "memoryGrowth": promql.memory(),
-            **data_plane_queries(spec.criteria.window),
-            **{criterion.name: criterion.query for criterion in spec.criteria.custom},
-        }
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, question.server),
             memory=unseen or (memory if isinstance(memory, Missing) else memory.get(rollout, ())),
             data_plane=plane.of(rollout, unseen),
             custom=custom,
-            queries=queries,
+            queries=_queries(spec),
             windows=unseen or windows,
         )
+
+
+def _queries(spec: SarkRolloutSpec) -> dict[str, str]:
+    """Return the query of each criterion."""
+    return {
+        "errorRate": promql.requests(spec.criteria.window),
+        "latencyP95": promql.latency(spec.criteria.window),
+        "memoryGrowth": promql.memory(),
+        **data_plane_queries(spec.criteria.window),
+        **{criterion.name: criterion.query for criterion in spec.criteria.custom},
+    }
+
+
+def _closed(why: Missing, spec: SarkRolloutSpec) -> Metrics:
+    """Return what is known when nothing may be asked: everything is missing, for one reason."""
+    plane = DataPlane(fallbacks=why, evaluations=why, lookups=why, cpu=why, shadow=why)
+    custom = {criterion.name: why for criterion in spec.criteria.custom}
+    return Metrics(arms=why, memory=why, data_plane=plane, custom=custom, queries=_queries(spec), windows=why)
 
 
 class _Question:
     """The questions one tick of one rollout asks, shared with whoever asks the same."""
 
-    def __init__(self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec) -> None:
-        self.server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds())
+    def __init__(self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec, server: Server) -> None:
+        self.server = server
         self._door = door
         self._shared = shared
         self._clock = clock

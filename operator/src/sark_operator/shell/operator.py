@@ -12,6 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import kopf
@@ -32,6 +33,7 @@ from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
+from sark_operator.shell.prometheus_access import AccessFileError, PrometheusServers
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.settings import Settings
@@ -104,7 +106,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     cluster = KubernetesCluster(client, telemetry, leads, instance=settings.identity)
     await _check_rights(cluster, settings)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
-    metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings))
     async with open_session() as session:
         observer = Observer(
             cluster=cluster,
@@ -133,6 +135,13 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
         finally:
             await crew.close()
             await metrics.close()
+
+
+def _servers(settings: Settings) -> PrometheusServers:
+    try:
+        return PrometheusServers.load(Path(settings.prometheus_config)) if settings.prometheus_config else PrometheusServers()
+    except AccessFileError as error:
+        raise StartError(f"--prometheus-config: {error}") from error
 
 
 async def _check_rights(cluster: KubernetesCluster, settings: Settings) -> None:

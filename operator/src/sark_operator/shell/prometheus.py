@@ -25,6 +25,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from sark_operator.core.observation import Missing
+from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access, AccessError
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -50,6 +51,8 @@ class Server:
     address: str
     timeout: float
     """Seconds."""
+    access: Access = OPEN
+    """Credentials, authorities and tenant."""
 
     @property
     def shown(self) -> str:
@@ -125,23 +128,27 @@ class PrometheusDoor:
 def _ask(server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
     with _BoundedSession(server.timeout) as session:
         try:
-            # A session for each question: no connection is reused after it went stale, and none is shared between threads.
-            connect = PrometheusConnect(
-                url=server.address.rstrip("/"), session=session, retry=Retry(total=0, read=False), timeout=server.timeout
-            )
-            result = ask(connect)
-        except PrometheusApiClientException:
-            return _refused(server, session)
-        except requests.RequestException as error:
-            return _unreachable(server, error)
-        except _TooLongError:
-            limit = MAX_ANSWER_BYTES // 1024 // 1024
-            return Missing(INVALID, f"Prometheus at {server.shown} sent more than {limit} MiB; narrow the query")
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return _foreign(server, session)
-        warnings = session.warnings()
-    if warnings:
-        quoted = "; ".join(warnings)[:_MAX_QUOTE]
+            session.secrets = server.access.apply(session)
+        except AccessError as error:
+            return Missing(ACCESS, f"Prometheus at {server.shown} was not asked: {error}")
+        return _answered(server, session, ask)
+
+
+def _answered(server: Server, session: _BoundedSession, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+    try:
+        # A session for each question: no connection is reused after it went stale, and none is shared between threads.
+        connect = PrometheusConnect(
+            url=server.address.rstrip("/"), session=session, retry=Retry(total=0, read=False), timeout=server.timeout
+        )
+        result = ask(connect)
+    except PrometheusApiClientException:
+        return _refused(server, session)
+    except (OSError, _TooLongError) as error:
+        return _unreachable(server, error)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _foreign(server, session)
+    if warnings := session.warnings():
+        quoted = session.quoted("; ".join(warnings))
         return Missing(PARTIAL, f"Prometheus at {server.shown} warns that its answer may be incomplete: {quoted}")
     return result
 
@@ -159,6 +166,8 @@ class _BoundedSession(requests.Session):
         self.headers["User-Agent"] = "sark-operator"
         self.status = 0
         self.body = b""
+        self.secrets: tuple[str, ...] = ()
+        """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
@@ -202,6 +211,12 @@ class _BoundedSession(requests.Session):
             return None
         return document.get(name) if isinstance(document, dict) else None
 
+    def quoted(self, text: str) -> str:
+        """Return what the server said in a form for messages: one short line, without secrets of ours."""
+        for secret in self.secrets:
+            text = text.replace(secret, "[secret]")
+        return " ".join(text.split())[:_MAX_QUOTE]
+
     def warnings(self) -> list[str]:
         """Return what the server warns of. The answer is read a second time only when the word is in it."""
         found = self.member("warnings") if b'"warnings"' in self.body else None
@@ -210,14 +225,22 @@ class _BoundedSession(requests.Session):
 
 def _refused(server: Server, session: _BoundedSession) -> Missing:
     said = session.member("error")
-    quoted = " ".join(str(said).split())[:_MAX_QUOTE] if said else ""
+    quoted = session.quoted(str(said)) if said else ""
     if said and session.status in (400, 422):
         return Missing(REFUSED, f"Prometheus at {server.shown} refused the query: {quoted}")
+    if session.status in (401, 403):
+        known = server.access.has_credentials
+        what = "refuses the credentials it is given" if known else "asks for credentials, and none are known for this address"
+        mend = "check the files named in" if known else "whoever runs the operator can name them in"
+        return Missing(ACCESS, f"Prometheus at {server.shown} {what} (HTTP {session.status}): {mend} --prometheus-config")
     tail = f": {quoted}" if quoted else "; is this the address of a Prometheus?"
     return Missing(UNREACHABLE, f"Prometheus at {server.shown} answered with HTTP {session.status}{tail}")
 
 
-def _unreachable(server: Server, error: requests.RequestException) -> Missing:
+def _unreachable(server: Server, error: OSError | _TooLongError) -> Missing:
+    if isinstance(error, _TooLongError):
+        limit = MAX_ANSWER_BYTES // 1024 // 1024
+        return Missing(INVALID, f"Prometheus at {server.shown} sent more than {limit} MiB; narrow the query")
     if isinstance(error, requests.Timeout):
         return _late(server)
     if isinstance(error, requests.TooManyRedirects):

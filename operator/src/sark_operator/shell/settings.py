@@ -49,6 +49,8 @@ class Settings:
     lease_name: str
     lease_seconds: int
     """How long the Lease lasts without renewal. It is renewed every third of it."""
+    prometheus_config: str
+    """Path of the file that says which credentials belong to which Prometheus; empty means none."""
     log_format: str
     """json or console."""
     log_level: str
@@ -84,6 +86,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         ),
         lease_name=_checked(parser, "--lease-name", options.lease_name, _DNS_NAME),
         lease_seconds=_lease_seconds(parser, options.lease_seconds),
+        prometheus_config=options.prometheus_config,
         log_format=options.log_format,
         log_level=options.log_level,
     )
@@ -144,6 +147,12 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         default=default("LEASE_SECONDS", "15"),
         metavar="SECONDS",
         help="how long the Lease lasts without renewal (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--prometheus-config",
+        default=default("PROMETHEUS_CONFIG", ""),
+        metavar="FILE",
+        help="YAML file: which credentials, authorities and tenants belong to which Prometheus (default: none)",
     )
     parser.add_argument("--log-format", choices=("json", "console"), default=default("LOG_FORMAT", "json"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"))

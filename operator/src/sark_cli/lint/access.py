@@ -1,0 +1,23 @@
+"""Whether the operator would ask the Prometheus that a rollout names, by the operator's own file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from sark_api.spec import SarkRolloutSpec
+from sark_operator.core.observation import Missing
+
+from .finding import Finding, Level
+
+if TYPE_CHECKING:
+    from sark_operator.shell.prometheus_access import PrometheusServers
+
+
+def check_access(body: Any, servers: PrometheusServers) -> Iterator[Finding]:
+    """Yield why a rollout that is right in itself would never see its metrics."""
+    spec = SarkRolloutSpec.model_validate(body["spec"])
+    namespace = (body.get("metadata") or {}).get("namespace") or "default"
+    access = servers.access(spec.prometheus, namespace)
+    if isinstance(access, Missing):
+        yield Finding(Level.ERROR, ("spec", "prometheus", "address"), access.message)

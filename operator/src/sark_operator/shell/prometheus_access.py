@@ -1,0 +1,253 @@
+"""Which credentials go to which Prometheus: a file of the operator's, for whoever runs the operator.
+
+Credentials are bound to addresses here, and not named in a rollout, on purpose. Whoever may write a rollout could otherwise
+send the operator's token, or any Secret of the namespace, to an address of their own. So a rollout names an address, and at
+most a tenant; the file says what belongs to the address, and whose rollouts may use it.
+
+The file holds paths, never secrets. What is in them is read for each question, so that a rotated token counts from the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
+
+import requests
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from sark_api.spec import Prometheus
+from sark_operator.core.observation import Missing
+
+ACCESS: Final = "MetricsAccess"
+"""Reason of what cannot be asked because of credentials or tenants."""
+MAX_SECRET_BYTES: Final = 16 * 1024
+MAX_FILE_BYTES: Final = 1024 * 1024
+TENANT_HEADER: Final = "X-Scope-OrgID"
+"""What Mimir, Loki and Cortex read; Thanos' own default is THANOS-TENANT."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+_Path = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
+_Tenant = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9!._*'()|-]+$")]
+
+
+class AccessFileError(ValueError):
+    """The file cannot be used; the message says what to write instead."""
+
+
+class AccessError(Exception):
+    """A credential cannot be read now; the message names the file and never what is in it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Authorization(_Strict):
+    credentials_file: _Path
+
+
+class _BasicAuth(_Strict):
+    username: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^:\x00-\x1f\x7f]+$")]
+    password_file: _Path
+
+
+class _Tls(_Strict):
+    ca_file: _Path | None = None
+    cert_file: _Path | None = None
+    key_file: _Path | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("give cert_file and key_file together")
+        return self
+
+
+class _Server(_Strict):
+    address: Annotated[str, StringConstraints(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+    namespaces: list[_Name] = Field(default=[], max_length=1000)
+    authorization: _Authorization | None = None
+    basic_auth: _BasicAuth | None = None
+    tls_config: _Tls = _Tls()
+    tenant_header: Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = TENANT_HEADER
+    tenants: list[_Tenant] = Field(default=[], max_length=1000)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.authorization is not None and self.basic_auth is not None:
+            raise ValueError("give either authorization or basic_auth")
+        return self
+
+    @property
+    def has_credentials(self) -> bool:
+        return bool(self.authorization or self.basic_auth or self.tls_config.cert_file)
+
+
+class _File(_Strict):
+    servers: list[_Server] = Field(max_length=1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How one server is spoken to, without the secrets themselves. Equal ones may share an answer."""
+
+    token_file: str = ""
+    user: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    certificate: tuple[str, str] | None = None
+    """Files of the client's certificate and key."""
+    tenant_header: str = ""
+    tenant: str = ""
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether the server learns who asks."""
+        return bool(self.token_file or self.user or self.certificate)
+
+    def apply(self, session: requests.Session) -> tuple[str, ...]:
+        """Let `session` speak this way, with the files as they are now, and return the secrets in it, to be kept out of texts.
+
+        Raises:
+            AccessError: a file cannot be read, or does not hold one line.
+        """
+        secrets: tuple[str, ...] = ()
+        if self.tenant:
+            session.headers[self.tenant_header] = self.tenant
+        if self.token_file:
+            token = _secret(self.token_file)
+            session.headers["Authorization"] = f"Bearer {token}"
+            secrets = (token,)
+        if self.user:
+            password = _secret(self.password_file)
+            session.auth = (self.user, password)
+            secrets = (password,)
+        if self.ca_file:
+            _readable(self.ca_file)
+            session.verify = self.ca_file
+        if self.certificate is not None:
+            for path in self.certificate:
+                _readable(path)
+            session.cert = self.certificate
+        return secrets
+
+
+OPEN: Final = Access()
+"""No credentials, the system's own authorities, no tenant."""
+
+
+class PrometheusServers:
+    """What the file says; without a file every address is asked openly."""
+
+    def __init__(self, servers: Mapping[str, _Server] | None = None) -> None:
+        self._servers = dict(servers or {})
+
+    @classmethod
+    def load(cls, path: Path) -> PrometheusServers:
+        """Read the file at `path`, and every file it names once, so that a wrong path is found at the start.
+
+        Raises:
+            AccessFileError: it, or a file it names, cannot be used.
+        """
+        found = cls._parsed(path)
+        servers: dict[str, _Server] = {}
+        for server in found.servers:
+            key = _normal(server.address)
+            if key in servers:
+                raise AccessFileError(f"{path}: {server.address} stands there twice: give each address once")
+            servers[key] = server
+            try:
+                _access(server, server.tenants[0] if server.tenants else "").apply(requests.Session())
+            except AccessError as error:
+                raise AccessFileError(f"{path}: {server.address}: {error}") from error
+        return cls(servers)
+
+    @staticmethod
+    def _parsed(path: Path) -> _File:
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise AccessFileError(f"{path} is larger than {MAX_FILE_BYTES // 1024} KiB; is it the right file?")
+            return _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise AccessFileError(f"{path} cannot be read: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            # The parser's own text quotes the file, in which somebody may have put a secret by mistake.
+            mark = getattr(error, "problem_mark", None)
+            raise AccessFileError(f"{path} is not YAML{f', line {mark.line + 1}' if mark else ''}") from error
+        except ValidationError as error:
+            raise AccessFileError(f"{path}: {_complaint(error)}") from error
+
+    def access(self, wanted: Prometheus, namespace: str) -> Access | Missing:
+        """Return how a rollout of `namespace` may ask the server it names."""
+        server = self._servers.get(_normal(wanted.address))
+        if server is None:
+            return Access(tenant_header=TENANT_HEADER, tenant=wanted.tenant) if wanted.tenant else OPEN
+        if server.namespaces and namespace not in server.namespaces:
+            return Missing(
+                ACCESS,
+                f"Prometheus at {server.address} is not open to namespace {namespace}: "
+                "whoever runs the operator can add it to namespaces in --prometheus-config",
+            )
+        tenant = wanted.tenant or (server.tenants[0] if server.tenants else "")
+        if wanted.tenant and wanted.tenant not in server.tenants and (server.has_credentials or server.tenants):
+            return Missing(
+                ACCESS,
+                f"tenant {wanted.tenant} of Prometheus at {server.address} is not open to rollouts: "
+                "whoever runs the operator can add it to tenants in --prometheus-config",
+            )
+        return _access(server, tenant)
+
+
+def _access(server: _Server, tenant: str) -> Access:
+    tls, basic = server.tls_config, server.basic_auth
+    return Access(
+        token_file=server.authorization.credentials_file if server.authorization else "",
+        user=basic.username if basic else "",
+        password_file=basic.password_file if basic else "",
+        ca_file=tls.ca_file or "",
+        certificate=(tls.cert_file, tls.key_file) if tls.cert_file and tls.key_file else None,
+        tenant_header=server.tenant_header if tenant else "",
+        tenant=tenant,
+    )
+
+
+def _normal(address: str) -> str:
+    """Return the address in the form in which two spellings of one server are equal."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return address
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
+
+
+def _secret(path: str) -> str:
+    """Return the one line in the file at `path`, without white space around it."""
+    text = _readable(path, limit=MAX_SECRET_BYTES).decode("latin-1").strip()
+    if not text:
+        raise AccessError(f"{path} is empty; it must hold one line, the credential itself")
+    if not all(" " < character <= "~" for character in text):
+        raise AccessError(f"{path} holds white space or characters outside ASCII; it must hold one line, the credential itself")
+    return text
+
+
+def _readable(path: str, limit: int = MAX_FILE_BYTES) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            found = file.read(limit + 1)
+    except OSError as error:
+        raise AccessError(f"{path} cannot be read: {(error.strerror or 'unknown error').lower()}") from error
+    if len(found) > limit:
+        raise AccessError(f"{path} is larger than {limit // 1024} KiB; is it the right file?")
+    return found
+
+
+def _complaint(error: ValidationError) -> str:
+    first: Any = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return f"{where or 'the document'}: {first['msg']}"

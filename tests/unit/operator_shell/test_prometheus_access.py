@@ -1,0 +1,174 @@
+"""Which credentials belong to which Prometheus: the file, and what a rollout gets of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import yaml
+
+from sark_api.spec import Prometheus
+from sark_operator.core.observation import Missing
+from sark_operator.shell.prometheus_access import OPEN, Access, AccessError, AccessFileError, PrometheusServers
+
+ADDRESS = "https://thanos.example/api"
+Load = Callable[..., PrometheusServers]
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "token"
+    path.write_text("hush-1\n")
+    return path
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    def write(*servers: dict[str, Any]) -> PrometheusServers:
+        path = tmp_path / "prometheus.yaml"
+        path.write_text(yaml.safe_dump({"servers": list(servers)}))
+        return PrometheusServers.load(path)
+
+    return write
+
+
+def wanted(address: str = ADDRESS, tenant: str = "") -> Prometheus:
+    return Prometheus(address=address, tenant=tenant)
+
+
+def spoken(access: Access | Missing) -> requests.Session:
+    assert isinstance(access, Access), access
+    session = requests.Session()
+    access.apply(session)
+    return session
+
+
+def test_an_address_without_entry_is_asked_openly_and_as_the_tenant_named(load: Load, secret: Path):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+    assert servers.access(wanted("https://elsewhere.example"), "shop") == OPEN
+    session = spoken(servers.access(wanted("https://elsewhere.example", "team-a"), "shop"))
+    assert session.headers["X-Scope-OrgID"] == "team-a"
+    assert "Authorization" not in session.headers
+
+
+@pytest.mark.parametrize("spelling", [f"{ADDRESS}/", "https://THANOS.example:443/api"])
+def test_credentials_follow_the_address_however_it_is_spelt(load: Load, secret: Path, spelling: str):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+    assert spoken(servers.access(wanted(spelling), "shop")).headers["Authorization"] == "Bearer hush-1"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "https://thanos.example",
+        "https://thanos.example/api/more",
+        "http://thanos.example/api",
+        "https://thanos.example:8443/api",
+    ],
+)
+def test_credentials_do_not_go_to_another_address(load: Load, secret: Path, elsewhere: str):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+    assert servers.access(wanted(elsewhere), "shop") == OPEN
+
+
+def test_a_rotated_secret_counts_from_the_next_question(load: Load, secret: Path):
+    access = load({"address": ADDRESS, "basic_auth": {"username": "sark", "password_file": str(secret)}}).access(
+        wanted(), "shop"
+    )
+    assert spoken(access).auth == ("sark", "hush-1")
+    secret.write_text("hush-2")
+    assert spoken(access).auth == ("sark", "hush-2")
+
+
+def test_a_namespace_that_is_not_named_is_shut_out(load: Load, secret: Path):
+    entry = {"address": ADDRESS, "namespaces": ["shop"], "authorization": {"credentials_file": str(secret)}}
+    servers = load(entry)
+    assert spoken(servers.access(wanted(), "shop"))
+    refused = servers.access(wanted(), "other")
+    assert isinstance(refused, Missing)
+    assert "not open to namespace other" in refused.message
+
+
+def test_a_rollout_chooses_only_among_the_tenants_that_are_listed(load: Load, secret: Path):
+    servers = load(
+        {
+            "address": ADDRESS,
+            "tenants": ["team-a", "team-b"],
+            "tenant_header": "THANOS-TENANT",
+            "authorization": {"credentials_file": str(secret)},
+        }
+    )
+    assert spoken(servers.access(wanted(), "shop")).headers["THANOS-TENANT"] == "team-a"
+    assert spoken(servers.access(wanted(tenant="team-b"), "shop")).headers["THANOS-TENANT"] == "team-b"
+    assert isinstance(servers.access(wanted(tenant="team-c"), "shop"), Missing)
+
+
+def test_credentials_without_tenants_lend_themselves_to_none(load: Load, secret: Path):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+    assert isinstance(servers.access(wanted(tenant="team-a"), "shop"), Missing)
+
+
+def test_tenants_are_part_of_what_is_shared():
+    assert Access(tenant="a", tenant_header="X-Scope-OrgID") != Access(tenant="b", tenant_header="X-Scope-OrgID")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("one\ntwo", "white space"),
+        ("h\u00e4", "outside ASCII"),
+        ("x" * 20_000, "larger than 16 KiB"),
+        (None, "no such file"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_named_by_its_file_alone(load: Load, secret: Path, text: str | None, says: str):
+    access = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}}).access(wanted(), "shop")
+    assert isinstance(access, Access)
+    if text is None:
+        secret.unlink()
+    else:
+        secret.write_text(text)
+    with pytest.raises(AccessError) as raised:
+        access.apply(requests.Session())
+    assert says in str(raised.value)
+    assert str(secret) in str(raised.value)
+    assert text is None or not text or text not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("servers", "says"),
+    [
+        ([{"address": ADDRESS}, {"address": f"{ADDRESS}/"}], "stands there twice"),
+        ([{"address": "https://me:hush@thanos.example"}], "servers.0.address"),
+        ([{"address": ADDRESS, "bearer_token": "hush"}], "servers.0.bearer_token: Extra inputs are not permitted"),
+        ([{"address": ADDRESS, "authorization": {"credentials_file": "token"}}], "servers.0.authorization.credentials_file"),
+        ([{"address": ADDRESS, "authorization": {"credentials_file": "/no/such/file"}}], "/no/such/file cannot be read"),
+        ([{"address": ADDRESS, "tls_config": {"cert_file": "/a"}}], "give cert_file and key_file together"),
+        ([{"address": ADDRESS, "tls_config": {"insecure_skip_verify": True}}], "insecure_skip_verify"),
+        ([{"address": ADDRESS, "tenants": ["a b"]}], "servers.0.tenants.0"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_place_and_without_what_stands_there(
+    load: Load, servers: list[dict[str, Any]], says: str
+):
+    with pytest.raises(AccessFileError) as raised:
+        load(*servers)
+    assert says in str(raised.value)
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("servers: [", "is not YAML, line 1"), ("- hush", "the document"), (None, "cannot be read")]
+)
+def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str | None, says: str):
+    path = tmp_path / "prometheus.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(AccessFileError) as raised:
+        PrometheusServers.load(path)
+    assert says in str(raised.value)
+    assert "hush" not in str(raised.value)
