@@ -189,6 +189,20 @@ FLAGS_REPAIRED: Final = _reason(
     "The flags ConfigMap was edited by hand or cut off; sidecars had kept the last good document.",
 )
 
+FLAGS_CORRECTED: Final = _reason(
+    "FlagsCorrected",
+    _W,
+    "The flags were written by {owners} and were corrected at {percent}%",
+    "Somebody or some tool edits the flags ConfigMap; spec.flagEdits is Correct. Steer by spec.mode and spec.request instead.",
+)
+FLAGS_HELD: Final = _reason(
+    "FlagsHeld",
+    _W,
+    "Holding: {owners} wrote flags.json or flagd.json of ConfigMap {name} and spec.flagEdits is Hold: nothing is raised or "
+    "renewed until they let go, or flagEdits is Correct; a revert still writes",
+    "Somebody or some tool owns the flag document. Take its ownership off, empty the two keys, or write flagEdits: Correct.",
+)
+
 # Why it is not further, while nothing is wrong.
 BAKING: Final = _reason("Baking", _N, "Baking {percent}%: {proven} of {required} proven", "Proven time is being gathered.")
 HOLDING_TIME: Final = _reason(
@@ -337,6 +351,13 @@ TOO_FEW_SAMPLES: Final = _reason(
 )
 CRITERIA_PASS: Final = _reason("CriteriaPass", _N, "{verdicts}", "Every criterion that can hold or revert passes.")
 CRITERIA_BREACHED: Final = _reason("CriteriaBreached", _W, "{verdicts}", "A criterion is breached.")
+FLAGS_OURS: Final = _reason("FlagsOurs", _N, "The operator alone writes the flag document", "Nobody else owns its keys.")
+FLAGS_SHARED: Final = _reason(
+    "FlagsShared",
+    _W,
+    "The keys of the flag document were written by {owners} too; the operator takes them over with its next write",
+    "Somebody or some tool has written the flags ConfigMap, and spec.flagEdits is Correct.",
+)
 NOT_PAUSED: Final = _reason("NotPaused", _N, "spec.mode is {mode}", "The rollout is not paused.")
 NOT_REVERTING: Final = _reason("NotReverting", _N, "No revert is under way", "Nothing is being taken back.")
 NOT_COMPLETED: Final = _reason("NotCompleted", _N, "The last step has not been proven", "The rollout is not at its end.")

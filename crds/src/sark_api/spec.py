@@ -61,6 +61,13 @@ class OnDelete(StrEnum):
     KEEP = "Keep"
 
 
+class FlagEdits(StrEnum):
+    """What is done when somebody else has written the flags."""
+
+    CORRECT = "Correct"
+    HOLD = "Hold"
+
+
 class Approval(StrEnum):
     """Whether a step needs a human's word before it begins."""
 
@@ -560,6 +567,11 @@ class SarkRolloutSpec(ApiModel):
 
     rollback: Rollback = Rollback()
     """When to go back without a breach, and what deletion means. Default: back after 15m without sight, back on deletion."""
+
+    flag_edits: FlagEdits = FlagEdits.CORRECT
+    """What the operator does when somebody else has written flags.json or flagd.json (the condition FlagsOwned names the field manager):
+    Correct writes them anew; Hold leaves them alone, raises and renews nothing and freezes the bake, so that between 0% and 100% sidecars go
+    to baseline when validFor ends. A revert always writes, and a share above the proven one is always taken down. Default Correct."""
 
     mode: Mode = Mode.AUTO
     """What the operator shall do: Auto advances when proven; Paused stays at the present share and freezes the bake, while a breach still

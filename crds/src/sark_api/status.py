@@ -354,6 +354,6 @@ class SarkRolloutStatus(ApiModel):
     conditions: list[Condition] = Field(
         default=[], max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
-    """Ready, Progressing, Converged, MetricsAvailable, SampleSufficient, CriteriaMet, Paused, Reverting, Completed, Degraded."""
+    """Ready, Progressing, Converged, MetricsAvailable, SampleSufficient, CriteriaMet, Paused, Reverting, Completed, FlagsOwned, Degraded."""
     summary: Summary = Summary()
     """Short texts for kubectl get."""

@@ -211,10 +211,10 @@ class SimulatedTarget:
             for sidecar in self.sidecars.values():
                 sidecar.hear(self.flags.document)
 
-    def put(self, document: FlagDocument | None, error: str = "") -> None:
-        """Change the ConfigMap behind the operator's back."""
+    def put(self, document: FlagDocument | None, error: str = "", *, by: str = "") -> None:
+        """Change the ConfigMap behind the operator's back, as the field manager `by` when it is given."""
         version = int(self.flags.resource_version) if isinstance(self.flags, ObservedFlags) else 0
-        self.flags = ObservedFlags(str(version + 1), document, error)
+        self.flags = ObservedFlags(str(version + 1), document, error, (by,) if by else ())
 
     def lose_config_map(self) -> None:
         """Delete the ConfigMap."""
@@ -253,6 +253,8 @@ class SimulatedTarget:
     def _write(self, write: WriteFlags) -> bool:
         version = self.flags.resource_version if isinstance(self.flags, ObservedFlags) else ""
         if write.resource_version != version or (isinstance(self.flags, Missing) and not self._absent):
+            return False
+        if isinstance(self.flags, ObservedFlags) and self.flags.owners and not write.force:
             return False
         self.flags = ObservedFlags(str(int(version or 0) + 1), write.document)
         self.written.append(write)

@@ -18,6 +18,7 @@ ALL = [
     "Paused",
     "Reverting",
     "Completed",
+    "FlagsOwned",
     "Degraded",
 ]
 
@@ -31,7 +32,7 @@ def letters(target: SimulatedTarget) -> str:
     return "".join(states(target).values())
 
 
-def test_all_ten_are_there_from_the_first_tick(target: SimulatedTarget) -> None:
+def test_all_eleven_are_there_from_the_first_tick(target: SimulatedTarget) -> None:
     target.arms = {}
     target.rival = "shop/other"
     target.tick(1)
@@ -44,12 +45,12 @@ def test_all_ten_are_there_from_the_first_tick(target: SimulatedTarget) -> None:
     ("state", "expected"),
     # In the order of ALL.
     [
-        ("waiting for a rival", "FFTTUUFFFF"),
-        ("baking", "TTTTTTFFFF"),
-        ("paused", "TFTTTTTFFF"),
-        ("too few samples", "TFTTFUFFFF"),
-        ("reverting", "TFFTTFFTFF"),
-        ("reverted", "TFTTTFFFFF"),
+        ("waiting for a rival", "FFTTUUFFFTF"),
+        ("baking", "TTTTTTFFFTF"),
+        ("paused", "TFTTTTTFFTF"),
+        ("too few samples", "TFTTFUFFFTF"),
+        ("reverting", "TFFTTFFTFTF"),
+        ("reverted", "TFTTTFFFFTF"),
     ],
 )
 def test_they_tell_each_state(target: SimulatedTarget, state: str, expected: str) -> None:
@@ -73,7 +74,7 @@ def test_they_tell_each_state(target: SimulatedTarget, state: str, expected: str
 
 
 def test_completed(completed: SimulatedTarget) -> None:
-    assert letters(completed) == "TFTTTTFFTF"
+    assert letters(completed) == "TFTTTTFFTTF"
     assert completed.status.reason == "Watching"
     assert completed.status.message == "Completed at 100%: the criteria are watched for another 29s"
 

@@ -1,4 +1,4 @@
-"""The ten conditions: the contract for programs.
+"""The eleven conditions: the contract for programs.
 
 Each has a reason from the table, and changes its time only when its status flips.
 """
@@ -16,6 +16,7 @@ from .finding import Finding, found
 from .instants import to_seconds
 from .judgement import seeing, spoken, with_verdict
 from .observation import Missing
+from .ownership import ownership
 from .problems import missing_metrics
 from .tick import Tick
 
@@ -35,6 +36,7 @@ def conditions(tick: Tick, explanation: Finding, trouble: Finding | None) -> lis
         "Paused": _during(tick, Phase.PAUSED, explanation, found(reasons.NOT_PAUSED, mode=tick.spec.mode)),
         "Reverting": _during(tick, Phase.REVERTING, explanation, found(reasons.NOT_REVERTING)),
         "Completed": _during(tick, Phase.COMPLETED, explanation, found(reasons.NOT_COMPLETED)),
+        "FlagsOwned": ownership(tick),
         "Degraded": (_TRUE, trouble) if trouble else (_FALSE, found(reasons.AS_EXPECTED)),
     }
     before = {condition.type: condition for condition in tick.before.conditions}

@@ -28,6 +28,7 @@ from .history import appended, entries
 from .intent import intent
 from .lifecycle import wanted_percent
 from .observation import Identity, Observation
+from .ownership import record_edits
 from .proof import proof
 from .safety import safety
 from .summary import summarize
@@ -55,6 +56,7 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
     tick.change(flags=plan.applied)
     if plan.write and plan.trouble and plan.trouble.reason is reasons.FLAGS_REPAIRED:
         tick.record(reasons.FLAGS_REPAIRED, OPERATOR, tick.percent, plan.trouble.message)
+    record_edits(tick, plan.write)
     _name_revision(tick, plan)
     revision = plan.applied.revision if plan.applied and plan.applied.percent == tick.percent else 0
     records = entries(

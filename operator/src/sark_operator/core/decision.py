@@ -17,8 +17,9 @@ class WriteFlags:
     resource_version: str
     """Precondition: the version the decision was made on; empty creates the ConfigMap (only a revert does that)."""
     force: bool
-    """Take over fields another manager owns. True only when the share goes down (safety wins over ownership), or when the
-    document in force cannot be read (nobody can be meant to own it). Such a write comes before the status."""
+    """Take over fields another manager owns. True when the share goes down (safety wins over ownership), when the document in
+    force cannot be read (nobody can be meant to own it), and where edits of others are to be corrected. One that does not raise
+    the share comes before the status."""
 
 
 @dataclass(frozen=True, slots=True)

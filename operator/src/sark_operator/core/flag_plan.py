@@ -30,6 +30,7 @@ from .flag_document import desired_document, is_ours, needs_renewal, readable_do
 from .instants import to_milliseconds
 from .lifecycle import wanted_percent
 from .observation import Identity, Missing, Observation, ObservedFlags
+from .owners import held_by_others, other_owners
 from .plan import sample
 from .problems import config_map_missing
 
@@ -76,6 +77,10 @@ def plan_flags(claim: Claim) -> FlagPlan:
     document, trouble = readable_document(claim.observation.flags), _trouble(claim)
     if not _must_write(claim, document):
         return FlagPlan(in_force(claim) or claim.status.flags, None, trouble)
+    down = _going_down(claim, document)
+    held = held_by_others(claim.spec, claim.observation)
+    if held is not None and not down:
+        return FlagPlan(in_force(claim) or claim.status.flags, None, held)
     revision = _next_revision(claim, document)
     if revision > MAX_REVISION:
         name = claim.spec.target.flags_config_map
@@ -85,7 +90,7 @@ def plan_flags(claim: Claim) -> FlagPlan:
     write = WriteFlags(
         document=wanted,
         resource_version="" if isinstance(flags, Missing) else flags.resource_version,
-        force=_going_down(claim, document) or _unreadable(claim.observation),
+        force=down or _unreadable(claim.observation) or bool(other_owners(claim.observation)),
     )
     return FlagPlan(_written(claim, document, wanted), write, trouble)
 
@@ -146,7 +151,7 @@ def _unreadable(observation: Observation) -> bool:
 
 def _trouble(claim: Claim) -> Finding | None:
     if isinstance(claim.observation.flags, ObservedFlags) and claim.observation.flags.error:
-        return found(reasons.FLAGS_REPAIRED, error=claim.observation.flags.error, percent=claim.percent)
+        return found(reasons.FLAGS_REPAIRED, error=_quoted(claim.observation.flags), percent=claim.percent)
     if config_map_missing(claim.observation) and claim.percent > 0:
         name, namespace = claim.spec.target.flags_config_map, claim.identity.namespace
         return found(reasons.FLAGS_CONFIG_MAP_MISSING, name=name, namespace=namespace)
@@ -155,6 +160,11 @@ def _trouble(claim: Claim) -> Finding | None:
     if foreign and claim.observation.rival and claim.percent > 0:
         return found(reasons.FLAGS_NOT_IN_FORCE, percent=claim.percent)
     return None
+
+
+def _quoted(flags: ObservedFlags) -> str:
+    """Return why the document cannot be read, and who wrote it."""
+    return f"{flags.error}; written by {', '.join(flags.owners)}" if flags.owners else flags.error
 
 
 def _written(claim: Claim, replaced: FlagDocument | None, document: FlagDocument) -> FlagsApplied:

@@ -144,6 +144,8 @@ class ObservedFlags:
     """The document in it; None when it has none yet or it cannot be read."""
     error: str = ""
     """Why the document cannot be read; empty otherwise."""
+    owners: tuple[str, ...] = ()
+    """Field managers other than the operator that own a key of the document, as the API server recorded them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from sark_api.spec import Action, Criteria, SarkRolloutSpec
 
 from .finding import Finding, found
 from .observation import Identity, Metrics, Missing, Observation
+from .owners import held_by_others
 
 
 def find_problems(
@@ -66,7 +67,8 @@ def _flags_problem(identity: Identity, spec: SarkRolloutSpec, observation: Obser
         return [found(reasons.FLAGS_CONFIG_MAP_MISSING, name=name, namespace=identity.namespace)]
     if isinstance(observation.flags, Missing):
         return [found(reasons.FLAGS_UNAVAILABLE, message=observation.flags.message)]
-    return []
+    held = held_by_others(spec, observation)
+    return [held] if held else []
 
 
 def _pods_problem(identity: Identity, spec: SarkRolloutSpec, observation: Observation) -> list[Finding]:

@@ -39,7 +39,12 @@ class RefusedError(ClusterError):
 
 
 class UnavailableError(ClusterError):
-    """The API server did not answer, or asked to come back later (timeout, connection, 429, 5xx)."""
+    """The API server did not answer, or asked to come back later (timeout, connection, 410, 429, 5xx)."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        """Take `retry_after`, the seconds for which the server asked to be left alone."""
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class NotLeadingError(ClusterError):

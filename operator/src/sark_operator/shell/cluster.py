@@ -42,8 +42,11 @@ MAX_PODS = 5_000
 _APPLY = "application/apply-patch+yaml"
 _JSON_PATCH = "application/json-patch+json"
 _MAX_NOTE_BYTES = 1024
+_MAX_MANAGER = 64
+_MOST_MANAGERS = 3
 _READING = frozenset({"read", "list"})
-_TOO_MANY_REQUESTS = 429
+_GONE, _TOO_MANY_REQUESTS = 410, 429
+_LONGEST_RETRY_AFTER = 60.0
 
 
 class KubernetesCluster:
@@ -129,13 +132,14 @@ class KubernetesCluster:
         found = await self._ask("read", f"ConfigMap {namespace}/{name}", call)
         self._uids[namespace, name] = str(found.metadata.uid)
         version = str(found.metadata.resource_version)
+        owners = _other_owners(found.metadata.managed_fields or ())
         text = (found.data or {}).get(FLAGS_KEY)
         if not text:
-            return ObservedFlags(resource_version=version, document=None)
+            return ObservedFlags(version, None, owners=owners)
         try:
-            return ObservedFlags(resource_version=version, document=parse_flag_document(text))
+            return ObservedFlags(version, parse_flag_document(text), owners=owners)
         except FlagDocumentError as error:
-            return ObservedFlags(resource_version=version, document=None, error=f"ConfigMap {namespace}/{name}: {error}")
+            return ObservedFlags(version, None, f"ConfigMap {namespace}/{name}: {error}", owners)
 
     async def write_flags(self, namespace: str, name: str, write: WriteFlags) -> str:
         """Apply both spellings of the document under the precondition in `write`.
@@ -267,9 +271,16 @@ def translate(what: str, error: ApiException, *, failed_test_is_stale: bool = Fa
         return ForeignOwnerError(sentence) if owned else StaleVersionError(sentence)
     if status == 422 and failed_test_is_stale:  # noqa: PLR2004
         return StaleVersionError(sentence)
-    if status == _TOO_MANY_REQUESTS or status >= 500 or status == 0:  # noqa: PLR2004
-        return UnavailableError(sentence)
+    if status in (_GONE, _TOO_MANY_REQUESTS) or status >= 500 or status == 0:  # noqa: PLR2004
+        # What has expired, as the token of a list's next page, is there again when one begins anew.
+        return UnavailableError(sentence, retry_after=_retry_after(error))
     return RefusedError(sentence)
+
+
+def _retry_after(error: ApiException) -> float:
+    """Return the seconds the server asks to wait; 0 when it does not say, or says a date, which its own servers never do."""
+    told = str(next((value for name, value in (error.headers or {}).items() if name.lower() == "retry-after"), ""))
+    return min(float(told), _LONGEST_RETRY_AFTER) if told.isascii() and told.isdecimal() and len(told) < 9 else 0.0  # noqa: PLR2004
 
 
 def _document(error: ApiException) -> Mapping[str, Any]:
@@ -288,6 +299,17 @@ def _message(error: ApiException) -> str:
 def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
     details = _document(error).get("details") or {}
     return details.get("causes") or ()
+
+
+def _other_owners(managed: Sequence[Any]) -> tuple[str, ...]:
+    """Return the field managers, other than ours by apply, that own a key of the document; the latest first."""
+    found = [
+        (str(entry.time or ""), str(entry.manager or "unnamed")[:_MAX_MANAGER])
+        for entry in managed
+        if (entry.manager, entry.operation) != (FIELD_MANAGER, "Apply")
+        and {f"f:{FLAGS_KEY}", f"f:{FLAGD_KEY}"} & set((entry.fields_v1 or {}).get("f:data") or {})
+    ]
+    return tuple(dict.fromkeys(manager for _, manager in sorted(found, reverse=True)))[:_MOST_MANAGERS]
 
 
 def _cut(note: str) -> str:

@@ -9,13 +9,14 @@ from typing import Final
 
 import structlog
 
-from sark_operator.shell.api import ClusterError, ObjectMissingError, UnreadableError
+from sark_operator.shell.api import ClusterError, ObjectMissingError, UnavailableError, UnreadableError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
 FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 15.0
+"""A server that asks for more is asked again after this long all the same: a breach must not wait for minutes."""
 TICK_SECONDS: Final = 120.0
 """A tick that takes longer is given up and begun anew: every request in it has a shorter deadline of its own."""
 
@@ -88,4 +89,6 @@ class Worker:
         else:
             _log.warning("tick failed", rollout=self.key, problem=problem, failures=self._failures)
         longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures - 1, 8))
-        return float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many rollouts do not come back at once
+        wait = float(longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that many rollouts do not come back at once
+        asked = error.retry_after if isinstance(error, UnavailableError) else 0.0
+        return max(wait, min(asked, LONGEST_RETRY_SECONDS))
