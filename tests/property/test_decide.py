@@ -349,6 +349,9 @@ class Rollout(RuleBasedStateMachine):
         target = self.target
         if wanted_percent(before) == 0 or self.metrics not in BREACHES or self.resting(before):
             return
+        if self.metrics.startswith("errors") and self.unseasoned(decision.status):
+            event("breach, too early for the floor")
+            return
         event("breach")
         assert decision.status.phase in (Phase.REVERTING, Phase.REVERTED)
         assert wanted_percent(decision.status) == 0
@@ -364,6 +367,12 @@ class Rollout(RuleBasedStateMachine):
         assert isinstance(first, WriteFlags)
         assert first.force
         assert first.document.percentage == 0
+
+    def unseasoned(self, status: SarkRolloutStatus) -> bool:
+        """Whether the attempt has lasted for less than a metric window, and fewer than two windows of it were counted."""
+        lasted = self.target.now - (status.started_at or self.target.now)
+        counted = sum(evidence.windows for evidence in status.evidence if evidence.name == "errorRate")
+        return lasted < self.target.spec.criteria.window and counted < 2
 
     def promoted(self, before: SarkRolloutStatus, after: SarkRolloutStatus) -> int | None:
         """The share that was asked for by a promotion that has not been used, granted in this tick or before."""

@@ -219,8 +219,8 @@ class FallbackRate(ApiModel):
     """Share of new-arm requests that the baseline had to answer. They count as errors too; this limit is the tighter one."""
 
     limit_basis_points: int = Field(default=10, ge=1, le=10_000)
-    """Breach when the share in criteria.window is above this beyond doubt, in basis points (1/100 of a percent). Default 10 = 0.1%. A share
-    that is above it but could be chance (one window in 10,000) is Unknown: it holds the step, and is no blindness."""
+    """Breach when the share is proven to be above this, in basis points (1/100 of a percent): by a test over all counting windows of the
+    attempt, or at once by criteria.window far beyond it. Above it and not proven holds the step, and is no blindness. Default 10 = 0.1%."""
 
     min_samples: int = Field(default=100, ge=1, le=1_000_000_000)
     """Requests of the new arm the window must hold before a verdict is given; below it the verdict is Unknown. Default 100."""
@@ -233,8 +233,8 @@ class OpaP95(ApiModel):
     """95th percentile of the embedded engine's evaluations. Not judged while features.opa is Disabled."""
 
     limit_microseconds: int = Field(default=7500, ge=10, le=10_000_000)
-    """Breach when more than 5% of the evaluations in criteria.window take longer than this beyond doubt, in microseconds. Default 7500 = 7.5 ms.
-    A share above 5% that could be chance is Unknown: it holds the step, and is no blindness. The histogram has a bound at the default."""
+    """Breach when it is proven that more than 5% of the evaluations take longer than this, in microseconds. Default 7500 = 7.5 ms. Above 5%
+    and not proven holds the step, and is no blindness. The histogram has a bound at the default."""
 
     warning_microseconds: int = Field(default=5000, ge=0, le=10_000_000)
     """The message warns when more than 5% take longer than this, in microseconds; it blocks nothing. Default 5000 = 5 ms; 0 turns it off."""
@@ -251,8 +251,8 @@ class CacheP95(ApiModel):
     """95th percentile of look-ups in the in-process cache. Not judged while features.cache is Disabled."""
 
     limit_microseconds: int = Field(default=750, ge=10, le=10_000_000)
-    """Breach when more than 5% of the look-ups in criteria.window take longer than this beyond doubt, in microseconds. Default 750 = 0.75 ms.
-    A share above 5% that could be chance is Unknown: it holds the step, and is no blindness. The histogram has a bound at the default."""
+    """Breach when it is proven that more than 5% of the look-ups take longer than this, in microseconds. Default 750 = 0.75 ms. Above 5%
+    and not proven holds the step, and is no blindness. The histogram has a bound at the default."""
 
     warning_microseconds: int = Field(default=500, ge=0, le=10_000_000)
     """The message warns when more than 5% take longer than this, in microseconds; it blocks nothing. Default 500 = 0.5 ms; 0 turns it off."""
@@ -337,7 +337,7 @@ class MemoryGrowth(ApiModel):
     """Slope of each sidecar's resident memory."""
 
     limit_kibibytes_per_hour: int = Field(default=2048, ge=1, le=1_073_741_824)
-    """Breach when a pod's memory grows faster than this with 95% confidence, in KiB per hour. Default 2048 = 2 MiB/h."""
+    """Breach when a pod's memory grows faster than this with 99.9% confidence, in KiB per hour. Default 2048 = 2 MiB/h."""
 
     window: Duration = timedelta(hours=1)
     """Length of memory history the slope is taken over, at least 30s. Default 1h. A pod younger than this is left out; when all are
@@ -376,7 +376,7 @@ class Criteria(ApiModel):
 
     false_revert_basis_points: int = Field(default=100, ge=1, le=5000)
     """Chance that the sequential tests together ever stop a healthy rollout, over a whole attempt however often they look, in basis
-    points. Default 100 = 1%, a quarter of it for each of the four tests. Less needs more evidence, so takes longer to find trouble."""
+    points. Default 100 = 1%, a seventh of it for each of the seven tests. Less needs more evidence, so takes longer to find trouble."""
 
     error_rate: ErrorRate = ErrorRate()
     """Errors of the new arm. Default: more than 1% reverts."""

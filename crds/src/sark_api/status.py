@@ -162,7 +162,7 @@ class CriterionStatus(ApiModel):
     evidence: str = Field(default="", max_length=64)
     """Evidence of a breach from all windows counted in this attempt, as in 480 to 1; empty for a criterion that counts none."""
     evidence_needed: str = Field(default="", max_length=64)
-    """Evidence at which it is a breach, as in 400 to 1."""
+    """Evidence at which it is a breach, as in 700 to 1."""
     windows: int = 0
     """Counting windows the evidence rests on."""
     seen: bool = False

@@ -23,6 +23,7 @@ from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import (
     ArmWindow,
     Comparisons,
+    CountedPlane,
     CountedWindow,
     DataPlane,
     Histogram,
@@ -76,6 +77,15 @@ def _scaled(window: ArmWindow, requests: float) -> ArmWindow:
     by = requests / window.requests
     latency = Histogram(window.latency.bounds, tuple(by * number for number in window.latency.counts))
     return ArmWindow(requests, by * window.errors, latency, by * window.refusals)
+
+
+def _counted(plane: DataPlane) -> CountedPlane:
+    """Return what each window counts inside the new arm; nothing of what cannot be seen."""
+    return CountedPlane(
+        None if isinstance(plane.fallbacks, Missing) else plane.fallbacks,
+        times(0) if isinstance(plane.evaluations, Missing) else plane.evaluations,
+        times(0) if isinstance(plane.lookups, Missing) else plane.lookups,
+    )
 
 
 def memory(kibibytes_per_hour: float, now: datetime, window: timedelta, pod: str = "gw-0") -> MemorySeries:
@@ -170,8 +180,9 @@ class SimulatedTarget:
         arms = dict(self.arms)
         if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
             arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share)
+        plane = _counted(self.plane)
         last = datetime.fromtimestamp(self.now.timestamp() // length.total_seconds() * length.total_seconds(), UTC)
-        return tuple(CountedWindow(last - (age + 1) * length, last - age * length, arms) for age in reversed(range(4)))
+        return tuple(CountedWindow(last - (age + 1) * length, last - age * length, arms, plane) for age in reversed(range(4)))
 
     def decide(self) -> Decision:
         """Return what would be decided now, without doing it."""

@@ -17,7 +17,7 @@ from sark_api.spec import SarkRolloutSpec
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.pod import PodAddress, create_pod, delete_pod, set_status
 from sark_e2e.prometheus import PrometheusServer
-from sark_operator.core.observation import ArmWindow, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, CountedPlane, Metrics, Missing
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.prometheus import PrometheusDoor
@@ -48,6 +48,12 @@ class Exposition(http.server.BaseHTTPRequestHandler):
             f'sark_requests_total{{{arm},result="error"}} {errors}\n'
             f'sark_request_duration_seconds_bucket{{{arm},le="0.1"}} {ten // 2}\n'
             f'sark_request_duration_seconds_bucket{{{arm},le="+Inf"}} {ten}\n'
+            f'implementation_fallback_total{{{ruler},feature="rust_opa",error_type="timeout"}} {errors}\n'
+            f'opa_evaluation_duration_seconds_bucket{{{arm},le="0.0075"}} {ten // 2}\n'
+            f'opa_evaluation_duration_seconds_bucket{{{arm},le="+Inf"}} {ten}\n'
+            f'cache_operation_duration_seconds_bucket{{{arm},operation="get",le="0.00075"}} {ten}\n'
+            f'cache_operation_duration_seconds_bucket{{{arm},operation="set",le="+Inf"}} {ten}\n'
+            f'cache_operation_duration_seconds_bucket{{{arm},operation="get",le="+Inf"}} {ten}\n'
         ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
@@ -147,10 +153,12 @@ async def test_counting_windows_hold_whole_requests_and_pass_over_a_restart(
     # Given a sidecar with ten more requests at each scrape, whose counters begin anew at every tenth
     began = datetime.now(UTC)
     seen: dict[datetime, ArmWindow] = {}
+    inside: dict[datetime, CountedPlane] = {}
 
     async def look() -> None:
         windows = (await read(source, prometheus_server.url, sidecar, counted_until=began)).windows
         assert not isinstance(windows, Missing), windows
+        inside.update((window.end, window.plane) for window in windows)
         seen.update((window.end, window.arms["rust"]) for window in windows if "rust" in window.arms)
 
     # When its windows are read until it is left out, because its counters have begun anew
@@ -165,6 +173,13 @@ async def test_counting_windows_hold_whole_requests_and_pass_over_a_restart(
         assert (arm.requests % 10, arm.errors * 10) == (0, arm.requests)
         assert arm.latency.total == arm.requests >= 0
         assert arm.requests <= 50
+
+    # And what happened inside the new arm is counted in the same windows
+    for end, arm in seen.items():
+        plane = inside[end]
+        assert plane.fallbacks == arm.errors
+        assert plane.evaluations.total == plane.lookups.total == arm.requests
+        assert plane.evaluations.counts[0] * 2 == plane.evaluations.total
 
 
 async def test_a_rollout_nobody_follows_has_empty_arms(source: PrometheusMetrics, prometheus_server: PrometheusServer) -> None:

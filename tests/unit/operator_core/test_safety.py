@@ -52,7 +52,7 @@ def test_a_rate_above_the_limit_holds_at_once_and_reverts_once_it_is_proven(baki
     assert baking.percent == 0
     revert = next(decision.status.revert for decision in later if decision.status.revert)
     assert revert.criterion == "errorRate"
-    assert "windows, 400 to 1 needed" in revert.message
+    assert "windows, 700 to 1 needed" in revert.message
 
 
 def test_trouble_that_both_arms_share_holds_and_is_not_taken_back(baking: SimulatedTarget) -> None:

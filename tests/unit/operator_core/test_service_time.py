@@ -35,19 +35,33 @@ def judged(*counts: float, requests: float = 1000, **settings: object) -> Criter
                 "warning: 10.0% took longer than 5.00 ms"
             ),
         ),
-        ((100, 800, 900, 1000), Verdict.BREACH, "opaP95 20.0% > 5.0% of 1,000 evaluations over 5m took longer than 7.50 ms"),
+        (
+            (100, 500, 900, 1000),
+            Verdict.BREACH,
+            (
+                "opaP95 50.0% > 5.0% of 1,000 evaluations over 5m took longer than 7.50 ms, "
+                "at least 44.8% with 99.9% confidence, far beyond the limit"
+            ),
+        ),
         (
             (90, 90, 100, 100),
             Verdict.UNKNOWN,
             (
                 "opaP95 Unknown: 10.0% > 5.0% of 100 evaluations over 5m took longer than 7.50 ms, "
-                "but they are too few to rule out chance"
+                "not proven: no counting window yet"
             ),
         ),
-        ((0, 0, 0, 20), Verdict.BREACH, "opaP95 100.0% > 5.0% of 20 evaluations over 5m took longer than 7.50 ms"),
+        (
+            (0, 0, 0, 20),
+            Verdict.BREACH,
+            (
+                "opaP95 100.0% > 5.0% of 20 evaluations over 5m took longer than 7.50 ms, "
+                "at least 64.9% with 99.9% confidence, far beyond the limit"
+            ),
+        ),
     ],
 )
-def test_a_breach_is_more_than_a_twentieth_beyond_chance(counts: tuple[float, ...], verdict: Verdict, sentence: str) -> None:
+def test_one_window_is_a_breach_only_far_beyond_a_twentieth(counts: tuple[float, ...], verdict: Verdict, sentence: str) -> None:
     status = judged(*counts)
 
     assert (status.verdict, status.message) == (verdict, sentence)
@@ -94,6 +108,19 @@ def test_a_slow_cache_reverts(baking: SimulatedTarget) -> None:
 
     assert decision.status.revert is not None
     assert decision.status.revert.criterion == "cacheP95"
+
+
+def test_evidence_is_enough_where_one_window_is_not(baking: SimulatedTarget) -> None:
+    # Given evaluations of which a tenth is slow, for half a minute
+    slow = Histogram(times().bounds, tuple(1000.0 if bound > 0.01 else 900.0 for bound in times().bounds))
+    baking.plane = DataPlane(0, slow, times(), {})
+    baking.tick(1)
+    assert (baking.percent, baking.status.reason) == (25, "CriterionUnknown")
+    baking.run(40)
+
+    assert baking.status.revert is not None
+    assert baking.status.revert.criterion == "opaP95"
+    assert "evaluations" in baking.status.revert.message
 
 
 def test_what_is_switched_off_is_not_judged(baking: SimulatedTarget) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import nan
 
@@ -10,19 +11,20 @@ import pytest
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Criteria
 from sark_api.status import Evidence
-from sark_e2e.simulated_target import arm
-from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram
+from sark_e2e.simulated_target import arm, times
+from sark_operator.core.observation import ArmWindow, CountedPlane, CountedWindow, Histogram
 from sark_operator.core.sequential.sides import Setting
 from sark_operator.core.sequential.weighing import Weighing, countable, needed, weigh
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(seconds=15)
 GOOD = arm(1000, refusals=200)
+NO_PLANE = CountedPlane()
 
 
-def window(number: int, new: ArmWindow = GOOD, baseline: ArmWindow = GOOD) -> CountedWindow:
+def window(number: int, new: ArmWindow = GOOD, baseline: ArmWindow = GOOD, plane: CountedPlane = NO_PLANE) -> CountedWindow:
     start = NOON + number * LENGTH
-    return CountedWindow(start, start + LENGTH, {ARM_NEW: new, ARM_BASELINE: baseline})
+    return CountedWindow(start, start + LENGTH, {ARM_NEW: new, ARM_BASELINE: baseline}, plane)
 
 
 def weighed(*windows: CountedWindow, before: list[Evidence] | None = None, percent: int = 50) -> Weighing:
@@ -105,6 +107,30 @@ def test_a_new_arm_that_gets_all_requests_is_evidence_only_once_everybody_serves
     assert weigh([], unsettled, windows, None).weights["sampleRatio"].windows == 0
 
 
+def test_fallbacks_and_slow_parts_of_the_new_arm_are_evidence_each_of_its_own() -> None:
+    plane = CountedPlane(fallbacks=3, evaluations=times(100, 0.009), lookups=times(100, 0.0001))
+
+    found = weighed(*(window(number, plane=plane) for number in range(12)))
+
+    assert found.weights["fallbackRate"].proven
+    assert found.weights["opaP95"].proven
+    assert not found.weights["cacheP95"].doubtful
+
+
+def test_a_window_without_the_series_of_the_new_arm_is_no_evidence_of_its_inside() -> None:
+    found = weighed(window(0), window(1))
+
+    assert [found.weights[name].windows for name in ("errorRate", "fallbackRate", "opaP95", "cacheP95")] == [2, 0, 0, 0]
+
+
+def test_one_window_is_too_few_for_the_floor_until_the_attempt_has_lasted() -> None:
+    setting = Setting(Criteria(), 50, {}, slow_seconds=0.01, settled_since=NOON, lasting=False)
+
+    assert not weigh([], setting, [window(0)], None).weights["errorRate"].seasoned
+    assert weigh([], setting, [window(0), window(1)], None).weights["errorRate"].seasoned
+    assert weigh([], replace(setting, lasting=True), [], None).weights["errorRate"].seasoned
+
+
 @pytest.mark.parametrize("number", [nan, -1.0, 1e300])
 def test_a_window_with_a_number_that_is_no_count_is_passed_over(number: float) -> None:
     for broken in (ArmWindow(number, 0), ArmWindow(10, number), ArmWindow(10, 0, Histogram((1.0,), (number,)))):
@@ -118,6 +144,6 @@ def test_a_window_without_requests_is_no_evidence_and_no_relief() -> None:
 
 
 def test_the_chance_of_a_false_revert_is_shared_by_all_sides() -> None:
-    assert needed(Criteria(), 1) == 400
-    assert needed(Criteria(), 2) == 800
-    assert needed(Criteria(false_revert_basis_points=500), 1) == 80
+    assert needed(Criteria(), 1) == 700
+    assert needed(Criteria(), 2) == 1400
+    assert needed(Criteria(false_revert_basis_points=500), 1) == 140

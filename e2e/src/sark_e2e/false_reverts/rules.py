@@ -7,12 +7,13 @@ from collections import deque
 from sark_operator.core.sequential import wager
 from sark_operator.core.sequential.catastrophe import floor_of, proven_beyond
 from sark_operator.core.sequential.fractions import Counts, limit_beside
+from sark_operator.core.sequential.weighing import SEASONED
 
 from .arms import PER_MINUTE, Window
 
 LIMIT = 0.01
-NEEDED = 400.0
-"""Evidence needed with the default settings: 1 % of false reverts, shared by four criteria."""
+NEEDED = 700.0
+"""Evidence needed with the default settings: 1 % of false reverts, shared by seven criteria."""
 MIN_SAMPLES = 100
 _CRITERIA_WINDOW = 5 * PER_MINUTE
 
@@ -47,16 +48,20 @@ class Operators:
 
     def __init__(self, pools: wager.Pools | None = None) -> None:
         self.pools = pools or wager.opening()
+        self._windows = 0
 
     def breaches(self, window: Window, recent: Recent) -> bool:
         """Return whether the arm is taken back after this window."""
+        self._windows += 1
         lately = Counts(recent.baseline_errors, recent.baseline_requests)
         limit = limit_beside(LIMIT, lately, Counts(window.baseline_errors, window.baseline_requests))
         self.pools = wager.played(self.pools, window.errors / window.requests, limit, most=2 * NEEDED)
         if self.proven:
             return True
         floor = max(floor_of(LIMIT), limit_beside(LIMIT, lately))
-        return recent.requests >= MIN_SAMPLES and proven_beyond(recent.errors, recent.requests, floor) is not None
+        if self._windows < SEASONED or recent.requests < MIN_SAMPLES:
+            return False
+        return proven_beyond(recent.errors, recent.requests, floor) is not None
 
     @property
     def proven(self) -> bool:

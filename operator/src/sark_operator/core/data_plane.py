@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sark_api.spec import SarkRolloutSpec, Toggle
 from sark_api.status import CriterionStatus
 
 from .observation import Metrics
 from .plan import needs
+from .sequential.weight import Weight
 from .verdicts import cpu, decision_mismatch, fallback_rate, service_time, throughput
 
 
-def judge_data_plane(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> Iterator[CriterionStatus]:
-    """Yield what these criteria say at a share of `percent`.
+def judge_data_plane(
+    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
+) -> Iterator[CriterionStatus]:
+    """Yield what these criteria say at a share of `percent`; `weight` gives the evidence of one by its name.
 
     One that a switched-off feature, a step without shadow or a limit of 0 makes meaningless is left out.
     """
@@ -23,16 +26,18 @@ def judge_data_plane(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> I
         return metrics.queries.get(name, "")
 
     name = fallback_rate.NAME
-    yield fallback_rate.judge_fallback_rate(criteria.fallback_rate, window, metrics.arms, plane.fallbacks, query(name))
+    yield fallback_rate.judge_fallback_rate(
+        criteria.fallback_rate, window, metrics.arms, plane.fallbacks, query(name), weight=weight(name)
+    )
     if spec.features.opa is Toggle.ENABLED:
         name = service_time.OPA_NAME
         yield service_time.judge_service_time(
-            name, criteria.opa_p95, window, arms=metrics.arms, times=plane.evaluations, query=query(name)
+            name, criteria.opa_p95, window, arms=metrics.arms, times=plane.evaluations, query=query(name), weight=weight(name)
         )
     if spec.features.cache is Toggle.ENABLED:
         name = service_time.CACHE_NAME
         yield service_time.judge_service_time(
-            name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name)
+            name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name), weight=weight(name)
         )
     if needs(spec, percent).shadow.sample_percent:
         name = decision_mismatch.NAME

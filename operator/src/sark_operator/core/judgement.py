@@ -61,7 +61,7 @@ def judge(
         ),
         *(_comparisons(criteria, window, percent, metrics, weight) if is_split(percent) else ()),
         memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
-        *judge_data_plane(spec, percent, metrics),
+        *judge_data_plane(spec, percent, metrics, weight),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
 
@@ -95,6 +95,7 @@ def weigh_windows(
         lately,
         latency_p95.slow_seconds(spec.criteria.latency_p95, spec.criteria.window, percent, lately, p95),
         settled_since,
+        lasting=now - (status.started_at or now) >= spec.criteria.window,
     )
     since = status.counted_until or status.started_at or now
     windows = () if isinstance(metrics.windows, Missing) else countable(metrics.windows, since, now)

@@ -72,6 +72,18 @@ class ArmWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedPlane:
+    """What happened inside the new arm in one counting window."""
+
+    fallbacks: float | None = None
+    """Requests of the new arm that the baseline had to answer; None when there is no such series."""
+    evaluations: Histogram = Histogram((), ())
+    """Seconds the embedded engine's evaluations took."""
+    lookups: Histogram = Histogram((), ())
+    """Seconds the look-ups in the in-process cache took."""
+
+
+@dataclass(frozen=True, slots=True)
 class CountedWindow:
     """What the counters grew by between two instants: whole requests, without extrapolation."""
 
@@ -79,6 +91,7 @@ class CountedWindow:
     end: datetime
     arms: Mapping[str, ArmWindow]
     """By implementation label; an arm without requests is absent or empty."""
+    plane: CountedPlane = CountedPlane()
 
 
 @dataclass(frozen=True, slots=True)

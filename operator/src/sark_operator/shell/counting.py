@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from types import MappingProxyType
 from typing import Final
 
-from sark_operator.core.observation import ArmWindow, CountedWindow, Histogram
+from sark_api.names import ARM_NEW
+from sark_operator.core.observation import ArmWindow, CountedPlane, CountedWindow, Histogram
 from sark_operator.shell.answers import Requests
 
 SETTLE: Final = timedelta(seconds=1)
@@ -48,17 +50,37 @@ class Grid:
 
 
 def counted_windows(
-    grid: Grid, requests: Mapping[float, Mapping[str, Requests]], latency: Mapping[float, Mapping[str, Histogram]]
+    grid: Grid,
+    requests: Mapping[float, Mapping[str, Requests]],
+    latency: Mapping[float, Mapping[str, Histogram]],
+    plane: Mapping[float, CountedPlane] = MappingProxyType({}),
 ) -> tuple[CountedWindow, ...]:
-    """Return the windows of one rollout, oldest first; `requests` and `latency` are by end, in Unix seconds, and arm.
+    """Return the windows of one rollout, oldest first, from what is known by end, in Unix seconds; the first two also by arm.
 
     An end without series is left out: nobody was seen then, which is not the same as nobody asked.
     """
     windows = []
     for at in sorted({*requests, *latency}):
         end = datetime.fromtimestamp(at, UTC)
-        windows.append(CountedWindow(end - grid.window, end, arm_windows(requests.get(at, {}), latency.get(at, {}))))
+        arms = arm_windows(requests.get(at, {}), latency.get(at, {}))
+        windows.append(CountedWindow(end - grid.window, end, arms, plane.get(at, CountedPlane())))
     return tuple(windows)
+
+
+def plane_windows(
+    fallbacks: Mapping[float, float],
+    evaluations: Mapping[float, Mapping[str, Histogram]],
+    lookups: Mapping[float, Mapping[str, Histogram]],
+) -> Mapping[float, CountedPlane]:
+    """Return what happened inside the new arm of one rollout, by end in Unix seconds."""
+    return {
+        at: CountedPlane(
+            fallbacks.get(at),
+            evaluations.get(at, {}).get(ARM_NEW, _EMPTY),
+            lookups.get(at, {}).get(ARM_NEW, _EMPTY),
+        )
+        for at in {*fallbacks, *evaluations, *lookups}
+    }
 
 
 def arm_windows(requests: Mapping[str, Requests], latency: Mapping[str, Histogram]) -> Mapping[str, ArmWindow]:

@@ -13,7 +13,7 @@ from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, 
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
-from sark_operator.shell.counting import Grid, arm_windows, counted_windows
+from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
 from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers
@@ -144,15 +144,18 @@ class _Question:
         grid = Grid.after(counted_until, self._clock.now(), self._criteria.counting())
         if grid is None or counted_until is None:
             return ()
-        requests, latency = await asyncio.gather(
+        requests, latency, fallbacks, evaluations, lookups = await asyncio.gather(
             self._grown(promql.counted_requests(grid.window), grid, answers.requests_by_arm),
             self._grown(promql.counted_latency(grid.window), grid, answers.latency_by_arm),
+            self._grown(promql.counted_fallbacks(grid.window), grid, answers.number_by_rollout),
+            self._grown(promql.counted_evaluations(grid.window), grid, answers.latency_by_arm),
+            self._grown(promql.counted_lookups(grid.window), grid, answers.latency_by_arm),
         )
-        if isinstance(requests, Missing):
-            return requests
-        if isinstance(latency, Missing):
-            return latency
-        return counted_windows(grid, _of(rollout, requests), _of(rollout, latency))
+        for part in (requests, latency, fallbacks, evaluations, lookups):
+            if isinstance(part, Missing):
+                return part  # these windows are asked for again: none is counted in parts
+        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups))
+        return counted_windows(grid, _of(rollout, requests), _of(rollout, latency), plane)
 
     async def _grown(self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]) -> Mapping[float, Parsed] | Missing:
         async def ask() -> Any:
@@ -246,5 +249,7 @@ def _arms(
     return arm_windows(counted, timed)
 
 
-def _of(rollout: str, found: Mapping[float, Mapping[str, Parsed]]) -> Mapping[float, Parsed]:
+def _of(rollout: str, found: Mapping[float, Mapping[str, Parsed]] | Missing) -> Mapping[float, Parsed]:
+    if isinstance(found, Missing):
+        return {}
     return {at: rollouts[rollout] for at, rollouts in found.items() if rollout in rollouts}

@@ -79,15 +79,31 @@ def cpu(window: timedelta) -> str:
 
 def counted_requests(window: timedelta) -> str:
     """Return the query for what the requests of each arm, by result, grew by in the `window` before each point of a range."""
-    return _grown(METRIC_REQUESTS, window, "result")
+    return _grown(METRIC_REQUESTS, window, LABEL_IMPLEMENTATION, "result")
 
 
 def counted_latency(window: timedelta) -> str:
     """Return the query for what the latency histogram of each arm grew by in the `window` before each point of a range."""
-    return _grown(f"{METRIC_REQUEST_SECONDS}_bucket", window, "le")
+    return _grown(f"{METRIC_REQUEST_SECONDS}_bucket", window, LABEL_IMPLEMENTATION, "le")
 
 
-def _grown(series: str, window: timedelta, by: str) -> str:
+def counted_fallbacks(window: timedelta) -> str:
+    """Return the query for what the fallbacks grew by in the `window` before each point of a range."""
+    return _grown(METRIC_FALLBACK, window)
+
+
+def counted_evaluations(window: timedelta) -> str:
+    """Return the query for what the histogram of evaluations grew by in the `window` before each point of a range."""
+    return _grown(f'{METRIC_OPA_SECONDS}_bucket{{{LABEL_IMPLEMENTATION}="{ARM_NEW}"}}', window, LABEL_IMPLEMENTATION, "le")
+
+
+def counted_lookups(window: timedelta) -> str:
+    """Return the query for what the histogram of cache look-ups grew by in the `window` before each point of a range."""
+    series = f'{METRIC_CACHE_SECONDS}_bucket{{{LABEL_IMPLEMENTATION}="{ARM_NEW}", operation="get"}}'
+    return _grown(series, window, LABEL_IMPLEMENTATION, "le")
+
+
+def _grown(series: str, window: timedelta, *by: str) -> str:
     """Return the difference of counters at the two ends of a window: whole requests, which `increase()` would extrapolate.
 
     A pod counts when it has the series at both ends. One whose counters began anew is left out as a whole for that window and
@@ -98,7 +114,7 @@ def _grown(series: str, window: timedelta, by: str) -> str:
     pod = f"{LABEL_ROLLOUT}, pod, instance"
     resets = f"resets({METRIC_REQUESTS}[{_seconds(window + LONGEST_SCRAPE_INTERVAL)}])"
     return (
-        f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, {by}) (({series} - {series} offset {seconds}) "
+        f"sum by ({', '.join((LABEL_ROLLOUT, *by))}) (({series} - {series} offset {seconds}) "
         f"unless on ({pod}) (max by ({pod}) ({resets}) > 0))"
     )
 

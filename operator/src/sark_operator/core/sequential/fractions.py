@@ -29,6 +29,9 @@ class Counts:
         return min(1.0, self.hits / self.total) if self.total > 0 else 0.0
 
 
+NOTHING: Final = Counts()
+
+
 @dataclass(frozen=True, slots=True)
 class Fraction:
     """The new arm's part of one window, and the limit in force in it."""

@@ -36,6 +36,8 @@ class Setting:
 
     settled_since: datetime | None = None
     """Since when every sidecar serves the share; None while one does not."""
+    lasting: bool = True
+    """Whether the attempt has lasted for criteria.window, so that its numbers are no longer those of one counting window."""
 
     def settled(self, window: CountedWindow) -> bool:
         """Return whether every sidecar served the share during all of `window`."""
@@ -46,44 +48,61 @@ class Setting:
         return arms.get(ARM_BASELINE, _NOTHING) if is_split(self.percent) else _NOTHING
 
 
-Arms = Mapping[str, ArmWindow]
-Side = Callable[[Setting, Arms], Fraction | None]
+Side = Callable[[Setting, CountedWindow], Fraction | None]
 
 
-def errors(setting: Setting, arms: Arms) -> Fraction | None:
+def errors(setting: Setting, window: CountedWindow) -> Fraction | None:
     """Errors among the new arm's requests."""
     limit = setting.criteria.error_rate.limit_basis_points / 10_000
-    beside = limit_beside(limit, *(erring(setting.baseline(of)) for of in (setting.lately, arms)))
-    return _fraction(erring(arms.get(ARM_NEW, _NOTHING)), beside)
+    beside = limit_beside(limit, *(erring(setting.baseline(of)) for of in (setting.lately, window.arms)))
+    return _fraction(erring(window.arms.get(ARM_NEW, _NOTHING)), beside)
 
 
-def slow_requests(setting: Setting, arms: Arms) -> Fraction | None:
+def slow_requests(setting: Setting, window: CountedWindow) -> Fraction | None:
     """Slow ones among the new arm's requests."""
     threshold = setting.slow_seconds
     if threshold is None:
         return None
-    beside = limit_beside(SLOW_SHARE, *(slow(setting.baseline(of).latency, threshold) for of in (setting.lately, arms)))
-    return _fraction(slow(arms.get(ARM_NEW, _NOTHING).latency, threshold), beside)
+    beside = limit_beside(SLOW_SHARE, *(slow(setting.baseline(of).latency, threshold) for of in (setting.lately, window.arms)))
+    return _fraction(slow(window.arms.get(ARM_NEW, _NOTHING).latency, threshold), beside)
 
 
-def more_refusals(setting: Setting, arms: Arms) -> Fraction | None:
+def more_refusals(setting: Setting, window: CountedWindow) -> Fraction | None:
     """Refusals among the new arm's decisions."""
-    return _shift(setting, arms, refused)
+    return _shift(setting, window, refused)
 
 
-def fewer_refusals(setting: Setting, arms: Arms) -> Fraction | None:
+def fewer_refusals(setting: Setting, window: CountedWindow) -> Fraction | None:
     """Permissions among the new arm's decisions."""
-    return _shift(setting, arms, allowed)
+    return _shift(setting, window, allowed)
 
 
-def more_requests(setting: Setting, arms: Arms) -> Fraction | None:
+def more_requests(setting: Setting, window: CountedWindow) -> Fraction | None:
     """The new arm's among all requests."""
-    return _ratio(setting, arms, new=True)
+    return _ratio(setting, window, new=True)
 
 
-def fewer_requests(setting: Setting, arms: Arms) -> Fraction | None:
+def fewer_requests(setting: Setting, window: CountedWindow) -> Fraction | None:
     """The baseline arm's among all requests."""
-    return _ratio(setting, arms, new=False)
+    return _ratio(setting, window, new=False)
+
+
+def fallbacks(setting: Setting, window: CountedWindow) -> Fraction | None:
+    """Requests of the new arm that the baseline had to answer, among all of them."""
+    requests, fallen_back = window.arms.get(ARM_NEW, _NOTHING).requests, window.plane.fallbacks
+    if fallen_back is None:
+        return None
+    return _fraction(Counts(fallen_back, requests), setting.criteria.fallback_rate.limit_basis_points / 10_000)
+
+
+def slow_evaluations(setting: Setting, window: CountedWindow) -> Fraction | None:
+    """Slow ones among the embedded engine's evaluations."""
+    return _fraction(slow(window.plane.evaluations, setting.criteria.opa_p95.limit_microseconds / 1_000_000), SLOW_SHARE)
+
+
+def slow_lookups(setting: Setting, window: CountedWindow) -> Fraction | None:
+    """Slow ones among the look-ups in the in-process cache."""
+    return _fraction(slow(window.plane.lookups, setting.criteria.cache_p95.limit_microseconds / 1_000_000), SLOW_SHARE)
 
 
 def erring(arm: ArmWindow) -> Counts:
@@ -114,18 +133,18 @@ def shift_limit(percent_of_odds: int, *baselines: Counts) -> float:
     return max(LEAST_LIMIT, shifted(max((baseline.share for baseline in baselines), default=0.0), percent_of_odds / 100))
 
 
-def _shift(setting: Setting, arms: Arms, count: Callable[[ArmWindow], Counts]) -> Fraction | None:
-    lately, now = (count(setting.baseline(of)) for of in (setting.lately, arms))
+def _shift(setting: Setting, window: CountedWindow, count: Callable[[ArmWindow], Counts]) -> Fraction | None:
+    lately, now = (count(setting.baseline(of)) for of in (setting.lately, window.arms))
     if now.total <= 0 or lately.total <= 0:
         return None
     limit = shift_limit(setting.criteria.deny_shift.limit_percent_of_odds, lately, now)
-    return _fraction(count(arms.get(ARM_NEW, _NOTHING)), limit)
+    return _fraction(count(window.arms.get(ARM_NEW, _NOTHING)), limit)
 
 
-def _ratio(setting: Setting, arms: Arms, *, new: bool) -> Fraction | None:
+def _ratio(setting: Setting, window: CountedWindow, *, new: bool) -> Fraction | None:
     if not is_split(setting.percent):
         return None
-    ours, theirs = (arms.get(arm, _NOTHING).requests for arm in (ARM_NEW, ARM_BASELINE))
+    ours, theirs = (window.arms.get(arm, _NOTHING).requests for arm in (ARM_NEW, ARM_BASELINE))
     share = setting.percent / 100
     wanted, got = (share, ours) if new else (1 - share, theirs)
     return _fraction(Counts(got, ours + theirs), shifted(wanted, setting.criteria.sample_ratio.limit_percent_of_odds / 100))

@@ -8,7 +8,7 @@ counts twice. A window with a number that is no count is left out: no bet is mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -26,10 +26,16 @@ TESTS: Final[Mapping[str, Mapping[str, sides.Side]]] = {
     "latencyP95": {"latencyP95": sides.slow_requests},
     "denyShift": {"denyShift/more": sides.more_refusals, "denyShift/fewer": sides.fewer_refusals},
     "sampleRatio": {"sampleRatio/more": sides.more_requests, "sampleRatio/fewer": sides.fewer_requests},
+    "fallbackRate": {"fallbackRate": sides.fallbacks},
+    "opaP95": {"opaP95": sides.slow_evaluations},
+    "cacheP95": {"cacheP95": sides.slow_lookups},
 }
 """The sides of each criterion that is tested sequentially. Each criterion has an equal part of the chance of a false revert,
 and each of its sides an equal part of that; what criteria that only warn leave over is not given to the others."""
 
+SEASONED: Final = 2
+"""Counting windows before one look at criteria.window may be a breach by itself. When a rollout has just begun it holds no more
+than one of these, and errors that cling together can make a healthy arm look like a catastrophe in it."""
 WHEN_SETTLED: Final = frozenset({"sampleRatio"})
 """Criteria that mean something only once every sidecar serves the share asked for."""
 
@@ -74,12 +80,13 @@ def weigh(
             fractions = [
                 fraction
                 for window in sound
-                if (criterion not in WHEN_SETTLED or setting.settled(window)) and (fraction := side(setting, window.arms))
+                if (criterion not in WHEN_SETTLED or setting.settled(window)) and (fraction := side(setting, window))
             ]
             evidence, weight = _added(known.get(name), name, setting.percent, fractions, enough)
             stored += [evidence] if evidence else []
             found.append(weight)
-        weights[criterion] = heavier(tuple(found))
+        weight = heavier(tuple(found))
+        weights[criterion] = replace(weight, seasoned=setting.lasting or weight.windows >= SEASONED)
     return Weighing(stored, weights, windows[-1].end if windows else counted_until)
 
 
@@ -106,8 +113,9 @@ def _added(
 
 def _sound(window: CountedWindow) -> bool:
     """Return whether every number of the window can be a count."""
+    plane = window.plane
     return all(
         plausible_count(number)
         for arm in window.arms.values()
         for number in (arm.requests, arm.errors, arm.refusals, *arm.latency.counts)
-    )
+    ) and all(map(plausible_count, (plane.fallbacks or 0.0, *plane.evaluations.counts, *plane.lookups.counts)))

@@ -20,6 +20,8 @@ class Weight:
     windows: int = 0
     samples: int = 0
     hits: int = 0
+    seasoned: bool = True
+    """Whether there is enough behind the numbers of criteria.window for a breach by the floor."""
 
     @property
     def proven(self) -> bool:

@@ -52,7 +52,7 @@ def judge_deny_shift(
         return ruling.unknown(few, limit=limit, samples=least)
     value = f"{ours.share:.2%} refused"
     said = f"{value} of {count(ours.total, 'decision')} over {over}, {theirs.share:.2%} by the baseline"
-    far = _apart(ours, theirs, settings.limit_percent_of_odds)
+    far = weight.seasoned and _apart(ours, theirs, settings.limit_percent_of_odds)
     if weight.proven or far:
         why = f"{said}: {weight.clause if weight.proven else f'{limit} apart with 99.9% confidence'}"
         return ruling.measured(breach=True, message=why, value=value, limit=limit, samples=least)

@@ -1,7 +1,7 @@
 """fallbackRate: the share of new-arm requests that the baseline had to answer.
 
-At a limit of 0.1 % a single fallback among a few hundred requests is above it, so here a breach has to be more than chance.
-What is above the limit and may be chance is neither: it holds the step until the window shows which.
+At a limit of 0.1 % a single fallback among a few hundred requests is above it, and proves nothing. So a breach is proven from
+window to window, as errors are; what is above the limit and not proven holds the step.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from sark_api.names import ARM_NEW, METRIC_FALLBACK
 from sark_api.spec import FallbackRate
 from sark_api.status import CriterionStatus
 from sark_operator.core.buckets import plausible_count
-from sark_operator.core.chance import beyond_chance
 from sark_operator.core.figures import count, percents
 from sark_operator.core.observation import ArmWindow, Missing
+from sark_operator.core.sequential.fractions import Counts
+from sark_operator.core.sequential.weight import UNWEIGHED, Weight
 
 from .ruling import Ruling
+from .share import Share, judge_share
 
 NAME: Final = "fallbackRate"
 _WHOLE: Final = 10_000
@@ -31,9 +33,11 @@ def judge_fallback_rate(
     arms: Mapping[str, ArmWindow] | Missing,
     fallbacks: float | Missing | None,
     query: str = "",
+    *,
+    weight: Weight = UNWEIGHED,
 ) -> CriterionStatus:
-    """Return Breach when the share of fallbacks among the new arm's requests in `window` is above the limit beyond chance."""
-    ruling = Ruling(NAME, settings.action, query, settings.min_samples)
+    """Return Breach when the share of fallbacks among the new arm's requests is proven to be above the limit."""
+    ruling = Ruling(NAME, settings.action, query, settings.min_samples, weight)
     limit = settings.limit_basis_points / _WHOLE
     limit_text = percents(limit, limit)[1]
     if isinstance(arms, Missing):
@@ -48,25 +52,11 @@ def judge_fallback_rate(
     if not plausible_count(requests) or not plausible_count(fallbacks):
         seen = f"Prometheus counted {requests:g} requests and {fallbacks:g} fallbacks in {over}: not counts"
         return ruling.unknown(seen, limit=limit_text)
-    if requests < settings.min_samples:
+    if requests < settings.min_samples and not weight.proven:
         few = f"{count(requests, 'request')} in {over}, {settings.min_samples:,} needed"
         return ruling.unknown(few, limit=limit_text, samples=requests)
-    return _compare(ruling, min(fallbacks, requests), requests, limit, over)
 
+    def sentence(value: str, sign: str, most: str) -> str:
+        return f"{value} {sign} {most} over {over} ({count(requests, 'request')})"
 
-def _compare(ruling: Ruling, fallbacks: float, requests: float, limit: float, over: str) -> CriterionStatus:
-    """Return the verdict on enough requests."""
-    rate = fallbacks / requests
-    value_text, limit_text = percents(rate, limit)
-    breach = limit < 1 and beyond_chance(fallbacks, requests, limit)
-    if rate > limit and not breach:
-        chance = f"{value_text} > {limit_text} over {over}, but {count(requests, 'request')} are too few to rule out chance"
-        return ruling.unknown(chance, limit=limit_text, samples=requests)
-    sign = ">" if breach else "<="
-    return ruling.measured(
-        breach=breach,
-        message=f"{value_text} {sign} {limit_text} over {over} ({count(requests, 'request')})",
-        value=value_text,
-        limit=limit_text,
-        samples=requests,
-    )
+    return judge_share(ruling, Share(Counts(min(fallbacks, requests), requests), limit), sentence)

@@ -72,7 +72,7 @@ def judge_latency_p95(
         return ruling.unknown(reference)
     histogram, over = arms.get(ARM_NEW, ArmWindow()).latency, format_duration(window)
     threshold = reference.seconds * settings.limit_percent_of_baseline / 100
-    if problem := _problem("new", histogram, settings.min_samples, over):
+    if problem := _problem("new", histogram, 1 if weight.proven else settings.min_samples, over):
         return ruling.unknown(problem, limit=milliseconds(threshold), samples=_samples(histogram))
     times = f"{settings.limit_percent_of_baseline / 100:g} times {reference.source}"
     baseline = arms.get(ARM_BASELINE, ArmWindow()).latency if share < FULL else _EMPTY

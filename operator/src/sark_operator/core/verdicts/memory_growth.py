@@ -1,6 +1,6 @@
 """memoryGrowth: a leak shows as resident memory that keeps growing, pod by pod.
 
-A pod breaches when the lower end of its slope's 95 % interval is above the limit: we must be confident that it grows too fast.
+A pod breaches when the lower end of its slope's 99.9 % interval is above the limit: it surely grows too fast.
 A pod whose memory is known for less than nine tenths of the window is too young and left out, since start-up always looks like
 growth; it does not block the others, but at least one pod must be old enough, else the verdict is Unknown.
 """
@@ -26,7 +26,7 @@ _BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR: Final = 3600 / 1024
 
 
 def judge_memory_growth(settings: MemoryGrowth, memory: Sequence[MemorySeries] | Missing, query: str = "") -> CriterionStatus:
-    """Return Breach when any pod old enough grows faster than the limit with 95 % confidence; Pass when none does."""
+    """Return Breach when any pod old enough grows faster than the limit with 99.9 % confidence; Pass when none does."""
     ruling = Ruling(NAME, settings.action, query, min_samples=1)
     limit, over = settings.limit_kibibytes_per_hour, format_duration(settings.window)
     limit_text = mebibytes_per_hour(limit, limit)[1]
@@ -43,7 +43,7 @@ def judge_memory_growth(settings: MemoryGrowth, memory: Sequence[MemorySeries] |
     left_out = len(memory) - len(slopes)
     return ruling.measured(
         breach=breach,
-        message=f"at least {lower} {'>' if breach else '<='} {limit_text} with 95% confidence: "
+        message=f"at least {lower} {'>' if breach else '<='} {limit_text} with 99.9% confidence: "
         f"pod {pod} grows {value} over {over} "
         f"({count(len(slopes), 'pod')})",
         value=value,

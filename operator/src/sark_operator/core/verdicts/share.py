@@ -14,7 +14,7 @@ from sark_api.status import CriterionStatus
 from sark_operator.core.figures import count, percents
 from sark_operator.core.sequential.bounds import wilson
 from sark_operator.core.sequential.catastrophe import floor_of, proven_beyond
-from sark_operator.core.sequential.fractions import Counts, limit_beside
+from sark_operator.core.sequential.fractions import NOTHING, Counts, limit_beside
 
 from .ruling import Ruling
 
@@ -29,8 +29,10 @@ class Share:
     """The new arm's."""
     limit: float
     """0 to 1."""
-    baseline: Counts
+    baseline: Counts = NOTHING
     """The same of the baseline arm; nothing where there is none to compare with."""
+    noun: str = "request"
+    """What is counted."""
 
 
 def judge_share(
@@ -56,12 +58,12 @@ def judge_share(
     suffered = limit_beside(share.limit, share.baseline)
     beyond = proven_beyond(found.hits, found.total, max(floor_of(share.limit), suffered)) if found.total > 0 else None
     if weight.proven:
-        so_far = f"{percents(weight.hits / max(1, weight.samples), share.limit)[0]} of {count(weight.samples, 'request')}"
+        so_far = f"{percents(weight.hits / max(1, weight.samples), share.limit)[0]} of {count(weight.samples, share.noun)}"
         why = f"{said}, {weight.clause} ({so_far})"
         return ruling.measured(
             breach=True, message=why, value=value, limit=limit, samples=found.total, warning=warning, bound=bound
         )
-    if beyond is not None and found.total >= ruling.min_samples:
+    if beyond is not None and weight.seasoned and found.total >= ruling.min_samples:
         why = f"{said}, at least {bound} with 99.9% confidence, {_FLOOR}"
         return ruling.measured(
             breach=True, message=why, value=value, limit=limit, samples=found.total, warning=warning, bound=bound
