@@ -281,6 +281,44 @@ class Leader(ApiModel):
     """leaseTransitions of the Lease when the process took it. A process of an earlier term leaves the rollout alone."""
 
 
+class WaitKind(StrEnum):
+    """What ends a wait: a clock, numbers, sidecars, or a person."""
+
+    BAKE = "Bake"
+    HOLD = "Hold"
+    METRICS = "Metrics"
+    SAMPLES = "Samples"
+    CRITERION = "Criterion"
+    SIDECARS = "Sidecars"
+    APPROVAL = "Approval"
+    WINDOW = "Window"
+    USER = "User"
+    RETRY = "Retry"
+    WATCH = "Watch"
+
+
+class Wait(ApiModel):
+    """One thing that must come before the rollout goes on."""
+
+    kind: WaitKind
+    """Bake, Hold, Metrics, Samples, Criterion, Sidecars, Approval, Window, User, Retry or Watch."""
+    text: str = Field(max_length=256)
+    """What it is, as a clause."""
+    until: PreciseInstant | None = None
+    """When it ends at the earliest; absent where no clock alone ends it."""
+
+
+class Next(ApiModel):
+    """What comes next, and what it waits for. Reckoned anew at every evaluation, and the same as long as nothing changes."""
+
+    percent: int | None = None
+    """Share of the step that comes next; absent when it is the completion, or the end of the watch."""
+    earliest: PreciseInstant | None = None
+    """When it comes at the earliest, if all stays as good as it must be; absent while something is missing that no clock brings."""
+    waits: list[Wait] = Field(default=[], max_length=16)
+    """What it waits for; empty when it is due at the next evaluation."""
+
+
 class Summary(ApiModel):
     """Short texts for `kubectl get`."""
 
@@ -355,5 +393,7 @@ class SarkRolloutStatus(ApiModel):
         default=[], max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )
     """Ready, Progressing, Converged, MetricsAvailable, SampleSufficient, CriteriaMet, Paused, Reverting, Completed, FlagsOwned, Degraded."""
+    next: Next | None = None
+    """What comes next, when at the earliest, and what it waits for; absent when nothing does without the user."""
     summary: Summary = Summary()
     """Short texts for kubectl get."""

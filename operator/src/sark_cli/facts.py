@@ -10,7 +10,7 @@ from sark_api.status import CriterionStatus
 
 from .guidance import dangers, doubts, moves
 from .out import Grid
-from .outlook import outlook
+from .prospects import how_far, waits, what_next
 from .rollout import Rollout
 from .times import age, moment
 
@@ -33,8 +33,11 @@ def facts(rollout: Rollout, now: datetime | None) -> Iterator[Fact]:
     """Yield where the rollout is; without `now` nothing that depends on the time."""
     status, summary = rollout.status, rollout.status.summary
     yield Fact("traffic", summary.traffic or "0%->?")
-    yield Fact("bake", summary.bake or "-", _bake(rollout, now) if now else "")
+    yield Fact("bake", summary.bake or "-", _bake(rollout) if now else "")
     yield Fact("step", summary.step or "-", _plan(rollout))
+    what, when = what_next(rollout, now) if now else ("", "")
+    if what:
+        yield Fact("next", what, when)
     laggards = "; ".join(status.convergence.laggards) if status.convergence else ""
     revision = f"flag revision {status.flags.revision}" if status.flags else ""
     yield Fact("replicas", f"{summary.replicas or '-'} confirmed", laggards or revision)
@@ -53,10 +56,12 @@ def facts(rollout: Rollout, now: datetime | None) -> Iterator[Fact]:
 def footing(rollout: Rollout, now: datetime) -> list[str]:
     """Return what stands below: doubts about all of this, what would take it back, what one may do."""
     lines = [f"Careful: {doubt}" for doubt in doubts(rollout, now)]
-    if clauses := dangers(rollout):
+    if clauses := waits(rollout, now):
+        lines += ["Waits for:", *(f"  {each}" for each in clauses)]
+    if clauses := dangers(rollout, now):
         lines.append(f"Goes back to 0% by itself on: {'; '.join(clauses)}")
     if able := moves(rollout):
-        lines.append(f"You may: {'; '.join(able)}")
+        lines += ["You may:", *(f"  {each}" for each in able)]
     return lines
 
 
@@ -77,9 +82,10 @@ def status_lines(rollout: Rollout, now: datetime) -> list[str]:
 def criteria_grid(criteria: Sequence[CriterionStatus]) -> Grid:
     """Return what each criterion said last."""
     return Grid(
-        ("criterion", "verdict", "value", "limit", "samples", "on breach"),
+        ("criterion", "verdict", "value", "limit", "of limit", "samples", "on breach"),
         tuple(
-            (each.name, each.verdict, each.value or "-", each.limit or "-", _samples(each), each.action) for each in criteria
+            (each.name, each.verdict, each.value or "-", each.limit or "-", how_far(each), _samples(each), each.action)
+            for each in criteria
         ),
     )
 
@@ -93,14 +99,11 @@ def _plan(rollout: Rollout) -> str:
     return " -> ".join(f"{step.percent}%" for step in rollout.spec.plan())
 
 
-def _bake(rollout: Rollout, now: datetime) -> str:
+def _bake(rollout: Rollout) -> str:
     bake = rollout.status.bake
-    if bake is not None and bake.frozen:
-        return "frozen" if bake.frozen == rollout.status.message else f"frozen: {bake.frozen}"
-    ahead = outlook(rollout, now)
-    if ahead is None:
+    if bake is None or not bake.frozen:
         return ""
-    return f"at the earliest {moment(ahead.step_done)}, all steps {moment(ahead.completed)}"
+    return "frozen" if bake.frozen == rollout.status.message else f"frozen: {bake.frozen}"
 
 
 def _since(rollout: Rollout, now: datetime) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from sark_api.status import ConditionStatus, Phase, Verdict
 
 from .exit_code import ExitCode
 from .rollout import Rollout
+from .times import age, moment
 
 _ENDED = (Phase.REVERTED, Phase.COMPLETED)
 
@@ -31,7 +32,7 @@ def standing(rollout: Rollout) -> ExitCode:
     return ExitCode.HELD if held else ExitCode.PROGRESSING
 
 
-def dangers(rollout: Rollout) -> list[str]:
+def dangers(rollout: Rollout, now: datetime) -> list[str]:
     """Return what would take the share back to 0%, each as a clause; nothing when there is nothing to take back."""
     status = rollout.status
     if status.step is None or status.phase in (Phase.REVERTING, Phase.REVERTED):
@@ -39,7 +40,9 @@ def dangers(rollout: Rollout) -> list[str]:
     clauses = [f"{each.name} beyond {each.limit}" for each in status.criteria if each.action == Action.REVERT and each.limit]
     blind = rollout.spec.rollback.blind_for
     if blind and status.step.percent < 100:  # noqa: PLR2004 - at the full share blindness takes nothing back
-        clauses.append(f"not seen for {format_duration(blind)}")
+        since = status.blind_since
+        at = f" (so at {moment(since + blind)}, in {age(since + blind - now)})" if since else ""
+        clauses.append(f"not seen for {format_duration(blind)}{at}")
     return clauses
 
 
@@ -53,13 +56,28 @@ def moves(rollout: Rollout) -> list[str]:
         able.append(("pause", "stay at this share; a breach still reverts"))
     if phase is Phase.PROGRESSING and mode is Mode.AUTO and rollout.status.step is not None:
         able.append(("promote", "go on without the rest of the bake"))
+        able += [("skip", "leave out the steps between")] if _later(rollout) > 1 else []
     if rollout.status.awaited is not None:
         able.append(("approve", f"let the step of {rollout.status.awaited.percent}% begin"))
     if phase in _ENDED:
         able.append(("retry", "start again from the first step"))
     if rollout.status.step is not None and mode is not Mode.ROLLBACK:
         able.append(("rollback", "restore the baseline now"))
-    return [f"{verb}: {text}" for verb, text in able]
+    commands = [(_command(rollout, verb), text) for verb, text in able]
+    width = max((len(command) for command, _ in commands), default=0)
+    return [f"{command:{width}}  {text}" for command, text in commands]
+
+
+def _later(rollout: Rollout) -> int:
+    """Return how many steps come after the present one."""
+    present = rollout.status.step.percent if rollout.status.step else 0
+    return sum(step.percent > present for step in rollout.spec.plan())
+
+
+def _command(rollout: Rollout, verb: str) -> str:
+    """Return what to type, the namespace named, so that it can be copied as it is."""
+    to = f" --to {rollout.spec.plan()[-1].percent}" if verb == "skip" else ""
+    return f"sark-rollout {verb} {rollout.short_name}{to} -n {rollout.namespace}"
 
 
 def doubts(rollout: Rollout, now: datetime) -> list[str]:

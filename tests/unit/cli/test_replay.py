@@ -37,8 +37,9 @@ class HealthyUntil:
         return self._target.observe().metrics
 
 
-def rehearsed(bad_at: datetime, end: datetime) -> Rehearsal:
-    clock, spec = RehearsalClock(START), quick_spec()
+def rehearsed(bad_at: datetime, end: datetime, retries: int = 0) -> Rehearsal:
+    retry = {"limit": retries, "after": "1m"}
+    clock, spec = RehearsalClock(START), quick_spec(rollback={"blindFor": "1m", "retry": retry})
     metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "resourceVersion": "1", "generation": 1}
     body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": spec.to_wire()}
     past = HealthyUntil(clock, bad_at)
@@ -63,6 +64,14 @@ def test_a_past_that_goes_bad_is_reverted_at_once_and_ends_the_replay():
     assert breach.time - bad_at < timedelta(seconds=2)
     assert rehearsal.over
     assert rehearsal.journal.evaluations < 20
+
+
+def test_a_retry_is_replayed_too():
+    rehearsal = rehearsed(bad_at=START + timedelta(seconds=3), end=START + timedelta(minutes=5), retries=1)
+    reasons = [each.reason for each in rehearsal.journal.records]
+    assert reasons.count("CriterionBreached") + reasons.count("Started") >= 2
+    assert "Retried" in reasons
+    assert rehearsal.status.retries == 1
 
 
 def test_the_waits_fill_the_time_without_a_gap():

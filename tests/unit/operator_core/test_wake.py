@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Mode, Rollback
+from sark_api.spec import Approval, Approvals, Day, Mode, Retry, Rollback, Window
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.observation import Missing
 
@@ -48,6 +48,33 @@ def test_it_asks_every_second_while_a_share_is_taken_over(patient: SimulatedTarg
     patient.arms = {ARM_NEW: arm(1000, 900), ARM_BASELINE: arm()}
 
     assert wait(patient) == wait(patient) == timedelta(seconds=1)
+
+
+def test_it_is_there_when_a_window_opens(patient: SimulatedTarget) -> None:
+    # It is a Thursday, some time after 12:00.
+    patient.ask(windows=[Window(days=[Day.THU], start="12:03", end="13:00")], valid_for=timedelta(hours=1))
+    patient.run(20)
+
+    assert wait(patient) == patient.now.replace(minute=3, second=0, microsecond=0) - patient.now
+
+
+def test_it_is_there_when_an_approval_is_no_longer_waited_for(patient: SimulatedTarget) -> None:
+    gated = [step.model_copy(update={"approval": Approval.REQUIRED}) for step in patient.spec.plan()]
+    patient.ask(steps=gated, approvals=Approvals(expire_after=timedelta(minutes=3)), valid_for=timedelta(hours=1))
+    patient.run(20)
+
+    assert patient.status.awaited is not None
+    assert wait(patient) == patient.status.awaited.since + timedelta(minutes=3) - patient.now
+
+
+def test_it_is_there_when_a_retry_is_due(patient: SimulatedTarget) -> None:
+    patient.ask(rollback=Rollback(retry=Retry(limit=1, after=timedelta(minutes=2))))
+    patient.arms = {ARM_NEW: arm(1000, 900), ARM_BASELINE: arm()}
+    patient.run(4)
+
+    assert patient.status.revert is not None
+    assert patient.status.revert.completed_at is not None
+    assert wait(patient) == patient.status.revert.completed_at + timedelta(minutes=2) - patient.now
 
 
 def test_no_deadline_makes_it_spin(baking: SimulatedTarget) -> None:

@@ -14,6 +14,7 @@ from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
 from sark_operator.core.observation import ObservedFlags, PodReport
+from sark_operator.core.retry import due_at
 from sark_operator.shell.api import ReadyPod, RolloutObject
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.metrics import MetricsSource
@@ -133,7 +134,7 @@ class Rehearsal:
     @property
     def over(self) -> bool:
         """Whether nothing more would happen until a person acts."""
-        return is_terminal(self._spec, self.status, self._clock.now())
+        return is_terminal(self._spec, self.status, self._clock.now()) and due_at(self._spec, self.status) is None
 
     async def evaluate(self) -> None:
         """Do one tick at the clock's present."""

@@ -18,6 +18,7 @@ from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 
 from .advance import advance
+from .ahead import ahead
 from .conditions import conditions
 from .convergence import convergence
 from .decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
@@ -73,6 +74,7 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
         message=explanation.message,
         conditions=conditions(tick, explanation, plan.trouble),
         summary=summarize(tick.spec, tick.status),
+        next=None if tick.identity.deleting else ahead(tick.spec, tick.status, tick.now),
     )
     flags_first = tick.percent <= wanted_percent(tick.before)
     actions = _actions(plan.write, flags_first=flags_first, changed=tick.status != stored, released=released)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sark_api import reasons
@@ -22,20 +22,29 @@ def retry(tick: Tick) -> None:
     """Begin the attempt again when its cool-down has passed, or say when that will be."""
     status, limit = tick.status, tick.spec.rollback.retry.limit
     last = status.revert
-    if status.phase is not Phase.REVERTED or last is None or last.completed_at is None or tick.hold is not None:
+    if last is None or tick.hold is not None:
         return
-    if tick.spec.mode is not Mode.AUTO or tick.identity.deleting or tick.observation.rival:
-        return
-    if last.reason not in _RETRIABLE or status.retries >= limit or status.attempt != tick.spec.attempt:
+    due = due_at(tick.spec, status)
+    if due is None or tick.identity.deleting or tick.observation.rival:
         return
     number, wait = status.retries + 1, cool_down(tick.spec, status.retries)
-    left = last.completed_at + wait - tick.now
+    left = due - tick.now
     if left > timedelta(0):
         message = reasons.RETRY_WAITS.sentence(why=last.message, retry=number, limit=limit, left=span(left))
         tick.hold = Finding(REASONS[last.reason], message)
         return
     tick.restart(again(status, attempt=status.attempt, retries=number))
     tick.record(reasons.RETRIED, OPERATOR, 0, reasons.RETRIED.sentence(retry=number, limit=limit, cooled=span(wait)))
+
+
+def due_at(spec: SarkRolloutSpec, status: SarkRolloutStatus) -> datetime | None:
+    """Return when a reverted rollout is begun again without being asked; None when it is not."""
+    last = status.revert
+    if status.phase is not Phase.REVERTED or last is None or last.completed_at is None or spec.mode is not Mode.AUTO:
+        return None
+    if last.reason not in _RETRIABLE or status.retries >= spec.rollback.retry.limit or status.attempt != spec.attempt:
+        return None
+    return last.completed_at + cool_down(spec, status.retries)
 
 
 def cool_down(spec: SarkRolloutSpec, retries: int) -> timedelta:

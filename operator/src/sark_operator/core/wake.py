@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from sark_api.status import Phase
+from sark_api.status import Phase, WaitKind
 
 from .flag_plan import FlagPlan
 from .plan import needs
@@ -14,6 +14,7 @@ from .tick import Tick
 
 SOON: Final = timedelta(seconds=1)
 """How often sidecars are asked while they take over a share that was just written."""
+_GATES: Final = (WaitKind.WINDOW, WaitKind.RETRY, WaitKind.WATCH)
 _LEAST: Final = timedelta(milliseconds=100)
 """No tick follows another faster, whatever deadline is near."""
 
@@ -36,6 +37,21 @@ def _deadlines(tick: Tick, plan: FlagPlan) -> Iterator[datetime]:
         yield from _ahead(now, status.blind_since + spec.rollback.blind_for)
     if status.phase is Phase.PROGRESSING and tick.sighting.converged:
         yield from _step_deadlines(tick)
+    yield from _gate_deadlines(tick)
+
+
+def _gate_deadlines(tick: Tick) -> Iterator[datetime]:
+    """Yield when a window opens, an approval is no longer waited for, or a retry or a new attempt may begin."""
+    status, now, spec = tick.status, tick.now, tick.spec
+    if status.next is not None:
+        for wait in status.next.waits:
+            if wait.until is not None and wait.kind in _GATES:
+                yield from _ahead(now, wait.until)
+    if status.awaited is not None and spec.approvals.expire_after:
+        yield from _ahead(now, status.awaited.since + spec.approvals.expire_after)
+    last = status.revert
+    if status.phase is Phase.REVERTED and last is not None and last.completed_at is not None and status.attempt < spec.attempt:
+        yield from _ahead(now, last.completed_at + spec.criteria.window)
 
 
 def _step_deadlines(tick: Tick) -> Iterator[datetime]:
