@@ -18,6 +18,7 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from sark_api.evidence import verify
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import (
@@ -64,6 +65,7 @@ TROUBLES = [
     "config map away",
     "document gone",
     "document mangled",
+    "evidence cannot be filed",
 ]
 SIDECAR_TROUBLES: list[dict[str, Any] | None] = [
     None,  # it is gone
@@ -141,7 +143,7 @@ class Rollout(RuleBasedStateMachine):
     @rule(seconds=st.integers(5, 40))
     def all_is_well_for_a_while(self, seconds: int) -> None:
         target = self.target
-        target.rival, target.pods_missing = "", None
+        target.rival, target.pods_missing, target.filing_fails = "", None, ""
         for name in list(target.sidecars):
             target.sidecars[name] = SimulatedSidecar(target.sidecars[name].document)
         if isinstance(target.flags, Missing) or target.flags.error:
@@ -162,6 +164,8 @@ class Rollout(RuleBasedStateMachine):
                 self.target.flags = Missing("FlagsUnavailable", "503")
             case "document gone" | "document mangled":
                 self.target.put(None, "not JSON" if trouble == "document mangled" else "")
+            case "evidence cannot be filed":
+                self.target.filing_fails = "forbidden"
         self.time_passes(kind, seconds, None, deliver)
 
     @rule(trouble=st.sampled_from(SIDECAR_TROUBLES), name=NAMES, kind=KINDS, seconds=st.integers(2, 40), deliver=st.booleans())
@@ -302,6 +306,22 @@ class Rollout(RuleBasedStateMachine):
             self.allowance = self.next_allowance
         for record in decision.records:
             event(record.reason)
+        if decision.records:
+            self.check_chain()
+
+    def check_chain(self) -> None:
+        """Every decision that was stored has one record, filed or waiting, and the chain of all holds."""
+        ledger, target = self.target.status.ledger, self.target
+        assert max(target.filed, default=0) <= ledger.records
+        broken = verify(target.identity.uid, ledger, target.filed.items())
+        assert broken is None, broken
+        numbers = [entry.number for entry in target.status.history]
+        assert numbers == list(range(ledger.records - len(numbers) + 1, ledger.records + 1))
+
+    def unfiled(self) -> bool:
+        """Whether a record waits that the present operator does not know to be filed."""
+        ledger, filing = self.target.status.ledger, self.target.filing
+        return bool(ledger.unfiled) and (filing is None or filing.number < ledger.records)
 
     def truth(self) -> bool:
         """Whether every sidecar has the right document in force and applies it, both arms agree, and all metrics are good."""
@@ -341,6 +361,7 @@ class Rollout(RuleBasedStateMachine):
         assert sidecars
         assert all(sidecar.reachable for sidecar in sidecars)
         assert self.metrics not in {"away", "no memory", *({"leak, else blind", "errors, else blind"} if share == 0 else ())}
+        assert not self.unfiled(), "advanced although an earlier decision is in no ConfigMap"
         if share > 0:
             assert self.truth(), "advanced although not all was proven"
 
@@ -463,7 +484,9 @@ class Rollout(RuleBasedStateMachine):
     def check_idempotence(self) -> None:
         """Deciding again on the outcome, with nothing else changed, decides nothing more."""
         twin = copy.copy(self.target)
-        twin.written = list(twin.written)
+        twin.written, twin.filed = list(twin.written), dict(twin.filed)
+        if self.unfiled():
+            return  # once they are filed something else has changed
         first = twin.tick(deliver=False)
         if isinstance(twin.flags, Missing) and any(isinstance(action, WriteFlags) for action in first.actions):
             return  # the API server does not take the write: it will be tried again

@@ -330,6 +330,13 @@ METRICS_UNAVAILABLE: Final = _reason(
     "Prometheus did not answer, or refused a query. The step is held; nothing is reverted before rollback.blindFor.",
 )
 
+EVIDENCE_NOT_FILED: Final = _reason(
+    "EvidenceNotFiled",
+    _W,
+    "Holding at {percent}%: {count} evidence records of earlier decisions are in no ConfigMap yet: {message}",
+    "Grant the operator its rights on configmaps, or mend what the message names. An advance waits for it, a revert never.",
+)
+
 # What conditions say while all is well, or while they do not apply.
 AS_EXPECTED: Final = _reason("AsExpected", _N, "Nothing is in the way", "The good state of Ready and Degraded.")
 ALL_CONFIRMED: Final = _reason(

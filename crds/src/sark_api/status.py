@@ -247,9 +247,43 @@ class Revert(ApiModel):
     """When every ready sidecar had confirmed it; absent until then."""
 
 
+class LedgerSegment(ApiModel):
+    """One ConfigMap of the evidence."""
+
+    index: int
+    """Its position, from 1; the end of its name."""
+    first: int
+    """Number of its first record."""
+
+
+class Ledger(ApiModel):
+    """The evidence of all decisions: how many records there are, and what of them is not in a ConfigMap yet."""
+
+    records: int = 0
+    """How many decisions have been recorded."""
+    head: str = Field(default="", max_length=64)
+    """SHA-256 of the last record, in hexadecimal."""
+    segments: list[LedgerSegment] = Field(default=[], max_length=64)
+    """The ConfigMaps that hold the records, oldest first; older ones have been given up."""
+    unfiled: list[str] = Field(default=[], max_length=32)
+    """Records that were decided and are not known to be in a ConfigMap yet, as text, oldest first."""
+
+    @property
+    def kept_from(self) -> int:
+        """Number of the first record that is kept."""
+        return self.segments[0].first if self.segments else 1
+
+    @property
+    def first_unfiled(self) -> int:
+        """Number of the first record that is not known to be filed; one above the last when all are."""
+        return self.records - len(self.unfiled) + 1
+
+
 class HistoryEntry(ApiModel):
     """One transition and its evidence."""
 
+    number: int = 0
+    """Number of its evidence record; 0 for one from before there were any."""
     time: PreciseInstant
     """When."""
     actor: str = Field(max_length=128)
@@ -389,6 +423,8 @@ class SarkRolloutStatus(ApiModel):
     """Which operator process keeps the rollout, and under which term of the Lease; kept as it was once nothing happens any more."""
     history: list[HistoryEntry] = Field(default=[], max_length=HISTORY_LIMIT)
     """The last 20 transitions, oldest first."""
+    ledger: Ledger = Ledger()
+    """The evidence of all transitions, in ConfigMaps of their own."""
     conditions: list[Condition] = Field(
         default=[], max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
     )

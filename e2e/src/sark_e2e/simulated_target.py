@@ -16,9 +16,10 @@ from sark_api.flags import FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.reasons import FLAGS_CONFIG_MAP_MISSING
 from sark_api.spec import SarkRolloutSpec
-from sark_api.status import SarkRolloutStatus
+from sark_api.status import LedgerSegment, SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.core.ledger import numbered
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import (
     ArmWindow,
@@ -26,6 +27,7 @@ from sark_operator.core.observation import (
     CountedPlane,
     CountedWindow,
     DataPlane,
+    Filing,
     Histogram,
     Identity,
     MemorySeries,
@@ -151,6 +153,12 @@ class SimulatedTarget:
     pods_missing: Missing | None = None
     rival: str = ""
     released: bool = False
+    filed: dict[int, str] = field(default_factory=dict)
+    """Evidence records in ConfigMaps, by number; four to each."""
+    filing: Filing | None = None
+    """What the present operator remembers of filing."""
+    filing_fails: str = ""
+    """Why records cannot be filed."""
     written: list[WriteFlags] = field(default_factory=list)
     """All flag writes that took effect."""
 
@@ -167,6 +175,7 @@ class SimulatedTarget:
             metrics=Metrics(self.arms, series, self.plane, self.custom, windows=self._windows()),
             rival=self.rival,
             operator_version="0.1.0",
+            filing=self.filing,
         )
 
     def _windows(self) -> tuple[CountedWindow, ...] | Missing:
@@ -189,12 +198,18 @@ class SimulatedTarget:
         return decide(self.identity, self.spec, self.status, self.observe(), self.now)
 
     def tick(self, after: float = 0, *, die_after: int | None = None, deliver: bool = True) -> Decision:
-        """Let `after` seconds pass, decide, act, and let sidecars hear of it; an operator dies after `die_after` writes."""
+        """Let `after` seconds pass, decide, act, and let sidecars hear of it; an operator dies after `die_after` writes.
+
+        One that dies files no evidence in this tick, and its successor does not know what was filed.
+        """
         self.now += timedelta(seconds=after)
         decision = self.decide()
         for action in decision.actions[:die_after]:
             if not self._act(action, decision):
+                self.filing = None
                 break
+        else:
+            self._file(died=die_after is not None)
         if deliver:
             self.deliver()
         return decision
@@ -260,6 +275,20 @@ class SimulatedTarget:
             case ReleaseFinalizer():
                 self.released = True
         return True
+
+    def _file(self, *, died: bool) -> None:
+        """Put what the stored status has unfiled into ConfigMaps; an operator that died does not, and forgets."""
+        if died:
+            self.filing = None
+            return
+        number, segments = 0, {}
+        for number, text in () if self.filing_fails else numbered(self.status.ledger.unfiled):
+            if self.filed.setdefault(number, text) != text:
+                raise AssertionError(f"record {number} was decided twice")
+            index = (number - 1) // 4 + 1
+            segments[index] = LedgerSegment(index=index, first=4 * index - 3)
+        if number or self.filing_fails:
+            self.filing = Filing(number, tuple(segments.values()), self.filing_fails)
 
     def _write(self, write: WriteFlags) -> bool:
         version = self.flags.resource_version if isinstance(self.flags, ObservedFlags) else ""

@@ -152,10 +152,12 @@ def _reading(commands: Any) -> None:
     status.add_argument("-w", "--watch", action="store_true", help="go on until it is completed or reverted")
     _timeout(status, "0", "with --watch: give up after this long (default: never)")
     explain = _command(commands, "explain", "tell why, with the numbers of each decision", _named())
-    explain.add_argument(
-        "--decision", type=natural, metavar="N", help="only this decision, by its number in history (1 is the oldest shown)"
-    )
-    _command(commands, "history", "list what happened to a rollout, oldest first", _named())
+    explain.add_argument("--decision", type=natural, metavar="N", help="only this decision, by its number in history")
+    history = _command(commands, "history", "list what happened to a rollout, oldest first", _cluster(), _output())
+    history.add_argument("name", metavar="NAME", nargs="?", default="", help="name of the SarkRollout")
+    history.add_argument("--all", action="store_true", help="all that is recorded, not the last 20 only; with -o an export")
+    history.add_argument("--verify", action="store_true", help="check the chain of records, and say where it breaks")
+    history.add_argument("--file", metavar="FILE", default="", help="read an export instead of the cluster")
 
 
 def _steering(commands: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sark_api.evidence import EvidenceRecord
 from sark_api.status import ConditionStatus, CriterionStatus, HistoryEntry, Revert
 
 from .rollout import Rollout
@@ -13,7 +14,18 @@ from .times import moment
 
 _EXPECTED = {"Degraded": ConditionStatus.FALSE, "Paused": ConditionStatus.FALSE}
 _SHOWN_WHEN_FALSE = ("Ready", "Converged", "MetricsAvailable", "SampleSufficient", "CriteriaMet")
-_TOLD = {"time", "actor", "reason", "fromPercent", "toPercent", "revision", "message", "policyRevision", "operatorVersion"}
+_TOLD = {
+    "number",
+    "time",
+    "actor",
+    "reason",
+    "fromPercent",
+    "toPercent",
+    "revision",
+    "message",
+    "policyRevision",
+    "operatorVersion",
+}
 """Members of a history entry that have a place of their own; whatever else it holds is listed by its name."""
 
 _SHOWN = {"name", "verdict", "action", "value", "limit", "samples", "minSamples", "message", "query", "since"}
@@ -64,6 +76,11 @@ def decision(number: int, entry: HistoryEntry) -> list[str]:
     return lines
 
 
+def numbered(history: Sequence[HistoryEntry]) -> list[tuple[int, HistoryEntry]]:
+    """Return the entries with the numbers they are spoken of by: of their records, or their places where there are none."""
+    return [(entry.number or place, entry) for place, entry in enumerate(history, start=1)]
+
+
 def present(rollout: Rollout) -> list[str]:
     """Return what the criteria say now, each with its limit, its samples and the question that was asked."""
     lines: list[str] = []
@@ -72,7 +89,12 @@ def present(rollout: Rollout) -> list[str]:
     return lines
 
 
-def share(entry: HistoryEntry) -> str:
+def criterion_lines(criterion: CriterionStatus) -> list[str]:
+    """Return one criterion with its limit, its samples and the question that was asked."""
+    return list(_criterion(criterion))
+
+
+def share(entry: HistoryEntry | EvidenceRecord) -> str:
     """Return the share before and after, or the one it stayed at."""
     changed = entry.from_percent != entry.to_percent
     return f"{entry.from_percent}% -> {entry.to_percent}%" if changed else f"{entry.to_percent}%"

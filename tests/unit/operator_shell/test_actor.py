@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sark_api.flags import FeatureFlags, FlagDocument
-from sark_api.status import HistoryEntry, Phase, SarkRolloutStatus
+from sark_api.status import HistoryEntry, Ledger, Phase, SarkRolloutStatus
 from sark_operator.core.decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import RolloutObject, StaleVersionError
@@ -59,6 +59,16 @@ class RecordingCluster:
         self.done.append("released")
 
 
+class Cabinet:
+    """Stands for the filer."""
+
+    def __init__(self, done: list[str]) -> None:
+        self.done = done
+
+    async def file(self, _rollout: RolloutObject, ledger: Ledger) -> None:
+        self.done.append(f"filed {len(ledger.unfiled)}")
+
+
 class Told:
     """Stands for the recorder."""
 
@@ -69,16 +79,22 @@ class Told:
         self.entries += [entry.reason for entry in entries]
 
 
-def decision(*actions: Action) -> Decision:
-    return Decision(SarkRolloutStatus(phase=Phase.REVERTING), actions, (ENTRY,), NOW)
+def decision(*actions: Action, ledger: Ledger = Ledger()) -> Decision:  # noqa: B008 - it is immutable
+    return Decision(SarkRolloutStatus(phase=Phase.REVERTING, ledger=ledger), actions, (ENTRY,), NOW)
 
 
-async def act(cluster: RecordingCluster, seen: RolloutObject, *actions: Action) -> list[str]:
+async def act(
+    cluster: RecordingCluster,
+    seen: RolloutObject,
+    *actions: Action,
+    ledger: Ledger = Ledger(),  # noqa: B008 - it is immutable
+) -> list[str]:
     told = Told()
     recorder: Any = told
     stand_in: Any = cluster
+    filer: Any = Cabinet(cluster.done)
     try:
-        await Actor(stand_in, recorder).act(seen, "gateway-flags", decision(*actions))
+        await Actor(stand_in, recorder, filer).act(seen, "gateway-flags", decision(*actions, ledger=ledger))
     except StaleVersionError as error:
         told.entries.append(f"stale {error}")
     return told.entries
@@ -88,6 +104,24 @@ async def test_writes_happen_in_the_order_of_the_decision():
     cluster = RecordingCluster(rollout())
     assert await act(cluster, rollout(), FLAGS, WriteStatus(), ReleaseFinalizer()) == ["CriterionBreached"]
     assert cluster.done == ["flags shop/gateway-flags", "status Reverting on Auto", "released"]
+
+
+async def test_evidence_is_filed_last_but_before_the_object_may_go():
+    waiting = Ledger(records=1, head="0" * 64, unfiled=["{}"])
+    cluster = RecordingCluster(rollout())
+    await act(cluster, rollout(), FLAGS, WriteStatus(), ledger=waiting)
+    assert cluster.done == ["flags shop/gateway-flags", "status Reverting on Auto", "filed 1"]
+
+    cluster = RecordingCluster(rollout())
+    await act(cluster, rollout(), WriteStatus(), ReleaseFinalizer(), ledger=waiting)
+    assert cluster.done == ["status Reverting on Auto", "filed 1", "released"]
+
+
+async def test_evidence_of_a_status_that_was_not_stored_is_not_filed():
+    waiting = Ledger(records=1, head="0" * 64, unfiled=["{}"])
+    cluster = RecordingCluster(rollout("2", status={"phase": "Reverted"}))
+    assert await act(cluster, rollout("1"), WriteStatus(), ledger=waiting) == ["stale status"]
+    assert cluster.done == []
 
 
 async def test_a_refused_write_ends_it_and_nothing_is_told():

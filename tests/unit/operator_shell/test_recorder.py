@@ -102,6 +102,7 @@ async def test_a_transition_is_told_once_in_each_way(desk: Desk, of: HistoryEntr
             "reason": of.reason,
             "from_percent": of.from_percent,
             "to_percent": of.to_percent,
+            "number": 0,
             "revision": 8,
             "message": of.message,
             "policy_revision": "p1",

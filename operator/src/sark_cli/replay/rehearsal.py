@@ -13,7 +13,7 @@ from sark_api.status import HistoryEntry, SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
-from sark_operator.core.observation import ObservedFlags, PodReport
+from sark_operator.core.observation import Filing, ObservedFlags, PodReport
 from sark_operator.core.retry import due_at
 from sark_operator.shell.api import ReadyPod, RolloutObject
 from sark_operator.shell.directory import Directory
@@ -126,7 +126,13 @@ class Rehearsal:
         self._clock = clock
         self._stage = Stage(clock, self._rollout.key)
         self._observer = Observer(
-            cluster=self._stage, sidecars=self._stage, metrics=metrics, directory=Directory(), clock=clock, version="backtest"
+            cluster=self._stage,
+            sidecars=self._stage,
+            metrics=metrics,
+            directory=Directory(),
+            clock=clock,
+            version="backtest",
+            filing=lambda _: Filing(self.status.ledger.records),
         )
         self.status = SarkRolloutStatus()
         self.journal = Journal()

@@ -14,6 +14,7 @@ from .finding import Finding, found
 from .flag_document import is_ours, readable_document
 from .gates import used_up, why_shut
 from .judgement import judge, spoken, with_verdict
+from .ledger import not_filed
 from .plan import first, fresh_bake, needs, position, upcoming
 from .tick import OPERATOR, Tick
 
@@ -22,7 +23,9 @@ def advance(tick: Tick) -> None:
     """Start, go to the next step, or complete; else say what is being waited for."""
     if not tick.automatic:
         return
-    if tick.status.phase is Phase.PENDING:
+    if unfiled := not_filed(tick):
+        tick.hold = tick.hold or unfiled
+    elif tick.status.phase is Phase.PENDING:
         _start(tick)
     elif tick.status.phase is Phase.PROGRESSING:
         _go_on(tick)

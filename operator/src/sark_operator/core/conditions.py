@@ -15,6 +15,7 @@ from sark_api.status import Condition, ConditionStatus, CriterionStatus, Phase, 
 from .finding import Finding, found
 from .instants import to_seconds
 from .judgement import seeing, spoken, with_verdict
+from .ledger import filing_trouble
 from .observation import Missing
 from .ownership import ownership
 from .problems import missing_metrics
@@ -37,7 +38,9 @@ def conditions(tick: Tick, explanation: Finding, trouble: Finding | None) -> lis
         "Reverting": _during(tick, Phase.REVERTING, explanation, found(reasons.NOT_REVERTING)),
         "Completed": _during(tick, Phase.COMPLETED, explanation, found(reasons.NOT_COMPLETED)),
         "FlagsOwned": ownership(tick),
-        "Degraded": (_TRUE, trouble) if trouble else (_FALSE, found(reasons.AS_EXPECTED)),
+        "Degraded": (_TRUE, degraded)
+        if (degraded := trouble or filing_trouble(tick))
+        else (_FALSE, found(reasons.AS_EXPECTED)),
     }
     before = {condition.type: condition for condition in tick.before.conditions}
     return [_condition(tick, name, state, before.get(name)) for name, state in states.items()]

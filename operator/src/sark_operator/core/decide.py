@@ -27,6 +27,7 @@ from .finalizer import may_release
 from .flag_plan import FlagPlan, plan_flags
 from .history import appended, entries
 from .intent import intent
+from .ledger import next_number, recorded, settled
 from .lifecycle import wanted_percent
 from .observation import Identity, Observation
 from .ownership import record_edits
@@ -42,6 +43,7 @@ def decide(
 ) -> Decision:
     """Return the next status of the rollout, and the writes that bring the world there, in their order."""
     tick = Tick.begin(identity, spec, status, observation, now)
+    tick.change(ledger=settled(tick.status.ledger, observation.filing))
     safety(tick)
     intent(tick)
     convergence(tick)
@@ -62,6 +64,7 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
     revision = plan.applied.revision if plan.applied and plan.applied.percent == tick.percent else 0
     records = entries(
         tick.transitions,
+        first=next_number(tick.status.ledger),
         now=tick.now,
         revision=revision,
         policy_revision=tick.sighting.policy,
@@ -70,6 +73,7 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
     explanation = explain(tick, released=released)
     tick.change(
         history=appended(tick.status.history, records),
+        ledger=recorded(tick, records),
         reason=explanation.reason.name,
         message=explanation.message,
         conditions=conditions(tick, explanation, plan.trouble),

@@ -27,11 +27,21 @@ class Transition:
 
 
 def entries(
-    transitions: Sequence[Transition], *, now: datetime, revision: int, policy_revision: str, operator_version: str
+    transitions: Sequence[Transition],
+    *,
+    first: int,
+    now: datetime,
+    revision: int,
+    policy_revision: str,
+    operator_version: str,
 ) -> tuple[HistoryEntry, ...]:
-    """Return the entries of this tick's transitions; `revision` is that of the flags written for them, 0 for none."""
+    """Return the entries of this tick's transitions, numbered from `first`.
+
+    `revision` is that of the flags written for them, 0 for none.
+    """
     return tuple(
         HistoryEntry(
+            number=number,
             time=now,
             actor=transition.actor,
             reason=transition.reason.name,
@@ -42,7 +52,7 @@ def entries(
             policy_revision=policy_revision[:64],
             operator_version=operator_version[:64],
         )
-        for transition in transitions
+        for number, transition in enumerate(transitions, start=first)
     )
 
 

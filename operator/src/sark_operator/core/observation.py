@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from sark_api.flags import FlagDocument
+from sark_api.status import LedgerSegment
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,18 @@ class ObservedFlags:
 
 
 @dataclass(frozen=True, slots=True)
+class Filing:
+    """What this process has put into ConfigMaps of a rollout's evidence."""
+
+    number: int = 0
+    """The highest record up to which all are known to be there; 0 for none."""
+    segments: tuple[LedgerSegment, ...] = ()
+    """The ConfigMaps it found or made."""
+    problem: str = ""
+    """Why the last try failed, one sentence; empty when it did not."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything one tick saw."""
 
@@ -173,6 +186,8 @@ class Observation:
     """namespace/name of another live rollout that holds this target; empty when there is none."""
     operator_version: str = ""
     """Version of the operator that looked, for the record."""
+    filing: Filing | None = None
+    """What is known to be filed; None when this process has filed nothing of this rollout yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,5 +65,6 @@ def again(status: SarkRolloutStatus, *, attempt: int, retries: int) -> SarkRollo
         request=status.request,
         history=status.history,
         leader=status.leader,
+        ledger=status.ledger,
         conditions=status.conditions,
     )

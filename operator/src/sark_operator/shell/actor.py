@@ -6,6 +6,7 @@ from typing import Final
 
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.shell.api import Cluster, RolloutObject, StaleVersionError
+from sark_operator.shell.filer import Filer
 from sark_operator.shell.recorder import Recorder
 
 MAX_ATTEMPTS: Final = 3
@@ -14,20 +15,22 @@ MAX_ATTEMPTS: Final = 3
 class Actor:
     """Carries out decisions. The first write that fails ends it: nothing is recorded that did not happen."""
 
-    def __init__(self, cluster: Cluster, recorder: Recorder) -> None:
+    def __init__(self, cluster: Cluster, recorder: Recorder, filer: Filer) -> None:
         self._cluster = cluster
         self._recorder = recorder
+        self._filer = filer
 
     async def act(self, rollout: RolloutObject, flags_config_map: str, decision: Decision) -> None:
         """Carry out `decision`, which was made on `rollout`.
 
         The transitions are told to people once the status that holds them is stored. Until then the next tick comes to them
-        again, so none is lost and none is told twice.
+        again, so none is lost and none is told twice. Their evidence is filed when everything else is done: a revert does not
+        wait for it, and what is not filed now is filed in a later tick.
 
         Raises:
             ClusterError: a write failed; what stands before it in the decision has happened, what stands after has not.
         """
-        flags_written = False
+        flags_written, released = False, False
         for action in decision.actions:
             match action:
                 case WriteFlags():
@@ -37,7 +40,16 @@ class Actor:
                     rollout = await self._write_status(rollout, decision, insist=flags_written)
                     await self._recorder.record(rollout, decision.records)
                 case ReleaseFinalizer():
+                    await self._file(rollout, decision)
                     await self._cluster.remove_finalizer(rollout)
+                    released = True
+        if not released:
+            await self._file(rollout, decision)
+
+    async def _file(self, rollout: RolloutObject, decision: Decision) -> None:
+        """File the evidence that waits: by now the stored status is the decided one."""
+        if decision.status.ledger.unfiled:
+            await self._filer.file(rollout, decision.status.ledger)
 
     async def _write_status(self, rollout: RolloutObject, decision: Decision, *, insist: bool) -> RolloutObject:
         """Store the decided status.

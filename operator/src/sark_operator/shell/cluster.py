@@ -228,6 +228,10 @@ class KubernetesCluster:
         call = self._events.create_namespaced_event(rollout.namespace, body, _request_timeout=CALL_SECONDS)
         await self._ask("create", f"event about SarkRollout {rollout.key}", call)
 
+    async def ask(self, verb: str, what: str, call: Coroutine[Any, Any, Any]) -> Any:
+        """Await a request of another door to the same server, as this one awaits its own."""
+        return await self._ask(verb, what, call)
+
     async def _ask(self, verb: str, what: str, call: Coroutine[Any, Any, Any], *, failed_test_is_stale: bool = False) -> Any:
         """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence.
 

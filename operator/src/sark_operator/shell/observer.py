@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
-from sark_operator.core.observation import Missing, Observation, ObservedFlags, PodReport
+from sark_operator.core.observation import Filing, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
@@ -49,6 +49,7 @@ class Observer:
         directory: Directory,
         clock: Clock,
         version: str,
+        filing: Callable[[str], Filing | None] = lambda _: None,
     ) -> None:
         self._cluster = cluster
         self._sidecars = sidecars
@@ -56,6 +57,7 @@ class Observer:
         self._directory = directory
         self._clock = clock
         self._version = version
+        self._filing = filing
 
     async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
@@ -70,7 +72,14 @@ class Observer:
             ),
         )
         rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
-        return Observation(flags=flags, pods=pods, metrics=metrics, rival=rival, operator_version=self._version)
+        return Observation(
+            flags=flags,
+            pods=pods,
+            metrics=metrics,
+            rival=rival,
+            operator_version=self._version,
+            filing=self._filing(rollout.uid),
+        )
 
     async def _flags(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> ObservedFlags | Missing:
         try:

@@ -27,7 +27,9 @@ from sark_operator.shell.cluster import KubernetesCluster
 from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
+from sark_operator.shell.evidence_store import ConfigMapEvidence
 from sark_operator.shell.fence import Leads
+from sark_operator.shell.filer import Filer
 from sark_operator.shell.leadership import Leadership, LeaseLostError
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.observer import Observer
@@ -106,6 +108,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     cluster = KubernetesCluster(client, telemetry, leads, instance=settings.identity)
     await _check_rights(cluster, settings)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
+    filer = Filer(ConfigMapEvidence(client, cluster), telemetry)
     metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings))
     async with open_session() as session:
         observer = Observer(
@@ -115,11 +118,12 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             directory=directory,
             clock=clock,
             version=version("sark-rollout"),
+            filing=filer.filing,
         )
         reconciler = Reconciler(
             cluster=cluster,
             observer=observer,
-            actor=Actor(cluster, recorder),
+            actor=Actor(cluster, recorder, filer),
             recorder=recorder,
             leads=leads,
             clock=clock,

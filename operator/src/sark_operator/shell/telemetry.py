@@ -22,6 +22,7 @@ class Telemetry:
         self._queries = self._counter("prometheus_queries", "Queries sent to Prometheus by outcome.", ("outcome",))
         self._query_seconds = self._histogram("prometheus_query_seconds", "Seconds one Prometheus query took.")
         self._events = self._counter("events", "Kubernetes events by outcome: posted, failed.", ("outcome",))
+        self._evidence = self._counter("evidence_records", "Evidence records by outcome: filed, failed.", ("outcome",))
         self._phase = self._gauge("phase", "1 for the phase the rollout is in.", ("sark_rollout", "phase"))
         self._verdict = self._gauge(
             "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
@@ -65,6 +66,10 @@ class Telemetry:
     def event(self, outcome: str) -> None:
         """Count a Kubernetes event; outcome is posted or failed."""
         self._events.labels(outcome).inc()
+
+    def evidence(self, outcome: str) -> None:
+        """Count a try to put evidence into a ConfigMap; outcome is filed or failed."""
+        self._evidence.labels(outcome).inc()
 
     def state(self, rollout: str, phase: Phase, verdicts: dict[str, str], percent: int | None) -> None:
         """Show where a rollout is: its phase, each criterion's verdict, and the share last written."""
