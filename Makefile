@@ -102,8 +102,8 @@ crds: setup ## Write the CRD and the page of reasons from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
 
-golden: setup ## Write the expected outputs of the command anew (tests/unit/cli/golden); review the difference
-	GOLDEN=write $(PYTEST) -q tests/unit/cli
+golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
+	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
 
 lock: setup ## Compile the hashed requirement files anew, with the newest versions allowed
 	$(BIN)/python requirements/lock.py

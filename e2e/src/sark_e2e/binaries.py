@@ -22,7 +22,7 @@ from .program import CATALOGUE, Program, ProgramError, parse_version, show_versi
 from .progress import Report, silent, to_stderr
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager")
-NEEDED: Final = (*CONTROL_PLANE, "opa", "prometheus")
+NEEDED: Final = (*CONTROL_PLANE, "opa", "prometheus", "helm")
 """What the tests and the demonstration run; promtool is built only when asked for."""
 
 _VERSION_SECONDS: Final = 20

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from kubernetes import client
 
+from . import chart
 from .control_plane import Access
 from .loopback import LoopbackNetwork
 from .pod import PodAddress, create_pod, delete_pod, set_status
@@ -160,17 +161,11 @@ class Fleet:
         """Create what an administrator creates once: the empty ConfigMap, and the right to read that one alone."""
         metadata = client.V1ObjectMeta(name=self.config_map)
         client.CoreV1Api(self._api).create_namespaced_config_map(self.namespace, client.V1ConfigMap(metadata=metadata))
-        reading = {
-            "apiGroups": [""],
-            "resources": ["configmaps"],
-            "resourceNames": [self.config_map],
-            "verbs": ["get", "list", "watch"],
-        }
         create_service_account(
             self._api,
             self._access,
             namespace=self.namespace,
             name=self.account,
             folder=self._folder,
-            rules=[reading],
+            rules=chart.rules("sidecar-rules", flags=self.config_map),
         )

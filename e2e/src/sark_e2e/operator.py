@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from sark_api.names import GROUP, PLURAL
-
+from . import chart
 from .loopback import LoopbackNetwork
 from .probe import http_ok
 from .process import Process
@@ -17,15 +16,8 @@ from .progress import Report, silent
 LEASE_SECONDS: Final = 6
 """As short as the operator accepts, so that a killed one is followed soon."""
 
-RULES: Final = (
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "list", "watch", "patch"]},
-    {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["get", "update"]},
-    {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "update", "delete"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-)
-"""Rights in each namespace it serves."""
+RULES: Final = (*chart.rules("operator-rules"), *chart.rules("lease-rules", lease="sark-operator"))
+"""Rights in each namespace it serves, where its Lease is too: what the chart grants."""
 
 
 class Operator(Process):

@@ -98,6 +98,10 @@ def _same_minor(found: Version, pinned: Version) -> bool:
     return found[:2] == pinned[:2]
 
 
+def _same_major(found: Version, pinned: Version) -> bool:
+    return found[0] == pinned[0]
+
+
 def _same(found: Version, pinned: Version) -> bool:
     return found == pinned
 
@@ -171,6 +175,18 @@ CATALOGUE: Final = {
             needs="exactly {pinned}",
             cold_seconds=60,
             show=("version",),
+        ),
+        Program(
+            name="helm",
+            folder="tools/helm",
+            package="helm.sh/helm/v4/cmd/helm",
+            module="helm.sh/helm/v4",
+            # Golden files hold what this major version prints.
+            usable=_same_major,
+            needs="the same major version as {pinned}",
+            cold_seconds=90,
+            show=("version", "--short"),
+            variables=("helm.sh/helm/v4/internal/version.version=v{version}",),
         ),
         _of_prometheus("prometheus", 150),
         _of_prometheus("promtool", 60),

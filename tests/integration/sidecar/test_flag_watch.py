@@ -16,6 +16,7 @@ from kubernetes import client
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import FLAGS_KEY
 from sark_api.report import FlagState
+from sark_e2e import chart
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.service_account import create_service_account
 from sark_sidecar.flags import configmap
@@ -26,7 +27,7 @@ from sark_sidecar.flags.state import Origin, Share
 from sark_sidecar.telemetry import Telemetry
 
 NAME = "gateway-flags"
-RULES = [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [NAME], "verbs": ["get", "list", "watch"]}]
+RULES = chart.rules("sidecar-rules", flags=NAME)
 
 
 class Link:

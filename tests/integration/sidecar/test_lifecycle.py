@@ -17,6 +17,7 @@ from kubernetes import client
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import FLAGS_KEY
 from sark_api.report import FlagReport, FlagState
+from sark_e2e import chart
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.deadline import eventually
 from sark_e2e.service_account import create_service_account
@@ -49,7 +50,7 @@ def test_a_config_map_steers_the_whole_process(
     start_sidecar: StartSidecar, api: client.ApiClient, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ):
     # Given a sidecar that watches a ConfigMap with the rights of one
-    rules = [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": ["flags"], "verbs": ["get", "list", "watch"]}]
+    rules = chart.rules("sidecar-rules", flags="flags")
     account = create_service_account(api, control_plane.access, namespace=namespace, name="pod", folder=tmp_path, rules=rules)
     core = client.CoreV1Api(api)
 

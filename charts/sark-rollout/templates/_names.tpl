@@ -1,0 +1,44 @@
+{{- define "sark-rollout.name" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 53 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 53 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "sark-rollout.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "sark-rollout.labels" -}}
+{{ include "sark-rollout.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "sark-rollout.account" -}}
+{{- if .Values.serviceAccount.create }}{{ .Values.serviceAccount.name | default (include "sark-rollout.name" .) }}{{ else }}{{ required "serviceAccount.create is false: name the account to use in serviceAccount.name" .Values.serviceAccount.name }}{{ end }}
+{{- end }}
+
+{{- define "sark-rollout.image" -}}
+{{- $repository := required "image.repository is empty: make an image in which `sark-operator` and `sark-rollout` are on PATH (docs/install.md), push it to your registry, and name it there, as in registry.example/sark-operator" .Values.image.repository -}}
+{{- if .Values.image.digest }}{{ $repository }}@{{ .Values.image.digest }}{{ else }}{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* The namespaces that are served, as JSON: {"items": [...]}. */}}
+{{- define "sark-rollout.namespaces" -}}
+{{- dict "items" (ternary (list .Release.Namespace) (.Values.namespaces | uniq) (empty .Values.namespaces)) | toJson }}
+{{- end }}
+
+{{- define "sark-rollout.container-security" -}}
+allowPrivilegeEscalation: false
+capabilities: {drop: [ALL]}
+readOnlyRootFilesystem: true
+{{- end }}
+
+{{- define "sark-rollout.pod-security" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}

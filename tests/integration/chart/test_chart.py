@@ -1,0 +1,156 @@
+"""What the chart makes: the golden files, helm's own checks, and the API server's."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kubernetes import client
+
+from sark_e2e import binaries, chart
+from sark_e2e.control_plane import ControlPlane
+
+from .conftest import DEFAULT, IMAGE, NAMESPACED, VALUES
+
+GOLDEN = Path(__file__).parent / "golden"
+HERE = Path(__file__)
+PROJECT = HERE.parents[3]
+OF_THE_PROMETHEUS_OPERATOR = "monitoring.coreos.com/v1"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_manifests_are_those_that_were_reviewed(name: str, tmp_path: Path):
+    made = chart.template(VALUES[name], tmp_path)
+    # The CRD has a test of its own, and would be most of each file.
+    shown = yaml.safe_dump_all(
+        [each for each in chart.objects(made) if each["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120
+    )
+    golden = GOLDEN / f"{name}.yaml"
+    if os.environ.get("GOLDEN") == "write":
+        golden.write_text(shown, encoding="utf-8")
+    assert shown == golden.read_text(encoding="utf-8"), "review the difference, then `make golden`"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_helm_finds_nothing_to_complain_about(name: str, tmp_path: Path):
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(VALUES[name]), encoding="utf-8")
+    said = chart.helm("lint", "--strict", f"--values={values}", chart.CHART)
+    assert "1 chart(s) linted, 0 chart(s) failed" in said
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_api_server_would_take_every_object(name: str, tmp_path: Path, api: client.ApiClient, control_plane: ControlPlane):
+    # Given the namespaces the release names
+    made = chart.objects(chart.template(VALUES[name], tmp_path))
+    for namespace in {each["metadata"].get("namespace", "default") for each in made} - {"default"}:
+        _ensure_namespace(api, namespace)
+
+    # When every object of a kind the API server knows is applied, as a dry run that validates strictly
+    known = [each for each in made if each["apiVersion"] != OF_THE_PROMETHEUS_OPERATOR]
+    answer = subprocess.run(
+        [
+            binaries.kubectl(),
+            f"--kubeconfig={control_plane.access.kubeconfig}",
+            "apply",
+            "--dry-run=server",
+            "--validate=strict",
+            "--server-side",
+            "--force-conflicts",
+            "--filename=-",
+        ],
+        input=yaml.safe_dump_all(known),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    # Then nothing is refused, and nothing is warned of
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout.count("(server dry run)") == len(known)
+
+
+def test_the_crd_is_the_projects_and_survives_the_release(tmp_path: Path):
+    [crd] = [e for e in chart.objects(chart.template(DEFAULT, tmp_path)) if e["kind"] == "CustomResourceDefinition"]
+    assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
+    assert crd == yaml.safe_load((PROJECT / "crds" / "sarkrollouts.sark.dev.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_version_is_the_projects():
+    described = yaml.safe_load((chart.CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    version = re.search(r'^version = "(.+)"$', (PROJECT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version is not None
+    assert (described["version"], described["appVersion"]) == (version[1], version[1])
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, "image.repository is empty: make an image in which `sark-operator`"),
+        (DEFAULT | {"serviceAccount": {"create": False}}, "name the account to use in serviceAccount.name"),
+        (DEFAULT | {"replica": 2}, "additional properties 'replica' not allowed"),
+        (DEFAULT | {"replicas": 0}, "at '/replicas': minimum: got 0, want 1"),
+        (DEFAULT | {"lease": {"seconds": 5}}, "at '/lease/seconds': minimum: got 5, want 6"),
+        (DEFAULT | {"image": IMAGE | {"digest": "sha256:1"}}, "at '/image/digest'"),
+        (DEFAULT | {"clusterWide": True, "namespaces": ["shop"]}, "at '/namespaces': maxItems: got 1, want 0"),
+        (DEFAULT | {"fleets": [{"namespace": "shop"}]}, "missing property 'flagsConfigMap'"),
+    ],
+)
+def test_bad_values_are_refused_with_the_place(values: dict[str, Any], sentence: str, tmp_path: Path):
+    with pytest.raises(chart.ChartError) as refusal:
+        chart.template(values, tmp_path)
+    assert sentence in str(refusal.value)
+
+
+def test_every_value_is_in_the_schema_and_has_a_comment_or_a_parent_with_one():
+    text = (chart.CHART / "values.yaml").read_text(encoding="utf-8")
+    schema = yaml.safe_load((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
+    values = yaml.safe_load(text)
+    assert set(values) == set(schema["properties"]) - {"global"}
+    for name, value in values.items():
+        if isinstance(value, dict) and "properties" in schema["properties"][name]:
+            assert set(value) == set(schema["properties"][name]["properties"]), name
+
+
+def test_the_arguments_are_ones_the_operator_takes(tmp_path: Path):
+    from sark_operator.shell.settings import parse_settings
+
+    for values in VALUES.values():
+        [deployment] = [e for e in chart.objects(chart.template(values, tmp_path)) if e["kind"] == "Deployment"]
+        settings = parse_settings(deployment["spec"]["template"]["spec"]["containers"][0]["args"], {})
+        assert settings.cluster_wide is values.get("clusterWide", False)
+        assert settings.lease_namespace == "sark-system"
+
+
+def test_the_restoring_jobs_arguments_are_ones_the_command_takes(tmp_path: Path):
+    from sark_cli.arguments import build
+
+    for values in VALUES.values():
+        [job] = [e for e in chart.objects(chart.template(values, tmp_path)) if e["kind"] == "Job"]
+        for container in job["spec"]["template"]["spec"]["containers"]:
+            assert container["command"] == ["sark-rollout"]
+            options = build().parse_args(container["args"])
+            assert (options.command, options.yes, options.ask) == ("rollback", True, "none")
+
+
+def test_one_container_restores_each_namespace(tmp_path: Path):
+    [job] = [e for e in chart.objects(chart.template(NAMESPACED, tmp_path)) if e["kind"] == "Job"]
+    arguments = [container["args"] for container in job["spec"]["template"]["spec"]["containers"]]
+    assert [[a for a in each if a.startswith("--namespace")] for each in arguments] == [
+        ["--namespace=shop"],
+        ["--namespace=billing"],
+    ]
+
+
+def _ensure_namespace(api: client.ApiClient, name: str) -> None:
+    try:
+        client.CoreV1Api(api).create_namespace({"metadata": {"name": name}})
+    except client.ApiException as error:
+        if error.status != 409:
+            raise
