@@ -353,6 +353,15 @@ class Next(ApiModel):
     """What it waits for; empty when it is due at the next evaluation."""
 
 
+class Notified(ApiModel):
+    """How far notifications have gone out."""
+
+    until: PreciseInstant
+    """Time of the last transition that was told."""
+    count: int = Field(default=0, ge=0)
+    """How many of the transitions at that very time were told."""
+
+
 class Summary(ApiModel):
     """Short texts for `kubectl get`."""
 
@@ -419,6 +428,8 @@ class SarkRolloutStatus(ApiModel):
     """What the sequential tests have gathered in this attempt."""
     revert: Revert | None = None
     """The last way back, if any."""
+    notified: Notified | None = None
+    """How far notifications have gone out; absent while the operator sends none."""
     leader: Leader | None = None
     """Which operator process keeps the rollout, and under which term of the Lease; kept as it was once nothing happens any more."""
     history: list[HistoryEntry] = Field(default=[], max_length=HISTORY_LIMIT)

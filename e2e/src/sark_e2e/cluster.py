@@ -126,7 +126,7 @@ class LocalCluster:
             namespace=namespace,
             name=name,
             folder=folder,
-            rules=operator.RULES,
+            rules=(*operator.RULES, *operator.LEASE_RULES),
         )
         kubeconfig = account.access.kubeconfig
         return Operator(

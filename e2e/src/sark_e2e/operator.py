@@ -16,12 +16,15 @@ from .progress import Report, silent
 LEASE_SECONDS: Final = 6
 """As short as the operator accepts, so that a killed one is followed soon."""
 
-RULES: Final = (*chart.rules("operator-rules"), *chart.rules("lease-rules", lease="sark-operator"))
-"""Rights in each namespace it serves, where its Lease is too: what the chart grants."""
+RULES: Final = chart.rules("operator-rules")
+"""Rights in each namespace it serves: what the chart grants in a Role there, or in a ClusterRole when it serves all."""
+
+LEASE_RULES: Final = chart.rules("lease-rules", lease="sark-operator")
+"""Rights in the Lease's namespace."""
 
 
 class Operator(Process):
-    """`python -m sark_operator` for one namespace. It can be killed and started again, as a Deployment would."""
+    """`python -m sark_operator` for one namespace, or for all when it is empty. It can be killed and started again."""
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Operator(Process):
         kubeconfig: Path,
         network: LoopbackNetwork,
         folder: Path,
+        lease_namespace: str = "",
         arguments: Sequence[str] = (),
         report: Report = silent,
     ) -> None:
@@ -41,10 +45,10 @@ class Operator(Process):
                 sys.executable,
                 "-m",
                 "sark_operator",
-                f"--namespace={namespace}",
+                f"--namespace={namespace}" if namespace else "--all-namespaces",
                 f"--kubeconfig={kubeconfig}",
                 f"--probe-address={address}",
-                f"--lease-namespace={namespace}",
+                f"--lease-namespace={lease_namespace or namespace}",
                 f"--lease-seconds={LEASE_SECONDS}",
                 *arguments,
             ],

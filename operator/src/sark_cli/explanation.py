@@ -13,7 +13,7 @@ from .rollout import Rollout
 from .times import moment
 
 _EXPECTED = {"Degraded": ConditionStatus.FALSE, "Paused": ConditionStatus.FALSE}
-_SHOWN_WHEN_FALSE = ("Ready", "Converged", "MetricsAvailable", "SampleSufficient", "CriteriaMet")
+_SHOWN_WHEN_FALSE = ("Ready", "Converged", "MetricsAvailable", "SampleSufficient", "CriteriaMet", "FlagsOwned")
 _TOLD = {
     "number",
     "time",

@@ -40,6 +40,8 @@ class Exchange:
     """What the API server answered; 0 while or because it was never asked."""
     told: int = 0
     """What the client was told; 0 when it was told nothing."""
+    body: str = ""
+    """What a write asked for."""
 
     @property
     def writes(self) -> bool:
@@ -63,6 +65,8 @@ class Fault:
     """Regular expression of the whole method."""
     path: str
     """Regular expression found in the path with its query."""
+    body: str = ""
+    """Regular expression found in what the request carries."""
     status: int = 0
     """Answer with this status instead of asking; 0 asks."""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -91,7 +95,9 @@ class Fault:
 
     def meant_for(self, exchange: Exchange) -> bool:
         """Return whether it is done to `exchange`, and count it."""
-        if self.met >= self.times or not re.fullmatch(self.method, exchange.method) or not re.search(self.path, exchange.path):
+        if self.met >= self.times or not re.fullmatch(self.method, exchange.method):
+            return False
+        if not re.search(self.path, exchange.path) or not re.search(self.body, exchange.body):
             return False
         if self.skip:
             self.skip -= 1
@@ -174,6 +180,7 @@ class ApiProxy:
         exchange = Exchange(request.method, request.raw_path, time.monotonic())
         self.journal.append(exchange)
         body = await request.read()
+        exchange.body = body.decode("utf-8", errors="replace") if exchange.writes else ""
         fault = next((each for each in self._faults if each.meant_for(exchange)), None)
         if fault is not None and not await self._pass(fault):
             return _cut(request)

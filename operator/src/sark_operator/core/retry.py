@@ -66,5 +66,6 @@ def again(status: SarkRolloutStatus, *, attempt: int, retries: int) -> SarkRollo
         history=status.history,
         leader=status.leader,
         ledger=status.ledger,
+        notified=status.notified,
         conditions=status.conditions,
     )

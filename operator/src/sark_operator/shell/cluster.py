@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -243,6 +244,7 @@ class KubernetesCluster:
         except NotLeadingError:
             call.close()
             raise
+        sent_at = time.monotonic()
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 return await call
@@ -256,6 +258,8 @@ class KubernetesCluster:
             problem = ClusterError(
                 f"{verb} {what}: the API server's answer has an unexpected form ({error.error_count()} errors)"
             )
+        finally:
+            self._telemetry.api_call(verb, time.monotonic() - sent_at)
         self._telemetry.api_error(verb, type(problem).__name__)
         raise problem
 

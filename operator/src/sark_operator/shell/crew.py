@@ -33,6 +33,8 @@ class Crew:
         self._directory = directory
         self._telemetry = telemetry
         self._members: dict[str, _Member] = {}
+        self.on_lost: Callable[[str], None] = lambda _: None
+        """Called with the uid of a rollout that is gone."""
 
     def saw(self, raw: dict[str, Any]) -> None:
         """Take note of a rollout as the watch shows it.
@@ -62,7 +64,14 @@ class Crew:
         if member is not None:
             member.task.cancel()
         self._telemetry.forget(rollout.key)
+        self.on_lost(rollout.uid)
         self._wake_neighbours(rollout, always=True)
+
+    def wake(self, uid: str) -> None:
+        """Let the rollout with this uid be looked at now."""
+        member = self._members.get(uid)
+        if member is not None:
+            member.worker.wake()
 
     def late(self) -> list[str]:
         """Return the rollouts whose tick is overdue: the process does not do its work."""

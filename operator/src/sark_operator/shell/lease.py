@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,6 +143,7 @@ class LeaseStore:
 
     async def _ask(self, verb: str, call: Awaitable[Any]) -> V1Lease:
         what = f"{verb} {self.what}"
+        sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._call_seconds):
                 lease: V1Lease = await call
@@ -154,6 +156,8 @@ class LeaseStore:
             problem = UnavailableError(f"{what}: the API server cannot be reached: {error}")
         except ValidationError as error:
             problem = ClusterError(f"{what}: the API server's answer has an unexpected form ({error.error_count()} errors)")
+        finally:
+            self._telemetry.api_call(verb, time.monotonic() - sent_at)
         if not isinstance(problem, ObjectMissingError):
             self._telemetry.api_error(verb, type(problem).__name__)
         raise problem

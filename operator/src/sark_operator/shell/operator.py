@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from sark_api.names import GROUP, PLURAL, VERSION
 from sark_operator.shell.actor import Actor
-from sark_operator.shell.api import ClusterError, RolloutObject
+from sark_operator.shell.api import ClusterError, RolloutObject, UnavailableError
+from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 from sark_operator.shell.clock import Clock, SystemClock
 from sark_operator.shell.cluster import KubernetesCluster
 from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
@@ -32,6 +33,7 @@ from sark_operator.shell.fence import Leads
 from sark_operator.shell.filer import Filer
 from sark_operator.shell.leadership import Leadership, LeaseLostError
 from sark_operator.shell.metrics import PrometheusMetrics
+from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
@@ -45,6 +47,8 @@ from sark_operator.shell.worker import Worker
 
 WATCH_SERVER_SECONDS: Final = 300
 """A watch is renewed this often, so that one that fell silent behind a load balancer is noticed."""
+START_RETRY_SECONDS: Final = 2.0
+"""Time between two questions for an API server that is away at the start."""
 STOP_SECONDS: Final = 5.0
 """How long kopf may take to stop before it is cancelled."""
 
@@ -73,6 +77,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready)
         await probes.start()
         stack.push_async_callback(probes.stop)
+        await _check_rights(KubernetesCluster(client, telemetry, leadership, instance=settings.identity), settings, stop)
         state.standing_by = True
         _log.info("standing by", identity=settings.identity, lease=f"{settings.lease_namespace}/{settings.lease_name}")
         if not await _acquired(leadership, stop):
@@ -106,10 +111,10 @@ class _State:
 async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: Telemetry, leads: Leads) -> AsyncIterator[Crew]:
     """Build everything a tick needs, and close it at the end."""
     cluster = KubernetesCluster(client, telemetry, leads, instance=settings.identity)
-    await _check_rights(cluster, settings)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
     filer = Filer(ConfigMapEvidence(client, cluster), telemetry)
     metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings))
+    notifier = _notifier(settings, leads, telemetry)
     async with open_session() as session:
         observer = Observer(
             cluster=cluster,
@@ -126,6 +131,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             actor=Actor(cluster, recorder, filer),
             recorder=recorder,
             leads=leads,
+            notifier=notifier,
             clock=clock,
             telemetry=telemetry,
         )
@@ -134,10 +140,14 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             return Worker(rollout.namespace, rollout.name, rollout.uid, reconciler=reconciler, clock=clock, telemetry=telemetry)
 
         crew = Crew(make_worker, directory, telemetry)
+        if notifier is not None:
+            notifier.on_told, crew.on_lost = crew.wake, notifier.forget
         try:
             yield crew
         finally:
             await crew.close()
+            if notifier is not None:
+                await notifier.close()
             await metrics.close()
 
 
@@ -148,13 +158,32 @@ def _servers(settings: Settings) -> PrometheusServers:
         raise StartError(f"--prometheus-config: {error}") from error
 
 
-async def _check_rights(cluster: KubernetesCluster, settings: Settings) -> None:
-    """Ask for one rollout in each place: a missing CRD or right is said at the start, not found in a silent watch."""
+def _notifier(settings: Settings, leads: Leads, telemetry: Telemetry) -> Notifier | None:
+    try:
+        addresses = AppriseFile(Path(settings.notify_file)) if settings.notify_file else None
+    except AddressFileError as error:
+        raise StartError(f"--notify-file: {error}") from error
+    return None if addresses is None else Notifier(addresses, leads, telemetry)
+
+
+async def _check_rights(cluster: KubernetesCluster, settings: Settings, stop: asyncio.Event) -> None:
+    """Ask for one rollout in each place: a missing CRD or right is said at the start, not found in a silent watch.
+
+    An API server that is away is waited for: a process that ends is started ever more seldom, and late when the server is back.
+    """
     for namespace in settings.namespaces or ("",):
-        try:
-            await cluster.count_rollouts(namespace)
-        except ClusterError as error:
-            raise StartError(f"{error}; install the CRD (kubectl apply -f crds/) and grant this operator its rights") from error
+        while not stop.is_set():
+            try:
+                await cluster.count_rollouts(namespace)
+                break
+            except UnavailableError as error:
+                _log.warning("waiting for the API server", problem=str(error))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), max(START_RETRY_SECONDS, error.retry_after))
+            except ClusterError as error:
+                raise StartError(
+                    f"{error}; install the CRD (kubectl apply -f crds/) and grant this operator its rights"
+                ) from error
 
 
 async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:

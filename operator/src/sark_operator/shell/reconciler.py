@@ -10,12 +10,13 @@ import structlog
 from sark_api.names import FINALIZER
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decide import decide
-from sark_operator.core.decision import Decision
-from sark_operator.core.lifecycle import is_terminal
+from sark_operator.core.decision import Decision, WriteStatus
+from sark_operator.core.lifecycle import is_terminal, wanted_percent
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.fence import Leads, require_latest
+from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.telemetry import Telemetry
@@ -37,6 +38,7 @@ class Reconciler:
         actor: Actor,
         recorder: Recorder,
         leads: Leads,
+        notifier: Notifier | None = None,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -45,6 +47,7 @@ class Reconciler:
         self._actor = actor
         self._recorder = recorder
         self._leads = leads
+        self._notifier = notifier
         self._clock = clock
         self._telemetry = telemetry
 
@@ -65,6 +68,7 @@ class Reconciler:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def _attempt(self, namespace: str, name: str, uid: str) -> datetime | None:
+        begun_at = self._clock.monotonic()
         rollout = await self._cluster.read_rollout(namespace, name)
         if rollout.uid != uid or (rollout.deleting and not rollout.guarded):
             return None
@@ -72,17 +76,39 @@ class Reconciler:
             # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
+        stored = rollout.status()
         rollout, status = await self._signed(rollout)
+        status = self._noted(rollout, status)
         spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
+        reckoned_at = self._clock.monotonic()
         decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
+        self._telemetry.decided(self._clock.monotonic() - reckoned_at)
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)
         except ForeignOwnerError as error:
             await self._recorder.warn(rollout, "FlagsOwnedByAnother", f"{error}; the share is not raised until they let go")
             raise
-        self._show(rollout, decision)
+        if wanted_percent(decision.status) == 0 < wanted_percent(stored):
+            self._telemetry.restored(self._clock.monotonic() - begun_at)
+        await self._tell(rollout, stored, decision)
+        self._telemetry.state(rollout.key, decision.status, len(spec.plan()))
         return decision.wake_at
+
+    def _noted(self, rollout: RolloutObject, status: SarkRolloutStatus) -> SarkRolloutStatus:
+        """Return the status with how far people have been told by now."""
+        if self._notifier is None:
+            return status
+        return status.model_copy(update={"notified": self._notifier.mark(rollout, status, self._clock.now())})
+
+    async def _tell(self, rollout: RolloutObject, stored: SarkRolloutStatus, decision: Decision) -> None:
+        """Store how far people have been told, where the decision did not, and let them be told the rest."""
+        if self._notifier is None:
+            return
+        written = any(isinstance(action, WriteStatus) for action in decision.actions)
+        if not written and not rollout.deleting and decision.status.notified != stored.notified:
+            await self._cluster.write_status(rollout, decision.status.to_wire())
+        self._notifier.tell(rollout, decision.status)
 
     async def _signed(self, rollout: RolloutObject) -> tuple[RolloutObject, SarkRolloutStatus]:
         """Return the rollout and its status under our own term of the Lease.
@@ -98,9 +124,3 @@ class Reconciler:
         if not is_terminal(spec, status, self._clock.now()):
             rollout = await self._cluster.write_status(rollout, signed.to_wire())
         return rollout, signed
-
-    def _show(self, rollout: RolloutObject, decision: Decision) -> None:
-        status: SarkRolloutStatus = decision.status
-        verdicts = {criterion.name: criterion.verdict.value for criterion in status.criteria}
-        percent = status.flags.percent if status.flags else None
-        self._telemetry.state(rollout.key, status.phase, verdicts, percent)

@@ -51,6 +51,8 @@ class Settings:
     """How long the Lease lasts without renewal. It is renewed every third of it."""
     prometheus_config: str
     """Path of the file that says which credentials belong to which Prometheus; empty means none."""
+    notify_file: str
+    """Path of the file with Apprise URLs to tell of transitions; empty means nobody."""
     log_format: str
     """json or console."""
     log_level: str
@@ -87,6 +89,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         lease_name=_checked(parser, "--lease-name", options.lease_name, _DNS_NAME),
         lease_seconds=_lease_seconds(parser, options.lease_seconds),
         prometheus_config=options.prometheus_config,
+        notify_file=options.notify_file,
         log_format=options.log_format,
         log_level=options.log_level,
     )
@@ -153,6 +156,12 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         default=default("PROMETHEUS_CONFIG", ""),
         metavar="FILE",
         help="YAML file: which credentials, authorities and tenants belong to which Prometheus (default: none)",
+    )
+    parser.add_argument(
+        "--notify-file",
+        default=default("NOTIFY_FILE", ""),
+        metavar="FILE",
+        help="Apprise URLs, one a line, that are told of every transition; a mounted Secret (default: none)",
     )
     parser.add_argument("--log-format", choices=("json", "console"), default=default("LOG_FORMAT", "json"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from sark_api.status import Phase
+from sark_api.status import Phase, SarkRolloutStatus
 
+_SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -19,10 +20,23 @@ class Telemetry:
         self._lag_seconds = self._histogram("tick_lag_seconds", "Seconds between the time a tick was due and its start.")
         self._transitions = self._counter("transitions", "Transitions by reason.", ("sark_rollout", "reason"))
         self._api_errors = self._counter("api_errors", "Failed requests to the API server by verb and kind.", ("verb", "error"))
+        self._api_calls = self._counter(
+            "api_calls", "Requests to the API server by verb, failed or not; watches are kopf's.", ("verb",)
+        )
+        self._api_seconds = self._histogram("api_seconds", "Seconds one request to the API server took.")
+        self._decide_seconds = self._histogram(
+            "decide_seconds", "Seconds from the start of a decision to its end, without reading and writing.", _SHORT
+        )
+        self._restore_seconds = self._histogram(
+            "restore_seconds", "Seconds from the start of a tick that took the share back to 0% to its last write."
+        )
         self._queries = self._counter("prometheus_queries", "Queries sent to Prometheus by outcome.", ("outcome",))
         self._query_seconds = self._histogram("prometheus_query_seconds", "Seconds one Prometheus query took.")
         self._events = self._counter("events", "Kubernetes events by outcome: posted, failed.", ("outcome",))
         self._evidence = self._counter("evidence_records", "Evidence records by outcome: filed, failed.", ("outcome",))
+        self._notifications = self._counter(
+            "notifications", "Deliveries of notices to one address by outcome: sent, failed, given up.", ("outcome",)
+        )
         self._phase = self._gauge("phase", "1 for the phase the rollout is in.", ("sark_rollout", "phase"))
         self._verdict = self._gauge(
             "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
@@ -30,6 +44,12 @@ class Telemetry:
         self._percent = self._gauge(
             "written_percentage", "Share in the flag document last written, 0 to 100.", ("sark_rollout",)
         )
+        self._step = self._gauge(
+            "step", "Step the rollout is in, from 1; 0 before the first and at the baseline.", ("sark_rollout",)
+        )
+        self._steps = self._gauge("steps", "Steps of the rollout's plan.", ("sark_rollout",))
+        self._bake = self._gauge("bake_proven_seconds", "Proven time of the present step.", ("sark_rollout",))
+        self._bake_needed = self._gauge("bake_required_seconds", "Proven time the present step needs.", ("sark_rollout",))
         self._leader = self._gauge("leader", "1 while this process holds the Lease.", ())
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
@@ -38,8 +58,8 @@ class Telemetry:
     def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
         return Gauge(f"sark_operator_{name}", text, labels, registry=self.registry)
 
-    def _histogram(self, name: str, text: str) -> Histogram:
-        return Histogram(f"sark_operator_{name}", text, registry=self.registry, buckets=_SECONDS)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
+        return Histogram(f"sark_operator_{name}", text, registry=self.registry, buckets=buckets)
 
     def tick(self, rollout: str, outcome: str, seconds: float) -> None:
         """Count a tick of `rollout` (namespace/name) that took `seconds`; outcome is done, conflict or failed."""
@@ -53,6 +73,19 @@ class Telemetry:
     def transition(self, rollout: str, reason: str) -> None:
         """Count a transition."""
         self._transitions.labels(rollout, reason).inc()
+
+    def api_call(self, verb: str, seconds: float) -> None:
+        """Count a request to the API server that took `seconds`, whatever came of it."""
+        self._api_calls.labels(verb).inc()
+        self._api_seconds.observe(seconds)
+
+    def decided(self, seconds: float) -> None:
+        """Record how long a decision took to reckon."""
+        self._decide_seconds.observe(seconds)
+
+    def restored(self, seconds: float) -> None:
+        """Record how long it took from the start of a tick until the lower share was written."""
+        self._restore_seconds.observe(seconds)
 
     def api_error(self, verb: str, error: str) -> None:
         """Count a failed request to the API server."""
@@ -71,19 +104,28 @@ class Telemetry:
         """Count a try to put evidence into a ConfigMap; outcome is filed or failed."""
         self._evidence.labels(outcome).inc()
 
-    def state(self, rollout: str, phase: Phase, verdicts: dict[str, str], percent: int | None) -> None:
-        """Show where a rollout is: its phase, each criterion's verdict, and the share last written."""
+    def notification(self, outcome: str, number: int = 1) -> None:
+        """Count deliveries of notices; outcome is sent, failed (it is tried again) or given up."""
+        self._notifications.labels(outcome).inc(number)
+
+    def state(self, rollout: str, status: SarkRolloutStatus, steps: int) -> None:
+        """Show where a rollout of so many steps is: phase, step, bake, each criterion's verdict, and the share last written."""
         for candidate in Phase:
-            self._phase.labels(rollout, candidate.value).set(candidate is phase)
+            self._phase.labels(rollout, candidate.value).set(candidate is status.phase)
         self._verdict.remove_by_labels({"sark_rollout": rollout})
-        for criterion, verdict in verdicts.items():
-            self._verdict.labels(rollout, criterion, verdict).set(1)
-        if percent is not None:
-            self._percent.labels(rollout).set(percent)
+        for criterion in status.criteria:
+            self._verdict.labels(rollout, criterion.name, criterion.verdict.value).set(1)
+        if status.flags is not None:
+            self._percent.labels(rollout).set(status.flags.percent)
+        self._step.labels(rollout).set(status.step.index if status.step else 0)
+        self._steps.labels(rollout).set(steps)
+        self._bake.labels(rollout).set(status.bake.proven_milliseconds / 1000 if status.bake else 0)
+        self._bake_needed.labels(rollout).set(status.bake.required_seconds if status.bake else 0)
 
     def forget(self, rollout: str) -> None:
         """Drop the series of a rollout that is gone."""
-        for metric in (self._ticks, self._transitions, self._phase, self._verdict, self._percent):
+        gauges = (self._phase, self._verdict, self._percent, self._step, self._steps, self._bake, self._bake_needed)
+        for metric in (self._ticks, self._transitions, *gauges):
             metric.remove_by_labels({"sark_rollout": rollout})
 
     def leader(self, holds: bool) -> None:

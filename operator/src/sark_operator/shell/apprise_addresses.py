@@ -1,0 +1,110 @@
+"""Addresses of notices as Apprise URLs, one a line in a file: a mounted Secret, for each URL holds its credentials.
+
+    # everything
+    slack://token-a/token-b/token-c/#rollouts
+    # what somebody had better look at
+    warnings=pagerduty://integration-key@api-key
+
+The file is read for each notice, so it may be rotated. Nothing of it is ever logged but the number of a line.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sark_operator.core.notices import Notice
+
+MAX_BYTES: Final = 64 * 1024
+MAX_URLS: Final = 50
+_WARNINGS: Final = "warnings="
+
+
+class AddressFileError(ValueError):
+    """The file cannot be used; the message says which line and not what stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseAddress:
+    """One line of the file."""
+
+    name: str
+    service: Any
+    """Apprise's plugin for the URL."""
+    only_warnings: bool
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether it is told of this."""
+        return notice.warning or not self.only_warnings
+
+    def send(self, title: str, text: str, *, warning: bool) -> bool:
+        """Tell it; the plugin's own socket timeouts (4 s each, `cto` and `rto` in the URL) end what hangs."""
+        return bool(self.service.notify(title=title, body=text, notify_type="warning" if warning else "info"))
+
+
+class AppriseFile:
+    """The file as it is whenever it is asked for; while it cannot be read, what was read before."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it once.
+
+        Raises:
+            AddressFileError: it cannot be used.
+        """
+        self._path = path
+        self._known = b""
+        self._addresses: Sequence[AppriseAddress] = ()
+        self._load()
+
+    def __call__(self) -> Sequence[AppriseAddress]:
+        """Return the addresses."""
+        try:
+            self._load()
+        except AddressFileError as error:
+            logging.getLogger("sark.notifier").warning("addresses of notices stay as they were: %s", error)
+        return self._addresses
+
+    def _load(self) -> None:
+        try:
+            with self._path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            raise AddressFileError(f"{self._path} cannot be read: {(error.strerror or 'unknown error').lower()}") from error
+        if raw != self._known:
+            self._addresses = _addresses(self._path, raw)
+            self._known = raw
+
+
+def _addresses(path: Path, raw: bytes) -> Sequence[AppriseAddress]:
+    if len(raw) > MAX_BYTES:
+        raise AddressFileError(f"{path} is larger than {MAX_BYTES // 1024} KiB; is it the right file?")
+    lines = raw.decode("utf-8", errors="replace").splitlines()
+    wanted = [
+        (number, line.strip())
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if len(wanted) > MAX_URLS:
+        raise AddressFileError(f"{path} holds {len(wanted)} URLs; at most {MAX_URLS}")
+    return tuple(_address(path, number, line) for number, line in wanted)
+
+
+def _address(path: Path, number: int, line: str) -> AppriseAddress:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports modules that are deprecated
+        import apprise
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs URLs, and what receivers answered
+    url = line.removeprefix(_WARNINGS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    if service is None:
+        raise AddressFileError(
+            f"{path}, line {number}: not a URL that Apprise knows: write one such as json://host/path or slack://..., "
+            f"or {_WARNINGS}URL for warnings alone"
+        )
+    return AppriseAddress(f"line {number} ({service.service_name})", service, line.startswith(_WARNINGS))

@@ -1,0 +1,151 @@
+"""Telling people: every transition once to every address, beside the ticks and never in their way.
+
+A tick hands over what is stored and untold, and goes on; sending happens in a task of its own with a deadline for everything.
+How far people were told is handed back to the next tick, which stores it. Most receivers take no part in a transaction, so a
+process that dies between the two tells a transition again: delivery is at least once, and each notice carries an id that is the
+same both times. An address that was reached is not told again because another one was not, while the process lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Final, Protocol
+
+import structlog
+
+from sark_api.status import Notified, SarkRolloutStatus
+from sark_operator.core.notices import Notice, from_now_on, untold
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.fence import Leads
+from sark_operator.shell.telemetry import Telemetry
+
+SEND_SECONDS: Final = 20.0
+"""Deadline of one delivery to one address."""
+WAITS: Final = (1.0, 3.0, 9.0, 27.0)
+"""Seconds between the attempts for one notice; after the last it is given up."""
+_WORKERS: Final = 4
+
+_log = structlog.get_logger("sark.notifier")
+
+
+class Address(Protocol):
+    """One place to tell."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in logs: nothing secret."""
+        ...
+
+    def wants(self, notice: Notice) -> bool:
+        """Whether it is told of this."""
+        ...
+
+    def send(self, title: str, text: str, *, warning: bool) -> bool:
+        """Tell it, in a thread, and return whether it has taken it."""
+        ...
+
+
+Addresses = Callable[[], Sequence[Address]]
+"""Returns the addresses as they are now."""
+
+
+class Notifier:
+    """Tells people of what is stored."""
+
+    def __init__(self, addresses: Addresses, leads: Leads, telemetry: Telemetry, *, waits: Sequence[float] = WAITS) -> None:
+        self._addresses = addresses
+        self._leads = leads
+        self._telemetry = telemetry
+        self._waits = tuple(waits)
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="notifier")
+        self._marks: dict[str, Notified] = {}
+        """By uid of the rollout: how far people were told by this process."""
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self.on_told: Callable[[str], None] = lambda _: None
+        """Called with the uid of a rollout whose mark has moved, so that it is stored soon."""
+
+    def mark(self, rollout: RolloutObject, status: SarkRolloutStatus, now: datetime) -> Notified:
+        """Return how far people have been told; at first sight, all that has happened counts as told."""
+        return self._marks.get(rollout.uid) or status.notified or from_now_on(status.history, now)
+
+    def tell(self, rollout: RolloutObject, status: SarkRolloutStatus) -> None:
+        """Begin to tell what `status`, which is stored, holds and nobody was told; return at once."""
+        if rollout.uid in self._under_way or status.notified is None:
+            return
+        notices = untold(status.history, self._marks.get(rollout.uid) or status.notified)
+        if notices:
+            task = asyncio.create_task(self._tell(rollout, notices), name=f"notices of {rollout.key}")
+            self._under_way[rollout.uid] = task
+            task.add_done_callback(lambda _: self._under_way.pop(rollout.uid, None))
+
+    def forget(self, uid: str) -> None:
+        """Drop what is known of a rollout that is gone; what is under way for it goes on to its end."""
+        self._marks.pop(uid, None)
+
+    async def close(self) -> None:
+        """Stop telling. What is not marked yet is told by the next leader."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _tell(self, rollout: RolloutObject, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            if not self._leads.held:
+                return  # the successor tells it
+            await self._deliver(rollout, notice)
+            self._marks[rollout.uid] = notice.mark
+            self.on_told(rollout.uid)
+
+    async def _deliver(self, rollout: RolloutObject, notice: Notice) -> None:
+        """Tell every address, again and again for those that do not take it; then give them up."""
+        reached: set[int] = set()
+        for wait in (0.0, *self._waits):
+            await asyncio.sleep(wait)
+            left = await self._round(rollout, notice, reached)
+            if not left:
+                return
+        self._telemetry.notification("given up", len(left))
+        _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=len(self._waits) + 1)
+
+    async def _round(self, rollout: RolloutObject, notice: Notice, reached: set[int]) -> list[str]:
+        """Try every address that was not reached, note the others in `reached`, and return the names of those left."""
+        addresses = self._addresses()
+        left: list[str] = []
+        for place, address in enumerate(addresses):
+            if place in reached or not address.wants(notice):
+                continue
+            if await self._sent(rollout, notice, address):
+                reached.add(place)
+            else:
+                left.append(address.name)
+        return left
+
+    async def _sent(self, rollout: RolloutObject, notice: Notice, address: Address) -> bool:
+        title, text = _title(rollout, notice), _text(rollout, notice)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                sent = await loop.run_in_executor(self._pool, lambda: address.send(title, text, warning=notice.warning))
+        except TimeoutError:
+            sent = False
+        except Exception as error:  # noqa: BLE001 - a plugin of a library; its message may hold what is secret
+            _log.warning("an address failed", rollout=rollout.key, address=address.name, kind=type(error).__name__)
+            sent = False
+        self._telemetry.notification("sent" if sent else "failed")
+        return sent
+
+
+def _title(rollout: RolloutObject, notice: Notice) -> str:
+    entry = notice.entry
+    change = f" ({entry.from_percent}% to {entry.to_percent}%)" if entry.from_percent != entry.to_percent else ""
+    return f"SarkRollout {rollout.key}: {entry.reason}{change}"
+
+
+def _text(rollout: RolloutObject, notice: Notice) -> str:
+    at = notice.entry.time.strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{notice.entry.message}\n\n{at}, id {notice.key(rollout.uid)}"

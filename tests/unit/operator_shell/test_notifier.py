@@ -1,0 +1,152 @@
+"""Telling people: once each, again where it failed, and never in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sark_api.status import HistoryEntry, Leader, SarkRolloutStatus
+from sark_operator.core.notices import Notice, from_now_on
+from sark_operator.shell import notifier as module
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.notifier import Notifier
+from sark_operator.shell.telemetry import Telemetry
+
+pytestmark = pytest.mark.asyncio
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ROLLOUT = RolloutObject({"metadata": {"namespace": "shop", "name": "gateway", "uid": "u1", "resourceVersion": "1"}})
+
+
+@dataclass
+class Receiver:
+    """Stands for one address."""
+
+    name: str = "line 1 (JSON)"
+    failures: int = 0
+    error: Exception | None = None
+    hang: threading.Event | None = None
+    taken: list[tuple[str, str]] = field(default_factory=list)
+    tries: int = 0
+    warned: list[bool] = field(default_factory=list)
+
+    def wants(self, _: Notice) -> bool:
+        return True
+
+    def send(self, title: str, text: str, *, warning: bool) -> bool:
+        self.tries += 1
+        self.warned.append(warning)
+        if self.hang is not None:
+            self.hang.wait(10)
+        if self.error is not None:
+            raise self.error
+        if self.tries <= self.failures:
+            return False
+        self.taken.append((title, text))
+        return True
+
+
+class Leading:
+    held = True
+    term = Leader()
+
+
+def status(*seconds: float) -> SarkRolloutStatus:
+    entries = [
+        HistoryEntry(
+            time=NOW + timedelta(seconds=at),
+            actor="operator",
+            reason="Advanced",
+            from_percent=5,
+            to_percent=10,
+            revision=1,
+            message=f"at {at}",
+        )
+        for at in seconds
+    ]
+    return SarkRolloutStatus(history=entries, notified=from_now_on([], NOW))
+
+
+def notifier(*receivers: Receiver, leads: Any = Leading) -> tuple[Notifier, Telemetry]:
+    telemetry = Telemetry()
+    return Notifier(lambda: receivers, leads(), telemetry, waits=(0.0, 0.0)), telemetry
+
+
+async def settled(subject: Notifier) -> None:
+    while subject._under_way:
+        await asyncio.gather(*subject._under_way.values(), return_exceptions=True)
+        await asyncio.sleep(0)
+
+
+async def test_each_transition_is_told_once_and_the_mark_moves() -> None:
+    receiver, told = Receiver(), []
+    subject, _ = notifier(receiver)
+    subject.on_told = told.append
+    seen = status(0, 1)
+
+    # When the same status is handed over again and again
+    for _ in range(3):
+        subject.tell(ROLLOUT, seen)
+        await settled(subject)
+
+    # Then each was told once, in order, and the next tick learns how far
+    assert [text.split("\n")[0] for _, text in receiver.taken] == ["at 0", "at 1"]
+    assert receiver.taken[0][0] == "SarkRollout shop/gateway: Advanced (5% to 10%)"
+    mark = subject.mark(ROLLOUT, seen, NOW)
+    assert (mark.until, mark.count) == (NOW + timedelta(seconds=1), 1)
+    assert told == ["u1", "u1"]
+    assert receiver.warned == [False, False]
+    await subject.close()
+
+
+async def test_an_address_that_was_reached_is_not_told_again_for_another_one() -> None:
+    good, bad = Receiver(), Receiver(failures=2)
+    subject, telemetry = notifier(good, bad)
+    subject.tell(ROLLOUT, status(0))
+    await settled(subject)
+    assert (len(good.taken), len(bad.taken)) == (1, 1)
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "failed"}) == 2
+    await subject.close()
+
+
+@pytest.mark.parametrize("receiver", [Receiver(failures=99), Receiver(error=RuntimeError("hush"))], ids=["refuses", "raises"])
+async def test_one_that_never_takes_it_is_given_up_and_holds_nobody_up(
+    receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subject, telemetry = notifier(receiver)
+    seen = status(0, 1)
+    subject.tell(ROLLOUT, seen)
+    await settled(subject)
+    assert receiver.tries == 6
+    assert subject.mark(ROLLOUT, seen, NOW).until == NOW + timedelta(seconds=1)
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) == 2
+    assert "hush" not in "".join(capsys.readouterr())
+    await subject.close()
+
+
+async def test_telling_returns_at_once_and_a_receiver_that_hangs_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SEND_SECONDS", 0.05)
+    release = threading.Event()
+    subject, _ = notifier(Receiver(hang=release))
+    subject.tell(ROLLOUT, status(0))
+    async with asyncio.timeout(8):
+        await settled(subject)
+    release.set()
+    await subject.close()
+
+
+async def test_one_that_does_not_lead_tells_nothing() -> None:
+    class Gone(Leading):
+        held = False
+
+    receiver = Receiver()
+    subject, _ = notifier(receiver, leads=Gone)
+    subject.tell(ROLLOUT, status(0))
+    await settled(subject)
+    assert receiver.tries == 0
+    await subject.close()
