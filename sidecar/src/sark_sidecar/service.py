@@ -13,11 +13,13 @@ import structlog
 from sark_engine import BaselineJob, Engine, Server
 
 from .admin.server import AdminServer
-from .admin.status import Parts
+from .admin.status import SIDECAR_VERSION, Parts
 from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
 from .breaker import BreakerState
+from .decision_logs.assembly import open_decision_logs
+from .decision_logs.follower import DecisionLogs
 from .faults import FaultHook
 from .flags.cluster import ClusterAccessError, cluster_client
 from .flags.configmap import FlagConfigMap
@@ -63,6 +65,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._listening: Server | None = None
         self._telemetry: Telemetry | None = None
+        self._decisions: DecisionLogs | None = None
         self._bundles_not_kept = 0
         """Before there was a telemetry to count them."""
 
@@ -102,6 +105,7 @@ class Service:
         server = self._server(engine)
         parts.metrics = server.metrics
         self._telemetry = telemetry = Telemetry(server)
+        self._start_decision_logs(server, policies)
         for _ in range(self._bundles_not_kept):
             telemetry.bundle_not_kept()
         await self._start_baseline(stack, server, engine, policies, telemetry)
@@ -250,6 +254,19 @@ class Service:
         )
         self._spawn("shadow", self._parts.shadow.run())
 
+    def _start_decision_logs(self, server: Server, policies: EmbeddedPolicies) -> None:
+        bundle = self._settings.policies.bundle
+        name = bundle.name if bundle.file is not None or bundle.url is not None else ""
+        decisions = open_decision_logs(
+            self._settings.decision_logs,
+            server,
+            version=SIDECAR_VERSION,
+            bundle=lambda: (policies.policies.revision, name, policies.label),
+        )
+        self._decisions = self._parts.decision_logs = decisions
+        if decisions is not None:
+            self._spawn("decision logs", decisions.run())
+
     def _start_faults(self, server: Server, telemetry: Telemetry) -> None:
         faults = self._settings.fault_injection
         telemetry.fault_injection(faults.enabled)
@@ -331,6 +348,8 @@ class Service:
             log.info("draining", seconds=self._settings.limits.drain_timeout)
             finished = await asyncio.to_thread(self._listening.drain, self._settings.limits.drain_timeout)
             (log.info if finished else log.warning)("drained", finished=finished)
+        if self._decisions is not None:
+            await self._decisions.finish()
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)

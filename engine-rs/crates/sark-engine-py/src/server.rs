@@ -1,6 +1,7 @@
 //! `Server`.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -9,8 +10,8 @@ use std::{
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 use sark_engine::assignment::Rule;
 use sark_serve::{
-    Answer, Arm, CacheOperation, CacheResult, Difference, EvaluationResult, Faults, Flags, QueueLimits, RequestResult,
-    ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, UnixSocket,
+    Answer, Arm, CacheOperation, CacheResult, Difference, DropRule, EvaluationResult, Faults, Flags, LogDrop, LogOptions, Mask,
+    QueueLimits, RequestResult, ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, UnixSocket,
 };
 
 use crate::{
@@ -199,6 +200,61 @@ impl Server {
             ))
         })?;
         self.0.count_comparison(path, counted);
+        Ok(())
+    }
+
+    /// Keep a decision log; before start, and once.
+    #[pyo3(signature = (
+        *, labels, erase = vec![], upsert = vec![], drop = vec![], ask_policies = true, max_per_second = None, queue = 8192,
+        queue_bytes = 16_777_216,
+    ), text_signature = "($self, *, labels, erase=(), upsert=(), drop=(), ask_policies=True, max_per_second=None, queue=8192, \
+        queue_bytes=16777216)")]
+    fn log_decisions(
+        &self,
+        labels: BTreeMap<String, String>,
+        erase: Vec<String>,
+        upsert: Vec<(String, Vec<u8>)>,
+        drop: Vec<(String, String)>,
+        ask_policies: bool,
+        max_per_second: Option<f64>,
+        queue: usize,
+        queue_bytes: usize,
+    ) -> PyResult<()> {
+        let refused = |error| errors::configuration(&error);
+        let erasing = erase.iter().map(|pointer| Mask::new(pointer, None, true));
+        let replacing = upsert.iter().map(|(pointer, value)| Mask::new(pointer, Some(value), true));
+        let options = LogOptions {
+            labels,
+            masks: erasing.chain(replacing).collect::<Result<_, _>>().map_err(refused)?,
+            drops: drop
+                .iter()
+                .map(|(path, outcome)| DropRule::new(path, outcome))
+                .collect::<Result<_, _>>()
+                .map_err(refused)?,
+            asks_policies: ask_policies,
+            max_per_second,
+            queue: QueueLimits { requests: queue, bytes: queue_bytes },
+        };
+        self.0.log_decisions(options).map_err(refused)
+    }
+
+    /// Name the bundles (JSON) that policies of this revision come from.
+    fn name_bundles(&self, revision: &str, bundles: &str) {
+        self.0.name_bundles(revision, bundles);
+    }
+
+    /// Take up to `limit` decisions as events in OPA's format, masked, the oldest first; None when none waited.
+    #[pyo3(signature = (limit = 256))]
+    fn take_logged<'py>(&self, py: Python<'py>, limit: usize) -> Option<Vec<Bound<'py, PyBytes>>> {
+        let events = py.detach(|| self.0.take_logged(limit))?;
+        Some(events.iter().map(|event| PyBytes::new(py, event.as_bytes())).collect())
+    }
+
+    /// Count events that a sink of the decision log did not get.
+    #[pyo3(signature = (reason, events = 1))]
+    fn count_unlogged(&self, reason: &str, events: u64) -> PyResult<()> {
+        let reason = label("reason", reason, LogDrop::parse, &LogDrop::ALL.map(LogDrop::as_str))?;
+        self.0.count_unlogged(reason, events);
         Ok(())
     }
 

@@ -52,10 +52,16 @@ pub struct Answered {
     pub revision: String,
 }
 
+/// What takes room in a queue.
+pub(crate) trait Weighed {
+    /// The bytes it counts for.
+    fn weight(&self) -> usize;
+}
+
 /// What a request holds besides its texts.
 const OVERHEAD: usize = 512;
 
-impl Answered {
+impl Weighed for Answered {
     fn weight(&self) -> usize {
         weight(self.path.len(), self.input.as_ref().map_or(0, Bytes::len), self.body.len())
     }
@@ -79,25 +85,28 @@ pub struct QueueLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
 
-#[derive(Debug, Default)]
-struct Held {
-    requests: VecDeque<Answered>,
+#[derive(Debug)]
+struct Held<T> {
+    requests: VecDeque<T>,
     bytes: usize,
 }
 
 /// Requests that wait to be looked at. Nobody is woken: who takes them comes by itself, so that a request pays no system call.
 #[derive(Debug)]
-pub(crate) struct AnsweredQueue {
-    held: Mutex<Held>,
+pub(crate) struct WeighedQueue<T> {
+    held: Mutex<Held<T>>,
     limits: QueueLimits,
 }
 
-impl AnsweredQueue {
-    pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { held: Mutex::default(), limits }
+/// Requests that were drawn.
+pub(crate) type AnsweredQueue = WeighedQueue<Answered>;
+
+impl<T: Weighed> WeighedQueue<T> {
+    pub(crate) const fn new(limits: QueueLimits) -> Self {
+        Self { held: Mutex::new(Held { requests: VecDeque::new(), bytes: 0 }), limits }
     }
 
-    pub(crate) fn push(&self, answered: Answered) -> Result<(), Full> {
+    pub(crate) fn push(&self, answered: T) -> Result<(), Full> {
         let weight = answered.weight();
         let mut held = self.held.lock();
         if held.requests.len() >= self.limits.requests || held.bytes.saturating_add(weight) > self.limits.bytes {
@@ -109,11 +118,11 @@ impl AnsweredQueue {
     }
 
     /// The oldest ones, at most `limit`.
-    pub(crate) fn take(&self, limit: usize) -> Vec<Answered> {
+    pub(crate) fn take(&self, limit: usize) -> Vec<T> {
         let mut held = self.held.lock();
         let count = limit.min(held.requests.len());
-        let taken: Vec<Answered> = held.requests.drain(..count).collect();
-        held.bytes = held.bytes.saturating_sub(taken.iter().map(Answered::weight).sum());
+        let taken: Vec<T> = held.requests.drain(..count).collect();
+        held.bytes = held.bytes.saturating_sub(taken.iter().map(Weighed::weight).sum());
         taken
     }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Cache as Follower};
-use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Source};
+use bytes::Bytes;
+use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Policies, Source};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     jobs::{Answer, FallbackReason, Job, Waiting},
+    logged::Circumstances,
     metrics::{Metrics, Shed},
     pool::Evaluated,
     question::Question,
@@ -133,6 +135,7 @@ impl Answering {
         let in_force = self.in_force();
         let arm = self.assign(&question, &in_force)?;
         let drawn = Shadow::draw(&in_force.flags, &self.shared.engine);
+        let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
         let mut meter = Meter { in_force, arm, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = match arm {
             Arm::Python => {
@@ -163,14 +166,35 @@ impl Answering {
             }
         };
         meter.result = result;
+        if drawn.is_none() && log.is_none() {
+            return Ok(reply);
+        }
+        let in_force = Rc::clone(&meter.in_force);
+        // What follows is not the request's time.
+        drop(meter);
+        let ending = Ending { arm, decider, fallback, reply: &reply, result };
         if let Some(drawn) = drawn {
-            let in_force = Rc::clone(&meter.in_force);
-            // What follows is not the request's time.
-            drop(meter);
-            let ending = Ending { arm, decider, fallback, reply: &reply, result };
             self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
         }
-        Ok(reply)
+        let Some((log, policies)) = log else {
+            return Ok(reply);
+        };
+        let circumstances = self.circumstances(&question, &policies, began);
+        let id = log.keep(circumstances, &ending, &in_force);
+        let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
+        Ok(Reply { body, ..reply })
+    }
+
+    fn circumstances<'q>(&self, question: &'q Question<'_>, policies: &Arc<Policies>, began: Instant) -> Circumstances<'q> {
+        let unchanged = Arc::ptr_eq(policies, &self.shared.engine.policies());
+        Circumstances {
+            asker: question.asker,
+            path: question.asked.path.joined().to_owned(),
+            // A question whose input cannot be read has no answer.
+            input: question.input().ok().flatten().map(Bytes::copy_from_slice),
+            took: began.elapsed(),
+            revision: if unchanged { policies.revision().to_owned() } else { String::new() },
+        }
     }
 
     fn in_force(&self) -> Rc<Held> {

@@ -47,7 +47,7 @@ impl Answering {
         let bodies = questions(&body)?;
         let mut replies = Vec::with_capacity(bodies.len());
         for some in bodies.chunks(AT_A_TIME) {
-            let asking = some.iter().map(|(_, body)| self.ask(asked, body, head.subject));
+            let asking = some.iter().map(|(_, body)| self.ask(asked, body, request));
             replies.extend(all(asking.collect()).await);
             tokio::task::yield_now().await;
         }
@@ -64,8 +64,8 @@ impl Answering {
         Ok(Reply { status: reply.status, ..dressed })
     }
 
-    async fn ask(&self, asked: &Rc<Asked>, body: &[u8], subject: Option<&[u8]>) -> Reply {
-        let question = Question::new(Rc::clone(asked), body, subject);
+    async fn ask(&self, asked: &Rc<Asked>, body: &[u8], request: &Request<'_>) -> Reply {
+        let question = Question::new(Rc::clone(asked), body, request.head.subject).asked_by(request.asker);
         self.decide(question, Instant::now()).await.unwrap_or_else(|problem| problem.reply())
     }
 }

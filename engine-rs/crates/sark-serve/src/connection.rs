@@ -67,8 +67,9 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(thread: Rc<Thread>, stream: Stream) -> Self {
         let watch = thread.clock.watch();
+        let asker = thread.shared.log.get().map(|_| stream.peer());
         let line = Line { thread, stream, outgoing: Vec::new(), watch, is_doubtful: false };
-        Self { line, incoming: Incoming::default(), phase: Phase::Other, drains: false, in_a_row: 0 }
+        Self { line, incoming: Incoming::from_client(asker), phase: Phase::Other, drains: false, in_a_row: 0 }
     }
 
     /// Serve until either side has had enough.

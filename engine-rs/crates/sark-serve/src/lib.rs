@@ -20,6 +20,7 @@ mod flags;
 mod indenting;
 mod jobs;
 mod listener;
+mod logged;
 mod metrics;
 mod options;
 mod parameters;
@@ -42,6 +43,8 @@ pub use events::{CacheOperation, CacheResult, Difference, EvaluationResult, Requ
 pub use faults::Faults;
 pub use flags::Flags;
 pub use jobs::{Answer, FallbackReason, Job, Passed};
+pub use logged::{DropRule, LogOptions, Mask};
+pub use metrics::LogDrop;
 pub use options::{ConfigurationError, ServerOptions, UnixSocket};
 pub use server::Server;
 pub use shadow::ShadowLimits;

@@ -1,6 +1,6 @@
 //! From an HTTP request to a question: what is asked.
 
-use std::{cell::OnceCell, ops::Range, rc::Rc};
+use std::{cell::OnceCell, ops::Range, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use sark_engine::{
@@ -18,6 +18,8 @@ pub(crate) struct Question<'r> {
     pub body: &'r [u8],
     /// The subject that a header names.
     pub subject: Option<&'r [u8]>,
+    /// Address of the client, when somebody wants to know it.
+    pub asker: Option<&'r Arc<str>>,
     /// Where the input is in the body; looked for once it is needed.
     place: OnceCell<Result<Option<Range<usize>>, Problem>>,
 }
@@ -25,7 +27,12 @@ pub(crate) struct Question<'r> {
 impl<'r> Question<'r> {
     /// What `body` asks of `asked`.
     pub(crate) const fn new(asked: Rc<Asked>, body: &'r [u8], subject: Option<&'r [u8]>) -> Self {
-        Self { asked, body, subject, place: OnceCell::new() }
+        Self { asked, body, subject, asker: None, place: OnceCell::new() }
+    }
+
+    /// The question as the client at this address asks it.
+    pub(crate) fn asked_by(self, asker: Option<&'r Arc<str>>) -> Self {
+        Self { asker, ..self }
     }
 
     /// The input's JSON text; None when the request has none.

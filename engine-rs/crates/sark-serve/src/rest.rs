@@ -12,6 +12,7 @@ use crate::{
     compression::{self, Unpacking, unpack},
     dressing::{Look, Version},
     evaluating::no_decision,
+    events::RequestResult,
     jobs::{Job, Passed, Waiting},
     parameters::Parameters,
     question::{Question, body_around},
@@ -37,7 +38,7 @@ impl Answering {
             (Some(text), false) => body_around(text.as_bytes(), "parameter")?.into(),
             (None, false) => Cow::Borrowed(&[]),
         };
-        let question = Question::new(Rc::clone(&asked), &body, head.subject);
+        let question = Question::new(Rc::clone(&asked), &body, head.subject).asked_by(request.asker);
         let look = Look {
             version: Version::V1,
             pretty: parameters.pretty,
@@ -57,7 +58,7 @@ impl Answering {
             return Ok(self.pass_on(request).await);
         }
         let body = body_around(text, "unexpected parse error for input: body")?;
-        let question = Question::new(Rc::clone(&asked), &body, head.subject);
+        let question = Question::new(Rc::clone(&asked), &body, head.subject).asked_by(request.asker);
         let look = Look {
             version: Version::V0,
             pretty: Parameters::read(head.query).pretty,
@@ -103,14 +104,21 @@ impl Answering {
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
             return Problem::unavailable("too many requests wait for an answer; try again").reply();
         };
+        let began = Instant::now();
         let limit = self.shared.options.baseline_timeout;
         let answered = tokio::time::timeout(limit, receiver).await;
         drop(ticket);
-        match answered {
-            Ok(Ok(answer)) => deliver(answer, false).0,
-            Ok(Err(_)) => Problem::internal("the request was given up without an answer").reply(),
-            Err(_) => Problem::internal(no_decision(limit)).reply(),
+        let (reply, result) = match answered {
+            Ok(Ok(answer)) => deliver(answer, false),
+            Ok(Err(_)) => (Problem::internal("the request was given up without an answer").reply(), RequestResult::Error),
+            Err(_) => (Problem::internal(no_decision(limit)).reply(), RequestResult::Error),
+        };
+        if let Some(log) = self.shared.log.get()
+            && let Some(logged) = self.passed_decision(request, &reply, result, began.elapsed())
+        {
+            log.admit(logged, &self.shared.metrics());
         }
+        reply
     }
 }
 

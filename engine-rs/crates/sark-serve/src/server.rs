@@ -24,7 +24,8 @@ use crate::{
     flags::Flags,
     jobs::{Answer, FallbackReason, Job, Waiting},
     listener::{self, Listener, SocketFile},
-    metrics::Shed,
+    logged::{DecisionLog, LogOptions},
+    metrics::{LogDrop, Shed},
     options::{ConfigurationError, ServerOptions},
     reply::status,
     serving::{Order, serve},
@@ -151,6 +152,34 @@ impl Server {
     /// Count what came of a comparison; without a path it counts under `other`.
     pub fn count_comparison(&self, path: Option<&str>, result: ShadowResult) {
         self.shared.metrics().shadow().count(path, result);
+    }
+
+    /// Keep a decision log; to be said before the server starts, and once.
+    pub fn log_decisions(&self, options: LogOptions) -> Result<(), ConfigurationError> {
+        if !self.threads.lock().is_empty() {
+            return Err(ConfigurationError("the decision log must be set up before the server starts".into()));
+        }
+        let log = DecisionLog::new(options)?;
+        self.shared.log.set(log).map_err(|_| ConfigurationError("the decision log is set up already".into()))
+    }
+
+    /// Name the bundles that policies of this revision come from, an object as JSON, in events that are answered under them.
+    pub fn name_bundles(&self, revision: &str, bundles: &str) {
+        if let Some(log) = self.shared.log.get() {
+            log.name_bundles(revision, bundles);
+        }
+    }
+
+    /// Up to `limit` decisions as events in OPA's format, the oldest first; None when none waited.
+    pub fn take_logged(&self, limit: usize) -> Option<Vec<String>> {
+        let log = self.shared.log.get()?;
+        let (events, any) = log.take(limit, &self.shared.engine, &self.shared.metrics());
+        any.then_some(events)
+    }
+
+    /// Count events that a sink of the decision log did not get.
+    pub fn count_unlogged(&self, reason: LogDrop, events: u64) {
+        self.shared.metrics().log().dropped(reason, events);
     }
 
     /// Record an evaluation that happened outside the serving threads.

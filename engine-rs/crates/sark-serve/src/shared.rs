@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::{Arc, OnceLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use crate::{
     faults::FaultInjector,
     flags::Flags,
     jobs::Jobs,
+    logged::DecisionLog,
     metrics::{GaugeValues, Levels, Metrics},
     options::ServerOptions,
     pool::Pool,
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub pool: Arc<Pool>,
     pub faults: FaultInjector,
     pub shadow: Shadow,
+    /// Set before the server starts, or not at all.
+    pub log: OnceLock<DecisionLog>,
     pub connections: AtomicUsize,
 }
 
@@ -46,6 +49,7 @@ impl Shared {
         Ok(Self {
             jobs: Arc::new(Jobs::new(options.baseline_queue)?),
             shadow: Shadow::new(options.shadow),
+            log: OnceLock::new(),
             engine,
             options,
             in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),

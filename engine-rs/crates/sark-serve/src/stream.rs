@@ -4,6 +4,7 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -34,6 +35,14 @@ macro_rules! either {
 }
 
 impl Stream {
+    /// Address of the client, as OPA tells it.
+    pub(crate) fn peer(&self) -> Arc<str> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().map_or_else(|_| Arc::from(""), |address| address.to_string().into()),
+            Self::Unix(_) => Arc::from("@"),
+        }
+    }
+
     /// Read what has arrived, also when tokio has not been told of it yet; the number of bytes, or WouldBlock.
     pub(crate) fn read_now(&self, into: &mut BytesMut) -> io::Result<usize> {
         let mut bytes = [0; LOOK_BYTES];

@@ -12,6 +12,7 @@ import sark_engine
 
 from sark_api.instant import format_precise_instant
 from sark_api.report import FlagReport
+from sark_sidecar.decision_logs.follower import DecisionLogs
 from sark_sidecar.faults import FaultHook
 from sark_sidecar.flags.following import FlagFollower
 from sark_sidecar.flags.state import report
@@ -35,6 +36,7 @@ class Parts:
     flags: FlagFollower | None = None
     faults: FaultHook | None = None
     shadow: Shadow | None = None
+    decision_logs: DecisionLogs | None = None
     redis_problem: Callable[[], str] = lambda: ""
     redis_breaker: Callable[[], dict[str, Any]] = dict
     opa_breaker: Callable[[], dict[str, Any]] = dict
@@ -102,6 +104,7 @@ def status(parts: Parts) -> dict[str, Any]:
             "redis_breaker": parts.redis_breaker(),
         },
         "shadow": parts.shadow.status() if parts.shadow else {},
+        "decision_logs": parts.decision_logs.status() if parts.decision_logs else {},
         "faults": _faults(parts.faults),
     }
 

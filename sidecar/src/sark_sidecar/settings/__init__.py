@@ -17,6 +17,7 @@ from sark_sidecar.seconds import Seconds
 
 from .breaker import OpaBreakerSettings, RedisBreakerSettings
 from .cache import CacheBackend, CacheSettings, ClassSettings
+from .decision_logs import DecisionLogSettings, LogServiceSettings
 from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
 from .flags import Assignment, FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
@@ -31,11 +32,13 @@ __all__ = [
     "CacheSettings",
     "ClassSettings",
     "DataSettings",
+    "DecisionLogSettings",
     "FaultSettings",
     "FlagMode",
     "FlagSettings",
     "LimitSettings",
     "LogLevel",
+    "LogServiceSettings",
     "LogSettings",
     "OpaBreakerSettings",
     "OpaSettings",
@@ -186,6 +189,7 @@ class Settings(BaseSettings):
     fault_injection: FaultSettings = FaultSettings()
     limits: LimitSettings = LimitSettings()
     shadow: ShadowSettings = ShadowSettings()
+    decision_logs: DecisionLogSettings = DecisionLogSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

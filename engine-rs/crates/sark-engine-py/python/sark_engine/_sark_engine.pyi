@@ -1,7 +1,7 @@
 """Types of the native module. The public names are re-exported by `sark_engine`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn, final
 
 from sark_engine._records import CacheStats, Verdict
@@ -358,6 +358,41 @@ class Server:
         result is `match`, `mismatch`, `unknown`, `skipped` or `dropped`; detail is the kind of a mismatch (`undefined`,
         `allow`, `filtered_parameters`, `reason`, `other`) or the reason of a skipped one (`revision`, `changed`,
         `nondeterministic`, `baseline_only`, `stale`, `too_large`, `refused`). Raises ValueError.
+        """
+
+    def log_decisions(
+        self,
+        *,
+        labels: Mapping[str, str],
+        erase: Sequence[str] = (),
+        upsert: Sequence[tuple[str, bytes]] = (),
+        drop: Sequence[tuple[str, str]] = (),
+        ask_policies: bool = True,
+        max_per_second: float | None = None,
+        queue: int = 8192,
+        queue_bytes: int = 16_777_216,
+    ) -> None:
+        """Keep a decision log, as events in OPA's format; every answer then carries its `decision_id`. Before start, and once.
+
+        `erase` and `upsert` are JSON pointers below `/input` or `/result` (`*` for any one token), the latter with a value as
+        JSON; `drop` are decision paths, with `/*` at the end all below, and an outcome (empty: any). With `ask_policies` the
+        rules `data.system.log.mask` and `.drop` count too. What cannot be masked is logged without input and result. Raises
+        ValueError.
+        """
+
+    def name_bundles(self, revision: str, bundles: str) -> None:
+        """Name the bundles, an object as JSON, in events that are answered by policies of this revision."""
+
+    def take_logged(self, limit: int = 256) -> list[bytes] | None:
+        """Take up to `limit` decisions as events, one line of JSON each, the oldest first; None when none waited.
+
+        Masks are applied here, not on the path of requests. What finds no room until then is counted as dropped.
+        """
+
+    def count_unlogged(self, reason: str, events: int = 1) -> None:
+        """Count events that a sink did not get: sark_decision_log_dropped_total. Raises ValueError.
+
+        reason is `rule`, `rate`, `queue`, `buffer`, `too_large` or `unsent`.
         """
 
     def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:

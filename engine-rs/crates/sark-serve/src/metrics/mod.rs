@@ -1,6 +1,7 @@
 //! Every metric of the data plane. One registry per rollout: a change of rollout starts all counts anew under its label.
 
 mod cached;
+mod logged;
 mod own;
 mod process;
 mod series;
@@ -21,6 +22,8 @@ use crate::{
 };
 
 use cached::Cached;
+pub use logged::LogDrop;
+pub(crate) use logged::LogMetrics;
 pub(crate) use own::GaugeValues;
 use own::OwnMetrics;
 use process::Process;
@@ -112,6 +115,7 @@ pub(crate) struct Metrics {
     process: Process,
     cached: Cached,
     shadow: ShadowMetrics,
+    log: LogMetrics,
     own: OwnMetrics,
 }
 
@@ -138,6 +142,7 @@ impl Metrics {
             process: Process::register(&registry)?,
             cached: Cached::register(&registry, cache)?,
             shadow: ShadowMetrics::register(&registry)?,
+            log: LogMetrics::register(&registry)?,
             own: OwnMetrics::new(&registry, gauges)?,
             registry,
         })
@@ -237,6 +242,11 @@ impl Metrics {
     /// Counters of comparisons with the other arm.
     pub(crate) fn shadow(&self) -> &ShadowMetrics {
         &self.shadow
+    }
+
+    /// Counters of the decision log.
+    pub(crate) const fn log(&self) -> &LogMetrics {
+        &self.log
     }
 
     pub(crate) fn own(&self) -> &OwnMetrics {

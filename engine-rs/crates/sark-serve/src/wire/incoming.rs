@@ -1,5 +1,7 @@
 //! What has arrived on a connection and is not answered yet.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BytesMut};
 
 use super::{
@@ -21,6 +23,8 @@ pub(crate) struct Incoming {
     buffer: BytesMut,
     /// The body of the first request, when it comes in chunks.
     chunks: Option<Chunks>,
+    /// Address of the client, when somebody wants to know it.
+    asker: Option<Arc<str>>,
 }
 
 /// What is in front.
@@ -35,6 +39,7 @@ pub(crate) enum Arrival<'b> {
 pub(crate) struct Request<'b> {
     pub head: Head<'b>,
     pub body: &'b [u8],
+    pub asker: Option<&'b Arc<str>>,
     size: usize,
 }
 
@@ -59,6 +64,11 @@ pub(crate) enum Missing {
 }
 
 impl Incoming {
+    /// What comes from the client at `asker`.
+    pub(crate) fn from_client(asker: Option<Arc<str>>) -> Self {
+        Self { asker, ..Self::default() }
+    }
+
     /// What is in front.
     pub(crate) fn look(&self, rule: &HeadRule) -> Result<Arrival<'_>, Problem> {
         if self.buffer.is_empty() {
@@ -75,7 +85,7 @@ impl Incoming {
         let Some(body) = body else {
             return Ok(Arrival::Missing(missing));
         };
-        Ok(Arrival::Request(Request { head, body, size }))
+        Ok(Arrival::Request(Request { head, body, asker: self.asker.as_ref(), size }))
     }
 
     /// Take chunks out of what follows the head of `head` bytes; true when something was taken.

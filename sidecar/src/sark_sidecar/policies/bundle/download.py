@@ -9,12 +9,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from sark_sidecar.bearer import TokenError, read_token
 from sark_sidecar.policies.sources import PolicySourceError
 from sark_sidecar.reading import AnswerTooLarge, read_at_most
 from sark_sidecar.settings import BundleSettings
-from sark_sidecar.whole_file import read_whole
 
-_MAX_TOKEN_BYTES = 16_384
 _MAX_REDIRECTS = 5
 _LONG_POLLING_TYPE = "application/vnd.openpolicyagent.bundles"
 _OK = 200
@@ -98,13 +97,9 @@ def _token(settings: BundleSettings) -> str:
     path = settings.token_file
     assert path is not None  # noqa: S101 - who calls this has looked
     try:
-        raw = read_whole(path, _MAX_TOKEN_BYTES)
-    except (OSError, ValueError) as error:
-        raise PolicySourceError(f"policies.bundle.token_file {path}: {getattr(error, 'strerror', error)}") from error
-    token = (raw or b"").strip()
-    if not 0 < len(token) <= _MAX_TOKEN_BYTES or not token.isascii() or any(byte <= ord(" ") for byte in token):
-        raise PolicySourceError(f"policies.bundle.token_file {path} must hold one token and nothing else")
-    return token.decode()
+        return read_token(path)
+    except TokenError as error:
+        raise PolicySourceError(f"policies.bundle.token_file {error}") from error
 
 
 def _verification(settings: BundleSettings) -> ssl.SSLContext:
