@@ -49,6 +49,7 @@ fn server_options(options: &ServeOptions) -> Result<ServerOptions, String> {
     let settings = ServerOptions {
         address: Some(ServerOptions::address(&options.host, options.port).map_err(wrong)?),
         unix: None,
+        in_process: false,
         workers: options.workers,
         max_body_bytes: 1 << 20,
         max_header_bytes: 16 << 10,

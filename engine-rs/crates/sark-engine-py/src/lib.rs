@@ -1,6 +1,7 @@
 //! The Python module `sark_engine._sark_engine`. Thin: it translates, and releases the GIL around everything that takes time.
 
 mod answered;
+mod asking;
 mod engine;
 mod errors;
 mod input;
@@ -40,6 +41,7 @@ fn _sark_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<engine::Engine>()?;
     module.add_class::<job::BaselineJob>()?;
     module.add_class::<answered::Answered>()?;
+    module.add_class::<asking::Mailbox>()?;
     module.add_class::<server::Server>()?;
     module.add_function(wrap_pyfunction!(bucket, module)?)?;
     module.add_function(wrap_pyfunction!(policy_revision, module)?)

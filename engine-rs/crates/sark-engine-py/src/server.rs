@@ -7,7 +7,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyBytes, PyTuple},
+};
 use sark_engine::assignment::Rule;
 use sark_serve::{
     Answer, Arm, CacheOperation, CacheResult, Difference, DropRule, EvaluationResult, Faults, Flags, LogDrop, LogOptions, Mask,
@@ -16,14 +20,16 @@ use sark_serve::{
 
 use crate::{
     answered::Answered,
+    asking::{self, Mailbox},
     engine::{Engine, seconds},
     errors,
     job::BaselineJob,
+    paths::Paths,
 };
 
 /// The data plane: owns the listener, the worker threads and every metric. A rust-arm request never takes the GIL.
 #[pyclass(frozen, module = "sark_engine")]
-pub(crate) struct Server(Arc<sark_serve::Server>);
+pub(crate) struct Server(Arc<sark_serve::Server>, Paths);
 
 fn label<T>(what: &str, text: &str, parse: impl Fn(&str) -> Option<T>, choices: &[&str]) -> PyResult<T> {
     parse(text).ok_or_else(|| PyValueError::new_err(format!("{what} must be one of {}, not {text:?}", choices.join(", "))))
@@ -43,13 +49,13 @@ impl Server {
         write_timeout_seconds = 5.0, max_connections = 1024, baseline_queue = 1024, baseline_timeout_seconds = 10.0,
         inline_evaluation_seconds = 0.002, evaluation_threads = 2, evaluation_queue = 256, subject_pointer = "/user/id",
         subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
-        subject_header = None, shadow_queue = 1024, shadow_queue_bytes = 16_777_216, shadow_request_bytes = 65_536,
+        subject_header = None, shadow_queue = 1024, shadow_queue_bytes = 16_777_216, shadow_request_bytes = 65_536, in_process = false,
     ), text_signature = "(engine, *, host=None, port=None, unix_path=None, unix_mode=0o660, workers=1, max_body_bytes=1048576, \
         max_header_bytes=16384, idle_timeout_seconds=60.0, header_timeout_seconds=5.0, body_timeout_seconds=5.0, \
         write_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, baseline_timeout_seconds=10.0, \
         inline_evaluation_seconds=0.002, evaluation_threads=2, evaluation_queue=256, subject_pointer='/user/id', \
         subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None, \
-        shadow_queue=1024, shadow_queue_bytes=16777216, shadow_request_bytes=65536)")]
+        shadow_queue=1024, shadow_queue_bytes=16777216, shadow_request_bytes=65536, in_process=False)")]
     fn new(
         engine: &Engine,
         host: Option<&str>,
@@ -75,15 +81,17 @@ impl Server {
         shadow_queue: usize,
         shadow_queue_bytes: usize,
         shadow_request_bytes: usize,
+        in_process: bool,
     ) -> PyResult<Self> {
         let refused = |error| errors::configuration(&error);
         let pointers = std::iter::once(subject_pointer).chain(subject_fallbacks.iter().map(String::as_str));
-        // A Unix-domain socket alone is a listener too; then TCP is only what was asked for.
-        let wants_tcp = unix_path.is_none() || host.is_some() || port.is_some();
+        // A Unix-domain socket alone is a listener too, and who asks inside the process needs none; then TCP is only what was asked for.
+        let wants_tcp = (unix_path.is_none() && !in_process) || host.is_some() || port.is_some();
         let address = || ServerOptions::address(host.unwrap_or("127.0.0.1"), port.unwrap_or(0));
         let options = ServerOptions {
             address: wants_tcp.then(address).transpose().map_err(refused)?,
             unix: unix_path.map(|path| UnixSocket { path, mode: unix_mode }),
+            in_process,
             workers,
             max_body_bytes,
             max_header_bytes,
@@ -105,7 +113,7 @@ impl Server {
         };
         let server = Arc::new(sark_serve::Server::new(Arc::clone(&engine.engine), options.check().map_err(refused)?)?);
         engine.recorder.store(Some(Arc::new(Arc::downgrade(&server))));
-        Ok(Self(server))
+        Ok(Self(server, Paths::default()))
     }
 
     /// Bind and serve in the background; return the TCP port, 0 when there is none. Raises OSError.
@@ -126,7 +134,7 @@ impl Server {
     }
 
     /// Answer a job; False when its client has gone or it has timed out.
-    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = "", headers = vec![], keep_seconds = None))]
+    #[pyo3(signature = (job_id, status, body, *, outcome, cache_control = "", headers = vec![], keep_seconds = None, was_kept = false))]
     fn complete(
         &self,
         job_id: u64,
@@ -136,6 +144,7 @@ impl Server {
         cache_control: &str,
         headers: Vec<(String, String)>,
         keep_seconds: Option<f64>,
+        was_kept: bool,
     ) -> PyResult<bool> {
         if !(200..=599).contains(&status) {
             return Err(PyValueError::new_err(format!("status must be 200 to 599, not {status}")));
@@ -143,8 +152,28 @@ impl Server {
         let result = label("outcome", outcome, RequestResult::parse, &["allow", "deny", "undefined", "error"])?;
         let keep_for = keep_seconds.map(measured).transpose()?;
         let cache_control = cache_control.to_owned();
-        let answer = Answer { status, body: body.to_vec().into(), result, cache_control, headers, keep_for };
+        let answer = Answer { status, body: body.to_vec().into(), result, cache_control, headers, keep_for, was_kept };
         Ok(self.0.complete(job_id, answer))
+    }
+
+    /// Answer a question asked inside the process: (status, body, arm, origin, fallback).
+    #[pyo3(signature = (path, body, subject = None))]
+    fn ask<'py>(&self, py: Python<'py>, path: &str, body: &[u8], subject: Option<&str>) -> PyResult<Bound<'py, PyTuple>> {
+        asking::ask(py, &self.0, &self.1, path, body, subject)
+    }
+
+    /// As ask, without waiting: None when the answer will come to `mailbox` under `token`.
+    #[pyo3(signature = (path, body, subject, mailbox, token))]
+    fn ask_later<'py>(
+        &self,
+        py: Python<'py>,
+        path: &str,
+        body: &[u8],
+        subject: Option<&str>,
+        mailbox: &Mailbox,
+        token: u64,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        asking::ask_later(py, &self.0, &self.1, (path, body, subject), mailbox, token)
     }
 
     /// Apply flags to the next request.

@@ -19,6 +19,7 @@ use crate::{
     asked::{Paths, Route},
     evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
+    inside::Call,
     jobs::{Answer, FallbackReason, Job, Waiting},
     logged::Circumstances,
     metrics::{Metrics, Shed},
@@ -27,6 +28,7 @@ use crate::{
     reply::{Problem, Reply, status},
     shadow::{Ending, Shadow},
     shared::{InForce, Shared},
+    told::{Origin, Told},
     wire::Request,
 };
 
@@ -76,7 +78,7 @@ impl Drop for Meter {
 
 /// What the rust arm did with a request.
 enum Step {
-    Decided(Decision),
+    Decided(Decision, Origin),
     /// It was kept; when it was found.
     Found(Decision, Instant),
     HandOver {
@@ -131,10 +133,22 @@ impl Answering {
         }
     }
 
+    /// Answer a question from inside the process.
+    pub(crate) async fn tell(&self, call: &Call) -> Result<Told, Problem> {
+        let question = Question::new(self.paths.inside(&call.path), &call.body, call.subject.as_deref().map(str::as_bytes));
+        self.told(question, call.began, Some(call.drawn)).await
+    }
+
     pub(crate) async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
+        Ok(self.told(question, began, None).await?.reply)
+    }
+
+    /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
+    async fn told(&self, question: Question<'_>, began: Instant, drawn: Option<bool>) -> Result<Told, Problem> {
         let in_force = self.in_force();
-        let arm = self.assign(&question, &in_force)?;
-        let drawn = Shadow::draw(&in_force.flags, &self.shared.engine);
+        let arm = self.shared.arm(&question, &in_force)?;
+        let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
+        let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
         let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
         let mut meter = Meter { in_force, arm, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = match arm {
@@ -151,13 +165,13 @@ impl Answering {
             }
         };
         let (decider, fallback) = (step.decider(&meter.in_force), step.fallback());
-        let (reply, result) = match step {
-            Step::Decided(decision) => decided(&decision),
+        let (reply, result, origin) = match step {
+            Step::Decided(decision, origin) => from(decided(&decision), origin),
             Step::Found(decision, at) => {
                 meter.ended = Some(at);
-                decided(&decision)
+                from(decided(&decision), Origin::Cache)
             }
-            Step::Refused(problem) => (problem.reply(), RequestResult::Error),
+            Step::Refused(problem) => (problem.reply(), RequestResult::Error, None),
             Step::HandOver { opa, cache, key, fallback } => {
                 if let Some(reason) = fallback {
                     meter.in_force.metrics.fallback(given_up(&meter.in_force), reason);
@@ -167,7 +181,7 @@ impl Answering {
         };
         meter.result = result;
         if drawn.is_none() && log.is_none() {
-            return Ok(reply);
+            return Ok(Told { reply, arm: Some(arm), origin, fallback });
         }
         let in_force = Rc::clone(&meter.in_force);
         // What follows is not the request's time.
@@ -177,12 +191,12 @@ impl Answering {
             self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
         }
         let Some((log, policies)) = log else {
-            return Ok(reply);
+            return Ok(Told { reply, arm: Some(arm), origin, fallback });
         };
         let circumstances = self.circumstances(&question, &policies, began);
         let id = log.keep(circumstances, &ending, &in_force);
         let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
-        Ok(Reply { body, ..reply })
+        Ok(Told { reply: Reply { body, ..reply }, arm: Some(arm), origin, fallback })
     }
 
     fn circumstances<'q>(&self, question: &'q Question<'_>, policies: &Arc<Policies>, began: Instant) -> Circumstances<'q> {
@@ -205,14 +219,6 @@ impl Answering {
             *held = Rc::new(Held(Arc::clone(now)));
         }
         Rc::clone(&held)
-    }
-
-    fn assign(&self, question: &Question<'_>, in_force: &InForce) -> Result<Arm, Problem> {
-        if let Some(arm) = in_force.flags.everybodys_arm() {
-            return Ok(arm);
-        }
-        let path = question.asked.path.joined();
-        Ok(in_force.flags.arm(&self.shared.options.subject.find(question.subject, question.input()?, path)))
     }
 
     /// What the rust arm does. Err: the question turned out to be none.
@@ -240,7 +246,7 @@ impl Answering {
             }
             (false, _, key) => {
                 if let Some(decision) = key.and_then(|key| self.look_up(&key, metrics)) {
-                    return Ok(Step::Decided(decision));
+                    return Ok(Step::Decided(decision, Origin::Cache));
                 }
                 question.input()?;
                 Ok(Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None })
@@ -277,7 +283,7 @@ impl Answering {
         let input = question.input()?;
         metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
-            Ok(decision) => return Ok(Step::Decided(decision)),
+            Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine)),
             Err(lead) => lead,
         };
         if !self.evaluating.is_slow(question) {
@@ -289,7 +295,7 @@ impl Answering {
         }
         // Whoever led gave up because it takes long. One leads again, on the pool, and the others wait for that one.
         Ok(match self.follow(self.shared.engine.cache().begin(key)).await {
-            Ok(decision) => Step::Decided(decision),
+            Ok(decision) => Step::Decided(decision, Origin::Engine),
             Err(lead) => self.evaluate(question, input, lead, metrics).await,
         })
     }
@@ -329,7 +335,7 @@ impl Answering {
         (opa, cache): (Opa, Cache),
         key: Option<CacheKey>,
         fallback: Option<FallbackReason>,
-    ) -> (Reply, RequestResult) {
+    ) -> (Reply, RequestResult, Option<Origin>) {
         let (sender, receiver) = oneshot::channel();
         let waiting = Waiting { answer: sender, arm, opa, fallback: fallback.is_some(), key };
         let describe = |id| Job {
@@ -346,15 +352,18 @@ impl Answering {
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
             self.shared.metrics().shed(Shed::BaselineQueue);
             let problem = Problem::unavailable("too many requests wait for a decision; try again");
-            return (problem.reply(), RequestResult::Error);
+            return (problem.reply(), RequestResult::Error, None);
         };
         let limit = self.shared.options.baseline_timeout;
         let answered = tokio::time::timeout(limit, receiver).await;
         drop(ticket);
         match answered {
-            Ok(Ok(answer)) => deliver(answer, fallback.is_some()),
-            Ok(Err(_)) => (Problem::internal("the request was given up without an answer").reply(), RequestResult::Error),
-            Err(_) => (Problem::internal(no_decision(limit)).reply(), RequestResult::Error),
+            Ok(Ok(answer)) => {
+                let origin = origin_of(&answer, opa);
+                from(deliver(answer, fallback.is_some()), origin)
+            }
+            Ok(Err(_)) => (Problem::internal("the request was given up without an answer").reply(), RequestResult::Error, None),
+            Err(_) => (Problem::internal(no_decision(limit)).reply(), RequestResult::Error, None),
         }
     }
 }
@@ -370,7 +379,8 @@ fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
                     metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, kept_in);
                 }
             }
-            Step::Decided(decision)
+            let origin = if matches!(source, Source::Evaluation { .. }) { Origin::Engine } else { Origin::Cache };
+            Step::Decided(decision, origin)
         }
         Err(EvaluationError::Input(error)) => {
             Step::Refused(Problem::invalid(format!("body contains malformed input document: {error}")))
@@ -382,7 +392,22 @@ fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
     }
 }
 
-fn decided(decision: &Decision) -> (Reply, RequestResult) {
+/// An answer with where it comes from; what is no decision comes from nowhere.
+fn from((reply, result): (Reply, RequestResult), origin: Origin) -> (Reply, RequestResult, Option<Origin>) {
+    let origin = if reply.status == status::OK { Some(origin) } else { None };
+    (reply, result, origin)
+}
+
+/// Who decided a job that `opa` was to evaluate. One that the engine failed at in the embedder's hands was decided by OPA.
+fn origin_of(answer: &Answer, opa: Opa) -> Origin {
+    match opa {
+        _ if answer.was_kept => Origin::Cache,
+        Opa::Rust if answer.result != RequestResult::Error => Origin::Engine,
+        _ => Origin::Opa,
+    }
+}
+
+pub(crate) fn decided(decision: &Decision) -> (Reply, RequestResult) {
     (Reply::json(status::OK, decision.body().clone()), decision.outcome().into())
 }
 

@@ -75,6 +75,8 @@ impl Pace {
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     known: RefCell<HashMap<Box<str>, Rc<Asked>>>,
+    /// Those asked for inside the process, which are not written as in a request.
+    inside: RefCell<HashMap<Box<str>, Rc<Asked>>>,
 }
 
 impl Paths {
@@ -97,6 +99,20 @@ impl Paths {
         Ok(plain.and_then(|below| self.asked(below)).map_or(Route::Elsewhere, Route::Plain))
     }
 
+    /// What is asked for inside the process.
+    pub(crate) fn inside(&self, path: &Arc<DecisionPath>) -> Rc<Asked> {
+        let mut known = self.inside.borrow_mut();
+        if let Some(asked) = known.get(path.joined()) {
+            return Rc::clone(asked);
+        }
+        let asked = Asked::of(path);
+        if known.len() >= MAX_PATHS {
+            known.clear();
+        }
+        known.insert(path.joined().into(), Rc::clone(&asked));
+        asked
+    }
+
     /// What is asked for below `data`; None when only OPA can say whether that is a path at all.
     fn asked(&self, below: &str) -> Option<Rc<Asked>> {
         if let Some(asked) = self.known.borrow().get(below) {
@@ -115,6 +131,11 @@ impl Paths {
 }
 
 impl Asked {
+    /// A path that needs no reading; nothing is known of its pace.
+    pub(crate) fn of(path: &Arc<DecisionPath>) -> Rc<Self> {
+        Rc::new(Self { path: Arc::clone(path), pace: Pace::default() })
+    }
+
     pub(crate) fn read(below: &str) -> Option<Self> {
         // Of the whole document OPA leaves out what is its own.
         if below.bytes().all(|byte| byte == b'/') {

@@ -55,9 +55,14 @@ impl FaultInjector {
         self.state.lock().first
     }
 
+    /// Whether any are in force.
+    pub(crate) fn are_on(&self) -> bool {
+        self.active.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// The fault of the next request of the new arm, if any.
     pub(crate) fn strike(&self) -> Option<Strike> {
-        if !self.active.load(std::sync::atomic::Ordering::Relaxed) {
+        if !self.are_on() {
             return None;
         }
         let mut state = self.state.lock();

@@ -96,6 +96,8 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// Longest that the cache in process may keep it; None: as long as it keeps anything.
     pub keep_for: Option<Duration>,
+    /// The decision was kept in the baseline's cache.
+    pub was_kept: bool,
 }
 
 /// What `complete` needs to know about a job whose request still waits.

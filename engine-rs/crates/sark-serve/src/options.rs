@@ -22,6 +22,8 @@ pub struct ServerOptions {
     pub address: Option<SocketAddr>,
     /// Unix-domain socket to listen on, beside the address or instead of it.
     pub unix: Option<UnixSocket>,
+    /// It is asked inside the process, and needs nothing to listen on.
+    pub in_process: bool,
     /// Threads that serve.
     pub workers: usize,
     /// Largest body accepted.
@@ -87,7 +89,7 @@ impl ServerOptions {
                 return wrong(format!("{name} must be 1 to {MAX_THREADS}, not {value}"));
             }
         }
-        if self.address.is_none() && self.unix.is_none() {
+        if self.address.is_none() && self.unix.is_none() && !self.in_process {
             return wrong("there must be an address or a Unix-domain socket to listen on".into());
         }
         if let Some(unix) = &self.unix {

@@ -4,7 +4,10 @@ use std::{
     io,
     net::TcpListener,
     os::fd::RawFd,
-    sync::Arc,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
 };
@@ -13,7 +16,7 @@ use parking_lot::Mutex;
 use sark_engine::{Decision, Engine, Outcome};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     answered::Answered,
@@ -22,6 +25,7 @@ use crate::{
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult, ShadowResult},
     faults::Faults,
     flags::Flags,
+    inside::Call,
     jobs::{Answer, FallbackReason, Job, Waiting},
     listener::{self, Listener, SocketFile},
     logged::{DecisionLog, LogOptions},
@@ -43,13 +47,24 @@ pub struct Server {
     orders: watch::Sender<Order>,
     threads: Mutex<Vec<JoinHandle<io::Result<bool>>>>,
     socket: Mutex<Option<SocketFile>>,
+    /// Where each thread takes questions from inside the process.
+    calls: OnceLock<Vec<mpsc::Sender<Call>>>,
+    /// Which thread gets the next one.
+    turn: AtomicUsize,
 }
 
 impl Server {
     /// A server that does not listen yet.
     pub fn new(engine: Arc<Engine>, options: ServerOptions) -> io::Result<Self> {
         let shared = Arc::new(Shared::new(engine, options)?);
-        Ok(Self { shared, orders: watch::Sender::new(Order::Serve), threads: Mutex::default(), socket: Mutex::default() })
+        Ok(Self {
+            shared,
+            orders: watch::Sender::new(Order::Serve),
+            threads: Mutex::default(),
+            socket: Mutex::default(),
+            calls: OnceLock::new(),
+            turn: AtomicUsize::new(0),
+        })
     }
 
     /// Bind, start the threads, and return the TCP port; 0 when there is none.
@@ -65,20 +80,41 @@ impl Server {
         self.shared.pool.start(&self.shared.engine, options.evaluation_threads)?;
         let mut tcp: Vec<Option<TcpListener>> = tcp.into_iter().map(Some).collect();
         tcp.resize_with(options.workers, || None);
+        let mut calls = Vec::with_capacity(options.workers);
         for (number, tcp) in tcp.into_iter().enumerate() {
             let shares_unix = unix.as_ref().map(std::os::unix::net::UnixListener::try_clone).transpose()?;
             let listeners = tcp.map(Listener::Tcp).into_iter().chain(shares_unix.map(Listener::Unix)).collect();
             let lane = self.shared.engine.lane().map_err(io::Error::other)?;
             let shared = Arc::clone(&self.shared);
             let orders = self.orders.subscribe();
+            let (call, called) = mpsc::channel(options.max_connections);
+            calls.push(call);
             let thread = std::thread::Builder::new()
                 .name(format!("sark-serve-{number}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || serve(&shared, lane, listeners, orders))?;
+                .spawn(move || serve(&shared, lane, listeners, called, orders))?;
             threads.push(thread);
         }
         *self.socket.lock() = file;
+        // Nobody has set it: the server starts once.
+        let _ = self.calls.set(calls);
         Ok(port)
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Whether it was told to end.
+    pub(crate) fn is_leaving(&self) -> bool {
+        *self.orders.borrow() != Order::Serve
+    }
+
+    /// Where the next question from inside the process goes; None before the start.
+    pub(crate) fn next_thread(&self) -> Option<&mpsc::Sender<Call>> {
+        let calls = self.calls.get()?;
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        calls.get(turn % calls.len().max(1))
     }
 
     /// A descriptor that is readable while jobs wait. It lives as long as the server.

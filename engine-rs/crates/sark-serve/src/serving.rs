@@ -11,17 +11,23 @@ use std::{
 };
 
 use sark_engine::Lane;
-use tokio::{io::AsyncWriteExt, sync::Notify, sync::watch, task::LocalSet};
+use tokio::{
+    io::AsyncWriteExt,
+    sync::{Notify, mpsc, watch},
+    task::LocalSet,
+};
 
 use crate::{
     answering::Answering,
     connection::Connection,
     deadlines::Clock,
+    inside::{Call, too_many},
     listener::{Listener, Listening},
     metrics::Refusal,
     reply::{Problem, Reply, status},
     shared::Shared,
     stream::Stream,
+    told::Told,
     wire::{HeadRule, Request},
 };
 
@@ -143,8 +149,30 @@ impl Thread {
         }
     }
 
+    /// Answer a question from inside the process. It has a place as a connection has.
+    fn take_up(self: &Rc<Self>, call: Call) {
+        let Some(place) = Place::take(self) else {
+            self.shared.metrics().refused(Refusal::Connections);
+            return call.tell(too_many());
+        };
+        let thread = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let told = thread.answering.tell(&call).await.unwrap_or_else(|problem| {
+                thread.refused(&problem);
+                Told::refused(&problem)
+            });
+            call.tell(told);
+            drop(place);
+        });
+    }
+
     /// Serve until told to drain; the time there is for it.
-    async fn take_in_all(self: &Rc<Self>, listeners: &[Listening], orders: &mut watch::Receiver<Order>) -> Duration {
+    async fn take_in_all(
+        self: &Rc<Self>,
+        listeners: &[Listening],
+        calls: &mut mpsc::Receiver<Call>,
+        orders: &mut watch::Receiver<Order>,
+    ) -> Duration {
         loop {
             tokio::select! {
                 // A dropped server drains at once.
@@ -157,13 +185,18 @@ impl Thread {
                 accepted = accept(listeners) => match accepted {
                     Ok(stream) => self.take_in(stream),
                     Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                }
+                },
+                Some(call) = calls.recv() => self.take_up(call),
             }
         }
     }
 
     /// Take in who has come already, let everybody finish, and say whether all did within `limit`.
-    async fn drain(self: &Rc<Self>, listeners: Vec<Listening>, limit: Duration) -> bool {
+    async fn drain(self: &Rc<Self>, listeners: Vec<Listening>, calls: &mut mpsc::Receiver<Call>, limit: Duration) -> bool {
+        calls.close();
+        while let Ok(call) = calls.try_recv() {
+            self.take_up(call);
+        }
         for listener in listeners {
             listener.last(|stream| self.take_in(stream));
         }
@@ -183,6 +216,7 @@ pub(crate) fn serve(
     shared: &Arc<Shared>,
     lane: Lane,
     listeners: Vec<Listener>,
+    mut calls: mpsc::Receiver<Call>,
     mut orders: watch::Receiver<Order>,
 ) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
@@ -191,8 +225,8 @@ pub(crate) fn serve(
     everything.block_on(&runtime, async {
         let listeners = listeners.into_iter().map(Listening::begin).collect::<io::Result<Vec<_>>>()?;
         tokio::task::spawn_local(Rc::clone(&thread.clock).run());
-        let limit = thread.take_in_all(&listeners, &mut orders).await;
-        Ok(thread.drain(listeners, limit).await)
+        let limit = thread.take_in_all(&listeners, &mut calls, &mut orders).await;
+        Ok(thread.drain(listeners, &mut calls, limit).await)
     })
 }
 

@@ -58,9 +58,13 @@ impl Shadow {
     }
 
     /// Draw a request, or not: this percentage of them are. One comparison is all that it costs while there is no shadow.
-    pub(crate) fn draw(flags: &Flags, engine: &Engine) -> Option<Drawn> {
-        let drawn = flags.shadow > 0 && fastrand::u8(0..100) < flags.shadow;
-        drawn.then(|| Drawn { policies: engine.policies() })
+    pub(crate) fn is_drawn(flags: &Flags) -> bool {
+        flags.shadow > 0 && fastrand::u8(0..100) < flags.shadow
+    }
+
+    /// A request that was drawn and is about to be answered.
+    pub(crate) fn drawn(engine: &Engine) -> Drawn {
+        Drawn { policies: engine.policies() }
     }
 
     /// Put a drawn request with its answer where it waits, unless there is no room.

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use sark_engine::Engine;
 
 use crate::{
+    arms::Arm,
     events::EvaluationResult,
     faults::FaultInjector,
     flags::Flags,
@@ -18,6 +19,8 @@ use crate::{
     metrics::{GaugeValues, Levels, Metrics},
     options::ServerOptions,
     pool::Pool,
+    question::Question,
+    reply::Problem,
     shadow::Shadow,
 };
 
@@ -75,6 +78,15 @@ impl Shared {
         Ok(())
     }
 
+    /// The arm of a question's subject. Err: it turned out to be none.
+    pub(crate) fn arm(&self, question: &Question<'_>, in_force: &InForce) -> Result<Arm, Problem> {
+        if let Some(arm) = in_force.flags.everybodys_arm() {
+            return Ok(arm);
+        }
+        let path = question.asked.path.joined();
+        Ok(in_force.flags.arm(&self.options.subject.find(question.subject, question.input()?, path)))
+    }
+
     pub(crate) fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.in_force.load().metrics)
     }
@@ -88,7 +100,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn record_evaluation(&self, arm: crate::arms::Arm, result: EvaluationResult, took: Duration, error_type: &str) {
+    pub(crate) fn record_evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
         self.metrics().evaluation(arm, result, took, error_type);
     }
 }

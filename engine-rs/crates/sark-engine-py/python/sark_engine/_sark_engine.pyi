@@ -10,6 +10,7 @@ __all__ = [
     "Answered",
     "BaselineJob",
     "Engine",
+    "Mailbox",
     "Policies",
     "Server",
     "__version__",
@@ -243,6 +244,18 @@ class Answered:
         """Revision of the engine's policies while it was answered; empty when they were replaced meanwhile."""
 
 @final
+class Mailbox:
+    """Answers to questions from inside the process, for an event loop."""
+
+    def __new__(cls) -> Mailbox: ...
+    @property
+    def fd(self) -> int:
+        """A file descriptor that is readable while answers wait."""
+
+    def take(self) -> list[tuple[int, tuple[int, bytes, str, str, str]]]:
+        """Take all answers that wait, as pairs of token and answer."""
+
+@final
 class Server:
     """The data plane: owns the listener, the worker threads and every metric. A rust-arm request never takes the GIL."""
 
@@ -273,12 +286,14 @@ class Server:
         shadow_queue: int = 1024,
         shadow_queue_bytes: int = 16_777_216,
         shadow_request_bytes: int = 65_536,
+        in_process: bool = False,
     ) -> Server:
         """Make a server that does not listen yet.
 
         It listens on TCP at `host` (an IP address, 127.0.0.1 when left out) and `port` (0 takes a free one), on a Unix-domain
         socket at `unix_path` (absolute; a dead process's file is replaced, a live one's is refused; its permissions are
-        `unix_mode`), or on both. With `unix_path` and neither host nor port there is no TCP listener.
+        `unix_mode`), or on both. With `unix_path` and neither host nor port there is no TCP listener. With `in_process` it
+        listens on nothing but what is named, be it nothing: see ask.
 
         An evaluation that takes longer than `inline_evaluation_seconds` is stopped and run again, within the engine's
         `evaluation_timeout_seconds`, by one of `evaluation_threads` threads; a path known to be that slow goes there at once.
@@ -308,6 +323,7 @@ class Server:
         cache_control: str = "",
         headers: Sequence[tuple[str, str]] = ...,
         keep_seconds: float | None = None,
+        was_kept: bool = False,
     ) -> bool:
         """Answer a job with an HTTP status and a body; False when its client has gone or it has timed out.
 
@@ -318,8 +334,23 @@ class Server:
         of the rust arm). With job.cache == "rust", status 200, an outcome other than error, and unless `cache_control` says
         `no-store`, the decision in the body is kept in the in-process cache, for `keep_seconds` at most. A job with
         opa == "rust" that is answered with status 200 and outcome `error` counts as a fallback: the engine failed in the
-        caller's hands. One that is answered with status 503 counts as shed. Raises ValueError.
+        caller's hands. One that is answered with status 503 counts as shed. `was_kept` says that the decision was kept in
+        Redis. Raises ValueError.
         """
+
+    def ask(self, path: str, body: bytes, subject: str | None = None) -> tuple[int, bytes, str, str, str]:
+        """Answer a question from inside the process, as a request: (status, body, arm, origin, fallback).
+
+        `body` is `{"input": ...}` or empty, and `subject` stands for the subject header. The arm is `rust`, `python` or `none`;
+        the origin of a decision `cache`, `engine` or `opa`, and empty when there is none; fallback is as in BaselineJob. A
+        decision that is kept is answered on the caller's thread with the GIL held; everything else on the threads that `start`
+        has made, and the GIL is released meanwhile. Who asks takes the place of a connection. Raises PathError.
+        """
+
+    def ask_later(
+        self, path: str, body: bytes, subject: str | None, mailbox: Mailbox, token: int
+    ) -> tuple[int, bytes, str, str, str] | None:
+        """As ask, for who must not wait: None when the answer will come to `mailbox`, once, under `token` (0 to 2^64 - 1)."""
 
     def set_flags(
         self,

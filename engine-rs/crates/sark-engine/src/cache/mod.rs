@@ -138,6 +138,11 @@ impl DecisionCache {
         self.table().look_up(&key.slot)
     }
 
+    /// As [`Self::get`], for who goes on to [`Self::begin`] with it when there is none: that counts the miss.
+    pub fn find(&self, key: &CacheKey) -> Option<Decision> {
+        self.table().find_counted(&key.slot)
+    }
+
     /// Keep `decision` under `key`, unless other policies serve than when the key was made.
     pub fn insert(&self, key: CacheKey, decision: &Decision) {
         self.insert_for(key, decision, Duration::MAX);

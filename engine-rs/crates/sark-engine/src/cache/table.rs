@@ -64,6 +64,13 @@ impl Table {
         found
     }
 
+    /// As [`Self::look_up`]; only a hit is counted.
+    pub(super) fn find_counted(&self, slot: &Slot) -> Option<Decision> {
+        let found = self.fresh(slot)?;
+        self.counters.add(Count::Hit, 1);
+        Some(found)
+    }
+
     /// The entry of another spelling of an input, for [`Self::adopt`].
     pub(super) fn look_up_canonical(&self, canonical: &Slot) -> Option<(Decision, Entry)> {
         let spelled = Slot { digest: self.spellings.get(&canonical.digest)?, tag: canonical.tag };

@@ -1,0 +1,144 @@
+//! Questions from inside the process: no connection and no HTTP.
+//!
+//! A decision that is kept is answered on the caller's thread. Everything else goes to a serving thread and takes the way of every
+//! request, so that both are assigned, counted, compared and failed alike.
+
+use std::{sync::Arc, time::Instant};
+
+use sark_engine::{Decision, DecisionPath};
+use tokio::sync::mpsc;
+
+use crate::{
+    answering::decided,
+    arms::Arm,
+    asked::Asked,
+    events::{CacheOperation, CacheResult},
+    question::Question,
+    reply::{Problem, status},
+    server::Server,
+    shadow::Shadow,
+    shared::Shared,
+    told::{Origin, Told},
+};
+
+/// A question from inside the process.
+#[derive(Debug, Clone, Copy)]
+pub struct Inquiry<'a> {
+    /// What is asked.
+    pub path: &'a Arc<DecisionPath>,
+    /// Body in the shape of version 1 of the Data API, `{"input": ...}`; empty when there is none.
+    pub body: &'a [u8],
+    /// Whose question it is; None: it is looked for in the input.
+    pub subject: Option<&'a str>,
+    /// When it was asked.
+    pub began: Instant,
+}
+
+/// What is at hand for a question.
+pub enum AtHand {
+    /// The answer.
+    Told(Told),
+    /// Nothing: it has to be sent to a serving thread.
+    Nothing {
+        /// Whether its decision is compared.
+        drawn: bool,
+    },
+}
+
+/// A question on its way to a serving thread.
+pub(crate) struct Call {
+    pub path: Arc<DecisionPath>,
+    pub body: Vec<u8>,
+    pub subject: Option<String>,
+    pub began: Instant,
+    pub drawn: bool,
+    asker: Asker,
+}
+
+/// Who is told the answer: in every case exactly once, also when a thread ends with the question in its hands.
+struct Asker(Option<Box<dyn FnOnce(Told) + Send>>);
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        if let Some(tell) = self.0.take() {
+            tell(Told::refused(&Problem::unavailable("the question was given up: the decision point was closed")));
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn tell(mut self, told: Told) {
+        if let Some(tell) = self.asker.0.take() {
+            tell(told);
+        }
+    }
+}
+
+impl Server {
+    /// What can be answered without waiting for anybody.
+    pub fn at_hand(&self, inquiry: &Inquiry<'_>) -> AtHand {
+        let shared = self.shared();
+        let limit = shared.options.max_body_bytes;
+        if inquiry.body.len() > limit {
+            let problem =
+                Problem::new(status::TOO_LARGE, "invalid_parameter", format!("the input is larger than {limit} bytes"));
+            return AtHand::Told(Told::refused(&problem));
+        }
+        let in_force = shared.in_force.load();
+        let drawn = Shadow::is_drawn(&in_force.flags);
+        if drawn
+            || shared.log.get().is_some()
+            || self.is_leaving()
+            || !in_force.flags.rust_opa
+            || !in_force.flags.rust_cache
+            || shared.faults.are_on()
+        {
+            return AtHand::Nothing { drawn };
+        }
+        let question = Question::new(Asked::of(inquiry.path), inquiry.body, inquiry.subject.map(str::as_bytes));
+        if in_force.flags.everybodys_arm() != Some(Arm::Rust) && shared.arm(&question, &in_force) != Ok(Arm::Rust) {
+            return AtHand::Nothing { drawn };
+        }
+        kept(shared, &question).map_or(AtHand::Nothing { drawn }, |(decision, asked_at)| {
+            let told_at = Instant::now();
+            let (reply, result) = decided(&decision);
+            let (flags, metrics) = (&in_force.flags, &in_force.metrics);
+            metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, told_at.saturating_duration_since(asked_at));
+            metrics.assigned(Arm::Rust, flags);
+            metrics.request(Arm::Rust, result, told_at.saturating_duration_since(inquiry.began));
+            AtHand::Told(Told { reply, arm: Some(Arm::Rust), origin: Some(Origin::Cache), fallback: None })
+        })
+    }
+
+    /// Have a serving thread answer, and `tell` called with the answer on whatever thread has it.
+    pub fn send(&self, inquiry: &Inquiry<'_>, drawn: bool, tell: impl FnOnce(Told) + Send + 'static) {
+        let call = Call {
+            path: Arc::clone(inquiry.path),
+            body: inquiry.body.to_vec(),
+            subject: inquiry.subject.map(str::to_owned),
+            began: inquiry.began,
+            drawn,
+            asker: Asker(Some(Box::new(tell))),
+        };
+        let Some(thread) = self.next_thread() else {
+            return call.tell(Told::refused(&Problem::unavailable("the decision point is not open")));
+        };
+        match thread.try_send(call) {
+            Ok(()) => {}
+            Err(mpsc::error::TrySendError::Full(call)) => call.tell(too_many()),
+            // Its asker is told when it is dropped.
+            Err(mpsc::error::TrySendError::Closed(call)) => drop(call),
+        }
+    }
+}
+
+pub(crate) fn too_many() -> Told {
+    Told::refused(&Problem::unavailable("too many questions are under way; try again"))
+}
+
+/// The decision kept for a question, and when it was looked for.
+fn kept(shared: &Shared, question: &Question<'_>) -> Option<(Decision, Instant)> {
+    let key = shared.engine.cache_key(&question.asked.path, question.spelling())?;
+    let asked_at = Instant::now();
+    shared.engine.cache().find(&key).map(|decision| (decision, asked_at))
+}
