@@ -43,7 +43,7 @@ check-python: setup
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -W error -m compileall -q crds operator sidecar e2e tests requirements
+	$(BIN)/python -W error -m compileall -q crds client operator sidecar e2e tests requirements
 
 check-contract: setup
 	$(BIN)/python -m sark_api.crd | diff -u $(CRD) - || { echo "error: $(CRD) is stale: run make crds"; exit 1; }

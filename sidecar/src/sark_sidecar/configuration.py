@@ -31,7 +31,15 @@ def load_settings(file: Path | None) -> Settings:
         ConfigurationError: a key is unknown or missing, a value is wrong, or the file cannot be read.
     """
     named = file or (Path(os.environ[CONFIG_VARIABLE]) if os.environ.get(CONFIG_VARIABLE) else None)
-    members = _read(named) if named else {}
+    return settings_of(_read(named) if named else {})
+
+
+def settings_of(members: Mapping[str, Any]) -> Settings:
+    """Return the settings of these sections, with the environment over them.
+
+    Raises:
+        ConfigurationError: as `load_settings`.
+    """
     _refuse_unknown_variables(os.environ)
     try:
         return Settings(**members)

@@ -1,10 +1,12 @@
-"""The sidecar's life: start in order, serve, and leave without losing a request."""
+"""The sidecar's life: start in order, serve, and leave without losing a request.
+
+The same life is lived inside an application, by a thread that serves no port for questions: see `in_process`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
@@ -54,12 +56,19 @@ class TaskEnded(Exception):  # noqa: N818 - what happened, not a kind of error
 
 
 class Service:
-    """One sidecar process."""
+    """One sidecar: a process of its own, or a part of an application."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Build nothing yet."""
+    def __init__(
+        self, settings: Settings, *, in_process: bool = False, on_ready: Callable[[Server], None] = lambda _: None
+    ) -> None:
+        """Build nothing yet.
+
+        With `in_process` there is no data port: questions are put to the server that `on_ready` is handed.
+        """
         self._settings = settings
-        self._parts = Parts(settings)
+        self._in_process = in_process
+        self._on_ready = on_ready
+        self._parts = Parts(settings, in_process=in_process)
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,15 +79,12 @@ class Service:
         """Before there was a telemetry to count them."""
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT.
+        """Serve until `stop` is called.
 
         Raises:
             StartError: a part could not be started.
             TaskEnded: a background task broke; requests under way were finished first.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
         async with AsyncExitStack() as stack:
             try:
                 await self._start(stack)
@@ -89,6 +95,15 @@ class Service:
                 await self._end_tasks()
         if self._failure is not None:
             raise TaskEnded(f"a background task ended: {self._failure!r}") from self._failure
+
+    @property
+    def waiting(self) -> str:
+        """Why it is not ready; empty when it is."""
+        return self._parts.waiting
+
+    def stop(self) -> None:
+        """Have `run` end in order. To be called on its event loop."""
+        self._stopping.set()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, parts = self._settings, self._parts
@@ -118,6 +133,7 @@ class Service:
         parts.waiting = ""
         telemetry.ready(ready=True)
         log.info("ready", data_port=parts.data_port, admin_port=admin.port, policy_revision=policies.policies.revision)
+        self._on_ready(server)
 
     async def _compile(self) -> EmbeddedPolicies | None:
         """Return the policies to begin with; None when the sidecar is told to stop before there are any."""
@@ -166,9 +182,10 @@ class Service:
         longest = settings.opa.timeout + limits.evaluation_timeout + 2 * settings.cache.redis_timeout + 1.0
         return Server(
             engine,
-            host=data.host,
-            port=None if data.host is None else data.port,
-            unix_path=data.unix_path,
+            host=None if self._in_process else data.host,
+            port=None if self._in_process or data.host is None else data.port,
+            unix_path=None if self._in_process else data.unix_path,
+            in_process=self._in_process,
             unix_mode=data.unix_mode,
             workers=limits.workers,
             max_body_bytes=limits.max_body_bytes,

@@ -89,6 +89,7 @@ class DataPlane:
     completed: dict[int, tuple[int, object, str, str]] = field(default_factory=dict)
     evaluations: list[tuple[str, str]] = field(default_factory=list)
     keep_seconds: dict[int, float | None] = field(default_factory=dict)
+    found: list[int] = field(default_factory=list)
 
     def complete(
         self,
@@ -99,9 +100,11 @@ class DataPlane:
         outcome: str,
         cache_control: str = "",
         keep_seconds: float | None = None,
+        was_kept: bool = False,
     ) -> bool:
         assert job_id not in self.completed, "a job is answered once"
         self.keep_seconds[job_id] = keep_seconds
+        self.found += [job_id] * was_kept
         self.completed[job_id] = (status, json.loads(body), outcome, cache_control)
         return True
 
@@ -155,6 +158,7 @@ async def test_a_decision_is_asked_once_and_then_answered_from_redis(parts: Part
     # One evaluation is counted, and a batch costs one round trip.
     assert data_plane.evaluations == [("allow", "")]
     assert [len(keys) for keys in parts.decisions.asked] == [1, 2]
+    assert data_plane.found == [2, 3]
 
 
 @pytest.mark.parametrize("change", ["path", "body", "revision"])

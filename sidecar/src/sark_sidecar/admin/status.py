@@ -30,6 +30,8 @@ class Parts:
     """What there is to report on; parts appear while the sidecar starts."""
 
     settings: Settings
+    in_process: bool = False
+    """Whether it decides inside an application and has no data port."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     policies: EmbeddedPolicies | None = None
     opa: OpaView | None = None
@@ -86,11 +88,7 @@ def status(parts: Parts) -> dict[str, Any]:
             "engine_build": sark_engine.build_profile,
             "regorus": sark_engine.regorus_version,
         },
-        "data": {
-            "host": parts.settings.data.host,
-            "port": parts.data_port,
-            "unix_path": str(parts.settings.data.unix_path or ""),
-        },
+        "data": _data(parts),
         "flags": _flags(parts),
         "policies": _policies(parts),
         "opa": _opa(parts),
@@ -107,6 +105,13 @@ def status(parts: Parts) -> dict[str, Any]:
         "decision_logs": parts.decision_logs.status() if parts.decision_logs else {},
         "faults": _faults(parts.faults),
     }
+
+
+def _data(parts: Parts) -> dict[str, Any]:
+    if parts.in_process:
+        return {"in_process": True}
+    data = parts.settings.data
+    return {"host": data.host, "port": parts.data_port, "unix_path": str(data.unix_path or "")}
 
 
 def _flags(parts: Parts) -> dict[str, Any]:

@@ -81,8 +81,9 @@ class DataPlane(Protocol):
         outcome: str,
         cache_control: str = "",
         keep_seconds: float | None = None,
+        was_kept: bool = False,
     ) -> bool:
-        """Answer a job; in process its decision is kept for `keep_seconds` at most."""
+        """Answer a job; in process its decision is kept for `keep_seconds` at most. `was_kept`: it comes from Redis."""
 
     def observe_evaluation(self, seconds: float, outcome: str, error_type: str = "") -> None:
         """Record an evaluation by HTTP OPA."""
@@ -172,7 +173,7 @@ class BaselineArm:
         except exact_json.JsonError:
             log.warning("a kept decision is not JSON and is not used", key=asked.key)
             return False
-        self._complete(asked.job, answer.decision(kept, value))
+        self._complete(asked.job, answer.decision(kept, value), was_kept=True)
         return True
 
     async def _embedded(self, asked: Asked) -> Answer:
@@ -210,7 +211,9 @@ class BaselineArm:
         result = None if decided is UNDEFINED else _result(decided)
         return self._engine.cache_seconds(question.input, result)
 
-    def _complete(self, job: Job, decided: Answer, cache_control: str = "", keep_seconds: float = 0.0) -> None:
+    def _complete(
+        self, job: Job, decided: Answer, cache_control: str = "", keep_seconds: float = 0.0, *, was_kept: bool = False
+    ) -> None:
         self._data_plane.complete(
             job.id,
             decided.status,
@@ -218,6 +221,7 @@ class BaselineArm:
             outcome=decided.outcome,
             cache_control=cache_control,
             keep_seconds=keep_seconds,
+            was_kept=was_kept,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 
 from sark_sidecar.configuration import describe, load_settings
@@ -53,7 +54,10 @@ def _serve(settings: Settings) -> int:
     from sark_sidecar.service import Service, StartError, TaskEnded
 
     async def serve() -> None:
-        await Service(settings).run()
+        service = Service(settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, service.stop)
+        await service.run()
 
     configure_logs(settings.log.level)
     try:
