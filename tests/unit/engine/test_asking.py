@@ -86,6 +86,10 @@ def test_what_the_engine_cannot_decide_falls_back(inside: Any):
     assert inside.metric("sark_requests_total", implementation="rust", result="error") == 1
 
 
+def test_a_path_left_to_baseline_is_in_no_arm(inside: Any):
+    assert inside.server.ask("authz/signed", ALICE) == (200, b'{"result":true}\n', "none", "opa", "")
+
+
 @pytest.mark.parametrize("body", [b"[]", b'{"input":', b"nonsense"])
 def test_what_is_no_question_is_refused_and_in_no_arm(inside: Any, body: bytes):
     status, text, arm, origin, _ = inside.server.ask("authz/allow", body)

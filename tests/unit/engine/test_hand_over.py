@@ -104,18 +104,11 @@ def test_a_path_that_reaches_a_clock_is_not_kept_whoever_evaluates(start: Any):
     assert len(plane.jobs) == 2
 
 
-@pytest.mark.parametrize(
-    ("path", "error_type"),
-    [
-        ("authz/conflict", "evaluation"),
-        ("authz/signed", "unsupported_builtin"),
-    ],
-)
-def test_what_the_rust_arm_cannot_decide_baseline_answers_and_rust_has_failed(start: Any, path: str, error_type: str):
+def test_what_the_rust_arm_cannot_decide_baseline_answers_and_rust_has_failed(start: Any):
     plane = start()
-    assert plane.ask(path).json == {"result": True}
-    assert [_described(job) for job in plane.jobs] == [("rust", "http", "redis", error_type)]
-    assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type=error_type) == 1
+    assert plane.ask("authz/conflict").json == {"result": True}
+    assert [_described(job) for job in plane.jobs] == [("rust", "http", "redis", "evaluation")]
+    assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type="evaluation") == 1
     assert plane.metric("sark_requests_total", implementation="rust", result="error") == 1
     assert plane.metric("sark_requests_total", implementation="rust", result="allow") == 0
     assert plane.metric("sark_requests_total", implementation="python", result="allow") == 0
@@ -226,3 +219,35 @@ def test_an_engine_that_fails_in_the_embedders_hands_counts_as_a_fallback(start:
     assert plane.ask("authz/allow").json == {"result": True}
     assert plane.metric("implementation_fallback_total", feature="rust_opa", error_type="evaluation") == 1
     assert plane.metric("sark_requests_total", implementation="rust", result="error") == 1
+
+
+@pytest.mark.parametrize("flags", [{}, {"percentage": 0}, {"opa": False}, {"cache": False}])
+def test_a_path_left_to_baseline_at_load_is_in_no_arm(start: Any, flags: dict[str, Any]):
+    plane = start()
+    plane.flags(**flags)
+    assert plane.ask("authz/signed").json == {"result": True}
+    [job] = plane.jobs
+    assert (job.opa, job.cache, job.fallback) == ("http", "redis", "")
+    assert plane.metric("sark_baseline_only_requests_total", result="allow") == 1
+    in_arms = {"sark_requests_total", "sark_request_duration_seconds_count", "implementation_fallback_total"}
+    counted = [value for (name, _), value in plane.samples().items() if name in in_arms | {"feature_flag_assignments_total"}]
+    assert set(counted) == {0}
+
+
+def test_a_path_left_to_baseline_tells_errors_too_and_is_no_match_for_the_shadow(start: Any):
+    plane = start(lambda plane, job: plane.server.complete(job.id, 500, b"{}\n", outcome="error"))
+    plane.server.set_flags(
+        rollout="shop/gateway", revision=2, percentage=100, salt="salt", rust_opa=True, rust_cache=True, shadow=100
+    )
+    assert plane.ask("authz/signed").status == 500
+    assert plane.metric("sark_baseline_only_requests_total", result="error") == 1
+    assert [one.fallback for one in plane.server.take_drawn()] == ["unsupported_builtin"]
+
+
+def test_a_path_that_the_next_policies_let_the_engine_answer_is_in_the_arms_again(start: Any, engine: Engine):
+    plane = start()
+    plane.ask("authz/signed")
+    engine.replace_policies(Policies([("authz.rego", "package authz\nsigned := true")]))
+    assert plane.ask("authz/signed").json == {"result": True}
+    assert len(plane.jobs) == 1
+    assert plane.metric("sark_requests_total", implementation="rust", result="allow") == 1

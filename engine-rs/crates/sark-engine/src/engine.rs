@@ -110,6 +110,12 @@ impl Engine {
         Arc::clone(&self.serving.load().policies)
     }
 
+    /// Whether the engine answers for `path`; what it was found not to at load, OPA does. Remembered for paths asked again.
+    pub fn answers_for(&self, path: &DecisionPath) -> bool {
+        let serving = self.serving.load();
+        serving.prospects.of(path, &serving.policies, Prospect::is_supported)
+    }
+
     /// The decision cache.
     pub const fn cache(&self) -> &DecisionCache {
         &self.cache

@@ -57,6 +57,8 @@ impl Deref for Held {
 struct Meter {
     in_force: Rc<Held>,
     arm: Arm,
+    /// Whether it is in its arm's counts.
+    in_arms: bool,
     /// It turned out to be none.
     is_void: bool,
     began: Instant,
@@ -70,11 +72,18 @@ impl Drop for Meter {
         if self.is_void {
             return;
         }
+        if !self.in_arms {
+            self.in_force.metrics.baseline_only(self.result);
+            return;
+        }
         let ended = self.ended.unwrap_or_else(Instant::now);
         self.in_force.metrics.assigned(self.arm, &self.in_force.flags);
         self.in_force.metrics.request(self.arm, self.result, ended.saturating_duration_since(self.began));
     }
 }
+
+/// What the shadow is told of a path that has no arms to compare.
+const LEFT_TO_BASELINE: FallbackReason = FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin);
 
 /// What the rust arm did with a request.
 enum Step {
@@ -150,12 +159,13 @@ impl Answering {
         let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
         let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
         let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
-        let mut meter = Meter { in_force, arm, is_void: false, began, ended: None, result: RequestResult::Error };
-        let step = match arm {
-            Arm::Python => {
-                question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
-            }
-            Arm::Rust => self.rust_arm(&question, &meter.in_force).await,
+        // What was left to baseline at load is nobody's failure, and no arm has a request that the other could not have.
+        let in_arms = self.shared.engine.answers_for(&question.asked.path);
+        let mut meter = Meter { in_force, arm, in_arms, is_void: false, began, ended: None, result: RequestResult::Error };
+        let step = if in_arms && arm == Arm::Rust {
+            self.rust_arm(&question, &meter.in_force).await
+        } else {
+            question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
         };
         let step = match step {
             Ok(step) => step,
@@ -181,22 +191,23 @@ impl Answering {
         };
         meter.result = result;
         if drawn.is_none() && log.is_none() {
-            return Ok(Told { reply, arm: Some(arm), origin, fallback });
+            return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         }
         let in_force = Rc::clone(&meter.in_force);
         // What follows is not the request's time.
         drop(meter);
-        let ending = Ending { arm, decider, fallback, reply: &reply, result };
+        let given_up = if in_arms { fallback } else { Some(LEFT_TO_BASELINE) };
+        let ending = Ending { arm, decider, fallback: given_up, reply: &reply, result };
         if let Some(drawn) = drawn {
             self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
         }
         let Some((log, policies)) = log else {
-            return Ok(Told { reply, arm: Some(arm), origin, fallback });
+            return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         };
         let circumstances = self.circumstances(&question, &policies, began);
         let id = log.keep(circumstances, &ending, &in_force);
         let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
-        Ok(Told { reply: Reply { body, ..reply }, arm: Some(arm), origin, fallback })
+        Ok(Told { reply: Reply { body, ..reply }, arm: in_arms.then_some(arm), origin, fallback })
     }
 
     fn circumstances<'q>(&self, question: &'q Question<'_>, policies: &Arc<Policies>, began: Instant) -> Circumstances<'q> {
@@ -239,9 +250,6 @@ impl Answering {
             (true, true, None) => Ok(self.evaluate(question, question.input()?, None, metrics).await),
             (true, false, _) => {
                 question.input()?;
-                if !self.supported(question) {
-                    return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin)));
-                }
                 Ok(Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None })
             }
             (false, _, key) => {
@@ -256,10 +264,6 @@ impl Answering {
 
     fn key(&self, question: &Question<'_>) -> Option<CacheKey> {
         self.shared.engine.cache_key(&question.asked.path, question.spelling())
-    }
-
-    fn supported(&self, question: &Question<'_>) -> bool {
-        self.shared.engine.policies().missing_builtins(&question.asked.path).is_empty()
     }
 
     fn look_up(&self, key: &CacheKey, metrics: &Metrics) -> Option<Decision> {

@@ -1,5 +1,6 @@
 //! Every metric of the data plane. One registry per rollout: a change of rollout starts all counts anew under its label.
 
+mod baseline_only;
 mod cached;
 mod logged;
 mod own;
@@ -21,6 +22,7 @@ use crate::{
     jobs::FallbackReason,
 };
 
+use baseline_only::BaselineOnly;
 use cached::Cached;
 pub use logged::LogDrop;
 pub(crate) use logged::LogMetrics;
@@ -105,6 +107,7 @@ pub(crate) struct Metrics {
     features: Vec<FeatureMetrics>,
     refusals: Vec<(Refusal, IntCounter)>,
     shed: ShedCounters,
+    baseline_only: BaselineOnly,
     revision: Gauge,
     cache_entries: Gauge,
     cache_bytes: Gauge,
@@ -132,6 +135,7 @@ impl Metrics {
             features: Feature::ALL.into_iter().map(|feature| series.feature(feature)).collect::<Result<_, _>>()?,
             refusals: series.refusals()?,
             shed: ShedCounters::register(&registry)?,
+            baseline_only: BaselineOnly::register(&registry)?,
             revision: series.revision,
             cache_entries: series.cache_entries,
             cache_bytes: series.cache_bytes,
@@ -206,6 +210,11 @@ impl Metrics {
     /// Count a request that was turned away.
     pub(crate) fn shed(&self, reason: Shed) {
         self.shed.add(reason);
+    }
+
+    /// Count a request for a path that was left to baseline at load; it is in no arm.
+    pub(crate) fn baseline_only(&self, result: RequestResult) {
+        self.baseline_only.add(result);
     }
 
     pub(crate) fn evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
