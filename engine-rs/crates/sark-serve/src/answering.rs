@@ -196,8 +196,8 @@ impl Answering {
         let in_force = Rc::clone(&meter.in_force);
         // What follows is not the request's time.
         drop(meter);
-        let given_up = if in_arms { fallback } else { Some(LEFT_TO_BASELINE) };
-        let ending = Ending { arm, decider, fallback: given_up, reply: &reply, result };
+        let reason = if in_arms { fallback } else { Some(LEFT_TO_BASELINE) };
+        let ending = Ending { arm, decider, fallback: reason, reply: &reply, result };
         if let Some(drawn) = drawn {
             self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
         }

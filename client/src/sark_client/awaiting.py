@@ -1,0 +1,173 @@
+"""`AsyncClient`: ask a sidecar from coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self, cast
+
+from . import wire
+from .asking import Stale, path_of, read_decision, subject_headers
+from .decision import Decision
+from .errors import ClosedError, NoDecisionError
+from .place import parse_place
+from .wire import BadAnswerError, Head
+
+
+class AsyncClient:
+    """Asks one sidecar, over connections that are kept. Of one event loop only."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        path: str | None = None,
+        timeout: float = 5.0,
+        max_connections: int = 64,
+        max_answer_bytes: int = 4_194_304,
+        subject_header: str | None = None,
+    ) -> None:
+        """Connect to nothing yet; the arguments are those of `Client`.
+
+        Raises:
+            ValueError: the address is none.
+        """
+        self._place = parse_place(url)
+        self._path = path
+        self._timeout = timeout
+        self._max_bytes = max_answer_bytes
+        self._subject_header = subject_header
+        self._places = asyncio.Semaphore(max_connections)
+        self._idle: list[_Connection] = []
+        self._closed = False
+
+    async def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
+        """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
+
+        Raises:
+            QuestionError: path or input is refused.
+            NoDecisionError: no decision came of it; BusyError when it can be tried again in a moment.
+            ClosedError: the client was closed.
+        """
+        asked = path_of(path, self._path)
+        headers = subject_headers(self._subject_header, subject)
+        question = wire.request(asked, self._place.authority, wire.question(document), headers)
+        try:
+            async with asyncio.timeout(self._timeout), self._places:
+                head, body = await self._ask(question)
+        except TimeoutError as error:
+            raise NoDecisionError(f"{self._place}: no answer within {self._timeout:g} s") from error
+        except OSError as error:
+            raise NoDecisionError(f"{self._place}: {error.strerror or error}") from error
+        return read_decision(head.status, body, asked)
+
+    async def close(self) -> None:
+        """Close the connections that are not in use; the others follow."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+        await asyncio.sleep(0)
+
+    async def _ask(self, question: bytes) -> tuple[Head, bytes]:
+        while self._idle and not self._closed:
+            try:
+                return await self._over(self._idle.pop(), question)
+            except Stale:
+                # It never answers what it closed before; any other failure may have been half a question, and is told.
+                continue
+        if self._closed:
+            raise ClosedError("the client was closed")
+        try:
+            return await self._over(await self._connect(), question)
+        except Stale as error:
+            raise NoDecisionError(f"{self._place}: the connection was closed without an answer") from error
+
+    async def _connect(self) -> _Connection:
+        loop, place = asyncio.get_running_loop(), self._place
+        made = lambda: _Connection(self._max_bytes)  # noqa: E731 - a factory
+        if place.unix_path:
+            return (await loop.create_unix_connection(made, place.unix_path))[1]
+        return (await loop.create_connection(made, place.host, place.port))[1]
+
+    async def _over(self, connection: _Connection, question: bytes) -> tuple[Head, bytes]:
+        try:
+            head, body = await connection.ask(question)
+        except BaseException:
+            connection.close()
+            raise
+        if head.closes or self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+        return head, body
+
+    async def __aenter__(self) -> Self:
+        """Return it."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.close()
+
+
+class _Connection(asyncio.Protocol):
+    """A connection; of everything that goes wrong nothing can be mended: close it."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[tuple[Head, bytes]] | None = None
+        self._received = bytearray()
+        self._head: Head | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    async def ask(self, question: bytes) -> tuple[Head, bytes]:
+        if self._transport is None or self._transport.is_closing():
+            raise Stale
+        self._answer = asyncio.get_running_loop().create_future()
+        self._received.clear()
+        self._head = None
+        self._transport.write(question)
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:
+            # Nobody has asked: whatever this is, it must not become the next answer.
+            self.close()
+            return
+        self._received += data
+        try:
+            self._read(self._answer)
+        except BadAnswerError as error:
+            self._fail(error)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._transport = None
+        self._fail(BadAnswerError("the answer was cut off") if self._received or self._head is not None else Stale())
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _read(self, answer: asyncio.Future[tuple[Head, bytes]]) -> None:
+        if self._head is None:
+            end = self._received.find(b"\r\n\r\n")
+            if end < 0:
+                if len(self._received) > wire.MAX_HEAD_BYTES:
+                    raise BadAnswerError("the head of the answer is too long")
+                return
+            self._head = wire.head(bytes(self._received[:end]), self._max_bytes)
+            del self._received[: end + 4]
+        if len(self._received) > self._head.length:
+            raise BadAnswerError("there is more than the answer")
+        if len(self._received) == self._head.length and not answer.done():
+            answer.set_result((self._head, bytes(self._received)))
+
+    def _fail(self, error: Exception) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+        self.close()

@@ -1,0 +1,116 @@
+"""HTTP/1.1 as far as a client of one sidecar needs it: a request written at once, an answer read within bounds. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+from .errors import NoDecisionError, QuestionError
+
+MAX_HEAD_BYTES: Final = 16_384
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
+_DIGITS: Final = re.compile(rb"[0-9]{1,10}")
+
+
+class BadAnswerError(NoDecisionError):
+    """The other side does not speak HTTP as a sidecar does, or answers more than is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of an answer."""
+
+    status: int
+    length: int
+    """Of the body, in bytes."""
+    closes: bool
+    """Whether the connection ends with this answer."""
+
+
+def request(path: str, host: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return the request that asks for the decision at `path`, as in `authz/allow`.
+
+    Raises:
+        QuestionError: the path or a header cannot be sent.
+    """
+    segments = [segment for segment in path.split("/") if segment]
+    if not segments or any(segment in {".", ".."} for segment in segments):
+        raise QuestionError(f"{path!r} is no path of a decision; it looks like authz/allow")
+    try:
+        target = "/v1/data/" + "/".join(quote(segment, safe="") for segment in segments)
+        more = "".join(f"{_name(name)}: {_value(value)}\r\n" for name, value in headers).encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise QuestionError(f"the path or a header cannot be sent: {error}") from error
+    head = f"POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return b"".join((head.encode("ascii"), more, b"\r\n", body))
+
+
+def question(document: Any) -> bytes:
+    """Return the body that asks about `document`, or about its JSON text when it is bytes.
+
+    Raises:
+        QuestionError: it has no form in JSON.
+    """
+    if isinstance(document, bytes):
+        return b'{"input":' + document + b"}"
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return b'{"input":' + text.encode() + b"}"
+    except (TypeError, ValueError, RecursionError) as error:
+        raise QuestionError(f"the input is not JSON: {error}") from error
+
+
+def answer(body: bytes) -> Any:
+    """Return the document in `body`.
+
+    Raises:
+        BadAnswerError: it is not JSON.
+    """
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswerError(f"the answer is not JSON: {error}") from error
+
+
+def head(raw: bytes, max_body: int) -> Head:
+    """Return what the head of an answer, without its empty line, says.
+
+    Raises:
+        BadAnswerError: it is no such head, or its body has more than `max_body` bytes.
+    """
+    first, *lines = raw.split(b"\r\n")
+    status = _STATUS.fullmatch(first)
+    if status is None:
+        raise BadAnswerError("the answer is not HTTP/1.1")
+    fields: dict[bytes, bytes] = {}
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        key = name.lower()
+        if not colon or (key == b"content-length" and key in fields):
+            raise BadAnswerError("the answer has a header that is none")
+        fields[key] = value.strip()
+    if b"transfer-encoding" in fields or b"content-encoding" in fields:
+        raise BadAnswerError("the answer comes in an encoding that was not asked for")
+    length = fields.get(b"content-length", b"")
+    if not _DIGITS.fullmatch(length):
+        raise BadAnswerError("the answer does not say how long it is")
+    if int(length) > max_body:
+        raise BadAnswerError(f"the answer has {int(length)} bytes; at most {max_body} are taken")
+    closes = fields.get(b"connection", b"").lower() == b"close" or first.startswith(b"HTTP/1.0")
+    return Head(int(status[1]), int(length), closes)
+
+
+def _name(name: str) -> str:
+    if not _HEADER_NAME.fullmatch(name):
+        raise QuestionError(f"{name!r} is no name of a header")
+    return name
+
+
+def _value(value: str) -> str:
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise QuestionError("the value of a header must be one line")
+    return value

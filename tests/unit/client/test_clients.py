@@ -1,0 +1,261 @@
+"""Both clients against a server that follows a script, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sark_client import (
+    AsyncClient,
+    BusyError,
+    Client,
+    ClosedError,
+    Decision,
+    NoDecisionError,
+    QuestionError,
+)
+from sark_e2e.deadline import eventually
+
+ALLOW = b'{"result":{"allow":true,"reason":"yes"}}\n'
+
+
+def answer(body: bytes = ALLOW, status: str = "200 OK", more: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+
+
+@dataclass
+class Scripted:
+    """Each connection gets the next list of answers; None closes it, a number waits so many seconds first."""
+
+    url: str
+    listener: socket.socket
+    scripts: list[list[bytes | float | None]]
+    asked: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            script = self.scripts[min(self.connections, len(self.scripts) - 1)]
+            self.connections += 1
+            with connection:
+                connection.settimeout(20)
+                # A client may hang up in the middle of an answer.
+                with suppress(OSError):
+                    self._follow(connection, script)
+
+    def _follow(self, connection: socket.socket, script: list[bytes | float | None]) -> None:
+        for step in script:
+            received = b""
+            while b"\r\n\r\n" not in received or not received.endswith(b"}"):
+                some = connection.recv(65536)
+                if not some:
+                    return
+                received += some
+            self.asked.append(received)
+            if step is None:
+                return
+            if isinstance(step, float):
+                time.sleep(step)
+                return
+            for start in range(0, len(step), 7):
+                connection.sendall(step[start : start + 7])
+
+
+@pytest.fixture(params=["tcp", "unix"])
+def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    with ExitStack() as stack:
+
+        def begin(*scripts: list[bytes | float | None]) -> Scripted:
+            if request.param == "unix":
+                listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                listener.bind(str(tmp_path / "s"))
+                url = f"unix:{tmp_path / 's'}"
+            else:
+                listener = socket.create_server(("127.0.0.1", 0))
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            listener.listen()
+            server = Scripted(url, listener, list(scripts))
+            thread = threading.Thread(target=server.serve)
+            thread.start()
+
+            def end() -> None:
+                listener.shutdown(socket.SHUT_RDWR)
+                listener.close()
+                thread.join()
+
+            stack.callback(end)
+            return server
+
+        yield begin
+
+
+def ask_blocking(url: str, documents: list[Any], **options: Any) -> list[Decision]:
+    with Client(url, path="authz/allow", **options) as client:
+        return [client.decide(document) for document in documents]
+
+
+def ask_awaiting(url: str, documents: list[Any], **options: Any) -> list[Decision]:
+    async def ask() -> list[Decision]:
+        async with AsyncClient(url, path="authz/allow", **options) as client:
+            return [await client.decide(document) for document in documents]
+
+    return asyncio.run(ask())
+
+
+both = pytest.mark.parametrize("ask", [ask_blocking, ask_awaiting])
+
+
+@both
+def test_questions_go_over_one_connection_and_come_back_typed(serve: Any, ask: Any):
+    server = serve([answer(), answer(b'{"result":false}\n'), answer(b"{}\n")])
+    first, second, third = ask(server.url, [{"user": "ü"}, b'{"n":1.50}', None])
+    assert (first.allow, first.reason, first.path) == (True, "yes", "authz/allow")
+    assert (second.allow, third.allow, third.is_defined) == (False, False, False)
+    assert server.connections == 1
+    assert server.asked[0].startswith(b"POST /v1/data/authz/allow HTTP/1.1\r\nHost: ")
+    assert [request.partition(b"\r\n\r\n")[2] for request in server.asked] == [
+        '{"input":{"user":"ü"}}'.encode(),
+        b'{"input":{"n":1.50}}',
+        b'{"input":null}',
+    ]
+
+
+@both
+def test_a_connection_that_was_closed_meanwhile_is_replaced_without_a_word(serve: Any, ask: Any):
+    server = serve([answer()], [answer()], [answer(more="Connection: close\r\n")], [answer()])
+    decisions = ask(server.url, [{}, {}, {}, {}])
+    assert [decision.allow for decision in decisions] == [True] * 4
+    assert server.connections == 4
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        ("503 Service Unavailable", b'{"code":"internal_error","message":"too much"}', BusyError),
+        ("500 Internal Server Error", b'{"message":"no"}', NoDecisionError),
+        ("400 Bad Request", b"[]", QuestionError),
+        ("302 Found", ALLOW, NoDecisionError),
+        ("204 No Content", b"", NoDecisionError),
+        ("200 OK", b"[true]", NoDecisionError),
+        ("200 OK", b"true", NoDecisionError),
+        ("200 OK", b'{"result":true', NoDecisionError),
+        ("200 OK", b"", NoDecisionError),
+    ],
+)
+def test_what_is_no_decision_raises(serve: Any, ask: Any, status: str, body: bytes, kind: type[Exception]):
+    server = serve([answer(body, status)])
+    with pytest.raises(kind) as caught:
+        ask(server.url, [{}])
+    # Only a busy one may be asked again, and only a refused one must not.
+    assert [issubclass(caught.type, one) for one in (BusyError, QuestionError)] == [kind is BusyError, kind is QuestionError]
+
+
+@both
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + ALLOW,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + ALLOW,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n" + ALLOW,
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n" + ALLOW,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 41\r\nContent-Length: 5\r\n\r\n" + ALLOW,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n29\r\n" + ALLOW + b"\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + ALLOW,
+        b"HTTP/2 200\r\n\r\n",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000,
+        b"",
+    ],
+    ids=range(11),
+)
+def test_an_answer_that_is_damaged_or_too_long_is_none(serve: Any, ask: Any, raw: bytes):
+    server = serve([raw, None])
+    with pytest.raises(NoDecisionError):
+        ask(server.url, [{}], max_answer_bytes=1000, timeout=2.0)
+
+
+@both
+def test_a_question_has_a_deadline(serve: Any, ask: Any):
+    server = serve([1.5])
+    with pytest.raises(NoDecisionError, match=r"no answer within 0\.2 s"):
+        ask(server.url, [{}], timeout=0.2)
+
+
+@both
+def test_nobody_there_is_no_decision(tmp_path: Path, ask: Any):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    for url in (f"http://127.0.0.1:{port}", f"unix:{tmp_path}/none"):
+        with pytest.raises(NoDecisionError):
+            ask(url, [{}])
+
+
+@both
+@pytest.mark.parametrize("document", [float("nan"), {"a": object()}, {"a": "\ud800"}])
+def test_what_is_not_json_is_not_asked(serve: Any, ask: Any, document: Any):
+    server = serve([answer()])
+    with pytest.raises(QuestionError):
+        ask(server.url, [document])
+    assert server.connections == 0
+
+
+def test_paths_and_headers_cannot_break_out_of_the_request(serve: Any):
+    server = serve([answer()] * 3)
+    with Client(server.url, subject_header="X-Subject") as client:
+        client.decide({}, path="a b/ü?x#y/%2F", subject="alice")
+        for path in ("", "/", "a/../b", "."):
+            with pytest.raises(QuestionError):
+                client.decide({}, path=path)
+        with pytest.raises(QuestionError):
+            client.decide({}, path="a", subject="x\r\nHost: other")
+        with pytest.raises(QuestionError, match="no path"):
+            client.decide({})
+    assert server.asked[0].startswith(b"POST /v1/data/a%20b/%C3%BC%3Fx%23y/%252F HTTP/1.1\r\n")
+    assert b"\r\nX-Subject: alice\r\n" in server.asked[0]
+
+
+def test_a_closed_client_asks_nobody(serve: Any):
+    server = serve([answer()])
+    client = Client(server.url, path="a")
+    client.close()
+    with pytest.raises(ClosedError):
+        client.decide({})
+    with pytest.raises(QuestionError, match="subject_header"):
+        client.decide({}, subject="alice")
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8180", "https://sidecar", "unix:relative", "http://host/path", "ftp://host"])
+def test_an_address_that_is_none_is_refused(url: str):
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="no place of a sidecar"):
+            kind(url)
+
+
+def test_a_coroutine_that_is_cancelled_leaves_no_answer_to_the_next(serve: Any):
+    server = serve([0.6], [answer(b'{"result":false}\n')])
+
+    async def ask() -> Decision:
+        async with AsyncClient(server.url, path="a") as client:
+            first = asyncio.ensure_future(client.decide({}))
+            await asyncio.to_thread(eventually, lambda: bool(server.asked), what="the first question came", seconds=20)
+            first.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await first
+            return await client.decide({})
+
+    assert not asyncio.run(ask()).allow
+    assert server.connections == 2
