@@ -98,6 +98,9 @@ setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, t
 tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: about 12 min)
 	$(BIN)/python -m sark_e2e.binaries
 
+images: setup ## Build the images of operator and sidecar with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
+	sh images/build.sh
+
 crds: setup ## Write the CRD and the page of reasons from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
@@ -147,5 +150,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help \
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images \
 	leak lock rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

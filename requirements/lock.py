@@ -1,7 +1,8 @@
 """Compiles the hashed requirement files from pyproject.toml: `make lock`.
 
-bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project. sark-engine
-is left out, because it is built from engine-rs and installed as a local wheel.
+bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project.
+operator.txt and sidecar.txt are what their images need of it, in the same versions, and image-build.txt what builds
+the project's wheel there. sark-engine is left out, because it is built from engine-rs and installed as a local wheel.
 """
 # ruff: noqa: INP001, T201 - a script, no part of a package
 
@@ -16,6 +17,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 LOCAL = {"sark-engine"}
 LOWEST_PYTHON = "3.11"
+IMAGES = {"operator": ("operator", "cli"), "sidecar": ("sidecar",)}
+"""By image: the extras that are installed in it."""
 
 
 def requirements(project: dict[str, object]) -> list[str]:
@@ -29,16 +32,32 @@ def requirements(project: dict[str, object]) -> list[str]:
     return sorted(line for line in named if _name(line) not in LOCAL)
 
 
+def runtime(project: dict[str, object], extras: tuple[str, ...]) -> list[str]:
+    """Return what the project and these of its extras need to run, without what is built here."""
+    table = project["project"]
+    assert isinstance(table, dict)  # noqa: S101 - the shape pyproject.toml prescribes
+    named = {*table["dependencies"], *(line for extra in extras for line in table["optional-dependencies"][extra])}
+    return sorted(line for line in named if _name(line) not in LOCAL)
+
+
 def _name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
 
 
-def compile_file(source: str, target: Path) -> None:
-    """Write to `target` what satisfies the requirements in `source`, with hashes, for every platform and Python we support."""
+def compile_file(source: str, target: Path, *, versions: Path | None = None) -> None:
+    """Write to `target` what satisfies the requirements in `source`, with hashes, for every platform and Python we support.
+
+    Versions are the newest ones allowed, or those that another compiled file pins.
+    """
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--universal", f"--python-version={LOWEST_PYTHON}"]
     shape = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
     done = subprocess.run(
-        [*command, *shape, "--no-config", "--upgrade"], input=source, text=True, stdout=subprocess.PIPE, check=True, cwd=HERE
+        [*command, *shape, "--no-config", *(("--constraint", str(versions)) if versions else ("--upgrade",))],
+        input=source,
+        text=True,
+        stdout=subprocess.PIPE,
+        check=True,
+        cwd=HERE,
     )
     head = "# Compiled by `make lock`; change pyproject.toml or bootstrap.in instead.\n"
     target.write_text(head + done.stdout, encoding="utf-8")
@@ -46,10 +65,14 @@ def compile_file(source: str, target: Path) -> None:
 
 
 def main() -> None:
-    """Compile both files."""
+    """Compile all files; with `--images` only those of the images, from what dev.txt pins."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt")
-    compile_file("\n".join(requirements(project)), HERE / "dev.txt")
+    if "--images" not in sys.argv[1:]:
+        compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt")
+        compile_file("\n".join(requirements(project)), HERE / "dev.txt")
+    for image, extras in IMAGES.items():
+        compile_file("\n".join(runtime(project, extras)), HERE / f"{image}.txt", versions=HERE / "dev.txt")
+    compile_file("\n".join(project["build-system"]["requires"]), HERE / "image-build.txt", versions=HERE / "dev.txt")
 
 
 if __name__ == "__main__":

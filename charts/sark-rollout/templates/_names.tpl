@@ -20,7 +20,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 
 {{- define "sark-rollout.image" -}}
-{{- $repository := required "image.repository is empty: make an image in which `sark-operator` and `sark-rollout` are on PATH (docs/install.md), push it to your registry, and name it there, as in registry.example/sark-operator" .Values.image.repository -}}
+{{- $repository := required "image.repository is empty: `make images`, push sark-operator to your registry, and name it there, as in registry.example/sark-operator" .Values.image.repository -}}
 {{- if .Values.image.digest }}{{ $repository }}@{{ .Values.image.digest }}{{ else }}{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 

@@ -92,7 +92,7 @@ def test_the_version_is_the_projects():
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({}, "image.repository is empty: make an image in which `sark-operator`"),
+        ({}, "image.repository is empty: `make images`"),
         (DEFAULT | {"serviceAccount": {"create": False}}, "name the account to use in serviceAccount.name"),
         (DEFAULT | {"replica": 2}, "additional properties 'replica' not allowed"),
         (DEFAULT | {"replicas": 0}, "at '/replicas': minimum: got 0, want 1"),

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Build both images with docker, podman or buildah, whichever is there, and print their sizes: `make images`.
+# BASE is the base image (see the Dockerfiles), TAG the tag (default: the project's version), REGISTRY what goes before the names. With
+# podman and buildah VOLUMES are mounted while it builds, as behind a proxy with its own authority:
+# VOLUMES="/etc/ssl/certs:/etc/ssl/certs:ro /etc/pip.conf:/etc/pip.conf:ro".
+set -eu
+cd "$(dirname "$0")/.."
+tag=${TAG:-$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -1)}
+registry=${REGISTRY:-localhost}
+tool=${BUILDER:-}
+if [ -z "$tool" ]; then
+    for candidate in docker podman buildah; do
+        # A client without its engine builds nothing.
+        if command -v "$candidate" >/dev/null && "$candidate" info >/dev/null 2>&1; then tool=$candidate; break; fi
+    done
+fi
+case "$tool" in
+docker | podman) build="$tool build" ;;
+buildah) build="buildah build --isolation ${ISOLATION:-oci}" ;;
+*)
+    echo "error: none of docker, podman and buildah works here: install one, or name it in BUILDER" >&2
+    exit 1
+    ;;
+esac
+mounts=$(for volume in ${VOLUMES:-}; do printf -- '--volume %s ' "$volume"; done)
+for name in operator sidecar; do
+    echo "== $registry/sark-$name:$tag with $tool"
+    # shellcheck disable=SC2086 - the words of $build and $mounts are arguments
+    $build $mounts ${BASE:+--build-arg "BASE=$BASE"} --file "images/$name.Dockerfile" --tag "$registry/sark-$name:$tag" .
+done
+$tool images
