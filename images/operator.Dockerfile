@@ -11,11 +11,12 @@ RUN /build/bin/python -m pip --python /opt/sark/bin/python install --require-has
     && /build/bin/python -m pip install --require-hashes -r requirements/image-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY crds crds
+COPY client client
 COPY sidecar sidecar
 COPY operator operator
 RUN /build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile /wheels/*.whl \
-    && rm -rf /opt/sark/lib/python3*/site-packages/sark_sidecar /opt/sark/bin/sark-sidecar \
+    && rm -rf /opt/sark/lib/python3*/site-packages/sark_sidecar /opt/sark/lib/python3*/site-packages/sark_client /opt/sark/bin/sark-sidecar \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/sark/lib
 
 FROM ${BASE}

@@ -13,6 +13,7 @@ COPY .cache/wheels wheels
 RUN /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile wheels/*.whl
 COPY pyproject.toml README.md LICENSE ./
 COPY crds crds
+COPY client client
 COPY sidecar sidecar
 COPY operator operator
 RUN /build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \

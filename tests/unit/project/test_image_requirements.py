@@ -48,6 +48,18 @@ def test_an_image_ends_up_without_root_and_without_what_built_it(name: str):
     assert f'ENTRYPOINT ["sark-{name}"]' in final
 
 
+@pytest.mark.parametrize("name", ["operator", "sidecar"])
+def test_an_image_is_built_from_every_package_of_the_wheel(name: str):
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {package.split("/")[0] for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]}
+    copied = set(
+        re.findall(r"^COPY (\w+) \1$", (PROJECT / "images" / f"{name}.Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    let_in = set(re.findall(r"^!(\w+)$", (PROJECT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE))
+    assert folders == copied
+    assert folders <= let_in
+
+
 def _pinned(name: str) -> dict[str, str]:
     text = (FOLDER / name).read_text(encoding="utf-8")
     return {_normal(package): version for package, version in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE)}
