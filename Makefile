@@ -59,6 +59,9 @@ test-unit: setup ## Unit tests: seconds
 test-property: setup ## Property tests
 	$(PYTEST) tests/property
 
+invariants: setup ## Play EXAMPLES (1000) random stories of a rollout against the invariants of its core, and count what happened
+	SARK_EXAMPLES=$(or $(EXAMPLES),1000) $(PYTEST) -q -s tests/property/test_decide.py
+
 test-rust: rust-toolchain setup ## Tests of the engine's crates
 	cargo test $(CARGO_FLAGS) --profile thin --workspace
 
@@ -150,5 +153,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images \
+.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
 	leak lock rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

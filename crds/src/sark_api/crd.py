@@ -32,7 +32,7 @@ _GROWS = "self.request.id > oldSelf.request.id"
 _SPEC_RULES = (
     (
         "has(self.steps) != has(self.schedule)",
-        "give either steps (a list such as 5, 10, 25, 50, 100 percent) or schedule (Seed), and not both",
+        "give either steps (a list such as 5, 10, 25, 50, 100 percent) or schedule (Seed, Migration), and not both",
     ),
     (
         "!has(self.steps) || self.steps.all(s, duration(s.bake) >= duration(self.criteria.window))",

@@ -6,11 +6,12 @@ Numbers are whole: a share is an integer percent, a ratio is in basis points or 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from .duration import Duration
 from .model import ApiModel
@@ -37,6 +38,7 @@ class SchedulePreset(StrEnum):
     """A schedule known by name."""
 
     SEED = "Seed"
+    MIGRATION = "Migration"
 
 
 class Action(StrEnum):
@@ -158,6 +160,14 @@ class Prometheus(ApiModel):
     """How long one query may take, 1s to 60s. Default 5s. A query that takes longer is Unknown: neither pass nor breach."""
 
 
+_STEP_RULES = [
+    rule(
+        "self.percent > 0 || (has(self.shadow) && self.shadow.samplePercent > 0)",
+        "a step of 0 percent serves nobody and proves something only by comparing: give it shadow.samplePercent, as in 10",
+    )
+]
+
+
 class StepShadow(ApiModel):
     """Comparing the decisions of both arms, off the requests' path."""
 
@@ -168,8 +178,11 @@ class StepShadow(ApiModel):
 class Step(ApiModel):
     """One stage of the rollout."""
 
-    percent: int = Field(ge=1, le=100)
-    """Share of subjects served by the new arm, integer percent, 1 to 100. Each step must be larger than the one before; the last is 100."""
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": _STEP_RULES})
+
+    percent: int = Field(ge=0, le=100)
+    """Share of subjects served by the new arm, integer percent, 0 to 100. Each step must be larger than the one before; the last is 100.
+    A first step of 0 serves nobody: it compares decisions in the shadow, and needs shadow.samplePercent."""
 
     bake: Duration = timedelta(hours=48)
     """Proven time the step needs before the next: time in which every ready sidecar had confirmed the step, metrics were readable and
@@ -560,7 +573,8 @@ class SarkRolloutSpec(ApiModel):
     """One thing asked of the operator: Promote, Skip or Approve. `sark-rollout promote`, `skip` and `approve` write it."""
 
     schedule: SchedulePreset | None = None
-    """A schedule by name instead of steps. Seed: 5% for two weeks, then 10, 25, 50 and 100% for a week each, 48h proven in every one."""
+    """A schedule by name instead of steps. Seed: 5% for two weeks, then 10, 25, 50 and 100% for a week each, 48h proven in every one.
+    Migration: 0% with a shadow of 10% of the requests and 5% with 24h proven each, then 25, 50 and 100% with 48h. Default: none."""
 
     criteria: Criteria = Criteria()
     """What must hold for the rollout to go on. Default: the performance report's rollback criteria."""
@@ -594,7 +608,17 @@ class SarkRolloutSpec(ApiModel):
         """Return the steps to follow, presets expanded."""
         if self.steps:
             return tuple(self.steps)
-        week = timedelta(days=7)
-        return tuple(
-            Step(percent=percent, hold=week * weeks) for percent, weeks in ((5, 2), (10, 1), (25, 1), (50, 1), (100, 1))
-        )
+        return _PRESETS[self.schedule or SchedulePreset.SEED]
+
+
+_WEEK, _DAY = timedelta(days=7), timedelta(days=1)
+_PRESETS: Mapping[SchedulePreset, tuple[Step, ...]] = {
+    SchedulePreset.SEED: tuple(
+        Step(percent=percent, hold=_WEEK * weeks) for percent, weeks in ((5, 2), (10, 1), (25, 1), (50, 1), (100, 1))
+    ),
+    SchedulePreset.MIGRATION: (
+        Step(percent=0, bake=_DAY, shadow=StepShadow(sample_percent=10)),
+        Step(percent=5, bake=_DAY),
+        *(Step(percent=percent, bake=2 * _DAY) for percent in (25, 50, 100)),
+    ),
+}

@@ -39,7 +39,7 @@ def dangers(rollout: Rollout, now: datetime) -> list[str]:
         return []
     clauses = [f"{each.name} beyond {each.limit}" for each in status.criteria if each.action == Action.REVERT and each.limit]
     blind = rollout.spec.rollback.blind_for
-    if blind and status.step.percent < 100:  # noqa: PLR2004 - at the full share blindness takes nothing back
+    if blind and 0 < status.step.percent < 100:  # noqa: PLR2004 - at the full share blindness takes nothing back
         since = status.blind_since
         at = f" (so at {moment(since + blind)}, in {age(since + blind - now)})" if since else ""
         clauses.append(f"not seen for {format_duration(blind)}{at}")

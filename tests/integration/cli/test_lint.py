@@ -26,6 +26,7 @@ CUSTOM = {"name": "depth", "query": "max(depth)", "max": "1"}
 EDITS: list[Mapping[str, Any]] = [
     {},
     {"schedule": "Seed"},
+    {"steps": [{"percent": 0, "bake": "48h"}, {"percent": 100, "bake": "48h"}]},
     {"steps": [{"percent": 100, "bake": "5s"}]},
     {"steps": [{"percent": 50}, {"percent": 20}, {"percent": 100}]},
     {"steps": [{"percent": 50}]},

@@ -55,6 +55,12 @@ def seed(spec: dict[str, Any]) -> None:
     spec["schedule"] = "Seed"
 
 
+def migration(spec: dict[str, Any]) -> None:
+    """Use the other preset."""
+    seed(spec)
+    spec["schedule"] = "Migration"
+
+
 def both(spec: dict[str, Any]) -> None:
     spec["schedule"] = "Seed"
 
@@ -72,6 +78,10 @@ VALID = {
     "a skip": put("request", {"id": 1, "action": "Skip", "attempt": 1, "percent": 5, "to": 50, "by": "Zo\u00eb"}),
     "a window": put("windows", [{"days": ["Mon"], "start": "09:00", "end": "16:30", "timeZone": "Europe/Berlin"}]),
     "a step with a shadow": put("steps", [{"percent": 100, "bake": "15s", "shadow": {"samplePercent": 10}}]),
+    "a shadow step": put(
+        "steps", [{"percent": 0, "bake": "15s", "shadow": {"samplePercent": 10}}, {"percent": 100, "bake": "15s"}]
+    ),
+    "the other preset": migration,
     "retries": put("rollback.retry", {"limit": 3, "after": "2h"}),
     "a step with approval": put("steps", [{"percent": 100, "bake": "15s", "approval": "Required"}]),
     "blind for ever": put("rollback.blindFor", "0s"),
@@ -84,7 +94,8 @@ INVALID = {
     "steps that go down": (steps(25, 10, 100), "steps must grow"),
     "a plan that ends early": (steps(5, 50), "the last step must be 100 percent"),
     "an empty plan": (steps(), "should have at least 1 items"),
-    "zero percent": (steps(0, 100), "greater than or equal to 1"),
+    "zero percent without a shadow": (steps(0, 100), "give it shadow.samplePercent"),
+    "less than nothing": (steps(-1, 100), "greater than or equal to 0"),
     "more than all": (steps(101), "less than or equal to 100"),
     "a fraction of a percent": (put("steps", [{"percent": 2.5, "bake": "15s"}, {"percent": 100}]), "must be of type integer"),
     "a bake shorter than the window": (steps(100, bake="5s"), "bake must be at least criteria.window"),

@@ -72,6 +72,16 @@ def test_the_operator_goes_back_where_there_are_too_few_requests():
     assert abs(target.status.revert.decided_at - stages[-1].reverts) <= 3 * interval
 
 
+def test_a_shadow_step_needs_comparisons_and_nothing_else():
+    spec = quick_spec(steps=None, schedule="Migration", criteria={"window": "5m"}, interval="15s")
+    first, second = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), 10.0)[:2]
+    assert [(each.criterion, each.arm, each.needed, each.got) for each in first.needs] == [
+        ("decisionMismatch", "compared", 100, 300.0)
+    ]
+    assert "decisionMismatch" not in {each.criterion for each in second.needs}
+    assert timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), 1.0)[0].ends is None
+
+
 def test_the_end_of_a_preset_is_weeks_away():
     spec = quick_spec().model_copy(update={"steps": None, "schedule": "Seed", "interval": timedelta(seconds=15)})
     stages = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), None)

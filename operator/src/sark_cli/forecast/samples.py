@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sark_api.spec import Action, SarkRolloutSpec
+from sark_operator.core.plan import needs as stage
 
 _BOTH_ARMS = ("latencyP95", "denyShift")
 """Criteria that compare with the baseline arm, and so need its requests as well."""
@@ -22,7 +23,7 @@ class Need:
     criterion: str
     """Name as in spec.criteria."""
     arm: str
-    """new, baseline or both: whose requests."""
+    """new, baseline or both: whose requests; compared: those drawn for the shadow."""
     needed: int
     got: float
     """Requests the window holds at this traffic, on average."""
@@ -41,6 +42,12 @@ def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]
     most the arm's requests: a criterion that counts something rarer, evaluations behind a cache say, may get fewer.
     """
     window = spec.criteria.window.total_seconds()
+    compared = stage(spec, percent).shadow.sample_percent
+    if compared:
+        mismatch = spec.criteria.decision_mismatch
+        yield Need("decisionMismatch", "compared", mismatch.min_comparisons, traffic * compared / 100 * window, mismatch.action)
+    if percent == 0:
+        return
     split = percent < 100  # noqa: PLR2004 - at the full share there is no baseline arm, and the stored baseline serves
     for name, field in type(spec.criteria).model_fields.items():
         criterion = getattr(spec.criteria, name)

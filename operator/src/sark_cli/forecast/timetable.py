@@ -69,7 +69,7 @@ def _stage(spec: SarkRolloutSpec, step: Step, begins: datetime, traffic: float |
 def _reverts(spec: SarkRolloutSpec, step: Step, begins: datetime, blocking: list[Need]) -> datetime | None:
     blind = spec.rollback.blind_for
     unseen = any(not need.met and need.action == Action.REVERT for need in blocking)
-    split = step.percent < 100  # noqa: PLR2004 - at the full share blindness takes nothing back
+    split = 0 < step.percent < 100  # noqa: PLR2004 - at the full share blindness takes nothing back
     return begins + spec.interval + _whole(blind, spec.interval) if blind and unseen and split else None
 
 

@@ -37,6 +37,11 @@ def _falling_steps(spec: SarkRolloutSpec) -> list[Path]:
     return [("spec", "steps", index, "percent") for index, (before, step) in pairs if step.percent <= before.percent]
 
 
+def _idle_steps(spec: SarkRolloutSpec) -> list[Path]:
+    steps = enumerate(spec.steps or [])
+    return [("spec", "steps", index, "percent") for index, step in steps if not step.percent and not step.shadow.sample_percent]
+
+
 def _last_step(spec: SarkRolloutSpec) -> list[Path]:
     steps = spec.steps or []
     return [("spec", "steps", len(steps) - 1, "percent")] if steps and steps[-1].percent != 100 else []  # noqa: PLR2004
@@ -83,6 +88,7 @@ TWINS: Mapping[str, Twin] = {
     "!has(self.steps) || self.steps.all(s, duration(s.bake) >= duration(self.criteria.window))": _short_bakes,
     "self.all(i, s, i == 0 || self[i - 1].percent < s.percent)": _falling_steps,
     "self[size(self) - 1].percent == 100": _last_step,
+    "self.percent > 0 || (has(self.shadow) && self.shadow.samplePercent > 0)": _idle_steps,
     "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('10m')": _when(
         _INTERVAL, lambda spec: not _between(spec.interval, 1, 600)
     ),

@@ -15,6 +15,9 @@ _SCRAPE = timedelta(seconds=15)
 """Prometheus' usual scrape interval; four of them must fit into a window."""
 
 
+_ARMS = {"both": "both arms", "compared": "those compared in the shadow"}
+
+
 def check_sense(spec: SarkRolloutSpec, traffic: float | None) -> Iterator[Finding]:
     """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there."""
     yield from _times(spec)
@@ -79,7 +82,7 @@ def _samples(spec: SarkRolloutSpec, traffic: float) -> Iterator[Finding]:
             if need.met or need.criterion in told or need.action == Action.WARN:
                 continue
             told.add(need.criterion)
-            arm = "both arms" if need.arm == "both" else f"the {need.arm} arm"
+            arm = _ARMS.get(need.arm, f"the {need.arm} arm")
             path: Path = ("spec", "steps", index) if spec.steps else ("spec", "schedule")
             yield _warning(
                 path,
@@ -92,7 +95,7 @@ def _samples(spec: SarkRolloutSpec, traffic: float) -> Iterator[Finding]:
 
 def _and_reverts(spec: SarkRolloutSpec, action: Action, percent: int) -> str:
     blind = spec.rollback.blind_for
-    reverts = action is Action.REVERT and blind and percent < 100  # noqa: PLR2004 - never at the full share
+    reverts = action is Action.REVERT and blind and 0 < percent < 100  # noqa: PLR2004 - never at the full share
     return f" and reverts it after {format_duration(blind)}" if reverts else ""
 
 

@@ -39,6 +39,16 @@ def judge_data_plane(
         yield service_time.judge_service_time(
             name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name), weight=weight(name)
         )
+    yield from judge_beside(spec, percent, metrics)
+
+
+def judge_beside(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> Iterator[CriterionStatus]:
+    """Yield what is said of the shadow and of the sidecars, which needs no request of the new arm."""
+    criteria, window, plane = spec.criteria, spec.criteria.window, metrics.data_plane
+
+    def query(name: str) -> str:
+        return metrics.queries.get(name, "")
+
     if needs(spec, percent).shadow.sample_percent:
         name = decision_mismatch.NAME
         yield decision_mismatch.judge_decision_mismatch(criteria.decision_mismatch, window, plane.shadow, query(name))

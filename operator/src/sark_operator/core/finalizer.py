@@ -24,4 +24,4 @@ def may_release(tick: Tick, plan: FlagPlan) -> bool:
         return True
     if isinstance(tick.observation.flags, Missing) and not config_map_missing(tick.observation):
         return False
-    return plan.write is None and tick.percent == 0
+    return plan.write is None and not tick.in_step

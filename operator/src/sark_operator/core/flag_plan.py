@@ -28,7 +28,7 @@ from .decision import WriteFlags
 from .finding import Finding, found
 from .flag_document import desired_document, is_ours, needs_renewal, readable_document, serves
 from .instants import to_milliseconds
-from .lifecycle import wanted_percent
+from .lifecycle import in_step, wanted_percent
 from .observation import Identity, Missing, Observation, ObservedFlags
 from .owners import held_by_others, other_owners
 from .plan import sample
@@ -54,6 +54,11 @@ class Claim:
     def percent(self) -> int:
         """The share that should be in force."""
         return wanted_percent(self.status)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether anything should be in force: a share, or comparisons without one."""
+        return in_step(self.status)
 
     @property
     def sample(self) -> int:
@@ -117,14 +122,14 @@ def _must_write(claim: Claim, document: FlagDocument | None) -> bool:
         return in_force(claim) is None or needs_renewal(claim.spec, document, claim.now)
     if document is not None:
         holds_target = not claim.resting and not claim.observation.rival and not claim.identity.deleting
-        return holds_target and (claim.percent > 0 or restoring)
+        return holds_target and (claim.in_step or restoring)
     if isinstance(claim.observation.flags, Missing):
         return restoring and not (claim.identity.deleting and config_map_missing(claim.observation))
     if claim.observation.rival and not restoring:
         return False
     before = claim.status.flags
     stale = before is not None and (before.percent > 0 or _unreadable(claim.observation))
-    return claim.percent > 0 or restoring or stale
+    return claim.in_step or restoring or stale
 
 
 def _next_revision(claim: Claim, document: FlagDocument | None) -> int:

@@ -32,12 +32,12 @@ def intent(tick: Tick) -> None:
 
 
 def _delete(tick: Tick) -> None:
-    if tick.identity.deleting and tick.spec.rollback.on_delete is OnDelete.BASELINE and tick.percent > 0:
+    if tick.identity.deleting and tick.spec.rollback.on_delete is OnDelete.BASELINE and tick.in_step:
         revert(tick, reasons.ROLLOUT_DELETED, actor=USER)
 
 
 def _roll_back(tick: Tick) -> None:
-    if tick.spec.mode is Mode.ROLLBACK and tick.percent > 0:
+    if tick.spec.mode is Mode.ROLLBACK and tick.in_step:
         revert(tick, reasons.ROLLED_BACK_BY_USER, actor=USER)
 
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sark_api.spec import Action, Criteria, SarkRolloutSpec
 from sark_api.status import CriterionStatus, SarkRolloutStatus, Verdict
 
-from .data_plane import judge_data_plane
+from .data_plane import judge_beside, judge_data_plane
 from .figures import sentences
 from .lifecycle import is_split
 from .observation import Metrics, Missing
@@ -31,12 +31,17 @@ def judge(
 ) -> tuple[CriterionStatus, ...]:
     """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec.
 
-    `weights` is the evidence of those with a sequential test.
+    `weights` is the evidence of those with a sequential test. At 0 % the new arm serves nobody, so what is judged is what the
+    shadow compares and what the sidecars themselves use.
     """
     criteria, window = spec.criteria, spec.criteria.window
 
     def query(name: str) -> str:
         return metrics.queries.get(name, "")
+
+    if percent == 0:
+        memory = memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME))
+        return (memory, *judge_beside(spec, percent, metrics))
 
     def weight(name: str) -> Weight:
         return weights.get(name, UNWEIGHED)

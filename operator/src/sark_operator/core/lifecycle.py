@@ -24,6 +24,11 @@ def wanted_percent(status: SarkRolloutStatus) -> int:
     return status.step.percent
 
 
+def in_step(status: SarkRolloutStatus) -> bool:
+    """Return whether something is in force that can be taken back: a share, or the comparisons of a step of 0 %."""
+    return status.step is not None and status.phase not in (Phase.REVERTING, Phase.REVERTED)
+
+
 def watch_left(spec: SarkRolloutSpec, status: SarkRolloutStatus, now: datetime) -> timedelta:
     """Return how long a completed rollout is still watched; zero or less when the watch is over."""
     if status.completed_at is None:

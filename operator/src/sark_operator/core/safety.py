@@ -25,7 +25,7 @@ from .verdicts.latency_p95 import baseline_p95_microseconds
 
 def safety(tick: Tick) -> None:
     """Evaluate every criterion; revert on a breach, on lasting blindness, or when the way back was already taken."""
-    if tick.percent == 0:
+    if not tick.in_step:
         return
     if not tick.resting:
         _evaluate(tick)

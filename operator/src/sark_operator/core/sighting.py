@@ -19,7 +19,7 @@ from sark_api.status import Convergence, FlagsApplied, Phase, SarkRolloutStatus
 
 from .finding import Finding, found
 from .flag_document import is_ours, readable_document, serves
-from .lifecycle import wanted_percent
+from .lifecycle import in_step, wanted_percent
 from .observation import Identity, Missing, Observation, PodReport
 from .plan import sample
 
@@ -102,7 +102,7 @@ def _unseen(status: SarkRolloutStatus, missing: Missing) -> Sighting:
 def _claimed(identity: Identity, status: SarkRolloutStatus, observation: Observation) -> bool:
     """Return whether the sidecars have been asked for anything by this rollout; before that, an answer is all they owe."""
     document = readable_document(observation.flags)
-    started = wanted_percent(status) > 0 or status.phase is Phase.REVERTING
+    started = in_step(status) or status.phase is Phase.REVERTING
     return started or (status.flags is not None and document is not None and is_ours(identity, document))
 
 

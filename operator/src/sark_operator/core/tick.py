@@ -14,7 +14,7 @@ from .finding import Finding
 from .flag_plan import Claim, in_force
 from .history import Transition
 from .instants import to_milliseconds, without_future
-from .lifecycle import is_terminal, wanted_percent
+from .lifecycle import in_step, is_terminal, wanted_percent
 from .observation import Identity, Observation
 from .problems import find_problems
 from .sighting import Sighting, look
@@ -70,6 +70,11 @@ class Tick:
     def percent(self) -> int:
         """The share the draft wants."""
         return wanted_percent(self.status)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the draft has something in force that can be taken back."""
+        return in_step(self.status)
 
     @property
     def automatic(self) -> bool:

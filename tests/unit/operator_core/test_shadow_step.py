@@ -1,0 +1,140 @@
+"""A first step of 0 %: nobody is served by the new arm, decisions are compared, and that alone must be proof."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sark_api.names import ARM_BASELINE
+from sark_api.spec import Mode, Request, RequestAction, Retry, Rollback, Step, StepShadow
+from sark_api.status import Phase, Verdict
+from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane, quick_spec
+from sark_operator.core.observation import Comparisons
+
+STEPS = [
+    Step(percent=0, bake=timedelta(seconds=15), shadow=StepShadow(sample_percent=10)),
+    Step(percent=5, bake=timedelta(seconds=15)),
+    Step(percent=100, bake=timedelta(seconds=15)),
+]
+
+
+@pytest.fixture
+def comparing() -> SimulatedTarget:
+    """A rollout in its shadow step: the baseline serves everybody, and sidecars have confirmed the shadow."""
+    target = SimulatedTarget(spec=quick_spec().model_copy(update={"steps": STEPS}))
+    target.arms = {ARM_BASELINE: arm()}
+    target.run_to(0)
+    return target
+
+
+def compared(target: SimulatedTarget, matches: float, mismatches: float = 0) -> None:
+    target.plane = replace(healthy_plane(), shadow=Comparisons(matches, mismatches))
+
+
+def test_it_turns_on_the_shadow_and_moves_nobody(comparing: SimulatedTarget) -> None:
+    document = comparing.document
+
+    assert document is not None
+    assert (document.percentage, document.feature_flags.rust_opa_enabled, document.valid_until) == (0, False, None)
+    assert (document.shadow.enabled, document.shadow.sample_percentage) == (True, 10)
+    assert (comparing.status.phase, comparing.status.summary.step) == (Phase.PROGRESSING, "1/3")
+
+
+def test_only_what_can_be_seen_without_the_new_arm_is_judged(comparing: SimulatedTarget) -> None:
+    names = {criterion.name for criterion in comparing.status.criteria}
+
+    assert names == {"memoryGrowth", "decisionMismatch", "throughput", "cpu"}
+
+
+def test_enough_equal_decisions_let_it_go_on(comparing: SimulatedTarget) -> None:
+    comparing.run_to(5)
+
+    assert comparing.document is not None
+    assert comparing.document.shadow.enabled is False
+
+
+def test_too_few_decisions_hold_it_for_ever_and_take_nothing_back(comparing: SimulatedTarget) -> None:
+    compared(comparing, 99)
+    comparing.run(300, every=2)
+
+    assert (comparing.percent, comparing.status.phase, comparing.status.reason) == (0, Phase.PROGRESSING, "CriterionUnknown")
+    assert comparing.status.next is not None
+    assert "decisionMismatch needs 100 samples in its window and has 99" in [each.text for each in comparing.status.next.waits]
+
+
+def test_one_decision_that_differs_ends_it(comparing: SimulatedTarget) -> None:
+    compared(comparing, 1000, 1)
+    decision = comparing.tick(1)
+
+    assert decision.status.revert is not None
+    assert decision.status.revert.criterion == "decisionMismatch"
+    comparing.run(3)
+    assert comparing.document is not None
+    assert (comparing.status.phase, comparing.document.shadow.enabled) == (Phase.REVERTED, False)
+
+
+def test_a_difference_may_only_hold(comparing: SimulatedTarget) -> None:
+    mismatch = comparing.spec.criteria.decision_mismatch.model_copy(update={"action": "Hold"})
+    comparing.ask(criteria=comparing.spec.criteria.model_copy(update={"decision_mismatch": mismatch}))
+    compared(comparing, 1000, 1)
+    comparing.run(60)
+
+    assert (comparing.percent, comparing.status.phase) == (0, Phase.PROGRESSING)
+    assert [each.verdict for each in comparing.status.criteria if each.name == "decisionMismatch"] == [Verdict.BREACH]
+
+
+@pytest.mark.parametrize("way", ["mode", "delete"])
+def test_the_user_can_end_it(comparing: SimulatedTarget, way: str) -> None:
+    if way == "mode":
+        comparing.ask(mode=Mode.ROLLBACK)
+    else:
+        comparing.delete()
+    comparing.run(4)
+
+    assert comparing.document is not None
+    assert comparing.document.shadow.enabled is False
+    assert comparing.released is (way == "delete")
+
+
+def test_a_sidecar_that_has_not_heard_of_the_shadow_holds_it(comparing: SimulatedTarget) -> None:
+    comparing.sidecars["gw-9"] = type(comparing.sidecars["gw-0"])(following=False)
+    comparing.run(40)
+
+    assert (comparing.percent, comparing.status.reason) == (0, "Converging")
+
+
+def test_blindness_at_0_percent_takes_nothing_back(comparing: SimulatedTarget) -> None:
+    comparing.sidecars.clear()
+    comparing.run(300, every=2)
+
+    assert comparing.status.phase is Phase.PROGRESSING
+
+
+def test_it_can_be_promoted_past_its_bake(comparing: SimulatedTarget) -> None:
+    comparing.ask(request=Request(id=1, action=RequestAction.PROMOTE, attempt=1, percent=0))
+    began = comparing.now
+    comparing.run_to(5)
+
+    assert comparing.now - began < timedelta(seconds=15)
+
+
+def test_a_retry_begins_with_it_again(comparing: SimulatedTarget) -> None:
+    comparing.ask(rollback=Rollback(retry=Retry(limit=1, after=timedelta(seconds=20))))
+    compared(comparing, 1000, 1)
+    comparing.run(5)
+    compared(comparing, 1000)
+    comparing.run_to(0)
+
+    assert comparing.status.retries == 1
+    assert comparing.document is not None
+    assert comparing.document.shadow.enabled is True
+
+
+def test_the_migration_preset_begins_with_it() -> None:
+    plan = quick_spec(steps=None, schedule="Migration").plan()
+
+    assert [step.percent for step in plan] == [0, 5, 25, 50, 100]
+    assert plan[0].shadow.sample_percent == 10
+    assert all(timedelta(hours=24) <= step.bake <= timedelta(hours=48) for step in plan)
