@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import Any, Literal, Self
 
@@ -23,6 +24,7 @@ _MAX_POLICY_BYTES = 134_217_728
 _OK = 200
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+_OF_THE_QUESTION = re.compile(r"\brego_[a-z_]+_error\b")
 
 
 class OpaFailure(Exception):  # noqa: N818 - OPA's, not ours
@@ -157,11 +159,16 @@ def _read(raw: bytes, question: Question) -> Answer:
 
 
 def _complaint(raw: bytes) -> tuple[str, bool]:
-    """Return what an error says, and whether it is OPA's own about an evaluation: those alone list `errors`."""
+    """Return what an error says, and whether it is OPA's own about this question, which says nothing about the next one.
+
+    An evaluation that fails lists `errors`. A path that cannot be, as one with a number below `data`, fails to compile: then
+    the compiler's kind of error is in the message. Without that look a few such questions would open the circuit for all.
+    """
     try:
         members = exact_json.loads(raw)
     except exact_json.JsonError:
         return "not JSON", False
     if not isinstance(members, dict):
         return "", False
-    return str(members.get("message", ""))[:300], isinstance(members.get("errors"), list)
+    message = str(members.get("message", ""))
+    return message[:300], isinstance(members.get("errors"), list) or _OF_THE_QUESTION.search(message) is not None
