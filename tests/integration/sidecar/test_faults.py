@@ -19,7 +19,17 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
 
 
 # Those that are noticed at once, whatever else the machine has to do. `make faults` rehearses all of them.
-SOON = ("OPA killed", "Redis killed", "every evaluation of the new arm fails", "policy that does not compile")
+SOON = (
+    "OPA killed",
+    "a proxy answers 502 for OPA",
+    "link to OPA cut",
+    "Redis killed",
+    "Redis full (noeviction)",
+    "both links cut",
+    "every evaluation of the new arm fails",
+    "policy deleted from the folder",
+    "policy that does not compile",
+)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.name in SOON], ids=lambda fault: fault.name)

@@ -54,7 +54,7 @@ def rehearse(stand: Stand, fault: Fault, *, lasting: float) -> Outcome:
         made = time.monotonic()
         try:
             fault.make(stand)
-            eventually(lambda: fault.clear(stand.status()), what=f"{fault.name}: a word of it in the status", seconds=_SECONDS)
+            _await_word(stand, fault, prober, made)
             noticed = time.monotonic()
             time.sleep(lasting)
             prober.wait(lambda seen: len(seen) >= _QUIET, since=noticed, what=f"{fault.name}: answers", seconds=_SECONDS)
@@ -64,6 +64,17 @@ def rehearse(stand: Stand, fault: Fault, *, lasting: float) -> Outcome:
         recovered = _recovery(prober, mended, fault.name)
         _await_calm(stand, fault, "no more of it in the status")
     return _outcome(fault, prober.sightings, (calm, made, noticed, mended, recovered), running=stand.sidecar.running)
+
+
+def _await_word(stand: Stand, fault: Fault, prober: Prober, made: float) -> None:
+    """Wait until the status tells of the fault; if it does not, say what it told, and what was asked meanwhile."""
+    try:
+        eventually(lambda: fault.clear(stand.status()), what=f"{fault.name}: a word of it in the status", seconds=_SECONDS)
+    except TimeoutError as error:
+        status = stand.status()
+        asked = Counter((each.new_arm, each.verdict.value) for each in prober.sightings if each.answered >= made)
+        told = {name: status[name] for name in ("opa", "cache", "policies", "faults")}
+        raise TimeoutError(f"{error}; answers since: {dict(asked)}; the status: {told}") from error
 
 
 def _all_well(seen: list[Sighting]) -> bool:
