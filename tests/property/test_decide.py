@@ -28,6 +28,7 @@ from sark_api.spec import (
     Approvals,
     Day,
     Features,
+    FlagEdits,
     Mode,
     OnDelete,
     Request,
@@ -119,12 +120,14 @@ class Rollout(RuleBasedStateMachine):
         keep=st.booleans(),
         blind_for=st.sampled_from([0, 60]),
         retries=st.sampled_from([0, 0, 2]),
+        edits=st.sampled_from([FlagEdits.CORRECT, FlagEdits.CORRECT, FlagEdits.HOLD]),
         seconds=st.sampled_from([0, 0, 20, 40, 60, 80, 120]),
         compares_first=st.sampled_from([False, False, True]),
     )
-    def begin(self, *, keep: bool, blind_for: int, retries: int, seconds: int, compares_first: bool) -> None:
+    def begin(self, *, keep: bool, blind_for: int, retries: int, edits: FlagEdits, seconds: int, compares_first: bool) -> None:
         TALLY["stories"] += 1
         self.target = SimulatedTarget()
+        self.target.ask(flag_edits=edits)
         if compares_first:
             self.target.ask(steps=plan_of((0, 5, 25, 100), 15))
         on_delete = OnDelete.KEEP if keep else OnDelete.BASELINE
@@ -177,6 +180,8 @@ class Rollout(RuleBasedStateMachine):
             target.sidecars[name] = SimulatedSidecar(target.sidecars[name].document)
         if isinstance(target.flags, Missing) or target.flags.error:
             target.put(None)
+        elif target.flags.owners:
+            target.put(target.document)  # they have let go of it
         target.deliver()
         self.time_passes("good", seconds, None, deliver=True)
 
@@ -192,7 +197,7 @@ class Rollout(RuleBasedStateMachine):
             case "config map away":
                 self.target.flags = Missing("FlagsUnavailable", "503")
             case "document gone" | "document mangled":
-                self.target.put(None, "not JSON" if trouble == "document mangled" else "")
+                self.target.put(None, "not JSON" if trouble == "document mangled" else "", by="kubectl-edit")
             case "evidence cannot be filed":
                 self.target.filing_fails = "forbidden"
         self.time_passes(kind, seconds, None, deliver)
@@ -204,12 +209,18 @@ class Rollout(RuleBasedStateMachine):
             self.target.sidecars[name] = replace(before, **trouble)
         self.time_passes(kind, seconds, None, deliver)
 
-    @rule(percent=st.sampled_from([0, 5, 30, 100]), ours=st.booleans(), newer=st.integers(-2, 3), kind=KINDS)
-    def someone_writes_the_flags(self, percent: int, ours: bool, newer: int, kind: str) -> None:
+    @rule(
+        percent=st.sampled_from([0, 5, 30, 100]),
+        ours=st.booleans(),
+        newer=st.integers(-2, 3),
+        kind=KINDS,
+        by=st.sampled_from(["", "kubectl-edit"]),
+    )
+    def someone_writes_the_flags(self, percent: int, ours: bool, newer: int, kind: str, by: str) -> None:
         flags = FeatureFlags(rust_opa_enabled=percent > 0, rust_cache_enabled=percent > 0, rollout_percentage=percent)
         rollout, salt = (self.target.identity.key, self.target.identity.uid) if ours else ("shop/other", "uid-0")
         revision = max(1, self.known_revision() + newer)
-        self.target.put(FlagDocument(feature_flags=flags, salt=salt, rollout=rollout, revision=revision).sealed())
+        self.target.put(FlagDocument(feature_flags=flags, salt=salt, rollout=rollout, revision=revision).sealed(), by=by)
         self.asked = True
         self.time_passes(kind, 4, None, deliver=True)
 

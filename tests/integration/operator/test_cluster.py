@@ -108,6 +108,26 @@ async def test_flags_are_written_in_both_spellings_and_read_back(door: Kubernete
     assert set(config_map.read_namespaced_config_map(FLAGS, namespace).data) == {FLAGS_KEY, FLAGD_KEY}
 
 
+async def test_whoever_wrote_the_keys_last_is_named_be_they_empty_now(door: KubernetesCluster, namespace: str, config_map: Any):
+    # Given a document of ours, which nobody else owns
+    await door.write_flags(namespace, FLAGS, write((await door.read_flags(namespace, FLAGS)).resource_version))
+    assert (await door.read_flags(namespace, FLAGS)).owners == ()
+
+    # When somebody empties the keys, and somebody else puts a label and a key of their own on the ConfigMap
+    empty = {"data": {FLAGS_KEY: "", FLAGD_KEY: ""}}
+    config_map.patch_namespaced_config_map(FLAGS, namespace, empty, field_manager="kubectl-edit")
+    more = {"metadata": {"labels": {"team": "a"}}, "data": {"notes": "ours"}}
+    config_map.patch_namespaced_config_map(FLAGS, namespace, more, field_manager="helm")
+
+    # Then the first is named and the second is not, and the keys can be taken over by force alone
+    seen = await door.read_flags(namespace, FLAGS)
+    assert (seen.document, seen.owners) == (None, ("kubectl-edit",))
+    with pytest.raises(ForeignOwnerError):
+        await door.write_flags(namespace, FLAGS, write(seen.resource_version, revision=2))
+    await door.write_flags(namespace, FLAGS, write(seen.resource_version, revision=2, force=True))
+    assert (await door.read_flags(namespace, FLAGS)).owners == ()
+
+
 @pytest.mark.parametrize("force", [False, True])
 async def test_a_write_on_a_stale_version_changes_nothing_even_with_force(
     door: KubernetesCluster, namespace: str, config_map: Any, force: bool

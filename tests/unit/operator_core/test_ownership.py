@@ -140,3 +140,4 @@ def test_empty_keys_are_nobodys(target: SimulatedTarget):
     target.put(None, by="kubectl-create")
     target.run_to(5)
     assert reasons(target) == ["Started"]
+    assert (target.percent, target.written[0].force) == (5, True)

@@ -30,7 +30,7 @@ from .flag_document import desired_document, is_ours, needs_renewal, readable_do
 from .instants import to_milliseconds
 from .lifecycle import in_step, wanted_percent
 from .observation import Identity, Missing, Observation, ObservedFlags
-from .owners import held_by_others, other_owners
+from .owners import held_by_others
 from .plan import sample
 from .problems import config_map_missing
 
@@ -95,7 +95,7 @@ def plan_flags(claim: Claim) -> FlagPlan:
     write = WriteFlags(
         document=wanted,
         resource_version="" if isinstance(flags, Missing) else flags.resource_version,
-        force=down or _unreadable(claim.observation) or bool(other_owners(claim.observation)),
+        force=down or _unreadable(claim.observation) or _owned(claim.observation),
     )
     return FlagPlan(_written(claim, document, wanted), write, trouble)
 
@@ -148,6 +148,11 @@ def _going_down(claim: Claim, document: FlagDocument | None) -> bool:
     before = claim.status.flags.percent if claim.status.flags else 0
     restoring = claim.status.phase is Phase.REVERTING
     return restoring or claim.percent < (document.percentage if document else before)
+
+
+def _owned(observation: Observation) -> bool:
+    """Return whether the API server would refuse a write without force: somebody else owns a key, be it an empty one."""
+    return isinstance(observation.flags, ObservedFlags) and bool(observation.flags.owners)
 
 
 def _unreadable(observation: Observation) -> bool:

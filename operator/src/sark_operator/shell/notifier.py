@@ -95,22 +95,28 @@ class Notifier:
 
     async def _tell(self, rollout: RolloutObject, notices: Sequence[Notice]) -> None:
         for notice in notices:
-            if not self._leads.held:
-                return  # the successor tells it
-            await self._deliver(rollout, notice)
+            if not await self._delivered(rollout, notice):
+                return
             self._marks[rollout.uid] = notice.mark
             self.on_told(rollout.uid)
 
-    async def _deliver(self, rollout: RolloutObject, notice: Notice) -> None:
-        """Tell every address, again and again for those that do not take it; then give them up."""
+    async def _delivered(self, rollout: RolloutObject, notice: Notice) -> bool:
+        """Tell every address, again and again for those that do not take it, then give them up.
+
+        Return whether that is settled; a process that does not lead any more leaves it to its successor.
+        """
         reached: set[int] = set()
+        left: list[str] = []
         for wait in (0.0, *self._waits):
             await asyncio.sleep(wait)
+            if not self._leads.held:
+                return False
             left = await self._round(rollout, notice, reached)
             if not left:
-                return
+                return True
         self._telemetry.notification("given up", len(left))
         _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=len(self._waits) + 1)
+        return True
 
     async def _round(self, rollout: RolloutObject, notice: Notice, reached: set[int]) -> list[str]:
         """Try every address that was not reached, note the others in `reached`, and return the names of those left."""

@@ -1,0 +1,127 @@
+"""An API server that refuses, is slow, loses answers or is away: nothing is advanced unproven, lost or doubled."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from sark_api.status import Phase
+from sark_e2e.cluster import LocalCluster
+from sark_e2e.example import quick
+from sark_e2e.kept_running import KeptRunning
+from sark_e2e.ledger import broken_promises
+from sark_e2e.scenario import Scenario
+
+FLAGS = ("PATCH", r"/configmaps/")
+STATUS = ("PUT", r"/sarkrollouts/[^/]+/status")
+ANYTHING = ("GET|PUT|PATCH|POST", r"/(configmaps|pods|sarkrollouts/|events)")
+FAULTS: dict[str, list[tuple[tuple[str, str], dict[str, Any]]]] = {
+    "conflicts": [(STATUS, {"status": 409, "times": 6}), (FLAGS, {"status": 409, "times": 2})],
+    "an expired list": [(("GET", r"/pods"), {"status": 410, "times": 5})],
+    "too many requests": [(ANYTHING, {"status": 429, "headers": {"Retry-After": "1"}, "times": 8})],
+    "internal errors": [(FLAGS, {"status": 500, "times": 3}), (STATUS, {"status": 500, "times": 5})],
+    "slowness": [(ANYTHING, {"delay": 0.7})],
+    "lost answers": [(FLAGS, {"drop_answer": True, "times": 2}), (STATUS, {"drop_answer": True, "times": 4})],
+    "requests that are not answered in time": [(STATUS, {"delay": 7.0, "times": 2}), (FLAGS, {"delay": 7.0, "times": 1})],
+}
+
+
+@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+def test_a_rollout_comes_to_its_end_through(scenario: Scenario, faults: list[tuple[tuple[str, str], dict[str, Any]]]):
+    # Given an API server with a fault
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    injected = [proxy.inject(*place, **what) for place, what in faults]
+
+    # When a rollout is moved through it, then it completes, with each transition once and every one proven
+    with KeptRunning(operator) as keeper:
+        rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="6s"), "validFor": "60s"})
+        done = rollout.becomes(Phase.COMPLETED, seconds=150)
+    assert [entry.reason for entry in done.status.history] == ["Started", "Advanced", "Completed"]
+    assert all(fault.met for fault in injected)
+    assert keeper.ends == []
+    assert broken_promises(proxy.journal) == []
+    scenario.serves(fleet, 100, seconds=10)
+
+
+def test_a_breach_is_taken_back_though_the_first_writes_fail(scenario: Scenario):
+    # Given a rollout at 50%, and an API server that refuses, loses and delays what the revert has to write
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    down = r"rollout_percentage\D+0\b"
+    proxy.inject(*FLAGS, body=down, status=429, headers={"Retry-After": "1"}, times=1)
+    proxy.inject(*FLAGS, body=down, status=500, times=1)
+    proxy.inject(*FLAGS, body=down, drop_answer=True, times=1)
+    proxy.inject(*STATUS, body="Reverting", status=500, times=2)
+
+    # When the new arm goes bad, then the baseline comes back all the same, once, with its reason
+    fleet.inject(error_percent=40)
+    reverted = rollout.becomes(Phase.REVERTED, seconds=90)
+    scenario.serves(fleet, 0, seconds=5)
+    assert [entry.reason for entry in reverted.status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
+    assert broken_promises(proxy.journal) == []
+
+
+@pytest.mark.parametrize("seconds", [2, 60], ids=["a moment", "a minute"])
+def test_an_api_server_that_was_away_finds_everything_where_it_was(scenario: Scenario, seconds: float):
+    # Given a rollout that is being proven at 50%
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="12s"), "validFor": "5m"})
+    before = rollout.bakes(50, milliseconds=2000, seconds=60)
+
+    # When the operator cannot reach the API server for some time
+    with KeptRunning(operator):
+        proxy.inject(".*", ".*", drop_request=True)
+        time.sleep(seconds)
+        left = rollout.read()
+        scenario.serves(fleet, 50, seconds=0)
+        proxy.clear()
+
+        # Then the rollout goes on from where it stood, and comes to its end without a doubled record
+        done = rollout.becomes(Phase.COMPLETED, seconds=120)
+    assert [entry.reason for entry in done.status.history] == ["Started", "Advanced", "Completed"]
+    assert left.status.step == before.status.step
+    assert broken_promises(proxy.journal) == []
+
+
+def test_a_restarted_api_server_loses_nothing(cluster: LocalCluster, scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="12s"), "validFor": "5m"})
+    rollout.bakes(50, milliseconds=2000, seconds=60)
+
+    # When the API server is killed and started again
+    with KeptRunning(operator):
+        cluster.control_plane.api_server.kill()
+        cluster.control_plane.api_server.start()
+
+        # Then the rollout comes to its end
+        done = rollout.becomes(Phase.COMPLETED, seconds=150)
+    assert [entry.reason for entry in done.status.history] == ["Started", "Advanced", "Completed"]
+    assert broken_promises(proxy.journal) == []
+    scenario.serves(fleet, 100, seconds=10)
+
+
+def test_an_operator_that_is_started_while_the_api_server_is_away_waits_for_it(scenario: Scenario):
+    # Given an API server that cannot be reached at first
+    proxy = scenario.api_proxy()
+    away = proxy.inject(".*", ".*", drop_request=True, times=3)
+
+    # When an operator is started, then it says so, and is ready when the server is back
+    operator = scenario.operator(through=proxy.url)
+    assert away.met == 3
+    assert operator.log.read_text().count("waiting for the API server") == 3
