@@ -40,7 +40,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             try:
-                binaries.programs(report=to_stderr)
+                binaries.programs((*binaries.NEEDED, *binaries.TESTED), report=to_stderr)
             except binaries.ProgramError as error:
                 pytest.exit(f"the integration tests cannot run: {error}", returncode=1)
 

@@ -25,6 +25,8 @@ ARM_BASELINE: Final = "python"
 LABEL_ROLLOUT: Final = "sark_rollout"
 """Label every series carries: namespace/name of the rollout in force, empty when there is none."""
 LABEL_IMPLEMENTATION: Final = "implementation"
+LABEL_ALERT_ACTION: Final = "sark_action"
+"""Label of an alert that says what its firing does to the rollout it is about: Revert, Hold or Warn."""
 
 METRIC_REQUESTS: Final = "sark_requests_total"
 """Counter{implementation,result}: authorization requests by the arm they were assigned to; result is allow, deny, undefined or

@@ -346,6 +346,20 @@ class SampleRatio(ApiModel):
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Hold."""
 
 
+class Alerts(ApiModel):
+    """Alerts that fire in Prometheus (its series ALERTS) and are about this rollout. None may fire when the rollout starts."""
+
+    match_labels: dict[LabelKey, Annotated[str, StringConstraints(max_length=256)]] = Field(
+        default={}, max_length=16, json_schema_extra={"x-kubernetes-map-type": "atomic"}
+    )
+    """Labels of further alerts that are about this rollout, as in namespace: shop, team: authz. All must match. Default: none, so only
+    alerts whose label sark_rollout is its namespace/name, as those over the sidecars' series have by themselves."""
+
+    action: Action = Action.HOLD
+    """What a firing alert does: Revert, Hold or Warn. An alert's own label sark_action wins. Unknown holds the step unless the action is
+    Warn. Default Hold."""
+
+
 class MemoryGrowth(ApiModel):
     """Slope of each sidecar's resident memory."""
 
@@ -423,6 +437,9 @@ class Criteria(ApiModel):
 
     cpu: Cpu = Cpu()
     """CPU time of each sidecar. Default: more than 90% of one core warns."""
+
+    alerts: Alerts = Alerts()
+    """Alerts that fire and are about this rollout. Default: one that names it holds, unless the alert itself says otherwise."""
 
     custom: list[CustomCriterion] = Field(
         default=[],

@@ -23,7 +23,9 @@ from .progress import Report, silent, to_stderr
 
 CONTROL_PLANE: Final = ("etcd", "kube-apiserver", "kube-controller-manager")
 NEEDED: Final = (*CONTROL_PLANE, "opa", "prometheus", "helm")
-"""What the tests and the demonstration run; promtool is built only when asked for."""
+"""What the demonstration runs, and most tests."""
+TESTED: Final = ("alertmanager", "promtool")
+"""What some tests run besides."""
 
 _VERSION_SECONDS: Final = 20
 
@@ -96,9 +98,11 @@ def _refusal(wanted: Program, path: Path) -> str | None:
 def main(arguments: list[str] | None = None) -> int:
     """Have the named programs ready (default: all that are needed) and print where each is."""
     parser = argparse.ArgumentParser(prog="python -m sark_e2e.binaries", description=main.__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CATALOGUE)}; default: {', '.join(NEEDED)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(CATALOGUE)}; default: {', '.join((*NEEDED, *TESTED))}"
+    )
     asked = parser.parse_args(arguments).names
-    names = asked or list(NEEDED)
+    names = asked or [*NEEDED, *TESTED]
     started = time.monotonic()
     try:
         missing = [name for name in names if name in CATALOGUE and not cached(CATALOGUE[name]).exists()]

@@ -115,6 +115,11 @@ def _prometheus(found: Version, pinned: Version) -> bool:
     return (2, 40, 0) <= found < (4, 0, 0) and pinned > (0, 0, 0)
 
 
+def _alertmanager(found: Version, pinned: Version) -> bool:
+    # The first with `authorization` in http_config.
+    return found >= (0, 22, 0) and pinned > (0, 0, 0)
+
+
 _KUBERNETES_VARIABLES = (
     "k8s.io/component-base/version.gitVersion=v{version}",
     "k8s.io/component-base/version.gitMajor={major}",
@@ -187,6 +192,17 @@ CATALOGUE: Final = {
             cold_seconds=90,
             show=("version", "--short"),
             variables=("helm.sh/helm/v4/internal/version.version=v{version}",),
+        ),
+        Program(
+            name="alertmanager",
+            folder="tools/alertmanager",
+            package="github.com/prometheus/alertmanager/cmd/alertmanager",
+            module="github.com/prometheus/alertmanager",
+            usable=_alertmanager,
+            needs="0.22 or newer",
+            cold_seconds=40,
+            tags=("netgo",),
+            variables=("github.com/prometheus/common/version.Version={version}",),
         ),
         _of_prometheus("prometheus", 150),
         _of_prometheus("promtool", 60),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,9 +39,14 @@ class PrometheusServer(Process):
         """Find pods with `kubeconfig` and scrape each every `scrape_seconds`, which is rounded to milliseconds."""
         address = f"{network.server}:{network.port()}"
         self.url = f"http://{address}"
-        folder.mkdir(parents=True, exist_ok=True)
+        self.alertmanager_address = f"{network.server}:{network.port()}"
+        """Where it sends alerts; nobody listens there until an Alertmanager is started."""
+        self._rules = folder / "rules"
+        self._rules.mkdir(parents=True, exist_ok=True)
         configuration = folder / "prometheus.yml"
-        configuration.write_text(yaml.safe_dump(_configuration(kubeconfig, scrape_seconds), sort_keys=False), encoding="utf-8")
+        configuration.write_text(
+            yaml.safe_dump(self._configuration(kubeconfig, scrape_seconds), sort_keys=False), encoding="utf-8"
+        )
         super().__init__(
             "prometheus",
             [
@@ -56,19 +62,29 @@ class PrometheusServer(Process):
             report=report,
         )
 
+    def rule(self, name: str, rules: list[dict[str, Any]] | None) -> None:
+        """Let the running server evaluate `rules` as the group `name` from now on; None takes the group away."""
+        path = self._rules / f"{name}.yml"
+        if rules is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.write_text(yaml.safe_dump({"groups": [{"name": name, "rules": rules}]}), encoding="utf-8")
+        self.send(signal.SIGHUP)
 
-def _configuration(kubeconfig: Path, scrape_seconds: float) -> dict[str, Any]:
-    interval = f"{round(scrape_seconds * 1000)}ms"
-    return {
-        "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
-        "scrape_configs": [
-            {
-                "job_name": "pods",
-                "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(kubeconfig)}],
-                "relabel_configs": _relabeling(),
-            }
-        ],
-    }
+    def _configuration(self, kubeconfig: Path, scrape_seconds: float) -> dict[str, Any]:
+        interval = f"{round(scrape_seconds * 1000)}ms"
+        return {
+            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+            "rule_files": [str(self._rules / "*.yml")],
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [self.alertmanager_address]}]}]},
+            "scrape_configs": [
+                {
+                    "job_name": "pods",
+                    "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(kubeconfig)}],
+                    "relabel_configs": _relabeling(),
+                }
+            ],
+        }
 
 
 def _relabeling() -> list[dict[str, Any]]:

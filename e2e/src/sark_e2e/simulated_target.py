@@ -17,6 +17,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.reasons import FLAGS_CONFIG_MAP_MISSING
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import LedgerSegment, SarkRolloutStatus
+from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.ledger import numbered
@@ -150,6 +151,8 @@ class SimulatedTarget:
     """How far back every pod's memory is known; the criterion's window when None."""
     plane: DataPlane = field(default_factory=healthy_plane)
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
+    alerts: tuple[FiringAlert, ...] | Missing = ()
+    """What fires."""
     pods_missing: Missing | None = None
     rival: str = ""
     released: bool = False
@@ -172,7 +175,7 @@ class SimulatedTarget:
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
-            metrics=Metrics(self.arms, series, self.plane, self.custom, windows=self._windows()),
+            metrics=Metrics(self.arms, series, self.plane, self.custom, alerts=self.alerts, windows=self._windows()),
             rival=self.rival,
             operator_version="0.1.0",
             filing=self.filing,

@@ -109,3 +109,24 @@ async def test_what_is_under_way_ends_with_it():
     await shared.close()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_what_is_forgotten_is_asked_anew_and_who_waits_is_still_answered():
+    # Given one question under way and another that is answered
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source, other = Source(), Source()
+    other.go.set()
+    assert await shared.get("other", 60.0, other.ask) == 1
+    waiting = asyncio.create_task(shared.get("alerts", 60.0, source.ask))
+    await asyncio.sleep(0)
+
+    # When the first is forgotten
+    shared.forget(lambda key: key == "alerts")
+    again = asyncio.create_task(shared.get("alerts", 60.0, source.ask))
+    await asyncio.sleep(0)
+    source.go.set()
+
+    # Then it is asked a second time, and nobody else's answer is lost
+    assert (await waiting, await again) == (1, 2)
+    assert await shared.get("other", 60.0, other.ask) == 1
+    await shared.close()

@@ -16,7 +16,8 @@ from .observation import Metrics, Missing
 from .sequential.sides import Setting
 from .sequential.weighing import Weighing, countable, weigh
 from .sequential.weight import UNWEIGHED, Weight
-from .verdicts import deny_shift, error_rate, latency_p95, memory_growth, sample_ratio
+from .verdicts import alerts, deny_shift, error_rate, latency_p95, memory_growth, sample_ratio
+from .verdicts.alerts import judge_alerts
 from .verdicts.custom import judge_custom
 from .verdicts.deny_shift import judge_deny_shift
 from .verdicts.sample_ratio import judge_sample_ratio
@@ -67,6 +68,7 @@ def judge(
         *(_comparisons(criteria, window, percent, metrics, weight) if is_split(percent) else ()),
         memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
         *judge_data_plane(spec, percent, metrics, weight),
+        judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
 

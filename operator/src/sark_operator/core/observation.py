@@ -13,6 +13,8 @@ from typing import Final
 from sark_api.flags import FlagDocument
 from sark_api.status import LedgerSegment
 
+from .alerts import FiringAlert
+
 
 @dataclass(frozen=True, slots=True)
 class Missing:
@@ -143,6 +145,8 @@ class Metrics:
     data_plane: DataPlane = DataPlane()
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     """By name of the custom criterion: the one number its query gave."""
+    alerts: tuple[FiringAlert, ...] | Missing = ()
+    """The alerts about this rollout that fire."""
     queries: Mapping[str, str] = field(default_factory=dict)
     """Criterion name to the PromQL its numbers came from."""
     windows: tuple[CountedWindow, ...] | Missing = ()

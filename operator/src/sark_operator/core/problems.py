@@ -40,7 +40,7 @@ def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
     """Yield everything Prometheus did not answer."""
     plane = metrics.data_plane
     parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (metrics.arms, metrics.memory, *parts, *metrics.custom.values()):
+    for part in (metrics.arms, metrics.memory, *parts, metrics.alerts, *metrics.custom.values()):
         if isinstance(part, Missing):
             yield part
 
@@ -56,6 +56,7 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
         (criteria.cache_p95.action, metrics.data_plane.lookups),
         (criteria.throughput.action, metrics.arms),
         (criteria.cpu.action, metrics.data_plane.cpu),
+        (criteria.alerts.action, metrics.alerts),
         *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
     ]
     return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)

@@ -12,6 +12,7 @@ from math import inf, isfinite, isnan, nan
 from typing import Any
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
+from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import Histogram, MemorySeries
 
 _PAIR = 2
@@ -50,6 +51,15 @@ class Requests:
 def samples(result: Any) -> list[Sample]:
     """Return the series of an instant vector. Raises `AnswerError`."""
     return [Sample(_labels(series), _point(_member(series, "value"))[1]) for series in _list(result)]
+
+
+def firing(result: Any) -> tuple[FiringAlert, ...]:
+    """Return the alerts in an instant vector of ALERTS. Raises `AnswerError`."""
+    return tuple(FiringAlert.of(_own_labels(sample.labels)) for sample in samples(result) if sample.value > 0)
+
+
+def _own_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in labels.items() if name not in ("__name__", "alertstate")}
 
 
 def number(result: Any) -> float:

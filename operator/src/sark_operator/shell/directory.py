@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from pydantic import ValidationError
+
+from sark_api.spec import Alerts
+from sark_operator.core.alerts import is_about
 from sark_operator.shell.api import RolloutObject
 
 
@@ -24,8 +28,24 @@ class Directory:
         """Forget a rollout that is gone."""
         self._rollouts.pop(uid, None)
 
+    def concerned(self, alerts: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+        """Return the uids of the rollouts that one of `alerts`, by its labels, is about."""
+        return tuple(
+            rollout.uid
+            for rollout in self._rollouts.values()
+            if any(is_about(rollout.key, _alert_settings(rollout), labels) for labels in alerts)
+        )
+
     def others(self, rollout: RolloutObject) -> Iterator[RolloutObject]:
         """Yield the other rollouts of the same namespace."""
         for other in self._rollouts.values():
             if other.namespace == rollout.namespace and other.uid != rollout.uid:
                 yield other
+
+
+def _alert_settings(rollout: RolloutObject) -> Alerts:
+    """Return criteria.alerts of a rollout; the default where they cannot be read, which its own tick complains of."""
+    try:
+        return Alerts.model_validate(((rollout.raw.get("spec") or {}).get("criteria") or {}).get("alerts") or {})
+    except (ValidationError, AttributeError):
+        return Alerts()

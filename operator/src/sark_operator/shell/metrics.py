@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Protocol, TypeVar
 
 from sark_api.spec import CustomCriterion, SarkRolloutSpec
+from sark_operator.core.alerts import FiringAlert, matching
 from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
@@ -25,6 +27,7 @@ LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
 _LEAST_SHARED_SECONDS = 0.2
+_LEAST_SHARED_ALERTS_SECONDS = 1.0
 
 Parsed = TypeVar("Parsed")
 
@@ -52,11 +55,19 @@ class PrometheusMetrics:
         self._servers = servers or PrometheusServers()
         self._clock = clock
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
+        self._forgot_at = -inf
 
     async def close(self) -> None:
         """End what is under way."""
         await self._answers.close()
         self._door.close()
+
+    def forget_alerts(self) -> None:
+        """Ask anew which alerts fire, whoever asks next: one has just begun or ended. At most once a second."""
+        now = self._clock.monotonic()
+        if now - self._forgot_at >= _LEAST_SHARED_ALERTS_SECONDS:
+            self._forgot_at = now
+            self._answers.forget(lambda key: isinstance(key, tuple) and promql.alerts() in key)
 
     async def read(
         self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
@@ -68,7 +79,7 @@ class PrometheusMetrics:
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server)
-        (age, requests, latency, memory, plane, custom), windows = await asyncio.gather(
+        (age, requests, latency, memory, plane, custom), windows, alerts = await asyncio.gather(
             asyncio.gather(
                 question.ages(),
                 question.requests(),
@@ -78,6 +89,7 @@ class PrometheusMetrics:
                 question.custom(),
             ),
             question.windows(rollout, counted_until),
+            question.alerts(),
         )
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         return Metrics(
@@ -85,6 +97,7 @@ class PrometheusMetrics:
             memory=unseen or (memory if isinstance(memory, Missing) else memory.get(rollout, ())),
             data_plane=plane.of(rollout, unseen),
             custom=custom,
+            alerts=alerts if isinstance(alerts, Missing) else matching(rollout, spec.criteria.alerts, alerts),
             queries=_queries(spec),
             windows=unseen or windows,
         )
@@ -96,6 +109,7 @@ def _queries(spec: SarkRolloutSpec) -> dict[str, str]:
         "errorRate": promql.requests(spec.criteria.window),
         "latencyP95": promql.latency(spec.criteria.window),
         "memoryGrowth": promql.memory(),
+        "alerts": promql.alerts(),
         **data_plane_queries(spec.criteria.window),
         **{criterion.name: criterion.query for criterion in spec.criteria.custom},
     }
@@ -105,7 +119,7 @@ def _closed(why: Missing, spec: SarkRolloutSpec) -> Metrics:
     """Return what is known when nothing may be asked: everything is missing, for one reason."""
     plane = DataPlane(fallbacks=why, evaluations=why, lookups=why, cpu=why, shadow=why)
     custom = {criterion.name: why for criterion in spec.criteria.custom}
-    return Metrics(arms=why, memory=why, data_plane=plane, custom=custom, queries=_queries(spec), windows=why)
+    return Metrics(arms=why, memory=why, data_plane=plane, custom=custom, alerts=why, queries=_queries(spec), windows=why)
 
 
 class _Question:
@@ -125,6 +139,9 @@ class _Question:
     async def requests(self) -> Mapping[str, Mapping[str, Requests]] | Missing:
         query = promql.requests(self._criteria.window)
         return await self.vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
+
+    async def alerts(self) -> tuple[FiringAlert, ...] | Missing:
+        return await self.vector(promql.alerts(), answers.firing)
 
     async def latency(self) -> Mapping[str, Mapping[str, Histogram]] | Missing:
         query = promql.latency(self._criteria.window)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from sark_api.names import GROUP, PLURAL, VERSION
 from sark_operator.shell.actor import Actor
+from sark_operator.shell.alert_receiver import AlertReceiver, TokenError
 from sark_operator.shell.api import ClusterError, RolloutObject, UnavailableError
 from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 from sark_operator.shell.clock import Clock, SystemClock
@@ -142,13 +143,42 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
         crew = Crew(make_worker, directory, telemetry)
         if notifier is not None:
             notifier.on_told, crew.on_lost = crew.wake, notifier.forget
+
+        def look_now(uid: str) -> None:
+            metrics.forget_alerts()
+            crew.wake(uid)
+
+        receiver = await _receiver(settings, telemetry, directory, look_now, leads)
         try:
             yield crew
         finally:
+            if receiver is not None:
+                await receiver.stop()
             await crew.close()
             if notifier is not None:
                 await notifier.close()
             await metrics.close()
+
+
+async def _receiver(
+    settings: Settings, telemetry: Telemetry, directory: Directory, wake: Callable[[str], None], leads: Leads
+) -> AlertReceiver | None:
+    """Listen for Alertmanager where that is asked for."""
+    if settings.alert_address is None or settings.alert_token_file is None:
+        return None
+    receiver = AlertReceiver(
+        settings.alert_address,
+        settings.alert_token_file,
+        telemetry,
+        concerned=directory.concerned,
+        wake=wake,
+        leads=lambda: leads.held,
+    )
+    try:
+        await receiver.start()
+    except (TokenError, OSError) as error:
+        raise StartError(f"--alert-address: {error}") from error
+    return receiver
 
 
 def _servers(settings: Settings) -> PrometheusServers:

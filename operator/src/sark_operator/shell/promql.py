@@ -43,6 +43,11 @@ def latency(window: timedelta) -> str:
     return f"sum by ({LABEL_ROLLOUT}, {LABEL_IMPLEMENTATION}, le) (increase({series}))"
 
 
+def alerts() -> str:
+    """Return the query for every alert that fires, of whatever it is; which are whose is found out afterwards."""
+    return 'ALERTS{alertstate="firing"}'
+
+
 def fallbacks(window: timedelta) -> str:
     """Return the query for the requests of the new arm that the baseline had to answer, in the last `window`."""
     return f"sum by ({LABEL_ROLLOUT}) (increase({METRIC_FALLBACK}[{_seconds(window)}]))"

@@ -43,6 +43,10 @@ class Settings:
     """Context in the kubeconfig; empty means its current one."""
     probe_address: Address
     """Where /healthz, /readyz and /metrics are served."""
+    alert_address: Address | None
+    """Where Alertmanager may send notifications; None serves no such port."""
+    alert_token_file: Path | None
+    """File with the bearer token it must send."""
     identity: str
     """Who holds the Lease, unique per process."""
     lease_namespace: str
@@ -81,7 +85,9 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         namespaces=namespaces,
         kubeconfig=options.kubeconfig,
         context=options.context,
-        probe_address=_address(parser, options.probe_address),
+        probe_address=_address(parser, "--probe-address", options.probe_address),
+        alert_address=_alert_address(parser, options),
+        alert_token_file=Path(options.alert_token_file) if options.alert_token_file else None,
         identity=options.identity or f"{socket.gethostname()}_{uuid4().hex[:8]}",
         lease_namespace=_checked(
             parser, "--lease-namespace", _lease_namespace(options.lease_namespace, namespaces), _DNS_LABEL
@@ -136,6 +142,18 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         help="where /healthz, /readyz and /metrics are served (default: %(default)s)",
     )
     parser.add_argument(
+        "--alert-address",
+        default=default("ALERT_ADDRESS", ""),
+        metavar="HOST:PORT",
+        help="where Alertmanager may send notifications, which wake the rollouts concerned (default: nowhere)",
+    )
+    parser.add_argument(
+        "--alert-token-file",
+        default=default("ALERT_TOKEN_FILE", ""),
+        metavar="FILE",
+        help="file with the bearer token Alertmanager must send; needed with --alert-address",
+    )
+    parser.add_argument(
         "--identity", default=default("IDENTITY", ""), help="name in the Lease (default: host name and a random part)"
     )
     parser.add_argument(
@@ -187,10 +205,18 @@ def _checked(parser: argparse.ArgumentParser, flag: str, value: str, pattern: re
     return value
 
 
-def _address(parser: argparse.ArgumentParser, text: str) -> Address:
+def _alert_address(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Address | None:
+    if bool(options.alert_address) != bool(options.alert_token_file):
+        parser.error(
+            "give --alert-address and --alert-token-file together, or neither: that port serves nobody without a token"
+        )
+    return _address(parser, "--alert-address", options.alert_address) if options.alert_address else None
+
+
+def _address(parser: argparse.ArgumentParser, flag: str, text: str) -> Address:
     host, colon, port = text.rpartition(":")
     if not colon or not _is_number(port) or int(port) > _MAX_PORT:
-        parser.error(f"--probe-address {text!r} is not an address: write HOST:PORT, as in 0.0.0.0:8080")
+        parser.error(f"{flag} {text!r} is not an address: write HOST:PORT, as in 0.0.0.0:8080")
     return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - ":8080" means every address, as it does elsewhere
 
 

@@ -41,6 +41,11 @@ class SharedAnswers(Generic[Answer]):
             self._shrink()
         return await asyncio.shield(entry.task)
 
+    def forget(self, meant: Callable[[Hashable], bool]) -> None:
+        """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
+        for key in [key for key in self._entries if meant(key)]:
+            del self._entries[key]
+
     def _worn(self, entry: _Entry[Answer], max_age: float) -> bool:
         if entry.task.done():
             failed = entry.task.cancelled() or entry.task.exception() is not None

@@ -37,6 +37,7 @@ class Telemetry:
         self._notifications = self._counter(
             "notifications", "Deliveries of notices to one address by outcome: sent, failed, given up.", ("outcome",)
         )
+        self._alerts = self._counter("alert_notifications", "Notifications of Alertmanager by outcome.", ("outcome",))
         self._phase = self._gauge("phase", "1 for the phase the rollout is in.", ("sark_rollout", "phase"))
         self._verdict = self._gauge(
             "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
@@ -99,6 +100,10 @@ class Telemetry:
     def event(self, outcome: str) -> None:
         """Count a Kubernetes event; outcome is posted or failed."""
         self._events.labels(outcome).inc()
+
+    def alerts(self, outcome: str) -> None:
+        """Count a notification of Alertmanager; outcome is accepted, or why it was not."""
+        self._alerts.labels(outcome).inc()
 
     def evidence(self, outcome: str) -> None:
         """Count a try to put evidence into a ConfigMap; outcome is filed or failed."""
