@@ -108,6 +108,9 @@ crds: setup ## Write the CRD and the page of reasons from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
 
+rules: setup ## Write the alerts for the Prometheus operator from manifests/alerts/sark-rollout.rules.yml
+	$(BIN)/python tools/prometheus_rule.py > manifests/alerts/prometheus-rule.yaml
+
 golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
 	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
 
@@ -154,4 +157,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
-	leak lock rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools
+	leak lock rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

@@ -45,7 +45,7 @@ def test_it_turns_on_the_shadow_and_moves_nobody(comparing: SimulatedTarget) -> 
 def test_only_what_can_be_seen_without_the_new_arm_is_judged(comparing: SimulatedTarget) -> None:
     names = {criterion.name for criterion in comparing.status.criteria}
 
-    assert names == {"memoryGrowth", "decisionMismatch", "throughput", "cpu"}
+    assert names == {"memoryGrowth", "decisionMismatch", "throughput", "cpu", "alerts"}
 
 
 def test_enough_equal_decisions_let_it_go_on(comparing: SimulatedTarget) -> None:

@@ -31,6 +31,7 @@ from sark_api.names import (
     METRIC_SHADOW_MISMATCHES,
 )
 from sark_api.spec import SarkRolloutSpec
+from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import prometheus
 from sark_operator.shell.clock import SystemClock
@@ -216,10 +217,31 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
     assert metrics.memory == (MemorySeries("gateway-0", ((10.0, 5e7),)),)
     assert set(metrics.queries) == {
         *("errorRate", "latencyP95", "memoryGrowth", "queue"),
-        *("fallbackRate", "opaP95", "cacheP95", "throughput", "cpu", "decisionMismatch"),
+        *("fallbackRate", "opaP95", "cacheP95", "throughput", "cpu", "decisionMismatch", "alerts"),
     }
     assert metrics.queries["queue"] == "vector(1)"
     assert "[60s]" in metrics.queries["errorRate"]
+
+
+async def test_alerts_that_fire_are_those_about_the_rollout(source: PrometheusMetrics, server: Script) -> None:
+    # Given a server with alerts about two rollouts and about none
+    healthy(server)
+    names = {"__name__": "ALERTS", "alertstate": "firing"}
+    server.replies["ALERTS"] = vector(
+        ({**names, "alertname": "Slow", "sark_rollout": ROLLOUT, "severity": "page"}, "1"),
+        ({**names, "alertname": "Slow", "sark_rollout": "shop/other"}, "1"),
+        ({**names, "alertname": "DiskFull"}, "1"),
+    )
+
+    # When one of them is read, then it has its own, by the labels the alert was given
+    metrics = await read(source, spec(server.url), expected=True)
+    assert metrics.alerts == (FiringAlert.of({"alertname": "Slow", "sark_rollout": ROLLOUT, "severity": "page"}),)
+
+    # And an alert that has just ended is gone as soon as somebody says so, however fresh the answer is
+    server.replies["ALERTS"] = vector()
+    assert (await read(source, spec(server.url), expected=True)).alerts == metrics.alerts
+    source.forget_alerts()
+    assert (await read(source, spec(server.url), expected=True)).alerts == ()
 
 
 async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: PrometheusMetrics, server: Script) -> None:
@@ -394,14 +416,14 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     # Then each part is missing with a sentence that names the server and what is wrong
     plane = metrics.data_plane
     inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (metrics.arms, metrics.memory, metrics.custom["queue"], *inside):
+    for part in (metrics.arms, metrics.memory, metrics.custom["queue"], metrics.alerts, *inside):
         assert words in missing(part).message
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 11
+    assert len(server.asked) == 12
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 11
+    assert counted == 12
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -508,7 +530,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 10
+    assert len(server.asked) == 11
 
 
 EachPart = Callable[[Metrics], object]

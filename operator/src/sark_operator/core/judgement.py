@@ -42,7 +42,8 @@ def judge(
 
     if percent == 0:
         memory = memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME))
-        return (memory, *judge_beside(spec, percent, metrics))
+        beside = judge_beside(spec, percent, metrics)
+        return (memory, *beside, judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)))
 
     def weight(name: str) -> Weight:
         return weights.get(name, UNWEIGHED)
