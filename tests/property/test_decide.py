@@ -346,15 +346,19 @@ class Rollout(RuleBasedStateMachine):
             self.allowance = self.next_allowance
         for record in decision.records:
             noted(record.reason)
-        if decision.records:
-            self.check_chain()
+        self.check_numbers()
 
-    def check_chain(self) -> None:
+    def teardown(self) -> None:
         """Every decision that was stored has one record, filed or waiting, and the chain of all holds."""
+        if hasattr(self, "target"):
+            target = self.target
+            broken = verify(target.identity.uid, target.status.ledger, target.filed.items())
+            assert broken is None, broken
+
+    def check_numbers(self) -> None:
+        """The history and the filed records are numbered as the ledger counts them."""
         ledger, target = self.target.status.ledger, self.target
         assert max(target.filed, default=0) <= ledger.records
-        broken = verify(target.identity.uid, ledger, target.filed.items())
-        assert broken is None, broken
         numbers = [entry.number for entry in target.status.history]
         assert numbers == list(range(ledger.records - len(numbers) + 1, ledger.records + 1))
 
