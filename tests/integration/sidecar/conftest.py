@@ -68,7 +68,7 @@ class RunningSidecar(Process):
             [sys.executable, "-W", "error", "-m", "sark_sidecar", "--config", self.configuration],
             log=folder / "sidecar.log",
             ready=http_ok(f"{self.admin}/ready") if wait else None,
-            ready_seconds=30,
+            ready_seconds=60,
         )
 
     def decide(self, question: object, path: str = "mcp/gateway/decision") -> tuple[int, Any]:
