@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from sark_api.assignment import in_new_arm
 from sark_e2e.deadline import eventually
 from sark_e2e.opa import OpaServer
 from sark_e2e.probe import accepts
 from sark_e2e.process import Process
 from sark_e2e.redis import RedisServer
 
-from .conftest import RunningSidecar, StartSidecar
+from .conftest import RunningSidecar, StartSidecar, request
 
 _numbers = count()
 
@@ -150,3 +151,42 @@ def mended(process: Process, fault: signal.Signals) -> None:
         process.start()
     else:
         process.send(signal.SIGCONT)
+
+
+@pytest.mark.timeout(200)
+def test_the_new_arm_does_not_wait_for_a_baseline_that_hangs(start_sidecar: StartSidecar, opa: OpaServer):
+    # Given half of the subjects in each arm, and an OPA that nobody gives up
+    sidecar = start_sidecar(
+        feature_flags={"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True},
+        flags={"salt": "hang"},
+        opa={"timeout": "60s", "breaker": {"failures": 1000, "slow_after": "60s"}},
+    )
+    assert allows(sidecar.decide(question_of(new_arm=False)))
+    with ThreadPoolExecutor(16) as threads:
+        # When OPA hangs, with more questions of the baseline under way than the engine has threads
+        opa.send(signal.SIGSTOP)
+        try:
+            hung = [threads.submit(patient, sidecar, question_of(new_arm=False)) for _ in range(16)]
+            asked_before = [question_of(new_arm=True) for _ in range(3)]
+            assert all(allows(sidecar.decide(question)) for question in asked_before)
+            # Then the new arm answers what it knows and what it does not, and none of the others has been answered yet
+            for number in range(200):
+                question = asked_before[number % 3] if number % 2 else question_of(new_arm=True)
+                assert allows(sidecar.decide(question))
+            assert not any(waiting.done() for waiting in hung)
+        finally:
+            opa.send(signal.SIGCONT)
+        # And they are, once OPA goes on
+        assert all(allows(waiting.result()) for waiting in hung)
+    assert sidecar.metric("sark_requests_total", implementation="rust", result="error") == 0
+
+
+def patient(sidecar: RunningSidecar, question: dict[str, Any]) -> tuple[int, Any]:
+    return request(f"{sidecar.data}/v1/data/mcp/gateway/decision", {"input": question}, timeout=120)
+
+
+def question_of(*, new_arm: bool) -> dict[str, Any]:
+    """A question nobody has asked yet, of a subject of this arm."""
+    while in_new_arm("hang", (question := fresh_question())["user"]["id"], 50) is not new_arm:
+        pass
+    return question
