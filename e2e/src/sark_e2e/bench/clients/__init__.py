@@ -1,0 +1,1 @@
+"""What a decision costs a Python application, by the way it asks."""
