@@ -34,7 +34,7 @@ false-reverts: setup ## Print how often a healthy bake would be taken back, and 
 
 ##@ Test
 
-test: check test-unit test-property test-rust test-conformance test-integration ## Everything, the fast first (cold: about 25 min on two cores; warm: a few)
+test: check test-unit test-property test-rust test-conformance test-integration test-differential ## Everything, the fast first (cold: about 30 min on two cores)
 
 check: check-python check-contract check-rust ## All a reviewer would run: format, lint, types, import contracts, drift
 
@@ -78,7 +78,7 @@ test-integration: setup tools ## Tests against a real API server, Prometheus, OP
 faults: setup tools ## Kill, hang and cut OPA and Redis below a sidecar, and print how it fared and recovered (about 3 min)
 	$(BIN)/python -m sark_e2e.faults
 
-test-differential: setup tools ## Ask OPA and the engine the same generated questions: fixed seeds and a new one
+test-differential: setup tools ## Ask OPA and the engine the same generated questions: fixed seeds and a new one (about 4 min)
 	$(PYTEST) tests/differential
 
 differential: setup tools ## The same for longer (SECONDS=3600, SEED=n to repeat a run); findings go to .cache/differential

@@ -3,9 +3,11 @@
 #![allow(clippy::unnecessary_wraps, reason = "every builtin has one signature")]
 
 mod cidr;
-pub(super) mod dates;
+mod dates;
 mod duration;
 mod glob;
+pub(super) mod layout;
+pub(super) mod moment;
 mod numbers;
 mod objects;
 mod order;
@@ -15,7 +17,7 @@ mod semver;
 mod sorted;
 mod sprintf;
 mod text;
-mod units;
+pub(super) mod units;
 mod validity;
 
 use super::OwnBuiltin;
@@ -25,6 +27,7 @@ pub(super) const SUBJECTS: &[&[OwnBuiltin]] = &[
     dates::OWN,
     duration::OWN,
     glob::OWN,
+    layout::OWN,
     numbers::OWN,
     objects::OWN,
     query::OWN,

@@ -7,17 +7,25 @@ use regorus::{
     value::{Array, Object},
 };
 
-use super::super::{BuiltinError, Circumstances, OwnBuiltin, operands::string};
+use super::super::{
+    BuiltinError, Circumstances, OwnBuiltin,
+    operands::{object, string},
+};
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "urlquery.decode", arity: 1, call: decode },
     OwnBuiltin { name: "urlquery.decode_object", arity: 1, call: decode_object },
     OwnBuiltin { name: "urlquery.encode", arity: 1, call: encode },
+    OwnBuiltin { name: "urlquery.encode_object", arity: 1, call: encode_object },
 ];
 
 fn encode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    Ok(Value::from(encoded(string(operands, 0)?)))
+}
+
+fn encoded(text: &str) -> String {
     let mut encoded = String::new();
-    for byte in string(operands, 0)?.bytes() {
+    for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
             b' ' => encoded.push('+'),
@@ -27,7 +35,26 @@ fn encode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> 
             }
         }
     }
-    Ok(Value::from(encoded))
+    encoded
+}
+
+/// Each field is a text, or texts in an array or set.
+fn encode_object(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let mut parameters = Vec::new();
+    for (key, value) in object(operands, 0)?.iter() {
+        let values = match value {
+            Value::Array(items) => items.iter().collect(),
+            Value::Set(items) => items.iter().collect(),
+            value => vec![value],
+        };
+        for value in values {
+            let (Value::String(key), Value::String(value)) = (key, value) else {
+                return Err(BuiltinError("operand values must be string or string array".into()));
+            };
+            parameters.push(format!("{}={}", encoded(key), encoded(value)));
+        }
+    }
+    Ok(Value::from(parameters.join("&")))
 }
 
 fn decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
@@ -74,6 +101,16 @@ mod tests {
         let encoded = called("urlquery.encode", &["a b&c=é~*'()".into()]).unwrap();
         assert_eq!(encoded, "a+b%26c%3D%C3%A9~%2A%27%28%29".into());
         assert_eq!(called("urlquery.decode", &[encoded]), Ok("a b&c=é~*'()".into()));
+    }
+
+    #[test]
+    fn parameters_of_an_object_are_encoded_as_texts_are() {
+        let encoded = |fields: &str| called("urlquery.encode_object", &[json(fields)]);
+        assert_eq!(encoded(r#"{"b": "x y", "a": ["*", "~"], "c": []}"#), Ok("a=%2A&a=~&b=x+y".into()));
+        assert_eq!(encoded("{}"), Ok("".into()));
+        for fields in [r#"{"a": 1}"#, r#"{"a": [["b"]]}"#, "[]"] {
+            assert!(encoded(fields).is_err(), "{fields}");
+        }
     }
 
     #[test]

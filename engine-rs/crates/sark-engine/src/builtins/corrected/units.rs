@@ -1,4 +1,6 @@
-//! Amounts with units: `10Ki`, `1.5GB`, `100m`. The arithmetic is exact, in decimal.
+//! Amounts with units: `10Ki`, `1.5GB`, `100m`. The arithmetic is exact, in decimal, but that of bytes.
+
+mod binary;
 
 use regorus::Value;
 
@@ -28,7 +30,26 @@ fn parse(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
 }
 
 fn parse_bytes(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    let text = string(operands, 0)?.to_lowercase().replace('"', "");
+    let (amount, size) = bytes_of(string(operands, 0)?)?;
+    let bytes = binary::product(&amount.digits, amount.places, size);
+    let bytes = bytes.ok_or_else(|| BuiltinError("units.parse_bytes: beyond the engine's numbers".into()))?;
+    integer_value(&amount.signed(&bytes.to_string()))
+}
+
+/// Whether `text` has more digits than are written out here.
+pub(in crate::builtins) fn is_long(text: &str) -> bool {
+    let digits = |part: &str| part.trim_start_matches(['+', '-']).chars().take_while(char::is_ascii_digit).collect::<String>();
+    let exponents = text.split(['e', 'E']).skip(1).map(|part| digits(part).parse::<usize>().unwrap_or(0));
+    text.len() > MOST_DIGITS / 2 || exponents.max().is_some_and(|exponent| exponent > MOST_DIGITS / 2)
+}
+
+/// Whether `text` is an amount that is not calculated here as OPA does.
+pub(in crate::builtins) fn are_bytes_beyond(text: &str) -> bool {
+    is_long(text) || bytes_of(text).is_ok_and(|(amount, size)| binary::product(&amount.digits, amount.places, size).is_none())
+}
+
+fn bytes_of(text: &str) -> Result<(Amount, u64), BuiltinError> {
+    let text = text.to_lowercase().replace('"', "");
     let (number, unit) = split(&text, "units.parse_bytes")?;
     let size = match unit.strip_suffix('b').unwrap_or(unit).split_at_checked(1) {
         None if unit.is_empty() => 1,
@@ -36,8 +57,7 @@ fn parse_bytes(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinEr
         Some((first, rest)) => size_of(first, rest).ok_or_else(|| unknown("units.parse_bytes: byte unit", unit))?,
         None => return Err(unknown("units.parse_bytes: byte unit", unit)),
     };
-    let exact = amount(number, "units.parse_bytes")?.times(size);
-    integer_value(&exact.truncated())
+    Ok((amount(number, "units.parse_bytes")?, size))
 }
 
 /// `k`, `m` ... alone are powers of 1000, with an `i` powers of 1024. A single `m` is for the callers.
@@ -139,10 +159,6 @@ impl Amount {
 
     fn signed(&self, text: &str) -> String {
         if self.negative && text.bytes().any(|byte| matches!(byte, b'1'..=b'9')) { format!("-{text}") } else { text.to_owned() }
-    }
-
-    fn truncated(&self) -> String {
-        self.signed(&self.parts().0)
     }
 }
 
