@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,27 @@ def test_changed_policies_are_served_and_broken_ones_refused(start_sidecar: Star
     opa.start()
     eventually(lambda: matches(sidecar), what="the same revision", seconds=20)
     eventually(lambda: sidecar.decide({}, path="extra/answer") == (200, {"result": 2}), what="the newest policy", seconds=20)
+
+
+def test_policies_that_take_too_much_memory_are_refused_and_those_before_serve_on(start_sidecar: StartSidecar, opa: OpaServer):
+    # Given a sidecar whose policies may take a mebibyte
+    flags = {"rollout_percentage": 100, "rust_opa_enabled": True, "rust_cache_enabled": True}
+    settings = {"directory": str(opa.policies), "max_memory_bytes": 1_048_576}
+    sidecar = start_sidecar(policies=settings, feature_flags=flags)
+    taken = sidecar.get("/v1/status")["policies"]["memory_bytes"]
+    assert 0 < taken == sidecar.metric("sark_policies_bytes")
+
+    # When data arrives that takes more
+    (opa.policies / "extra").mkdir()
+    (opa.policies / "extra" / "data.json").write_text(json.dumps({"names": ["abcdefghij"] * 50_000}), encoding="utf-8")
+
+    # Then it is refused with a sentence, and nothing else changes
+    def refused() -> bool:
+        return "more than 1048576 bytes of memory" in sidecar.get("/v1/status")["policies"]["problem"]
+
+    eventually(refused, what="the refusal", seconds=60)
+    assert sidecar.get("/v1/status")["policies"]["memory_bytes"] == taken == sidecar.metric("sark_policies_bytes")
+    assert sidecar.metric("sark_policy_load_failures_total") >= 1
 
 
 def test_other_base_data_in_opa_is_a_difference(start_sidecar: StartSidecar, opa: OpaServer):

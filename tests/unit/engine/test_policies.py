@@ -36,6 +36,22 @@ def test_revision_of_sources_is_that_of_the_compiled_policies():
     assert Engine(policies).policies.revision == policies.revision
 
 
+def test_policies_say_how_much_memory_they_take_and_are_refused_above_a_limit(tmp_path: Path):
+    small = Policies([("a.rego", A)])
+    large = Policies([("a.rego", A)], b'{"names": [%s]}' % b",".join([b'"abcdefghij"'] * 1000))
+    assert 0 < small.memory_bytes < 20_000
+    assert 20_000 < large.memory_bytes - small.memory_bytes < 200_000
+
+    assert Policies([("a.rego", A)], max_memory_bytes=small.memory_bytes).memory_bytes == small.memory_bytes
+    with pytest.raises(
+        PolicyError, match=r"^the policies and their data take more than 100 bytes of memory .*max_memory_bytes"
+    ):
+        Policies([("a.rego", A)], max_memory_bytes=100)
+    (tmp_path / "a.rego").write_text(A, encoding="utf-8")
+    with pytest.raises(PolicyError, match="more than 100 bytes of memory"):
+        Policies.from_paths([tmp_path], max_memory_bytes=100)
+
+
 def test_builtins_the_engine_lacks_are_listed_by_the_rules_that_reach_them():
     source = 'package p\na if rego.parse_module("x", "y")\nb if not a\nc := 1\n'
     assert Policies([("p.rego", source)]).unsupported == {"p/a": ["rego.parse_module"], "p/b": ["rego.parse_module"]}

@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sark_engine import Engine, EvaluationError
+from sark_engine import Engine, EvaluationError, Policies
 
 from sark_api import names
 
@@ -31,6 +31,17 @@ def test_flags_are_shown(start: Any):
     assert plane.metric("sark_flag_revision") == 7
     assert plane.metric("feature_flag_rollout_percentage", feature="rust_opa") == 25
     assert plane.metric("feature_flag_rollout_percentage", feature="rust_cache") == 0
+
+
+def test_the_memory_of_policies_is_that_of_those_that_serve(start: Any, engine: Engine):
+    plane = start()
+    assert plane.metric("sark_policies_bytes") == engine.policies.memory_bytes > 0
+
+    engine.replace_policies(
+        Policies([("a.rego", "package a\nallow := true")], b'{"names": [%s]}' % b",".join([b'"name"'] * 999))
+    )
+
+    assert plane.metric("sark_policies_bytes") == engine.policies.memory_bytes > 20_000
 
 
 def test_requests_evaluations_and_cache_operations_are_counted(start: Any):

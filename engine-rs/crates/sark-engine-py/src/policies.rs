@@ -20,21 +20,30 @@ impl Policies {
 #[pymethods]
 impl Policies {
     #[new]
-    #[pyo3(signature = (modules, data = b"{}".to_vec()), text_signature = "(modules, data=b'{}')")]
-    fn new(py: Python<'_>, modules: Vec<(String, String)>, data: Vec<u8>) -> PyResult<Self> {
+    #[pyo3(
+        signature = (modules, data = b"{}".to_vec(), *, max_memory_bytes = 1_073_741_824),
+        text_signature = "(modules, data=b'{}', *, max_memory_bytes=1073741824)"
+    )]
+    fn new(py: Python<'_>, modules: Vec<(String, String)>, data: Vec<u8>, max_memory_bytes: usize) -> PyResult<Self> {
         Self::compiled(py.detach(|| {
             let modules = modules.into_iter().map(|(name, source)| Module { name, source }).collect();
-            sark_engine::Policies::compile(modules, &data)
+            sark_engine::Policies::compile_within(modules, &data, max_memory_bytes)
         }))
     }
 
     /// Compile the modules and data in files and folders.
     #[staticmethod]
-    #[pyo3(signature = (paths, *, max_files = 10_000, max_bytes = 67_108_864))]
-    fn from_paths(py: Python<'_>, paths: Vec<PathBuf>, max_files: usize, max_bytes: u64) -> PyResult<Self> {
+    #[pyo3(signature = (paths, *, max_files = 10_000, max_bytes = 67_108_864, max_memory_bytes = 1_073_741_824))]
+    fn from_paths(
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        max_files: usize,
+        max_bytes: u64,
+        max_memory_bytes: usize,
+    ) -> PyResult<Self> {
         Self::compiled(py.detach(|| {
             let sources = Sources::read(&paths, LoadLimits { max_files, max_bytes })?;
-            sark_engine::Policies::of_sources(sources)
+            sark_engine::Policies::of_sources(sources, max_memory_bytes)
         }))
     }
 
@@ -42,6 +51,12 @@ impl Policies {
     #[getter]
     fn revision(&self) -> &str {
         self.0.revision()
+    }
+
+    /// Memory that the compiled policies and their data take, in bytes, as an estimate.
+    #[getter]
+    fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
     }
 
     /// Package paths without the leading `data.`, sorted.

@@ -7,6 +7,7 @@ use crate::{
     dependencies::Dependencies,
     error::PolicyError,
     evaluator::contained,
+    footprint::Footprint,
     policies::{Module, RegoVersion},
     program::{Builder, Program},
     reach::Reached,
@@ -38,17 +39,18 @@ impl From<PolicyError> for Stopped {
     }
 }
 
-/// Compile `modules` over the base document `data`, an object.
+/// Compile `modules` over the base document `data`, an object, that together take at most `most_bytes` of memory.
 pub(crate) fn compile(
     version: RegoVersion,
     modules: &[Module],
     data: &Value,
     reading: Reading,
+    most_bytes: usize,
 ) -> Result<Compilation, PolicyError> {
     contained(|| {
         let parts = Parts::of(version, modules, reading)?;
-        match passes(&parts, modules, data, Outline::Beginnings) {
-            Err(Stopped::Unforeseen) => passes(&parts, modules, data, Outline::Everything).map_err(told),
+        match passes(&parts, modules, data, Outline::Beginnings, most_bytes) {
+            Err(Stopped::Unforeseen) => passes(&parts, modules, data, Outline::Everything, most_bytes).map_err(told),
             other => other.map_err(told),
         }
     })
@@ -62,9 +64,15 @@ fn told(stopped: Stopped) -> PolicyError {
     }
 }
 
-fn passes(parts: &Parts<'_>, modules: &[Module], data: &Value, outline: Outline) -> Result<Compilation, Stopped> {
+fn passes(
+    parts: &Parts<'_>,
+    modules: &[Module],
+    data: &Value,
+    outline: Outline,
+    most_bytes: usize,
+) -> Result<Compilation, Stopped> {
     let mut analysis = Analysis::default();
-    let mut builder = Builder::new();
+    let mut builder = Builder::new(data.heap(), most_bytes);
     parts.outline(outline, |module, ast| {
         analysis.outline(module, ast);
         builder.outline(module, ast)

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     cache::{Sink, write_canonical},
     document::Document,
+    footprint::Footprint,
     policies::RegoVersion,
     references::Mentions,
     rules::{Path, RuleTable},
@@ -43,6 +44,18 @@ struct RuleDependencies {
     modules: BTreeSet<usize>,
     /// Constant beginnings of what it reads: data, other rules, or both.
     paths: BTreeSet<Path>,
+}
+
+impl Footprint for RuleDependencies {
+    fn heap(&self) -> usize {
+        self.modules.heap() + self.paths.heap()
+    }
+}
+
+impl Footprint for Dependencies {
+    fn heap(&self) -> usize {
+        self.modules.heap() + self.rules.heap() + self.empty.heap()
+    }
 }
 
 impl Dependencies {

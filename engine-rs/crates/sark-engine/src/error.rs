@@ -7,6 +7,14 @@ use thiserror::Error;
 #[error("{0}")]
 pub struct PolicyError(pub String);
 
+impl PolicyError {
+    pub(crate) fn too_large(most_bytes: usize) -> Self {
+        Self(format!(
+            "the policies and their data take more than {most_bytes} bytes of memory when compiled; give fewer, or raise max_memory_bytes if it must be so"
+        ))
+    }
+}
+
 /// The input is not JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]

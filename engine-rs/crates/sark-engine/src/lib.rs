@@ -14,6 +14,7 @@ pub mod document;
 mod engine;
 mod error;
 mod evaluator;
+mod footprint;
 mod lifetimes;
 mod loading;
 mod path;
@@ -38,7 +39,7 @@ pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, Pol
 pub use lifetimes::{LifetimeError, Lifetimes};
 pub use loading::{LoadLimits, Sources};
 pub use path::DecisionPath;
-pub use policies::{Module, Policies, RegoVersion};
+pub use policies::{MAX_MEMORY_BYTES, Module, Policies, RegoVersion};
 pub use regorus::Value;
 pub use revision::policy_revision;
 pub use verdict::{ServedBy, Tier, Verdict};

@@ -8,6 +8,7 @@ use crate::{
     document::{Document, Spelled, data_text, parse_data},
     error::PolicyError,
     evaluator::Evaluator,
+    footprint::{Footprint, whole},
     loading,
     path::DecisionPath,
     program::Program,
@@ -39,6 +40,9 @@ pub struct Module {
 /// Most bytes of sources and data for which each thread has a program of its own.
 const REPLICATED: usize = 1 << 20;
 
+/// Most memory that policies may take where nobody says otherwise: 1 GiB.
+pub const MAX_MEMORY_BYTES: usize = 1 << 30;
+
 /// Modules, and the canonical text of the base document.
 #[derive(Debug)]
 struct Sources {
@@ -60,6 +64,7 @@ pub struct Policies {
     reached: Vec<Reached>,
     dependencies: Dependencies,
     program: Arc<Program>,
+    memory_bytes: usize,
 }
 
 impl Policies {
@@ -70,26 +75,41 @@ impl Policies {
 
     /// As [`Self::compile`], for modules written in `version`. The revision does not tell versions apart.
     pub fn compile_as(version: RegoVersion, modules: Vec<Module>, data: &[u8]) -> Result<Self, PolicyError> {
-        Self::of(version, modules, parse_data(data)?)
+        Self::of(version, modules, parse_data(data)?, MAX_MEMORY_BYTES)
     }
 
-    /// Compile the Rego v1 modules and the data of files.
-    pub fn of_sources(sources: loading::Sources) -> Result<Self, PolicyError> {
+    /// As [`Self::compile`], refused when the result would take more than `most_bytes` of memory.
+    pub fn compile_within(modules: Vec<Module>, data: &[u8], most_bytes: usize) -> Result<Self, PolicyError> {
+        Self::of(RegoVersion::V1, modules, parse_data(data)?, most_bytes)
+    }
+
+    /// Compile the Rego v1 modules and the data of files, into at most `most_bytes` of memory.
+    pub fn of_sources(sources: loading::Sources, most_bytes: usize) -> Result<Self, PolicyError> {
         let loading::Sources { modules, data, spelled } = sources;
         let mut data = parse_data(&data)?;
         data.spelled.absorb(&spelled);
-        Self::of(RegoVersion::V1, modules, data)
+        Self::of(RegoVersion::V1, modules, data, most_bytes)
     }
 
-    fn of(version: RegoVersion, modules: Vec<Module>, data: Document) -> Result<Self, PolicyError> {
+    fn of(version: RegoVersion, modules: Vec<Module>, data: Document, most_bytes: usize) -> Result<Self, PolicyError> {
+        let data_bytes = data.value.heap();
+        if data_bytes > most_bytes {
+            return Err(PolicyError::too_large(most_bytes));
+        }
         let data_text = data_text(&data.value)?;
-        let compiled = compile(version, &modules, &data.value, Reading::default())?;
+        let compiled = compile(version, &modules, &data.value, Reading::default(), most_bytes)?;
         let Compilation { table, reached, dependencies, program } = compiled;
         let mut spelled = program.spelled().clone();
         spelled.absorb(&data.spelled);
         let revision = revision_of(modules.iter().map(|module| module.source.as_str()), &data)?;
         let size = modules.iter().map(|module| module.source.len()).sum::<usize>() + data_text.len();
         let copied = (size <= REPLICATED).then_some(Sources { modules, data: data_text });
+        let sources_bytes = if copied.is_some() { size } else { 0 };
+        let tables_bytes = table.heap() + reached.heap() + dependencies.heap();
+        let memory_bytes = data_bytes + sources_bytes + tables_bytes + whole(&program);
+        if memory_bytes > most_bytes {
+            return Err(PolicyError::too_large(most_bytes));
+        }
         Ok(Self {
             version,
             copied,
@@ -100,12 +120,19 @@ impl Policies {
             reached,
             dependencies,
             program: Arc::new(program),
+            memory_bytes,
         })
     }
 
     /// Lower-case hex SHA-256 of the content; see [`crate::policy_revision`].
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+
+    /// Bytes of memory that the compiled policies and their data take, as an estimate. A serving thread's own copy of small
+    /// policies comes on top.
+    pub const fn memory_bytes(&self) -> usize {
+        self.memory_bytes
     }
 
     /// Package paths without the leading `data.`, sorted.
@@ -172,7 +199,42 @@ impl Policies {
         let Some(Sources { modules, data }) = &self.copied else {
             return Ok(Evaluator::new(Arc::clone(&self.program), Arc::clone(&self.spelled)));
         };
-        let program = compile(self.version, modules, &parse_data(data)?.value, Reading::default())?.program;
+        let program = compile(self.version, modules, &parse_data(data)?.value, Reading::default(), usize::MAX)?.program;
         Ok(Evaluator::new(Arc::new(program), Arc::clone(&self.spelled)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modules(rules: usize) -> Vec<Module> {
+        let rule = |number| format!("allow if input.role == \"role{number}\"\n");
+        let source = format!("package p\n{}", (0..rules).map(rule).collect::<String>());
+        vec![Module { name: "p.rego".into(), source }]
+    }
+
+    fn taken(rules: usize, data: &str) -> usize {
+        Policies::compile(modules(rules), data.as_bytes()).unwrap().memory_bytes()
+    }
+
+    #[test]
+    fn memory_is_that_of_rules_and_data() {
+        let (few, many) = (taken(10, "{}"), taken(1_010, "{}"));
+        // A rule with its entry in the index: neither nothing nor kilobytes.
+        assert!((200_000..2_000_000).contains(&(many - few)), "{few} {many}");
+        let data = format!("{{\"names\": [{}]}}", vec!["\"abcdefghij\""; 1_000].join(","));
+        assert!((26_000..100_000).contains(&(taken(10, &data) - few)));
+    }
+
+    #[test]
+    fn what_takes_more_than_it_may_is_refused() {
+        let within = |most| Policies::compile_within(modules(100), b"{\"a\": [1, 2, 3]}", most);
+        let taken = within(usize::MAX).unwrap().memory_bytes();
+        assert_eq!(within(taken).unwrap().memory_bytes(), taken);
+        for most in [taken - 1, taken / 2, 1_000, 0] {
+            let told = within(most).unwrap_err().to_string();
+            assert!(told.contains(&format!("more than {most} bytes of memory")) && told.contains("max_memory_bytes"), "{told}");
+        }
     }
 }

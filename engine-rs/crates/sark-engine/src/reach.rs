@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     builtins::{Availability, availability, is_nondeterministic},
+    footprint::Footprint,
     references::Mentions,
     rules::RuleTable,
 };
@@ -15,6 +16,12 @@ pub(crate) struct Reached {
     pub missing: BTreeSet<String>,
     /// Whether the same input may give another answer.
     pub nondeterministic: bool,
+}
+
+impl Footprint for Reached {
+    fn heap(&self) -> usize {
+        self.missing.heap()
+    }
 }
 
 impl Reached {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use regorus::unstable::{Expr, Module as Ast, Ref, Rule, RuleHead};
 
+use crate::footprint::Footprint;
+
 /// Path components without the leading `data`.
 pub(crate) type Path = Vec<String>;
 
@@ -19,6 +21,12 @@ pub(crate) struct RuleKind {
 pub(crate) struct RuleTable {
     index: BTreeMap<Path, usize>,
     kinds: Vec<RuleKind>,
+}
+
+impl Footprint for RuleTable {
+    fn heap(&self) -> usize {
+        self.index.heap() + self.kinds.capacity() * size_of::<RuleKind>()
+    }
 }
 
 impl RuleTable {

@@ -96,6 +96,7 @@ impl Shared {
             cache: self.engine.cache().stats(),
             queued_jobs: self.jobs.queued(),
             queued_evaluations: self.pool.queued(),
+            policies_bytes: self.engine.policies().memory_bytes(),
             connections: self.connections.load(std::sync::atomic::Ordering::Relaxed),
         }
     }

@@ -146,6 +146,7 @@ def _policies(parts: Parts) -> dict[str, Any]:
         "revision": serving.policies.revision,
         "since": format_precise_instant(serving.since),
         "modules": len(serving.sources.modules),
+        "memory_bytes": serving.policies.memory_bytes,
         "packages": serving.policies.packages[:200],
         "unsupported": serving.policies.unsupported,
         "rules": serving.verdicts.rules,

@@ -28,14 +28,16 @@ class CompiledPolicies:
     """Sentences about parts of the bundle that do not serve here."""
 
 
-def compile_sources(sources: PolicySources, *, label: str = "", ignored: tuple[str, ...] = ()) -> CompiledPolicies:
+def compile_sources(
+    sources: PolicySources, *, max_memory_bytes: int, label: str = "", ignored: tuple[str, ...] = ()
+) -> CompiledPolicies:
     """Compile `sources`. Blocks; call it in a thread.
 
     Raises:
-        PolicySourceError: a module or the data is refused.
+        PolicySourceError: a module or the data is refused, or the result takes more memory than allowed.
     """
     try:
-        policies = Policies(sources.modules, exact_json.dumps(sources.data))
+        policies = Policies(sources.modules, exact_json.dumps(sources.data), max_memory_bytes=max_memory_bytes)
     except exact_json.JsonError as error:
         raise PolicySourceError(f"data: {error}") from error
     except sark_engine.PolicyError as error:

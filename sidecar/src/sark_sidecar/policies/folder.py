@@ -14,7 +14,7 @@ from .directory import FolderLimits, folder_signature, read_policies
 from .sources import PolicySourceError
 
 
-def compile_folder(folder: Path, limits: FolderLimits) -> CompiledPolicies:
+def compile_folder(folder: Path, limits: FolderLimits, max_memory_bytes: int) -> CompiledPolicies:
     """Return the compiled policies of the folder. Blocks; call it in a thread.
 
     Raises:
@@ -24,7 +24,7 @@ def compile_folder(folder: Path, limits: FolderLimits) -> CompiledPolicies:
     sources = read_policies(folder, limits)
     if folder_signature(folder) != before:
         raise PolicySourceError(f"{folder} is being written")
-    return compile_sources(sources)
+    return compile_sources(sources, max_memory_bytes=max_memory_bytes)
 
 
 class PolicyFolder:
@@ -35,6 +35,7 @@ class PolicyFolder:
         assert settings.directory is not None  # noqa: S101 - who makes this has looked
         self._folder = settings.directory
         self._limits = FolderLimits(settings.max_files, settings.max_bytes)
+        self._max_memory_bytes = settings.max_memory_bytes
         self._interval = settings.poll_interval
         self._looked_at: object = None
         self._served: object = None
@@ -52,7 +53,7 @@ class PolicyFolder:
         self._looked_at = await asyncio.to_thread(folder_signature, self._folder)
         if self._looked_at == self._served:
             return None
-        return await asyncio.to_thread(compile_folder, self._folder, self._limits)
+        return await asyncio.to_thread(compile_folder, self._folder, self._limits, self._max_memory_bytes)
 
     async def serves(self, compiled: CompiledPolicies) -> None:
         """Remember the folder as it was looked at."""

@@ -114,6 +114,8 @@ class PolicySettings(Section):
     max_files: int = Field(default=1000, ge=1, le=100_000)
     max_bytes: int = Field(default=33_554_432, ge=1, le=1_073_741_824)
     """Of all files together; of a bundle after inflating."""
+    max_memory_bytes: int = Field(default=1_073_741_824, ge=1_048_576, le=68_719_476_736)
+    """Of one set of policies when compiled, its data included. One above it is refused, and the one before goes on serving."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

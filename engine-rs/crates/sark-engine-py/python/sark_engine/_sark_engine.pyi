@@ -35,27 +35,40 @@ class Policies:
     Compiling happens here, off the request path; each serving thread builds its own evaluator from it.
     """
 
-    def __new__(cls, modules: Sequence[tuple[str, str]], data: bytes = b"{}") -> Policies:
+    def __new__(
+        cls, modules: Sequence[tuple[str, str]], data: bytes = b"{}", *, max_memory_bytes: int = 0x40000000
+    ) -> Policies:
         """Compile `modules`, pairs of (file name, Rego v1 source), with the base document `data` (a JSON object).
 
-        Raises PolicyError.
+        What would take more than `max_memory_bytes` (1 GiB) of memory when compiled is refused. Raises PolicyError.
         """
 
     @staticmethod
     def from_paths(
-        paths: Sequence[str | os.PathLike[str]], *, max_files: int = 10_000, max_bytes: int = 67_108_864
+        paths: Sequence[str | os.PathLike[str]],
+        *,
+        max_files: int = 10_000,
+        max_bytes: int = 67_108_864,
+        max_memory_bytes: int = 0x40000000,
     ) -> Policies:
         """Compile the modules and data in files and folders, found as `opa eval --data` finds them.
 
         `*.rego` files are modules. A `*.json` file given by name is merged into `data` itself; one in a folder into the place
         its sub-folders name (`a/b/x.json` into `data.a.b`). Other files of a folder and names that begin with a dot are passed
         over. YAML data and bundles are refused, because leaving them out would change decisions. The limits count all files
-        together. Raises PolicyError, which names the file.
+        together; `max_memory_bytes` is that of the compiled result. Raises PolicyError, which names the file.
         """
 
     @property
     def revision(self) -> str:
         """Lower-case hex SHA-256 over the sorted module sources and the canonical data: equal for equal content."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the compiled policies and their data take, in bytes, as an estimate (rather too large).
+
+        Of policies up to 1 MiB each serving thread has a copy beside it.
+        """
 
     @property
     def packages(self) -> list[str]:

@@ -7,7 +7,7 @@ use regorus::{
     unstable::{Module, Rule},
 };
 
-use crate::{compilation::Stopped, document::Spelled, error::PolicyError, source::PartId};
+use crate::{compilation::Stopped, document::Spelled, error::PolicyError, footprint::whole, source::PartId};
 
 use super::{
     Keep, Program,
@@ -45,10 +45,14 @@ pub(crate) struct Builder {
     unsupported: Vec<BTreeSet<String>>,
     /// Partial rules that can be asked for single entries.
     keyed: BTreeSet<GroupId>,
+    /// Bytes of the data and of the definitions so far, and how many they may be.
+    bytes: usize,
+    most_bytes: usize,
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
+    /// Its definitions may take `most_bytes` of memory, `bytes` of which are taken.
+    pub(crate) fn new(bytes: usize, most_bytes: usize) -> Self {
         let shared = Shared {
             tree: Tree::new(),
             rules: PackageRules::default(),
@@ -65,6 +69,8 @@ impl Builder {
             origins: Vec::new(),
             unsupported: Vec::new(),
             keyed: BTreeSet::new(),
+            bytes,
+            most_bytes,
         }
     }
 
@@ -173,7 +179,8 @@ impl Builder {
                 }
             }
         }
-        Ok(())
+        // Known while they are made: what is far too large is never there as a whole.
+        if self.bytes > self.most_bytes { Err(PolicyError::too_large(self.most_bytes).into()) } else { Ok(()) }
     }
 
     fn lower_rule(&mut self, id: GroupId, module: usize, (part, position): (PartId, u32), rule: &Rule) -> Result<(), Blocked> {
@@ -193,6 +200,7 @@ impl Builder {
             group.default_slots = slots;
         }
         for lowered in definitions {
+            self.bytes += whole(&lowered.definition);
             group.definitions.push(lowered.definition);
             origins.push(Origin { part, rule: position, bodies: lowered.bodies });
         }

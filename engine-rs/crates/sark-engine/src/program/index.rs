@@ -12,6 +12,7 @@ use std::{
 use regorus::{Value, unstable::BoolOp};
 
 use super::ir::{Body, Definition, Expr, Pattern, Slot, Step};
+use crate::footprint::Footprint;
 
 /// Below this many definitions evaluating is cheaper than selecting.
 const SMALL: usize = 3;
@@ -66,6 +67,25 @@ pub(crate) struct Index {
     rest: Option<Box<Index>>,
     /// Definitions to evaluate when the way ends here.
     definitions: Box<[u32]>,
+}
+
+impl Footprint for Index {
+    fn heap(&self) -> usize {
+        self.subject.heap() + self.buckets.heap() + self.rest.heap() + self.definitions.heap()
+    }
+}
+
+impl Footprint for Subject {
+    fn heap(&self) -> usize {
+        if let Self::Input(path) = self { path.heap() } else { 0 }
+    }
+}
+
+/// The text is the definition's.
+impl Footprint for Scalar {
+    fn heap(&self) -> usize {
+        0
+    }
 }
 
 impl Index {

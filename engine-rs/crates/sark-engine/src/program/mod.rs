@@ -6,6 +6,7 @@
 mod build;
 mod builtin_table;
 mod facts;
+mod footprint;
 mod index;
 mod ir;
 mod lower;

@@ -23,7 +23,7 @@ fn program(source: &str) -> Program {
 
 fn read(source: &str, reading: Reading) -> Program {
     let modules = [Module { name: "p.rego".into(), source: format!("package p\n{source}") }];
-    compile(RegoVersion::V1, &modules, &Value::new_object(), reading).unwrap().program
+    compile(RegoVersion::V1, &modules, &Value::new_object(), reading, usize::MAX).unwrap().program
 }
 
 impl Program {
@@ -180,7 +180,7 @@ fn what_is_refused_is_refused_in_parts_too_and_names_the_same_place() {
     ] {
         let modules = [Module { name: "p.rego".into(), source: format!("package p\n{source}") }];
         for reading in [Reading::default(), DIVIDED] {
-            let refused = compile(RegoVersion::V1, &modules, &Value::new_object(), reading).unwrap_err();
+            let refused = compile(RegoVersion::V1, &modules, &Value::new_object(), reading, usize::MAX).unwrap_err();
             assert!(refused.0.contains(told), "{source}: {refused}");
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use regorus::Value;
 
 use super::ir::{GroupId, NodeId};
+use crate::footprint::Footprint;
 
 /// One path.
 #[derive(Debug, Default)]
@@ -19,6 +20,12 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+}
+
+impl Footprint for Tree {
+    fn heap(&self) -> usize {
+        self.nodes.heap()
+    }
 }
 
 impl Tree {

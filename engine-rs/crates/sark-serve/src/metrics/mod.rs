@@ -96,6 +96,7 @@ pub(crate) struct Levels {
     pub cache: CacheStats,
     pub queued_jobs: usize,
     pub queued_evaluations: usize,
+    pub policies_bytes: usize,
     pub connections: usize,
 }
 
@@ -114,6 +115,7 @@ pub(crate) struct Metrics {
     queued: Gauge,
     queued_evaluations: Gauge,
     moved: IntCounter,
+    policies_bytes: Gauge,
     connections: Gauge,
     process: Process,
     cached: Cached,
@@ -142,6 +144,7 @@ impl Metrics {
             queued: series.queued,
             queued_evaluations: series.queued_evaluations,
             moved: series.moved,
+            policies_bytes: series.policies_bytes,
             connections: series.connections,
             process: Process::register(&registry)?,
             cached: Cached::register(&registry, cache)?,
@@ -271,6 +274,7 @@ impl Metrics {
             (&self.cache_bytes, levels.cache.bytes as f64),
             (&self.queued, levels.queued_jobs as f64),
             (&self.queued_evaluations, levels.queued_evaluations as f64),
+            (&self.policies_bytes, levels.policies_bytes as f64),
             (&self.connections, levels.connections as f64),
         ] {
             gauge.set(value);

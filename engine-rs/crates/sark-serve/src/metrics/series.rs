@@ -51,6 +51,7 @@ pub(super) struct Series {
     pub queued: Gauge,
     pub queued_evaluations: Gauge,
     pub moved: IntCounter,
+    pub policies_bytes: Gauge,
     pub connections: Gauge,
 }
 
@@ -99,6 +100,7 @@ impl Series {
             queued: to.gauge("sark_baseline_jobs_queued", "Requests that wait to be taken by baseline.")?,
             queued_evaluations: to.gauge("sark_evaluations_queued", "Evaluations that wait for an evaluation thread.")?,
             moved: to.add(IntCounter::new("sark_evaluations_moved_total", "Evaluations given to an evaluation thread, because they took or were expected to take long."))?,
+            policies_bytes: to.gauge("sark_policies_bytes", "Memory of the policies that serve, compiled, and of their data, as an estimate.")?,
             connections: to.gauge("sark_connections", "Open connections.")?,
         })
     }

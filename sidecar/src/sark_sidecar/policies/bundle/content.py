@@ -33,7 +33,7 @@ def compile_bundle(raw: bytes, settings: PolicySettings) -> CompiledPolicies:
     ignored = tuple(_ignored(plain))
     if manifest.wasm:
         ignored += (f"{MANIFEST}: wasm is not used; the embedded engine evaluates the Rego beside it",)
-    compiled = compile_sources(sources, label=manifest.revision, ignored=ignored)
+    compiled = compile_sources(sources, max_memory_bytes=settings.max_memory_bytes, label=manifest.revision, ignored=ignored)
     check_roots(manifest, compiled.policies.packages, sources.data)
     return compiled
 

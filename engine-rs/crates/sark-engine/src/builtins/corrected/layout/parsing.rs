@@ -15,6 +15,14 @@ pub(super) enum Failure {
 
 use Failure::{NeedsMachine, NoSuchTime};
 
+/// What letters said of the zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Zone {
+    Unsaid,
+    Named,
+    Utc,
+}
+
 /// What has been read of a time. Go marks what is missing with -1, an offset too.
 #[derive(Debug)]
 struct Parts {
@@ -28,9 +36,8 @@ struct Parts {
     nanosecond: i128,
     is_morning: bool,
     is_afternoon: bool,
-    is_utc: bool,
+    zone: Zone,
     offset: i128,
-    has_name: bool,
 }
 
 /// Nanoseconds since 1970 of the time in `text`. All of the text must be read.
@@ -46,9 +53,8 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<i128, Failure> {
         nanosecond: 0,
         is_morning: false,
         is_afternoon: false,
-        is_utc: false,
+        zone: Zone::Unsaid,
         offset: -1,
-        has_name: false,
     };
     let mut rest = Rest(text.as_bytes());
     let mut elements = elements(layout).peekable();
@@ -93,18 +99,20 @@ impl Parts {
             Element::Offset { has_letter, has_colons, parts } => {
                 if has_letter && rest.0.first() == Some(&b'Z') {
                     rest.take(1)?;
-                    self.is_utc = true;
+                    self.zone = Zone::Utc;
                 } else {
                     self.offset = rest.offset(has_colons, parts)?;
                 }
             }
             Element::ZoneName if rest.0.starts_with(b"UTC") => {
                 rest.take(3)?;
-                self.is_utc = true;
+                self.zone = Zone::Utc;
             }
             Element::ZoneName => {
                 rest.take(zone_name(rest.0).ok_or(NoSuchTime)?)?;
-                self.has_name = true;
+                if self.zone == Zone::Unsaid {
+                    self.zone = Zone::Named;
+                }
             }
             Element::Fraction { digits, is_trimmed: false, .. } => self.nanosecond = nanoseconds(rest.take(digits + 1)?)?,
             Element::Fraction { is_trimmed: true, .. } => {
@@ -144,10 +152,11 @@ impl Parts {
             within(1, day, first_day(self.year, month + 1) - first)? + first - 1
         };
         // -1 is what Go takes for no offset.
-        let offset = if self.is_utc || self.offset == -1 { 0 } else { self.offset };
-        if self.has_name && !self.is_utc && self.offset == -1 {
-            return Err(NeedsMachine);
-        }
+        let offset = match (self.zone, self.offset) {
+            (Zone::Named, -1) => return Err(NeedsMachine),
+            (Zone::Utc, _) | (Zone::Unsaid, -1) => 0,
+            (_, offset) => offset,
+        };
         Ok((days * DAY_SECONDS + hour * 3_600 + self.minute * 60 + self.second - offset) * NS + self.nanosecond)
     }
 }
@@ -250,8 +259,7 @@ fn unsigned(digits: &[u8]) -> Result<i128, Failure> {
 fn signed(text: &[u8]) -> Result<i128, Failure> {
     let (sign, digits) = match text {
         [b'-', digits @ ..] => (-1, digits),
-        [b'+', digits @ ..] => (1, digits),
-        digits => (1, digits),
+        [b'+', digits @ ..] | digits => (1, digits),
     };
     let number = digits.iter().try_fold(0_i128, |number, digit| {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;

@@ -36,7 +36,7 @@ fn times_are_written_as_go_writes_them() {
     ] {
         assert_eq!(formatted(at), Ok(expected.into()), "{at}");
     }
-    for at in ["1.5", "[]", r#""x""#, r#"[1, 2]"#, r#"[1, "UTC", 3]"#, r#"[1, "Nowhere/None"]"#] {
+    for at in ["1.5", "[]", r#""x""#, "[1, 2]", r#"[1, "UTC", 3]"#, r#"[1, "Nowhere/None"]"#] {
         assert!(formatted(at).is_err(), "{at}");
     }
 }
