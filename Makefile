@@ -29,6 +29,9 @@ bench: setup tools ## Print decisions a second and latencies of both arms
 bench-engine: setup tools ## Print the engine's figures beside its goals (about 7 min)
 	$(BIN)/python -m sark_e2e.bench.engine
 
+bench-operator: setup tools ## Print what one operator costs with 100, 300 and 1,000 rollouts, and how soon it answers (ROLLOUTS="100 300")
+	$(BIN)/python -m sark_e2e.bench.operator $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
+
 false-reverts: setup ## Print how often a healthy bake would be taken back, and how soon a bad one is (RUNS=200: about 25 min)
 	$(BIN)/python -m sark_e2e.false_reverts --runs $(or $(RUNS),200)
 
@@ -156,5 +159,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
+.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
 	leak lock rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

@@ -114,7 +114,7 @@ class ControlPlane:
 
     def version(self) -> str:
         """Return the running API server's version, as in v1.37.2."""
-        with urllib.request.urlopen(f"{self.server}/version", context=self._tls(), timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{self.server}/version", context=self.tls(), timeout=10) as answer:  # noqa: S310
             version: str = json.load(answer)["gitVersion"]
             return version
 
@@ -136,7 +136,8 @@ class ControlPlane:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
 
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """Return a context with the administrator's certificate."""
         context = ssl.create_default_context(cafile=str(self._authority.certificate))
         context.load_cert_chain(*self._admin)
         return context
@@ -169,7 +170,7 @@ class ControlPlane:
             ],
             log=folder / "kube-apiserver.log",
             # With the administrator's certificate: until RBAC has been set up an anonymous probe is forbidden.
-            ready=http_ok(f"{self.server}/readyz", context=self._tls()),
+            ready=http_ok(f"{self.server}/readyz", context=self.tls()),
             ready_seconds=READY_SECONDS,
             report=self._report,
         )

@@ -1,0 +1,94 @@
+"""A breach takes the fleet back at whatever moment it comes: nothing that stops an advance stops the way back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sark_api.status import Phase
+from sark_e2e.applied_rollout import AppliedRollout, serves
+from sark_e2e.example import quick
+from sark_e2e.fleet import Fleet
+from sark_e2e.scenario import Scenario
+
+ERRORS = {"error_percent": 40.0}
+
+
+def closed_window() -> dict[str, Any]:
+    """A window that opens the day after tomorrow."""
+    day = (datetime.now(UTC) + timedelta(days=2)).strftime("%a")
+    return {"days": [day], "start": "03:00", "end": "03:01"}
+
+
+def taken_back(scenario: Scenario, fleet: Fleet, rollout: AppliedRollout, percent: int) -> None:
+    """Let the new arm fail, and expect the baseline and a record of why."""
+    fleet.inject(**ERRORS)
+    reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+    scenario.serves(fleet, 0, seconds=10)
+    revert = reverted.status.revert
+    assert revert is not None
+    assert (revert.reason, revert.from_percent) == ("CriterionBreached", percent)
+    assert [entry.reason for entry in reverted.status.history].count("CriterionBreached") == 1
+
+
+@pytest.mark.parametrize("moment", ["paused", "waiting for an approval", "outside every window"])
+def test_a_breach_reverts_while_the_rollout_stands_still(scenario: Scenario, moment: str):
+    # Given a rollout whose next step cannot begin
+    edits = quick(50, 100)
+    if moment == "waiting for an approval":
+        edits["steps"][1]["approval"] = "Required"
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    if moment == "paused":
+        rollout.edit({"mode": "Paused"})
+        rollout.becomes(Phase.PAUSED, seconds=20)
+    elif moment == "outside every window":
+        rollout.edit({"windows": [closed_window()]})
+    reason = {"paused": "PausedByUser", "outside every window": "OutsideWindow"}.get(moment, "ApprovalAwaited")
+    held = rollout.until(reason, lambda seen: seen.status.reason == reason and serves(seen, 50), seconds=60)
+    assert held.status.next is not None
+    assert held.status.next.waits
+
+    # When the new arm goes bad, then it goes back all the same
+    taken_back(scenario, fleet, rollout, 50)
+
+
+def test_a_breach_after_completion_reverts_while_the_watch_lasts(scenario: Scenario):
+    # Given a rollout that has completed, and is still watched
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100))
+    rollout.becomes(Phase.COMPLETED, seconds=90)
+
+    # When the new arm goes bad at 100%, then it goes back
+    taken_back(scenario, fleet, rollout, 100)
+
+
+def test_a_target_scaled_to_zero_holds_and_goes_on_with_new_pods(scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="60s"))
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+
+    # When every pod goes, then the step is held, and nothing is raised
+    for pod in fleet.pods:
+        pod.remove()
+    rollout.until("no ready pods", lambda seen: seen.status.reason == "NoReadyPods" and serves(seen, 50), seconds=30)
+
+    # And when the target is scaled up again, the new pods are brought to the share in force, and confirm it
+    fleet.pods.clear()
+    added = fleet.add_pod()
+    confirmed = rollout.until(
+        "a new pod that confirms", lambda seen: seen.status.summary.replicas == "1/1" and serves(seen, 50), seconds=60
+    )
+    assert confirmed.status.convergence is not None
+    scenario.serves(fleet, 50, seconds=10)
+    assert added.name not in " ".join(confirmed.status.convergence.laggards)
