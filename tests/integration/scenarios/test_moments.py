@@ -25,7 +25,7 @@ def closed_window() -> dict[str, Any]:
 def taken_back(scenario: Scenario, fleet: Fleet, rollout: AppliedRollout, percent: int) -> None:
     """Let the new arm fail, and expect the baseline and a record of why."""
     fleet.inject(**ERRORS)
-    reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+    reverted = rollout.until("phase Reverted", lambda seen: seen.status.phase is Phase.REVERTED, seconds=60)
     scenario.serves(fleet, 0, seconds=10)
     revert = reverted.status.revert
     assert revert is not None
@@ -75,7 +75,7 @@ def test_a_target_scaled_to_zero_holds_and_goes_on_with_new_pods(scenario: Scena
     fleet = scenario.fleet(replicas=2)
     scenario.operator()
     scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="60s"))
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "rollback": {"blindFor": "10m"}})
     rollout.bakes(50, milliseconds=1000, seconds=60)
 
     # When every pod goes, then the step is held, and nothing is raised
