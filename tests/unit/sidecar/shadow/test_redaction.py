@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sark_sidecar.shadow.documents import UNDEFINED, read_document
 from sark_sidecar.shadow.redaction import MAX_NODES, PlainPrinter, Redactor, parse_pointer
 
-# Values and names of different letters, so that a value in the report cannot be a name.
-VALUES = st.text(alphabet="QWXYZÄ☃7", min_size=3, max_size=12)
+# Values and names of different letters, and none of a digest, so that a value in the report is no name and no part of a digest.
+VALUES = st.text(alphabet="QWXYZÄ☃", min_size=3, max_size=12)
 NAMES = st.text(alphabet="ghijk", min_size=1, max_size=5)
 DOCUMENTS = st.recursive(
     VALUES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=20
