@@ -35,7 +35,7 @@ class Authority:
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, name: str, addresses: list[str], names: list[str]) -> tuple[Path, Path]:
+    def server(self, name: str, addresses: list[str], names: list[str], *, expired: bool = False) -> tuple[Path, Path]:
         """Return certificate and key files of a server reached by IP `addresses` and DNS `names`."""
         alternatives = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         return self._issue(
@@ -43,13 +43,14 @@ class Authority:
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
             ExtendedKeyUsageOID.SERVER_AUTH,
             x509.SubjectAlternativeName([*alternatives, *(x509.DNSName(each) for each in names)]),
+            expired=expired,
         )
 
-    def client(self, user: str, group: str) -> tuple[Path, Path]:
+    def client(self, user: str, group: str, *, expired: bool = False) -> tuple[Path, Path]:
         """Return certificate and key files that authenticate as `user` in `group`."""
         organisation = x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)
         subject = x509.Name([organisation, x509.NameAttribute(NameOID.COMMON_NAME, user)])
-        return self._issue(user, subject, ExtendedKeyUsageOID.CLIENT_AUTH, None)
+        return self._issue(user, subject, ExtendedKeyUsageOID.CLIENT_AUTH, None, expired=expired)
 
     def signing_pair(self, name: str) -> tuple[Path, Path]:
         """Return private and public key files for signing service-account tokens."""
@@ -61,11 +62,17 @@ class Authority:
         return self._write_key(name, key), public
 
     def _issue(
-        self, name: str, subject: x509.Name, purpose: x509.ObjectIdentifier, alternatives: x509.SubjectAlternativeName | None
+        self,
+        name: str,
+        subject: x509.Name,
+        purpose: x509.ObjectIdentifier,
+        alternatives: x509.SubjectAlternativeName | None,
+        *,
+        expired: bool,
     ) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(subject, self._name, key.public_key())
+            _builder(subject, self._name, key.public_key(), expired=expired)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
@@ -85,8 +92,10 @@ class Authority:
         return path
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, expired: bool = False
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC) - (2 * VALIDITY if expired else timedelta())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -6,6 +6,7 @@ The same life is lived inside an application, by a thread that serves no port fo
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -20,11 +21,10 @@ from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
 from .breaker import BreakerState
+from .credentials import CredentialError
 from .decision_logs.assembly import open_decision_logs
 from .decision_logs.follower import DecisionLogs
 from .faults import FaultHook
-from .flags.cluster import ClusterAccessError, cluster_client
-from .flags.configmap import FlagConfigMap
 from .flags.file import FlagFile
 from .flags.following import FlagFollower
 from .flags.state import Origin, Share
@@ -35,10 +35,12 @@ from .opa.view import OpaView
 from .policies.embedded import EmbeddedPolicies, first_policies
 from .policies.source import policy_source
 from .policies.sources import PolicySourceError
+from .process_age import process_age
 from .rest.answering import RestAnswering
 from .rest.desk import Desk
 from .rest.upstream import OpaUpstream
-from .settings import Assignment, CacheBackend, FlagMode, Settings, StaticFlags
+from .securing import secure_admin_port, secure_data_port
+from .settings import Assignment, Authentication, CacheBackend, FlagMode, Settings, StaticFlags
 from .shadow.assembly import open_shadow
 from .telemetry import Telemetry
 
@@ -107,8 +109,12 @@ class Service:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, parts = self._settings, self._parts
+        admin = AdminServer(settings.admin, parts)
         try:
-            admin = await stack.enter_async_context(AdminServer(settings.admin, parts))
+            await secure_admin_port(parts.credentials, settings.admin, admin)
+            await stack.enter_async_context(admin)
+        except CredentialError as error:
+            raise StartError(str(error)) from error
         except OSError as error:
             raise StartError(f"admin.host {settings.admin.host}, admin.port {settings.admin.port}: {error.strerror}") from error
         parts.waiting = "the policies are being compiled"
@@ -118,9 +124,14 @@ class Service:
         parts.policies = policies
         engine = self._engine(policies)
         server = self._server(engine)
+        try:
+            await secure_data_port(parts.credentials, settings.data, server)
+        except CredentialError as error:
+            raise StartError(str(error)) from error
         parts.metrics = server.metrics
         self._telemetry = telemetry = Telemetry(server)
         self._start_decision_logs(server, policies)
+        self._spawn("credentials", parts.credentials.follow(telemetry))
         for _ in range(self._bundles_not_kept):
             telemetry.bundle_not_kept()
         await self._start_baseline(stack, server, engine, policies, telemetry)
@@ -132,7 +143,18 @@ class Service:
         self._listening = server
         parts.waiting = ""
         telemetry.ready(ready=True)
-        log.info("ready", data_port=parts.data_port, admin_port=admin.port, policy_revision=policies.policies.revision)
+        if not parts.in_process:
+            # An application's own age says nothing about the start of what it embeds.
+            parts.start_seconds = process_age()
+            telemetry.started(parts.start_seconds)
+        self._warn_of_open_doors()
+        log.info(
+            "ready",
+            start_seconds=parts.start_seconds,
+            data_port=parts.data_port,
+            admin_port=admin.port,
+            policy_revision=policies.policies.revision,
+        )
         self._on_ready(server)
 
     async def _compile(self) -> EmbeddedPolicies | None:
@@ -152,6 +174,31 @@ class Service:
             first.cancel()
             stopping.cancel()
             await asyncio.gather(first, stopping, return_exceptions=True)
+
+    def read_again(self) -> None:
+        """Look at everything that is followed at once; it is what SIGHUP is for. To be called on its event loop."""
+        log.info(
+            "SIGHUP: policies, certificates and tokens are read again, the flag file is all the time; settings need a restart"
+        )
+        self._parts.credentials.nudge.give()
+        if self._parts.policies is not None:
+            self._parts.policies.nudge.give()
+
+    def _warn_of_open_doors(self) -> None:
+        data = self._settings.data
+        if (
+            self._parts.in_process
+            or data.host is None
+            or data.authentication is not Authentication.OFF
+            or _is_loopback(data.host)
+        ):
+            return
+        log.warning(
+            "the data port can be reached from other hosts and asks nobody who they are; "
+            "set data.authentication, or data.host to 127.0.0.1",
+            host=data.host,
+            tls=data.tls.cert_file is not None,
+        )
 
     def _await_policies(self, problem: str) -> None:
         self._parts.waiting = f"there are no policies yet: {problem}"
@@ -321,6 +368,10 @@ class Service:
         await self._first_flags(follower)
 
     async def _start_watch(self, stack: AsyncExitStack, follower: FlagFollower) -> None:
+        # Its import takes a second or two of CPU, which the other modes need not pay.
+        from .flags.cluster import ClusterAccessError, cluster_client
+        from .flags.configmap import FlagConfigMap
+
         settings = self._settings.flags
         try:
             client = await cluster_client(settings.kubeconfig)
@@ -387,6 +438,13 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _set_flags(server: Server, share: Share, assignment: Assignment) -> None:

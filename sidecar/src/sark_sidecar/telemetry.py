@@ -26,6 +26,7 @@ _COUNTERS = {
     "sark_flag_state_file_failures_total": "Times the last good flag document could not be kept on disk.",
     "sark_policy_load_failures_total": "Times the source of the policies could not be read or was refused; the old set served.",
     "sark_bundle_persist_failures_total": "Times the last good bundle could not be kept on disk.",
+    "sark_credential_failures_total": "Times certificates or tokens were refused; the last good ones stayed in use.",
     "sark_passed_on_total": "Requests of OPA's REST API that only OPA can answer; they are in no arm.",
     "sark_passed_on_failures_total": "Those of them that OPA answered with an error of its own, or not at all.",
     "sark_opa_skipped_total": "Questions not sent to OPA because it had failed; answered 503.",
@@ -41,6 +42,8 @@ _GAUGES = {
     "sark_opa_up": "1 while OPA answers when asked for its policies.",
     "sark_opa_breaker_state": "0: OPA is asked; 1: one question at a time is a try; 2: it is left alone.",
     "sark_redis_breaker_state": "0: Redis is used; 1: one command at a time is a try; 2: it is left alone.",
+    "sark_credentials_stale": "1 while certificates or tokens in use are not those that the files hold.",
+    "sark_start_seconds": "Seconds from the start of the process until it was ready.",
     "sark_ready": "1 while the sidecar takes requests and is ready.",
     "sark_fault_injection_enabled": "1 when fault injection is enabled by configuration.",
 }
@@ -104,6 +107,18 @@ class Telemetry:
         """Count a request that only OPA can answer."""
         self._count("sark_passed_on_total", 1)
         self._count("sark_passed_on_failures_total", int(failed))
+
+    def credentials_refused(self) -> None:
+        """Count certificates or tokens that cannot be used."""
+        self._count("sark_credential_failures_total", 1)
+
+    def credentials_stale(self, stale: bool) -> None:
+        """Show whether the files hold others than are in use."""
+        self._gauge("sark_credentials_stale", stale)
+
+    def started(self, seconds: float) -> None:
+        """Show how long the start took."""
+        self._gauge("sark_start_seconds", seconds)
 
     def ready(self, ready: bool) -> None:
         """Show readiness."""

@@ -7,7 +7,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -57,15 +57,19 @@ def _body(raw: bytes) -> Any:
 class RunningSidecar(Process):
     """`python -m sark_sidecar`, asked over its two ports."""
 
-    def __init__(self, settings: dict[str, dict[str, Any]], folder: Path, *, wait: bool = True) -> None:
+    def __init__(
+        self, settings: dict[str, dict[str, Any]], folder: Path, *, wait: bool = True, prefix: Sequence[str] = ()
+    ) -> None:
+        """`prefix` is a command that runs the sidecar's."""
         folder.mkdir(parents=True, exist_ok=True)
         self.configuration = folder / "sidecar.yaml"
-        self.configuration.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        # A copy in which nothing is the same object: YAML would write an alias, which the sidecar does not accept.
+        self.configuration.write_text(yaml.safe_dump(json.loads(json.dumps(settings))), encoding="utf-8")
         self.data = f"http://{settings['data']['host']}:{settings['data']['port']}"
         self.admin = f"http://{settings['admin']['host']}:{settings['admin']['port']}"
         super().__init__(
             "sidecar",
-            [sys.executable, "-W", "error", "-m", "sark_sidecar", "--config", self.configuration],
+            [*prefix, sys.executable, "-W", "error", "-m", "sark_sidecar", "--config", self.configuration],
             log=folder / "sidecar.log",
             ready=http_ok(f"{self.admin}/ready") if wait else None,
             ready_seconds=60,

@@ -15,7 +15,7 @@ use pyo3::{
 use sark_engine::assignment::Rule;
 use sark_serve::{
     Answer, Arm, CacheOperation, CacheResult, Difference, DropRule, EvaluationResult, Faults, Flags, LogDrop, LogOptions, Mask,
-    QueueLimits, RequestResult, ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, UnixSocket,
+    QueueLimits, RequestResult, ServerOptions, ShadowLimits, ShadowResult, SkipReason, SubjectRule, TlsOptions, UnixSocket,
 };
 
 use crate::{
@@ -230,6 +230,30 @@ impl Server {
         })?;
         self.0.count_comparison(path, counted);
         Ok(())
+    }
+
+    /// Speak TLS on host and port: before start, and later for new connections. All in PEM.
+    #[pyo3(signature = (certificate, key, *, client_authorities = None, min_version = "1.2"))]
+    fn set_tls(
+        &self,
+        certificate: Vec<u8>,
+        key: Vec<u8>,
+        client_authorities: Option<Vec<u8>>,
+        min_version: &str,
+    ) -> PyResult<()> {
+        let newest = |text: &str| match text {
+            "1.2" => Some(false),
+            "1.3" => Some(true),
+            _ => None,
+        };
+        let newest_only = label("min_version", min_version, newest, &["1.2", "1.3"])?;
+        let options = TlsOptions { certificate, key, client_authorities, newest_only };
+        self.0.set_tls(&options).map_err(|error| errors::configuration(&error))
+    }
+
+    /// Let in only requests with one of these bearer tokens: before start, and later these alone.
+    fn set_tokens(&self, tokens: Vec<String>) -> PyResult<()> {
+        self.0.set_tokens(tokens).map_err(|error| errors::configuration(&error))
     }
 
     /// Keep a decision log; before start, and once.

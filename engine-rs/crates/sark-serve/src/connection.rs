@@ -237,12 +237,32 @@ impl Line {
             });
             sent += written.await.filter(|length| *length > 0).ok_or(Gone)?;
         }
+        if self.stream.holds_back() {
+            self.push_out(&mut waits, limit).await?;
+        }
         if waits {
             self.watch.disarm();
         }
         self.outgoing.clear();
         self.outgoing.shrink_to(SEND_BYTES);
         Ok(())
+    }
+
+    /// Send what TLS has packed and not sent yet.
+    async fn push_out(&mut self, waits: &mut bool, limit: Duration) -> Result<(), Gone> {
+        let Self { thread, stream, watch, .. } = self;
+        let mut flushing = pin!(stream.flush());
+        let flushed = poll_fn(|context| {
+            if let Poll::Ready(flushed) = flushing.as_mut().poll(context) {
+                return Poll::Ready(flushed.ok());
+            }
+            if !std::mem::replace(waits, true) {
+                thread.clock.arm(watch, limit);
+            }
+            watch.register(context);
+            if watch.is_late() { Poll::Ready(None) } else { Poll::Pending }
+        });
+        flushed.await.ok_or(Gone)
     }
 
     /// Wait for bytes.
@@ -267,7 +287,9 @@ impl Line {
 
     /// Read what tokio may have forgotten; true when there was something.
     fn recall(&mut self, incoming: &mut Incoming) -> bool {
-        std::mem::take(&mut self.is_doubtful) && self.stream.read_now(incoming.buffer()).is_ok_and(|length| length > 0)
+        // While something was there, there may be more.
+        self.is_doubtful = self.is_doubtful && self.stream.read_now(incoming.buffer()).is_ok_and(|length| length > 0);
+        self.is_doubtful
     }
 
     /// End so that the client can read its last answer: say that it was the last, and hear the client out for a while.

@@ -37,6 +37,8 @@ mod shadow;
 mod shared;
 mod stream;
 mod subject;
+mod tls;
+mod tokens;
 mod told;
 mod wire;
 
@@ -54,4 +56,5 @@ pub use options::{ConfigurationError, ServerOptions, UnixSocket};
 pub use server::Server;
 pub use shadow::ShadowLimits;
 pub use subject::SubjectRule;
+pub use tls::TlsOptions;
 pub use told::{Origin, Told};

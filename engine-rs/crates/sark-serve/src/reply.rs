@@ -8,6 +8,7 @@ pub(crate) mod status {
     pub(crate) const OK: u16 = 200;
     pub(crate) const MIXED: u16 = 207;
     pub(crate) const BAD_REQUEST: u16 = 400;
+    pub(crate) const UNAUTHORIZED: u16 = 401;
     pub(crate) const FORBIDDEN: u16 = 403;
     pub(crate) const NOT_FOUND: u16 = 404;
     pub(crate) const METHOD_NOT_ALLOWED: u16 = 405;
@@ -78,6 +79,11 @@ impl Problem {
         Self::new(status::UNAVAILABLE, "internal_error", message)
     }
 
+    /// As OPA words it when its authorization policy is against a request.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(status::UNAUTHORIZED, "unauthorized", "request rejected by administrative policy")
+    }
+
     /// As it is, on a connection that cannot be used again.
     pub(crate) fn closing(self) -> Self {
         Self { closes: true, ..self }
@@ -93,6 +99,9 @@ impl Problem {
         let mut text = serde_json::to_vec_pretty(&body).unwrap_or_default();
         text.push(b'\n');
         let lines = match self.allow {
+            "" if self.status == status::UNAUTHORIZED => {
+                String::from("Content-Type: application/json\r\nWWW-Authenticate: Bearer\r\n")
+            }
             "" => String::new(),
             allow => format!("Content-Type: application/json\r\nAllow: {allow}\r\n"),
         };
@@ -193,6 +202,7 @@ const fn reason(code: u16) -> &'static str {
     match code {
         status::BAD_REQUEST => "Bad Request",
         status::MIXED => "Multi-Status",
+        status::UNAUTHORIZED => "Unauthorized",
         status::FORBIDDEN => "Forbidden",
         status::NOT_FOUND => "Not Found",
         status::METHOD_NOT_ALLOWED => "Method Not Allowed",

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use sark_engine::{Decision, Engine, Outcome};
 use serde::Deserialize;
@@ -34,6 +35,8 @@ use crate::{
     reply::status,
     serving::{Order, serve},
     shared::Shared,
+    tls::TlsOptions,
+    tokens::Tokens,
 };
 
 /// Deep policies recurse deeply.
@@ -188,6 +191,31 @@ impl Server {
     /// Count what came of a comparison; without a path it counts under `other`.
     pub fn count_comparison(&self, path: Option<&str>, result: ShadowResult) {
         self.shared.metrics().shadow().count(path, result);
+    }
+
+    /// Speak TLS on the address: from the start when it is said before, with what is said later for connections that come later.
+    pub fn set_tls(&self, options: &TlsOptions) -> Result<(), ConfigurationError> {
+        self.set_before_start(&self.shared.tls, options.configuration()?, "TLS")
+    }
+
+    /// Let in only requests that show one of these bearer tokens; said later, these alone from then on.
+    pub fn set_tokens(&self, tokens: Vec<String>) -> Result<(), ConfigurationError> {
+        self.set_before_start(&self.shared.tokens, Tokens::new(tokens)?, "tokens")
+    }
+
+    /// Replace what was set, or set it first, which is too late once connections are taken in without it.
+    fn set_before_start<T>(&self, place: &OnceLock<ArcSwap<T>>, value: T, name: &str) -> Result<(), ConfigurationError> {
+        let threads = self.threads.lock();
+        if let Some(set) = place.get() {
+            set.store(Arc::new(value));
+            return Ok(());
+        }
+        if !threads.is_empty() {
+            return Err(ConfigurationError(format!("{name} must be set before the server starts")));
+        }
+        // Nobody else sets it while the lock is held.
+        let _ = place.set(ArcSwap::from_pointee(value));
+        Ok(())
     }
 
     /// Keep a decision log; to be said before the server starts, and once.

@@ -10,9 +10,11 @@ use std::{
     time::Duration,
 };
 
+use rustls::ServerConfig;
 use sark_engine::Lane;
 use tokio::{
     io::AsyncWriteExt,
+    net::TcpStream,
     sync::{Notify, mpsc, watch},
     task::LocalSet,
 };
@@ -27,6 +29,7 @@ use crate::{
     reply::{Problem, Reply, status},
     shared::Shared,
     stream::Stream,
+    tls::shake_hands,
     told::Told,
     wire::{HeadRule, Request},
 };
@@ -111,6 +114,13 @@ impl Thread {
 
     /// Answer a request.
     pub(crate) async fn answer(&self, request: &Request<'_>) -> Reply {
+        if let Some(tokens) = self.shared.tokens.get()
+            && !tokens.load().admit(request.head.authorization)
+        {
+            let problem = Problem::unauthorized();
+            self.refused(&problem);
+            return problem.reply();
+        }
         match self.answering.answer(request).await {
             Ok(reply) => reply,
             Err(problem) => {
@@ -125,6 +135,7 @@ impl Thread {
         let reason = match problem.status {
             status::NOT_FOUND | status::METHOD_NOT_ALLOWED => Refusal::NotFound,
             status::TOO_LARGE | status::TOO_SLOW => Refusal::Body,
+            status::UNAUTHORIZED => Refusal::Unauthorized,
             status::HEAD_TOO_LARGE => Refusal::Head,
             _ => Refusal::BadRequest,
         };
@@ -132,12 +143,24 @@ impl Thread {
     }
 
     fn take_in(self: &Rc<Self>, stream: Stream) {
+        let tls = self.shared.tls.get().map(arc_swap::ArcSwapAny::load_full);
         if let Some(place) = Place::take(self) {
             stream.send_at_once();
-            tokio::task::spawn_local(Connection::new(Rc::clone(self), stream).run(place));
+            match (stream, tls) {
+                (Stream::Tcp(stream), Some(tls)) => {
+                    tokio::task::spawn_local(Rc::clone(self).secure(stream, tls, place));
+                }
+                (stream, _) => {
+                    tokio::task::spawn_local(Connection::new(Rc::clone(self), stream).run(place));
+                }
+            }
             return;
         }
         self.shared.metrics().refused(Refusal::Connections);
+        if tls.is_some() && matches!(stream, Stream::Tcp(_)) {
+            // Why it is turned away could be said only after a handshake.
+            return;
+        }
         // Those who come beyond that find a closed connection: a crowd must not hold descriptors.
         if self.turned_away.get() < MAX_TURNED_AWAY {
             self.turned_away.set(self.turned_away.get() + 1);
@@ -164,6 +187,14 @@ impl Thread {
             call.tell(told);
             drop(place);
         });
+    }
+
+    /// Serve a connection once its handshake is done; the client has as long for it as for a head.
+    async fn secure(self: Rc<Self>, stream: TcpStream, tls: Arc<ServerConfig>, place: Place) {
+        match tokio::time::timeout(self.shared.options.header_timeout, shake_hands(stream, tls)).await {
+            Ok(Ok(stream)) => Connection::new(self, stream).run(place).await,
+            _ => self.shared.metrics().refused(Refusal::Handshake),
+        }
     }
 
     /// Serve until told to drain; the time there is for it.

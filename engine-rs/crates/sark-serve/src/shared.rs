@@ -7,6 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use sark_engine::Engine;
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     question::Question,
     reply::Problem,
     shadow::Shadow,
+    tokens::Tokens,
 };
 
 /// The flags in force and the metrics that count under them; they change together.
@@ -40,6 +42,10 @@ pub(crate) struct Shared {
     pub shadow: Shadow,
     /// Set before the server starts, or not at all.
     pub log: OnceLock<DecisionLog>,
+    /// TLS of new connections to the address; set before the server starts, or there is none.
+    pub tls: OnceLock<ArcSwap<ServerConfig>>,
+    /// Tokens that requests must show; set before the server starts, or none need be shown.
+    pub tokens: OnceLock<ArcSwap<Tokens>>,
     pub connections: AtomicUsize,
 }
 
@@ -53,6 +59,8 @@ impl Shared {
             jobs: Arc::new(Jobs::new(options.baseline_queue)?),
             shadow: Shadow::new(options.shadow),
             log: OnceLock::new(),
+            tls: OnceLock::new(),
+            tokens: OnceLock::new(),
             engine,
             options,
             in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),

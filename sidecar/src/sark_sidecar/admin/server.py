@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Self
+from typing import Any, Self
 
 import structlog
 from aiohttp import web
 
 from sark_api.report import FLAGS_PATH
+from sark_sidecar.bearer import shows_token
 from sark_sidecar.settings import AdminSettings
 
 from . import status
-from .connection import IDLE_SECONDS, Busy, Connection
+from .connection import FIRST_REQUEST_SECONDS, IDLE_SECONDS, Busy, Connection
 from .status import Parts
 
 log = structlog.get_logger()
+_BACKLOG = 64
+_SHUTDOWN_SECONDS = 2.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -43,7 +47,9 @@ class AdminServer:
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=IDLE_SECONDS, max_line_size=4096, max_field_size=4096, handle_signals=False
         )
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._tls: ssl.SSLContext | None = None
+        self._tokens: list[str] | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self.port = 0
 
@@ -55,8 +61,11 @@ class AdminServer:
         """
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._accept, self._settings.host, self._settings.port, backlog=64)
-        self.port = int(self._listener.sockets[0].getsockname()[1])
+        first = await loop.create_server(
+            self._accept, self._settings.host, self._settings.port, backlog=_BACKLOG, **self._tls_options()
+        )
+        self._listeners = [first]
+        self.port = int(first.sockets[0].getsockname()[1])
         self._sweeper = loop.create_task(self._sweep())
         return self
 
@@ -65,9 +74,34 @@ class AdminServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         await self._runner.cleanup()
+
+    def use_tokens(self, tokens: list[str]) -> None:
+        """Answer nobody who shows none of these from now on."""
+        self._tokens = tokens
+
+    async def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS; connections that are open stay as they are.
+
+        Raises:
+            OSError: the sockets cannot be taken over.
+        """
+        self._tls = context
+        loop = asyncio.get_running_loop()
+        before, self._listeners = self._listeners, []
+        for listener in before:
+            # The kernel's queue belongs to the socket and not to its descriptor: nobody who waits in it is lost.
+            for socket in listener.sockets:
+                renewed = await loop.create_server(self._accept, sock=socket.dup(), backlog=_BACKLOG, **self._tls_options())
+                self._listeners.append(renewed)
+            listener.close()
+
+    def _tls_options(self) -> dict[str, Any]:
+        if self._tls is None:
+            return {}
+        return {"ssl": self._tls, "ssl_handshake_timeout": FIRST_REQUEST_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
 
     def _accept(self) -> asyncio.Protocol:
         server = self._runner.server
@@ -87,6 +121,10 @@ class AdminServer:
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if (connection := self._connections.get(request.protocol)) is not None:
             connection.served(time.monotonic())
+        if self._tokens is not None and not shows_token(request.headers.get("Authorization", ""), self._tokens):
+            # As OPA words it.
+            refusal = {"code": "unauthorized", "message": "request rejected by administrative policy"}
+            return web.json_response(refusal, status=401, headers={"WWW-Authenticate": "Bearer"})
         return await handler(request)
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ import sark_engine
 
 from sark_api.instant import format_precise_instant
 from sark_api.report import FlagReport
+from sark_sidecar.credentials import Credentials
 from sark_sidecar.decision_logs.follower import DecisionLogs
 from sark_sidecar.faults import FaultHook
 from sark_sidecar.flags.following import FlagFollower
@@ -39,6 +40,9 @@ class Parts:
     faults: FaultHook | None = None
     shadow: Shadow | None = None
     decision_logs: DecisionLogs | None = None
+    credentials: Credentials = field(default_factory=Credentials)
+    start_seconds: float | None = None
+    """From the start of the process until it was ready."""
     redis_problem: Callable[[], str] = lambda: ""
     redis_breaker: Callable[[], dict[str, Any]] = dict
     opa_breaker: Callable[[], dict[str, Any]] = dict
@@ -82,6 +86,7 @@ def status(parts: Parts) -> dict[str, Any]:
         "ready": not parts.waiting,
         "waiting": parts.waiting,
         "since": format_precise_instant(parts.started),
+        "start_seconds": parts.start_seconds,
         "versions": {
             "sidecar": SIDECAR_VERSION,
             "engine": ENGINE_VERSION,
@@ -103,6 +108,7 @@ def status(parts: Parts) -> dict[str, Any]:
         },
         "shadow": parts.shadow.status() if parts.shadow else {},
         "decision_logs": parts.decision_logs.status() if parts.decision_logs else {},
+        "credentials": parts.credentials.status(),
         "faults": _faults(parts.faults),
     }
 
@@ -111,7 +117,13 @@ def _data(parts: Parts) -> dict[str, Any]:
     if parts.in_process:
         return {"in_process": True}
     data = parts.settings.data
-    return {"host": data.host, "port": parts.data_port, "unix_path": str(data.unix_path or "")}
+    return {
+        "host": data.host,
+        "port": parts.data_port,
+        "unix_path": str(data.unix_path or ""),
+        "tls": data.tls.cert_file is not None,
+        "authentication": data.authentication.value,
+    }
 
 
 def _flags(parts: Parts) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def _serve(settings: Settings) -> int:
         service = Service(settings)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, service.stop)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.read_again)
         await service.run()
 
     configure_logs(settings.log.level)

@@ -11,6 +11,7 @@ import sark_engine
 import structlog
 from sark_engine import Engine, Policies
 
+from sark_sidecar.nudge import Nudge
 from sark_sidecar.telemetry import Telemetry
 
 from .compilation import CompiledPolicies
@@ -54,6 +55,8 @@ class EmbeddedPolicies:
         self._source = source
         self._compiled = compiled
         self._failed = False
+        self.nudge = Nudge()
+        """Makes it look at once."""
         self._report(compiled)
         self.since = datetime.now(UTC)
         """Since when this set serves."""
@@ -87,7 +90,7 @@ class EmbeddedPolicies:
     async def follow(self, engine: Engine, telemetry: Telemetry) -> None:
         """Replace the engine's policies whenever the source has others; run until cancelled."""
         while True:
-            await self._source.pause(failed=self._failed)
+            await self.nudge.cut(self._source.pause(failed=self._failed))
             await self.look(engine, telemetry)
 
     async def look(self, engine: Engine, telemetry: Telemetry) -> None:

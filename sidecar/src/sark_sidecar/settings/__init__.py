@@ -22,11 +22,13 @@ from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
 from .flags import Assignment, FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
 from .shadow import ShadowSettings
+from .transport import Authentication, SecuredSection, TlsSettings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
     "AdminSettings",
     "Assignment",
+    "Authentication",
     "BundleSettings",
     "CacheBackend",
     "CacheSettings",
@@ -49,6 +51,7 @@ __all__ = [
     "SigningKey",
     "SigningSettings",
     "StaticFlags",
+    "TlsSettings",
 ]
 
 ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
@@ -76,7 +79,7 @@ class StaticFlags(Section):
     """Share of the requests whose decisions are compared with the other arm's."""
 
 
-class DataSettings(Section):
+class DataSettings(SecuredSection):
     """The listener the application asks."""
 
     host: str | None = "127.0.0.1"
@@ -96,6 +99,12 @@ class DataSettings(Section):
     def _listens(self) -> Self:
         if self.host is None and self.unix_path is None:
             raise ValueError("without host it needs unix_path: somewhere the application must be able to ask")
+        if self.host is None and self.tls.cert_file is not None:
+            raise ValueError("tls needs host: a Unix-domain socket speaks no TLS")
+        if self.unix_path is not None and self.authentication is Authentication.TLS:
+            raise ValueError(
+                "authentication: tls and unix_path exclude each other: on the socket nobody could show a certificate"
+            )
         return self
 
     def listeners(self) -> str:
@@ -105,7 +114,7 @@ class DataSettings(Section):
         return "; ".join(tcp + unix)
 
 
-class AdminSettings(Section):
+class AdminSettings(SecuredSection):
     """The read-only listener for the operator, Prometheus and probes; in a pod set host to the pod's IP."""
 
     host: str = "127.0.0.1"

@@ -404,6 +404,21 @@ class Server:
         `nondeterministic`, `baseline_only`, `stale`, `too_large`, `refused`). Raises ValueError.
         """
 
+    def set_tls(
+        self, certificate: bytes, key: bytes, *, client_authorities: bytes | None = None, min_version: str = "1.2"
+    ) -> None:
+        """Speak TLS on host and port; a Unix-domain socket has none. Everything is PEM; min_version is 1.2 or 1.3.
+
+        With client_authorities a client must show a certificate of one of them. Said first before start; said again, it counts
+        for connections that come later. Raises ValueError, and what was set before stays.
+        """
+
+    def set_tokens(self, tokens: Sequence[str]) -> None:
+        """Answer 401 to every request without one of these bearer tokens, on every listener and path.
+
+        Said first before start; said again, only the new ones count from the next request on. Raises ValueError.
+        """
+
     def log_decisions(
         self,
         *,

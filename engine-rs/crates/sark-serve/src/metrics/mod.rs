@@ -54,10 +54,15 @@ pub(crate) enum Refusal {
     Body,
     /// Too many connections.
     Connections,
+    /// No token, or one that is not known.
+    Unauthorized,
+    /// The handshake of TLS failed.
+    Handshake,
 }
 
 impl Refusal {
-    const ALL: [Self; 5] = [Self::BadRequest, Self::NotFound, Self::Head, Self::Body, Self::Connections];
+    const ALL: [Self; 7] =
+        [Self::BadRequest, Self::NotFound, Self::Head, Self::Body, Self::Connections, Self::Unauthorized, Self::Handshake];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -66,6 +71,8 @@ impl Refusal {
             Self::Head => "head",
             Self::Body => "body",
             Self::Connections => "connections",
+            Self::Unauthorized => "unauthorized",
+            Self::Handshake => "handshake",
         }
     }
 }

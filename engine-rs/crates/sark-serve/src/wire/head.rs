@@ -44,6 +44,7 @@ pub(crate) struct Head<'b> {
     pub content_type: &'b [u8],
     pub accept_encoding: &'b [u8],
     pub subject: Option<&'b [u8]>,
+    pub authorization: Option<&'b [u8]>,
     /// Bytes of the head.
     pub size: usize,
 }
@@ -79,6 +80,7 @@ impl HeadRule {
             content_type: found.content_type,
             accept_encoding: found.accept_encoding,
             subject: found.subject,
+            authorization: found.authorization,
             size,
         }))
     }
@@ -117,6 +119,7 @@ struct Found<'b> {
     content_type: &'b [u8],
     accept_encoding: &'b [u8],
     subject: Option<&'b [u8]>,
+    authorization: Option<&'b [u8]>,
 }
 
 impl<'b> Found<'b> {
@@ -127,6 +130,9 @@ impl<'b> Found<'b> {
             6 if is("expect") => self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue"),
             10 if is("connection") => self.connection(header.value),
             12 if is("content-type") => self.content_type = header.value,
+            13 if is("authorization") && self.authorization.replace(header.value).is_some() => {
+                return Err(malformed("it has more than one Authorization"));
+            }
             14 if is("content-length") => {
                 let length = content_length(header.value, rule)?;
                 if self.content_length.replace(length).is_some() {
@@ -225,6 +231,7 @@ mod tests {
             content_type: b"a/b",
             accept_encoding: b"",
             subject: Some(b"alice"),
+            authorization: None,
             size: text.len(),
         };
         assert_eq!(read(text), expected);
@@ -270,6 +277,7 @@ mod tests {
             "Content-Length: 1, 1",
             "Content-Length: 0x1",
             "Content-Length:",
+            "Authorization: Bearer a\r\nauthorization: Bearer b",
             "Content-Length : 1",
             "A: b\r\n folded",
             "A\0: b",
