@@ -117,16 +117,11 @@ def delete(lease: client.CoordinationV1Api, namespace: str, _: ApiProxy) -> None
     lease.delete_namespaced_lease(LEASE, namespace)
 
 
-def take(lease: client.CoordinationV1Api, namespace: str, _: ApiProxy) -> None:
-    body = {"spec": {"holderIdentity": "usurper", "renewTime": "2026-01-01T00:00:00.000001Z", "leaseTransitions": 7}}
-    lease.patch_namespaced_lease(LEASE, namespace, body)
-
-
 def refuse(_: client.CoordinationV1Api, __: str, proxy: ApiProxy) -> None:
     proxy.inject(*LEASE_WRITE, status=403, message="leases are forbidden")
 
 
-@pytest.mark.parametrize("accident", [delete, take, refuse], ids=["deleted", "taken", "renewals refused"])
+@pytest.mark.parametrize("accident", [delete, refuse], ids=["deleted", "renewals refused"])
 def test_a_leader_that_loses_its_lease_writes_nothing_more(
     scenario: Scenario, accident: Callable[[client.CoordinationV1Api, str, ApiProxy], None]
 ):
