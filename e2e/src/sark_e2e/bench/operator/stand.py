@@ -78,6 +78,8 @@ class Stand:
             left = sum(not done(item) for item in self.objects())
             if not left:
                 return
+            if not self.operator.running:
+                raise BenchError(f"{what}: the operator has ended, see {self.operator.log}")
             if time.monotonic() > deadline:
                 raise BenchError(f"{what}: {left} of {len(self.keys)} rollouts did not come there within {seconds:.0f} s")
             time.sleep(1.0)
