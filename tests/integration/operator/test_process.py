@@ -40,14 +40,14 @@ def holder(scenario: Scenario) -> str:
 
 
 def test_the_second_operator_goes_on_when_the_first_is_killed(cluster: LocalCluster, scenario: Scenario):
-    # Given a leader that has brought a rollout to 50%, and another operator that stands by
+    # Given a leader that has brought a rollout to 50%, and another operator that has stood by from the start
     fleet = scenario.fleet(replicas=1)
     first = scenario.operator()
     scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="20s"))
-    rollout.reaches(50, seconds=60)
+    eventually(lambda: leads(first), what="a leader", seconds=30)
     with cluster.operator(scenario.namespace, name="second") as second:
-        assert leads(first)
+        rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="20s"))
+        rollout.reaches(50, seconds=60)
         assert not leads(second)
         before = scenario.flags(fleet)
 
