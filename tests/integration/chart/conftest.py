@@ -15,6 +15,8 @@ NAMESPACED: Final[dict[str, Any]] = {
         {"namespace": "shop", "flagsConfigMap": "gateway-flags", "serviceAccounts": ["gateway", "tools"]},
         {"namespace": "billing", "flagsConfigMap": "ledger-flags"},
     ],
+    "alertReceiver": {"tokenSecret": "sark-alerts", "from": [{"podSelector": {"matchLabels": {"app": "alertmanager"}}}]},
+    "prometheusRule": {"enabled": True, "labels": {"release": "monitoring"}},
     "serviceMonitor": {"enabled": True, "labels": {"release": "monitoring"}},
     "networkPolicy": {
         "prometheusPorts": [9090, 9091],

@@ -20,15 +20,16 @@ from .conftest import DEFAULT, IMAGE, NAMESPACED, VALUES
 GOLDEN = Path(__file__).parent / "golden"
 HERE = Path(__file__)
 PROJECT = HERE.parents[3]
+WITH_A_TEST_OF_THEIR_OWN = {"CustomResourceDefinition", "PrometheusRule"}
+"""They are copies of other files, and would be most of each golden file."""
 OF_THE_PROMETHEUS_OPERATOR = "monitoring.coreos.com/v1"
 
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_manifests_are_those_that_were_reviewed(name: str, tmp_path: Path):
     made = chart.template(VALUES[name], tmp_path)
-    # The CRD has a test of its own, and would be most of each file.
     shown = yaml.safe_dump_all(
-        [each for each in chart.objects(made) if each["kind"] != "CustomResourceDefinition"], sort_keys=False, width=120
+        [each for each in chart.objects(made) if each["kind"] not in WITH_A_TEST_OF_THEIR_OWN], sort_keys=False, width=120
     )
     golden = GOLDEN / f"{name}.yaml"
     if os.environ.get("GOLDEN") == "write":
@@ -80,6 +81,12 @@ def test_the_crd_is_the_projects_and_survives_the_release(tmp_path: Path):
     [crd] = [e for e in chart.objects(chart.template(DEFAULT, tmp_path)) if e["kind"] == "CustomResourceDefinition"]
     assert crd["metadata"].pop("annotations") == {"helm.sh/resource-policy": "keep"}
     assert crd == yaml.safe_load((PROJECT / "crds" / "sarkrollouts.sark.dev.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_alerts_are_the_projects(tmp_path: Path):
+    [made] = [e for e in chart.objects(chart.template(NAMESPACED, tmp_path)) if e["kind"] == "PrometheusRule"]
+    [ours] = yaml.safe_load_all((PROJECT / "manifests" / "alerts" / "prometheus-rule.yaml").read_text(encoding="utf-8"))
+    assert made["spec"] == ours["spec"]
 
 
 def test_the_version_is_the_projects():
