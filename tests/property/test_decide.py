@@ -536,6 +536,9 @@ class Rollout(RuleBasedStateMachine):
         first = twin.tick(deliver=False)
         if isinstance(twin.flags, Missing) and any(isinstance(action, WriteFlags) for action in first.actions):
             return  # the API server does not take the write: it will be tried again
+        step = self.target.status.step
+        if step is not None and step.percent == 0 and wanted_percent(first.status) > 0:
+            return  # a first step of 0 % is over: what is seen of the new arm cannot be the same, there was none before
         again = twin.tick(deliver=False)
         assert again.records == ()
         assert not any(isinstance(action, WriteFlags) for action in again.actions)
