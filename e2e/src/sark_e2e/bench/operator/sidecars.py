@@ -42,8 +42,7 @@ class Sidecars:
         self._ports, self._hosts, self._scrape, self._kubeconfig = ports, hosts, scrape, kubeconfig
         self._scraped = time.monotonic()
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="sidecars", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="sidecars", daemon=True)
 
     def fail(self, keys: Sequence[str]) -> None:
         """Let every request of the new arm fail from now on."""
@@ -60,12 +59,8 @@ class Sidecars:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(_START_SECONDS)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._serve())
-
     async def _serve(self) -> None:
-        self._end = asyncio.Event()
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         runner = web.AppRunner(self._application(), access_log=None)
         await runner.setup()
         for port in self._ports.values():
