@@ -290,6 +290,7 @@ async def test_the_command_reads_checks_and_exports_what_deletion_takes_away(  #
         assert f"holds: {count} records" in capsys.readouterr().out
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.asyncio
 async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_too(
     door: tuple[KubernetesCluster, ConfigMapEvidence],
@@ -312,7 +313,8 @@ async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_
         assert found
         return [owner for each in found for owner in each.metadata.owner_references or ()]
 
-    eventually(lambda: not owners(), what="ConfigMaps without an owner", seconds=30)
+    # The garbage collector looks for new kinds, as ours is, every half minute.
+    eventually(lambda: not owners(), what="ConfigMaps without an owner", seconds=150)
 
     # When the records of its end are filed, in the same ConfigMap and in another
     ending = await cluster_door.read_rollout(namespace, NAME)
@@ -328,6 +330,7 @@ async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_
     await cluster_door.remove_finalizer(ending)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.asyncio
 async def test_deleting_a_rollout_takes_its_evidence_with_it(
     door: tuple[KubernetesCluster, ConfigMapEvidence], made: RolloutObject, namespace: str, api: client.ApiClient
@@ -341,5 +344,5 @@ async def test_deleting_a_rollout_takes_its_evidence_with_it(
     eventually(
         lambda: not core.list_namespaced_config_map(namespace, label_selector=selector).items,
         what="no evidence left",
-        seconds=60,
+        seconds=150,
     )
