@@ -13,6 +13,8 @@ SECONDS := 60
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 PYTEST := $(BIN)/python -m pytest
+# Two at a time; the tests of one module stay together, because they share its fixtures.
+IN_PARALLEL := -n $(or $(WORKERS),2) --dist loadscope
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -56,11 +58,11 @@ check-rust: rust-toolchain setup
 	cargo fmt --manifest-path engine-rs/Cargo.toml --all --check
 	cargo clippy $(CARGO_FLAGS) --profile thin --workspace --all-targets -- -D warnings
 
-test-unit: setup ## Unit tests: seconds
-	$(PYTEST) tests/unit
+test-unit: setup ## Unit tests, WORKERS (2) at a time
+	$(PYTEST) $(IN_PARALLEL) tests/unit
 
 test-property: setup ## Property tests
-	$(PYTEST) tests/property
+	$(PYTEST) $(IN_PARALLEL) tests/property
 
 invariants: setup ## Play EXAMPLES (1000) random stories of a rollout against the invariants of its core, and count what happened
 	SARK_EXAMPLES=$(or $(EXAMPLES),1000) $(PYTEST) -q -s tests/property/test_decide.py
@@ -117,8 +119,8 @@ rules: setup ## Write the alerts for the Prometheus operator from manifests/aler
 golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
 	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
 
-lock: setup ## Compile the hashed requirement files anew, with the newest versions allowed
-	$(BIN)/python requirements/lock.py
+lock: setup ## Compile the hashed requirement files anew; pinned versions stay, unless UPGRADE=1
+	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 format: setup ## Format all sources
 	$(BIN)/ruff check --fix-only

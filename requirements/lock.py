@@ -1,8 +1,10 @@
-"""Compiles the hashed requirement files from pyproject.toml: `make lock`.
+"""Compiles the hashed requirement files from pyproject.toml: `make lock`, or `make lock UPGRADE=1`.
 
 bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project.
 operator.txt and sidecar.txt are what their images need of it, in the same versions, and image-build.txt what builds
 the project's wheel there. sark-engine is left out, because it is built from engine-rs and installed as a local wheel.
+A version that is pinned already stays, unless pyproject.toml excludes it or an upgrade is asked for, so that a new
+dependency brings nothing else along.
 """
 # ruff: noqa: INP001, T201 - a script, no part of a package
 
@@ -44,32 +46,41 @@ def _name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
 
 
-def compile_file(source: str, target: Path, *, versions: Path | None = None) -> None:
+def compile_file(source: str, target: Path, *, versions: Path | None = None, upgrade: bool = False) -> None:
     """Write to `target` what satisfies the requirements in `source`, with hashes, for every platform and Python we support.
 
-    Versions are the newest ones allowed, or those that another compiled file pins.
+    Versions are those that another compiled file pins, where `versions` names it; else those in `target`, or with `upgrade` the
+    newest ones allowed.
     """
     command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--universal", f"--python-version={LOWEST_PYTHON}"]
     shape = ["--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-    done = subprocess.run(
-        [*command, *shape, "--no-config", *(("--constraint", str(versions)) if versions else ("--upgrade",))],
+    subprocess.run(
+        [*command, *shape, "--no-config", f"--output-file={target}", *_choice(versions, upgrade=upgrade)],
         input=source,
         text=True,
-        stdout=subprocess.PIPE,
         check=True,
         cwd=HERE,
     )
     head = "# Compiled by `make lock`; change pyproject.toml or bootstrap.in instead.\n"
-    target.write_text(head + done.stdout, encoding="utf-8")
-    print(f"{target.name}: {len(re.findall(r'^[a-z].*==', done.stdout, re.MULTILINE))} packages")
+    compiled = target.read_text(encoding="utf-8")
+    target.write_text(head + compiled, encoding="utf-8")
+    print(f"{target.name}: {len(re.findall(r'^[a-z].*==', compiled, re.MULTILINE))} packages")
+
+
+def _choice(versions: Path | None, *, upgrade: bool) -> tuple[str, ...]:
+    if versions is not None:
+        # The other file decides: what `target` pinned before must not compete with it.
+        return ("--constraint", str(versions), "--upgrade")
+    return ("--upgrade",) if upgrade else ()
 
 
 def main() -> None:
     """Compile all files; with `--images` only those of the images, from what dev.txt pins."""
+    upgrade = "--upgrade" in sys.argv[1:]
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     if "--images" not in sys.argv[1:]:
-        compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt")
-        compile_file("\n".join(requirements(project)), HERE / "dev.txt")
+        compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt", upgrade=upgrade)
+        compile_file("\n".join(requirements(project)), HERE / "dev.txt", upgrade=upgrade)
     for image, extras in IMAGES.items():
         compile_file("\n".join(runtime(project, extras)), HERE / f"{image}.txt", versions=HERE / "dev.txt")
     compile_file("\n".join(project["build-system"]["requires"]), HERE / "image-build.txt", versions=HERE / "dev.txt")
