@@ -116,6 +116,9 @@ crds: setup ## Write the CRD and the page of reasons from their models
 rules: setup ## Write the alerts for the Prometheus operator from manifests/alerts/sark-rollout.rules.yml
 	$(BIN)/python tools/prometheus_rule.py > manifests/alerts/prometheus-rule.yaml
 
+manifests: setup ## Write the plain manifests (manifests/install, manifests/fleet) from the chart
+	$(BIN)/python -m sark_e2e.plain_manifests
+
 golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
 	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
 
@@ -162,4 +165,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
-	leak lock rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools
+	leak lock manifests rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

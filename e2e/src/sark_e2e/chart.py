@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,21 +32,31 @@ def rules(name: str, **names: str) -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load(text))
 
 
-def helm(*arguments: str | Path) -> str:
-    """Return what helm prints. Raises ChartError."""
+def helm(*arguments: str | Path, environment: Mapping[str, str] | None = None, seconds: float = _HELM_SECONDS) -> str:
+    """Return what helm prints; `environment` is laid over this process's. Raises ChartError."""
     answer = subprocess.run(
-        [program("helm"), *arguments], capture_output=True, text=True, timeout=_HELM_SECONDS, check=False, cwd=ROOT
+        [program("helm"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
     )
     if answer.returncode != 0:
         raise ChartError((answer.stderr + answer.stdout).strip())
     return answer.stdout
 
 
-def template(values: Mapping[str, Any], folder: Path, *, namespace: str = "sark-system") -> str:
-    """Return the manifests of the release `sark` with `values`, which are written below `folder`. Raises ChartError."""
+def template(values: Mapping[str, Any], folder: Path, *, namespace: str = "sark-system", hooks: bool = True) -> str:
+    """Return the manifests of the release `sark` with `values`, which are written below `folder`. Raises ChartError.
+
+    Without `hooks` what helm runs before or after something is left out.
+    """
     path = folder / "values.yaml"
     path.write_text(yaml.safe_dump(dict(values)), encoding="utf-8")
-    return helm("template", "sark", CHART, f"--namespace={namespace}", f"--values={path}")
+    more = [] if hooks else ["--no-hooks"]
+    return helm("template", "sark", CHART, f"--namespace={namespace}", f"--values={path}", *more)
 
 
 def objects(manifests: str) -> list[dict[str, Any]]:

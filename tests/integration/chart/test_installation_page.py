@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from kubernetes import client
 
 from sark_e2e import chart
+from sark_e2e.installation_page import example
 from sark_sidecar.configuration import load_settings
 from sark_sidecar.settings.flags import FlagMode
 
 from .conftest import DEFAULT
 
-PAGE = Path(__file__).parents[3] / "docs" / "install.md"
-
 
 def test_the_api_server_takes_the_deployment(api: client.ApiClient, namespace: str):
-    deployment = _example("kind") | {}
+    deployment = example("spec") | {}
     deployment["metadata"] = {"name": "gateway"}
     client.AppsV1Api(api).create_namespaced_deployment(namespace, deployment, dry_run="All", field_validation="Strict")
 
@@ -28,8 +25,8 @@ def test_the_api_server_takes_the_deployment(api: client.ApiClient, namespace: s
 def test_the_sidecar_takes_its_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Given the file, and what the Deployment puts into the environment (a pod's namespace is read from a file that is not here)
     file = tmp_path / "sidecar.yaml"
-    file.write_text(yaml.safe_dump(_example("policies")), encoding="utf-8")
-    [container] = _example("kind")["spec"]["template"]["spec"]["initContainers"]
+    file.write_text(yaml.safe_dump(example("policies")), encoding="utf-8")
+    [container] = example("spec")["spec"]["template"]["spec"]["initContainers"]
     monkeypatch.setenv("SARK_SIDECAR_ADMIN__HOST", "10.1.2.3")
     monkeypatch.setenv("SARK_SIDECAR_FLAGS__NAMESPACE", "shop")
 
@@ -45,18 +42,11 @@ def test_the_sidecar_takes_its_configuration(tmp_path: Path, monkeypatch: pytest
 
 
 def test_helm_takes_the_fleet(tmp_path: Path):
-    made = chart.objects(chart.template(DEFAULT | _example("fleets"), tmp_path))
+    made = chart.objects(chart.template(DEFAULT | example("fleets"), tmp_path))
     [flags] = [each for each in made if each["kind"] == "ConfigMap"]
     assert flags["metadata"]["name"] == load_name("flags", "config_map")
     assert "data" not in flags
 
 
 def load_name(section: str, key: str) -> str:
-    return str(_example("policies")[section][key])
-
-
-def _example(member: str) -> dict[str, Any]:
-    """Return the one example of the page that has `member` at its top."""
-    blocks = re.findall(r"^```yaml\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    [found] = [block for block in map(yaml.safe_load, blocks) if member in block]
-    return dict(found)
+    return str(example("policies")[section][key])
