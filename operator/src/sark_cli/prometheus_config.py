@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def prometheus_servers(file: str) -> PrometheusServers:
     """Return what `file` says; without a file every address is asked openly. Raises CommandError."""
-    from sark_operator.shell.prometheus_access import AccessFileError, PrometheusServers
+    from sark_operator.shell.credential_files import AccessFileError
+    from sark_operator.shell.prometheus_access import PrometheusServers
 
     if not file:
         return PrometheusServers()

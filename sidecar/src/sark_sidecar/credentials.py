@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
+from cryptography import x509
 
 from sark_api.instant import format_precise_instant
 from sark_sidecar.bearer import TokenError
@@ -39,6 +40,9 @@ class CredentialCounter(Protocol):
     def credentials_stale(self, stale: bool) -> None:
         """Show whether what the files hold is not what is in use."""
 
+    def certificate_left(self, listener: str, seconds: float) -> None:
+        """Show how long the certificate of `data` or `admin` is valid from now on; negative when it no longer is."""
+
 
 @dataclass(slots=True)
 class Credential:
@@ -49,6 +53,10 @@ class Credential:
     files: Mapping[str, Path]
     """By the last part of their settings."""
     use: Use
+    certificate: str = ""
+    """Which of the files is the listener's certificate; empty: none is."""
+    expires: datetime | None = None
+    """When the certificate in use ends, or one of those above it that the file holds; None without one."""
     since: datetime | None = None
     """Since when what is in use is so."""
     problem: str = ""
@@ -72,6 +80,7 @@ class Credential:
         except (ValueError, OSError, TokenError) as error:
             raise CredentialError(f"{self.name}: {error}") from error
         self.since, self.problem = datetime.now(UTC), ""
+        self.expires = certificate_end(contents[self.certificate]) if self.certificate else None
         return True
 
     def _read(self) -> dict[str, bytes]:
@@ -112,6 +121,7 @@ class Credentials:
     async def follow(self, counter: CredentialCounter) -> None:
         """Look again and again until cancelled."""
         while True:
+            self._show_ends(counter)
             await self.nudge.cut(asyncio.sleep(LOOK_SECONDS))
             for credential in self._all:
                 await self._look(credential, counter)
@@ -123,9 +133,16 @@ class Credentials:
             credential.name: {
                 "since": format_precise_instant(credential.since) if credential.since else None,
                 "problem": credential.problem,
+                **_validity(credential.expires),
             }
             for credential in self._all
         }
+
+    def _show_ends(self, counter: CredentialCounter) -> None:
+        for credential in self._all:
+            if credential.expires is not None:
+                listener = credential.name.partition(".")[0]
+                counter.certificate_left(listener, (credential.expires - datetime.now(UTC)).total_seconds())
 
     @staticmethod
     async def _look(credential: Credential, counter: CredentialCounter) -> None:
@@ -137,3 +154,23 @@ class Credentials:
                 counter.credentials_refused()
                 log.error("credentials not renewed; the last good ones are in use", reason=str(error))  # noqa: TRY400
             credential.problem = str(error)
+
+
+def certificate_end(pem: bytes) -> datetime | None:
+    """Return when the first of the certificates in `pem` is no longer valid: clients refuse a chain with one that is not.
+
+    None when it cannot be told: the listener's own library has taken them, and its word counts.
+    """
+    try:
+        return min(certificate.not_valid_after_utc for certificate in x509.load_pem_x509_certificates(pem))
+    except ValueError:
+        return None
+
+
+def _validity(expires: datetime | None) -> dict[str, Any]:
+    if expires is None:
+        return {}
+    return {
+        "expires": format_precise_instant(expires),
+        "seconds_left": round((expires - datetime.now(UTC)).total_seconds()),
+    }

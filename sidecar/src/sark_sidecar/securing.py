@@ -35,7 +35,7 @@ async def secure_data_port(credentials: Credentials, settings: DataSettings, ser
         server.set_tokens(tokens_in(contents["token_file"]))
 
     if files := _tls_files(settings.tls):
-        await credentials.begin(Credential("data.tls", files, use_tls))
+        await credentials.begin(Credential("data.tls", files, use_tls, certificate="cert_file"))
     if settings.token_file is not None:
         await credentials.begin(Credential("data", {"token_file": settings.token_file}, use_tokens))
 
@@ -54,7 +54,7 @@ async def secure_admin_port(credentials: Credentials, settings: AdminSettings, a
         admin.use_tokens(tokens_in(contents["token_file"]))
 
     if files := _tls_files(settings.tls):
-        await credentials.begin(Credential("admin.tls", files, use_tls))
+        await credentials.begin(Credential("admin.tls", files, use_tls, certificate="cert_file"))
     if settings.token_file is not None:
         await credentials.begin(Credential("admin", {"token_file": settings.token_file}, use_tokens))
 

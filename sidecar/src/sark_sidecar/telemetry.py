@@ -49,8 +49,11 @@ _GAUGES = {
 }
 
 
+_CERTIFICATE_LEFT = "Seconds until the certificate of the {} port is no longer valid; negative when it no longer is."
+
+
 class Telemetry:
-    """Writes them. All exist from the start, so that an absent series means an absent sidecar."""
+    """Writes them. All but those of certificates exist from the start: an absent series means an absent sidecar."""
 
     def __init__(self, sink: MetricSink) -> None:
         """Register every series at zero."""
@@ -115,6 +118,10 @@ class Telemetry:
     def credentials_stale(self, stale: bool) -> None:
         """Show whether the files hold others than are in use."""
         self._gauge("sark_credentials_stale", stale)
+
+    def certificate_left(self, listener: str, seconds: float) -> None:
+        """Show how long the certificate of `data` or `admin` is valid from now on."""
+        self._sink.set_gauge(f"sark_{listener}_certificate_left_seconds", _CERTIFICATE_LEFT.format(listener), seconds)
 
     def started(self, seconds: float) -> None:
         """Show how long the start took."""

@@ -34,6 +34,7 @@ CLUSTER_WIDE: Final[dict[str, Any]] = {
     "priorityClassName": "system-cluster-critical",
     "tolerations": [{"key": "control-plane", "operator": "Exists"}],
     "prometheus": {"configSecret": "sark-prometheus"},
+    "sidecars": {"configSecret": "sark-sidecars"},
     "notifications": {"urlsSecret": "sark-notifications"},
     "networkPolicy": {"enabled": False},
     "restoreOnUninstall": {"enabled": True, "timeoutSeconds": 60},

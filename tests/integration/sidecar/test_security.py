@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import shutil
@@ -17,9 +18,12 @@ from typing import Any
 
 import pytest
 
-from sark_e2e.certificates import Authority
+from sark_e2e.certificates import VALIDITY, Authority
 from sark_e2e.deadline import eventually
 from sark_e2e.loopback import LoopbackNetwork
+from sark_operator.shell.api import ReadyPod
+from sark_operator.shell.sidecar_access import SidecarAccess
+from sark_operator.shell.sidecars import SidecarDirectory, open_session
 
 from .conftest import RunningSidecar, StartSidecar
 
@@ -127,6 +131,44 @@ def test_nobody_asks_either_port_without_a_token(secured: Secured):
     assert CANARY not in "".join(shown) + secured.sidecar.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.asyncio
+async def test_the_operator_asks_it_with_tls_and_a_token(secured: Secured, tmp_path: Path):
+    # Given what the operator is told of the sidecars of one namespace
+    token, file = tmp_path / "operator-token", tmp_path / "sidecars.yaml"
+    token.write_text(f"{CANARY}-b\n", encoding="utf-8")
+    entry = {
+        "namespaces": ["shop"],
+        "authorization": {"credentials_file": str(token)},
+        "tls_config": {"ca_file": str(secured.authority.certificate)},
+    }
+    file.write_text(json.dumps({"sidecars": [entry]}), encoding="utf-8")
+    pods = [ReadyPod("gateway-0", secured.address)]
+    async with open_session() as session:
+        directory = SidecarDirectory(session, SidecarAccess.load(file))
+        # When it asks, then it reads what is applied
+        (report,) = await directory.reports(pods, 8182, "shop")
+        assert (report.error, report.percent) == ("", 100)
+        # And a sidecar of another namespace gets no token, and says nothing
+        (report,) = await directory.reports(pods, 8182, "other")
+        assert "if it speaks TLS, --sidecar-config of the operator must name its authority" in report.error
+        # When the sidecar's certificate and tokens are replaced, then it goes on asking once it has the new token
+        secured.issue("second")
+        secured.tokens.write_text(f"{CANARY}-c\n", encoding="utf-8")
+        secured.hang_up()
+        await eventually_says(directory, pods, "HTTP 401")
+        token.write_text(f"{CANARY}-c\n", encoding="utf-8")
+        await eventually_says(directory, pods, "")
+
+
+async def eventually_says(directory: SidecarDirectory, pods: list[ReadyPod], problem: str) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            (report,) = await directory.reports(pods, 8182, "shop")
+            if (problem in report.error) if problem else report.error == "":
+                return
+            await asyncio.sleep(0.1)
+
+
 def test_files_that_change_are_used_and_broken_ones_are_not(secured: Secured):
     # Given clients that never stop asking
     ending, failures, answered = threading.Event(), [], [0]
@@ -155,6 +197,9 @@ def test_files_that_change_are_used_and_broken_ones_are_not(secured: Secured):
     metrics = secured.admin("/metrics")[1]
     assert 'sark_credentials_stale{sark_rollout=""} 1' in metrics
     assert 'sark_credential_failures_total{sark_rollout=""} 2' in metrics
+    for listener in ("data", "admin"):
+        assert 0 < secured.credentials()[f"{listener}.tls"]["seconds_left"] <= VALIDITY.total_seconds()
+        assert f'sark_{listener}_certificate_left_seconds{{sark_rollout=""}} ' in metrics
     # When the pair is whole again, then it serves on both ports without anybody being told
     secured.issue("third")
     eventually(lambda: all(secured.serial(port) != before[port] for port in before), what="the new certificate", seconds=30)

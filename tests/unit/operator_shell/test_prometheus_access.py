@@ -12,7 +12,8 @@ import yaml
 
 from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
-from sark_operator.shell.prometheus_access import OPEN, Access, AccessError, AccessFileError, PrometheusServers
+from sark_operator.shell.credential_files import AccessError, AccessFileError
+from sark_operator.shell.prometheus_access import OPEN, Access, PrometheusServers
 
 ADDRESS = "https://thanos.example/api"
 Load = Callable[..., PrometheusServers]

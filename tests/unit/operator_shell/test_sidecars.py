@@ -15,6 +15,7 @@ from aiohttp import web
 
 from sark_api.report import MAX_REPORT_BYTES
 from sark_operator.shell.api import ReadyPod
+from sark_operator.shell.sidecar_access import SidecarAccess
 from sark_operator.shell.sidecars import CONCURRENCY, SidecarDirectory, open_session
 
 pytestmark = pytest.mark.asyncio
@@ -74,7 +75,7 @@ def answering(body: bytes, *, status: int = 200) -> Handler:
 
 async def test_a_report_is_read_whole_and_unknown_members_are_ignored(serve: Serve, session: aiohttp.ClientSession):
     port = await serve(answering(json.dumps(REPORT).encode()))
-    (report,) = await SidecarDirectory(session).reports([pod()], port)
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], port, "shop")
     assert report.error == ""
     assert (report.name, report.percent, report.revision, report.rollout) == ("gateway-0", 25, 7, "shop/gateway")
     assert (report.sha256, report.policy_revision, report.baseline_policy_revision) == ("ab", "p1", "p1")
@@ -93,11 +94,12 @@ async def test_a_report_is_read_whole_and_unknown_members_are_ignored(serve: Ser
         pytest.param(answering(b" " * (MAX_REPORT_BYTES + 1)), f"longer than {MAX_REPORT_BYTES} bytes", id="too long"),
         pytest.param(answering(b"", status=404), "HTTP 404; is this the sidecar's admin port?", id="another server"),
         pytest.param(answering(b"", status=500), "HTTP 500", id="broken"),
+        pytest.param(answering(b"", status=401), "HTTP 401: it wants a token", id="a token is missing"),
     ],
 )
 async def test_an_answer_that_is_no_report_is_said(serve: Serve, session: aiohttp.ClientSession, handler: Handler, said: str):
     port = await serve(handler)
-    (report,) = await SidecarDirectory(session).reports([pod()], port)
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], port, "shop")
     assert report.error.startswith(f"GET /flags on port {port}: ")
     assert said in report.error
     assert (report.percent, report.revision) == (None, None)
@@ -109,12 +111,12 @@ async def test_a_redirect_is_not_followed(serve: Serve, session: aiohttp.ClientS
     async def redirect(_: web.Request) -> web.StreamResponse:
         raise web.HTTPFound(f"http://127.0.0.1:{elsewhere}/flags")
 
-    (report,) = await SidecarDirectory(session).reports([pod()], await serve(redirect))
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], await serve(redirect), "shop")
     assert "HTTP 302" in report.error
 
 
 async def test_nobody_listening_is_said(session: aiohttp.ClientSession):
-    (report,) = await SidecarDirectory(session).reports([pod()], 9)
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], 9, "shop")
     assert report.error == "GET /flags on port 9: cannot connect: connection refused"
 
 
@@ -136,8 +138,8 @@ async def test_a_sidecar_that_hangs_holds_up_nobody_else(serve: Serve, session: 
     port = await serve(handler)
 
     # When two pods are asked, then the one has answered and the other ran out of time
-    directory = SidecarDirectory(session, answer_seconds=0.3)
-    reports = await directory.reports([pod("a"), pod("b")], port)
+    directory = SidecarDirectory(session, SidecarAccess(), answer_seconds=0.3)
+    reports = await directory.reports([pod("a"), pod("b")], port, "shop")
     assert [report.name for report in reports] == ["a", "b"]
     assert sorted(report.error for report in reports) == ["", f"GET /flags on port {port}: no answer within 0.3 s"]
 
@@ -154,12 +156,14 @@ async def test_many_pods_are_asked_a_bounded_number_at_a_time(serve: Serve, sess
         return web.Response(body=json.dumps(REPORT).encode())
 
     port = await serve(handler)
-    reports = await SidecarDirectory(session).reports([pod(f"p{n}") for n in range(CONCURRENCY * 2)], port)
+    reports = await SidecarDirectory(session, SidecarAccess()).reports(
+        [pod(f"p{n}") for n in range(CONCURRENCY * 2)], port, "shop"
+    )
     assert [report.name for report in reports] == [f"p{n}" for n in range(CONCURRENCY * 2)]
     assert not any(report.error for report in reports)
     assert 1 < most <= CONCURRENCY
 
 
 async def test_an_ipv6_address_makes_a_url(session: aiohttp.ClientSession):
-    (report,) = await SidecarDirectory(session).reports([ReadyPod("six", "::1")], 9)
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([ReadyPod("six", "::1")], 9, "shop")
     assert report.error.startswith("GET /flags on port 9: cannot connect: ")

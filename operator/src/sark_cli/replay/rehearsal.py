@@ -60,7 +60,7 @@ class Stage:
         """Return the pod that stands for all."""
         return (_POD,)
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int) -> tuple[PodReport, ...]:  # noqa: ARG002
+    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:  # noqa: ARG002
         """Return that every pod applies what was written last, and that both arms serve one policy."""
         document = self.document
         expired = document is None or document.expired(self.clock.now())

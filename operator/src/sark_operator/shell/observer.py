@@ -32,7 +32,7 @@ class Surroundings(Protocol):
 class Sidecars(Protocol):
     """Who tells what the sidecars apply."""
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int) -> tuple[PodReport, ...]:
+    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:
         """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
         ...
 
@@ -94,4 +94,4 @@ class Observer:
             pods = await self._cluster.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
-        return await self._sidecars.reports(pods, spec.target.admin_port)
+        return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace)

@@ -27,6 +27,7 @@ from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 from sark_operator.shell.clock import Clock, SystemClock
 from sark_operator.shell.cluster import KubernetesCluster
 from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
+from sark_operator.shell.credential_files import AccessFileError
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.evidence_store import ConfigMapEvidence
@@ -38,10 +39,11 @@ from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
-from sark_operator.shell.prometheus_access import AccessFileError, PrometheusServers
+from sark_operator.shell.prometheus_access import PrometheusServers
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.settings import Settings
+from sark_operator.shell.sidecar_access import SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.worker import Worker
@@ -119,7 +121,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     async with open_session() as session:
         observer = Observer(
             cluster=cluster,
-            sidecars=SidecarDirectory(session),
+            sidecars=SidecarDirectory(session, _sidecars(settings)),
             metrics=metrics,
             directory=directory,
             clock=clock,
@@ -186,6 +188,13 @@ def _servers(settings: Settings) -> PrometheusServers:
         return PrometheusServers.load(Path(settings.prometheus_config)) if settings.prometheus_config else PrometheusServers()
     except AccessFileError as error:
         raise StartError(f"--prometheus-config: {error}") from error
+
+
+def _sidecars(settings: Settings) -> SidecarAccess:
+    try:
+        return SidecarAccess.load(Path(settings.sidecar_config)) if settings.sidecar_config else SidecarAccess()
+    except AccessFileError as error:
+        raise StartError(f"--sidecar-config: {error}") from error
 
 
 def _notifier(settings: Settings, leads: Leads, telemetry: Telemetry) -> Notifier | None:

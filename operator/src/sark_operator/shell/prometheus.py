@@ -25,7 +25,8 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from sark_operator.core.observation import Missing
-from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access, AccessError
+from sark_operator.shell.credential_files import AccessError
+from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024

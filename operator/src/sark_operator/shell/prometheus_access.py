@@ -12,68 +12,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
 import requests
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
+from sark_operator.shell.credential_files import (
+    AccessError,
+    AccessFileError,
+    Authorization,
+    FilePath,
+    Name,
+    Strict,
+    Tls,
+    read_document,
+    read_limited,
+    read_secret,
+)
 
 ACCESS: Final = "MetricsAccess"
 """Reason of what cannot be asked because of credentials or tenants."""
-MAX_SECRET_BYTES: Final = 16 * 1024
-MAX_FILE_BYTES: Final = 1024 * 1024
 TENANT_HEADER: Final = "X-Scope-OrgID"
 """What Mimir, Loki and Cortex read; Thanos' own default is THANOS-TENANT."""
 
 _PORTS: Final = {"http": 80, "https": 443}
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=253)]
-_Path = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")]
 _Tenant = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9!._*'()|-]+$")]
 
 
-class AccessFileError(ValueError):
-    """The file cannot be used; the message says what to write instead."""
-
-
-class AccessError(Exception):
-    """A credential cannot be read now; the message names the file and never what is in it."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Authorization(_Strict):
-    credentials_file: _Path
-
-
-class _BasicAuth(_Strict):
+class _BasicAuth(Strict):
     username: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^:\x00-\x1f\x7f]+$")]
-    password_file: _Path
+    password_file: FilePath
 
 
-class _Tls(_Strict):
-    ca_file: _Path | None = None
-    cert_file: _Path | None = None
-    key_file: _Path | None = None
-
-    @model_validator(mode="after")
-    def _pair(self) -> Self:
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("give cert_file and key_file together")
-        return self
-
-
-class _Server(_Strict):
+class _Server(Strict):
     address: Annotated[str, StringConstraints(min_length=8, max_length=2048, pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
-    namespaces: list[_Name] = Field(default=[], max_length=1000)
-    authorization: _Authorization | None = None
+    namespaces: list[Name] = Field(default=[], max_length=1000)
+    authorization: Authorization | None = None
     basic_auth: _BasicAuth | None = None
-    tls_config: _Tls = _Tls()
+    tls_config: Tls = Tls()
     tenant_header: Annotated[str, StringConstraints(max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] = TENANT_HEADER
     tenants: list[_Tenant] = Field(default=[], max_length=1000)
 
@@ -88,7 +67,7 @@ class _Server(_Strict):
         return bool(self.authorization or self.basic_auth or self.tls_config.cert_file)
 
 
-class _File(_Strict):
+class _File(Strict):
     servers: list[_Server] = Field(max_length=1000)
 
 
@@ -120,19 +99,19 @@ class Access:
         if self.tenant:
             session.headers[self.tenant_header] = self.tenant
         if self.token_file:
-            token = _secret(self.token_file)
+            token = read_secret(self.token_file)
             session.headers["Authorization"] = f"Bearer {token}"
             secrets = (token,)
         if self.user:
-            password = _secret(self.password_file)
+            password = read_secret(self.password_file)
             session.auth = (self.user, password)
             secrets = (password,)
         if self.ca_file:
-            _readable(self.ca_file)
+            read_limited(self.ca_file)
             session.verify = self.ca_file
         if self.certificate is not None:
             for path in self.certificate:
-                _readable(path)
+                read_limited(path)
             session.cert = self.certificate
         return secrets
 
@@ -154,7 +133,7 @@ class PrometheusServers:
         Raises:
             AccessFileError: it, or a file it names, cannot be used.
         """
-        found = cls._parsed(path)
+        found = read_document(path, _File)
         servers: dict[str, _Server] = {}
         for server in found.servers:
             key = _normal(server.address)
@@ -166,21 +145,6 @@ class PrometheusServers:
             except AccessError as error:
                 raise AccessFileError(f"{path}: {server.address}: {error}") from error
         return cls(servers)
-
-    @staticmethod
-    def _parsed(path: Path) -> _File:
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise AccessFileError(f"{path} is larger than {MAX_FILE_BYTES // 1024} KiB; is it the right file?")
-            return _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise AccessFileError(f"{path} cannot be read: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            # The parser's own text quotes the file, in which somebody may have put a secret by mistake.
-            mark = getattr(error, "problem_mark", None)
-            raise AccessFileError(f"{path} is not YAML{f', line {mark.line + 1}' if mark else ''}") from error
-        except ValidationError as error:
-            raise AccessFileError(f"{path}: {_complaint(error)}") from error
 
     def access(self, wanted: Prometheus, namespace: str) -> Access | Missing:
         """Return how a rollout of `namespace` may ask the server it names."""
@@ -224,30 +188,3 @@ def _normal(address: str) -> str:
     except ValueError:
         return address
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
-
-
-def _secret(path: str) -> str:
-    """Return the one line in the file at `path`, without white space around it."""
-    text = _readable(path, limit=MAX_SECRET_BYTES).decode("latin-1").strip()
-    if not text:
-        raise AccessError(f"{path} is empty; it must hold one line, the credential itself")
-    if not all(" " < character <= "~" for character in text):
-        raise AccessError(f"{path} holds white space or characters outside ASCII; it must hold one line, the credential itself")
-    return text
-
-
-def _readable(path: str, limit: int = MAX_FILE_BYTES) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            found = file.read(limit + 1)
-    except OSError as error:
-        raise AccessError(f"{path} cannot be read: {(error.strerror or 'unknown error').lower()}") from error
-    if len(found) > limit:
-        raise AccessError(f"{path} is larger than {limit // 1024} KiB; is it the right file?")
-    return found
-
-
-def _complaint(error: ValidationError) -> str:
-    first: Any = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(step) for step in first["loc"])
-    return f"{where or 'the document'}: {first['msg']}"

@@ -55,6 +55,8 @@ class Settings:
     """How long the Lease lasts without renewal. It is renewed every third of it."""
     prometheus_config: str
     """Path of the file that says which credentials belong to which Prometheus; empty means none."""
+    sidecar_config: str
+    """Path of the file that says how the sidecars' admin ports are spoken to; empty means in plain HTTP, without a token."""
     notify_file: str
     """Path of the file with Apprise URLs to tell of transitions; empty means nobody."""
     log_format: str
@@ -95,6 +97,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         lease_name=_checked(parser, "--lease-name", options.lease_name, _DNS_NAME),
         lease_seconds=_lease_seconds(parser, options.lease_seconds),
         prometheus_config=options.prometheus_config,
+        sidecar_config=options.sidecar_config,
         notify_file=options.notify_file,
         log_format=options.log_format,
         log_level=options.log_level,
@@ -174,6 +177,12 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         default=default("PROMETHEUS_CONFIG", ""),
         metavar="FILE",
         help="YAML file: which credentials, authorities and tenants belong to which Prometheus (default: none)",
+    )
+    parser.add_argument(
+        "--sidecar-config",
+        default=default("SIDECAR_CONFIG", ""),
+        metavar="FILE",
+        help="YAML file: authorities and tokens for the sidecars' admin ports, by namespace (default: plain HTTP, no token)",
     )
     parser.add_argument(
         "--notify-file",

@@ -13,6 +13,8 @@ from yarl import URL
 from sark_api.report import FLAGS_PATH, MAX_REPORT_BYTES, FlagReport
 from sark_operator.core.observation import PodReport
 from sark_operator.shell.api import ReadyPod
+from sark_operator.shell.credential_files import AccessError
+from sark_operator.shell.sidecar_access import SidecarAccess, Way
 
 ANSWER_SECONDS = 2.0
 """A sidecar that has not answered by then has not confirmed anything."""
@@ -23,37 +25,54 @@ CONCURRENCY = 64
 class SidecarDirectory:
     """The door to the sidecars."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, access: SidecarAccess, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self._session = session
+        self._access = access
         self._answer_seconds = answer_seconds
         self._free = asyncio.Semaphore(CONCURRENCY)
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int) -> tuple[PodReport, ...]:
+    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:
         """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
-        return tuple(await asyncio.gather(*(self._report(pod, port) for pod in pods)))
+        try:
+            way = self._access.way(namespace)
+        except AccessError as error:
+            return tuple(_silent(pod, port, f"--sidecar-config of the operator: {error}") for pod in pods)
+        return tuple(await asyncio.gather(*(self._report(pod, port, way) for pod in pods)))
 
-    async def _report(self, pod: ReadyPod, port: int) -> PodReport:
+    async def _report(self, pod: ReadyPod, port: int, way: Way) -> PodReport:
         async with self._free:
             try:
                 async with asyncio.timeout(self._answer_seconds):
-                    report = FlagReport.model_validate_json(await self._fetch(pod, port))
+                    report = FlagReport.model_validate_json(await self._fetch(pod, port, way))
             except TimeoutError:
                 problem = f"no answer within {self._answer_seconds:g} s"
             except ValidationError as error:
                 problem = _complaint(error)
             except _AnswerError as error:
                 problem = str(error)
+            except aiohttp.ClientSSLError as error:
+                problem = f"cannot speak TLS: {_tls_words(error)}"
+            except aiohttp.ServerDisconnectedError:
+                problem = "it hangs up"
+                if way.tls is None:
+                    problem += "; if it speaks TLS, --sidecar-config of the operator must name its authority"
             except aiohttp.ClientConnectorError as error:
                 problem = f"cannot connect: {_words(error.os_error)}"
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 problem = f"{type(error).__name__}: {error}"
             else:
                 return _confirmed(pod, report)
-        return PodReport(name=pod.name, error=f"GET {FLAGS_PATH} on port {port}: {problem}")
+        return _silent(pod, port, problem)
 
-    async def _fetch(self, pod: ReadyPod, port: int) -> bytes:
-        url = URL.build(scheme="http", host=pod.address, port=port, path=FLAGS_PATH)
-        async with self._session.get(url, allow_redirects=False) as response:
+    async def _fetch(self, pod: ReadyPod, port: int, way: Way) -> bytes:
+        url = URL.build(scheme=way.scheme, host=pod.address, port=port, path=FLAGS_PATH)
+        async with self._session.get(
+            url, allow_redirects=False, headers=way.headers, ssl=way.tls or True, server_hostname=way.server_name
+        ) as response:
+            if response.status == 401:  # noqa: PLR2004 - HTTP's own number
+                raise _AnswerError("HTTP 401: it wants a token, which --sidecar-config of the operator must name")
             if response.status != 200:  # noqa: PLR2004 - HTTP's own number
                 raise _AnswerError(f"HTTP {response.status}; is this the sidecar's admin port?")
             body = bytearray()
@@ -66,6 +85,15 @@ class SidecarDirectory:
 
 class _AnswerError(Exception):
     """An answer that is not a report."""
+
+
+def _silent(pod: ReadyPod, port: int, problem: str) -> PodReport:
+    return PodReport(name=pod.name, error=f"GET {FLAGS_PATH} on port {port}: {problem}")
+
+
+def _tls_words(error: aiohttp.ClientSSLError) -> str:
+    cause = getattr(error, "certificate_error", None) or error.os_error
+    return getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or str(cause)
 
 
 def _words(error: OSError) -> str:
