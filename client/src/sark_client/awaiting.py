@@ -6,10 +6,8 @@ import asyncio
 from typing import Any, Self, cast
 
 from . import wire
-from .asking import Stale, path_of, read_decision, subject_headers
+from .asking import Asking, Stale, read_decision
 from .decision import Decision
-from .errors import ClosedError, NoDecisionError
-from .place import parse_place
 from .wire import BadAnswerError, Head
 
 
@@ -31,14 +29,10 @@ class AsyncClient:
         Raises:
             ValueError: the address is none.
         """
-        self._place = parse_place(url)
-        self._path = path
-        self._timeout = timeout
-        self._max_bytes = max_answer_bytes
-        self._subject_header = subject_header
+        self._asking: Asking[_Connection] = Asking(
+            url, path=path, timeout=timeout, max_bytes=max_answer_bytes, subject_header=subject_header
+        )
         self._places = asyncio.Semaphore(max_connections)
-        self._idle: list[_Connection] = []
-        self._closed = False
 
     async def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
         """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
@@ -48,42 +42,34 @@ class AsyncClient:
             NoDecisionError: no decision came of it; BusyError when it can be tried again in a moment.
             ClosedError: the client was closed.
         """
-        asked = path_of(path, self._path)
-        headers = subject_headers(self._subject_header, subject)
-        question = wire.request(asked, self._place.authority, wire.question(document), headers)
+        asked, question = self._asking.question(document, path, subject)
         try:
-            async with asyncio.timeout(self._timeout), self._places:
+            async with asyncio.timeout(self._asking.timeout), self._places:
                 head, body = await self._ask(question)
-        except TimeoutError as error:
-            raise NoDecisionError(f"{self._place}: no answer within {self._timeout:g} s") from error
         except OSError as error:
-            raise NoDecisionError(f"{self._place}: {error.strerror or error}") from error
+            raise self._asking.told(error) from error
         return read_decision(head.status, body, asked)
 
     async def close(self) -> None:
         """Close the connections that are not in use; the others follow."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._asking.close()
         await asyncio.sleep(0)
 
     async def _ask(self, question: bytes) -> tuple[Head, bytes]:
-        while self._idle and not self._closed:
+        while (connection := self._asking.kept()) is not None:
             try:
-                return await self._over(self._idle.pop(), question)
+                return await self._over(connection, question)
             except Stale:
                 # It never answers what it closed before; any other failure may have been half a question, and is told.
                 continue
-        if self._closed:
-            raise ClosedError("the client was closed")
         try:
             return await self._over(await self._connect(), question)
         except Stale as error:
-            raise NoDecisionError(f"{self._place}: the connection was closed without an answer") from error
+            raise self._asking.unanswered() from error
 
     async def _connect(self) -> _Connection:
-        loop, place = asyncio.get_running_loop(), self._place
-        made = lambda: _Connection(self._max_bytes)  # noqa: E731 - a factory
+        loop, place, max_bytes = asyncio.get_running_loop(), self._asking.place, self._asking.max_bytes
+        made = lambda: _Connection(max_bytes)  # noqa: E731 - a factory
         if place.unix_path:
             return (await loop.create_unix_connection(made, place.unix_path))[1]
         return (await loop.create_connection(made, place.host, place.port))[1]
@@ -94,10 +80,7 @@ class AsyncClient:
         except BaseException:
             connection.close()
             raise
-        if head.closes or self._closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        self._asking.answered(connection, head)
         return head, body
 
     async def __aenter__(self) -> Self:

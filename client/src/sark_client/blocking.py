@@ -8,10 +8,10 @@ import time
 from typing import Any, Self
 
 from . import wire
-from .asking import Stale, path_of, read_decision, subject_headers
+from .asking import Asking, Stale, read_decision
 from .decision import Decision
-from .errors import ClosedError, NoDecisionError
-from .place import Place, parse_place
+from .errors import NoDecisionError
+from .place import Place
 from .wire import BadAnswerError, Head
 
 _RECEIVE = 65_536
@@ -43,14 +43,10 @@ class Client:
         Raises:
             ValueError: the address is none.
         """
-        self._place = parse_place(url)
-        self._path = path
-        self._timeout = timeout
-        self._max_bytes = max_answer_bytes
-        self._subject_header = subject_header
+        self._asking: Asking[_Connection] = Asking(
+            url, path=path, timeout=timeout, max_bytes=max_answer_bytes, subject_header=subject_header
+        )
         self._places = threading.BoundedSemaphore(max_connections)
-        self._idle: list[_Connection] = []
-        self._closed = False
 
     def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
         """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
@@ -60,45 +56,35 @@ class Client:
             NoDecisionError: no decision came of it; BusyError when it can be tried again in a moment.
             ClosedError: the client was closed.
         """
-        asked = path_of(path, self._path)
-        headers = subject_headers(self._subject_header, subject)
-        question = wire.request(asked, self._place.authority, wire.question(document), headers)
-        deadline = time.monotonic() + self._timeout
-        if not self._places.acquire(timeout=self._timeout):
-            raise NoDecisionError(f"no connection was free within {self._timeout:g} s")
+        asked, question = self._asking.question(document, path, subject)
+        timeout = self._asking.timeout
+        deadline = time.monotonic() + timeout
+        if not self._places.acquire(timeout=timeout):
+            raise NoDecisionError(f"no connection was free within {timeout:g} s")
         try:
             status, body = self._ask(question, deadline)
-        except TimeoutError as error:
-            raise NoDecisionError(f"{self._place}: no answer within {self._timeout:g} s") from error
         except OSError as error:
-            raise NoDecisionError(f"{self._place}: {error.strerror or error}") from error
+            raise self._asking.told(error) from error
         finally:
             self._places.release()
         return read_decision(status, body, asked)
 
     def close(self) -> None:
         """Close the connections that are not in use; the others follow."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._asking.close()
 
     def _ask(self, question: bytes, deadline: float) -> tuple[int, bytes]:
-        while self._idle and not self._closed:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break
+        asking = self._asking
+        while (connection := asking.kept()) is not None:
             try:
                 return self._over(connection, question, deadline)
             except Stale:
                 # It never answers what it closed before; any other failure may have been half a question, and is told.
                 continue
-        if self._closed:
-            raise ClosedError("the client was closed")
         try:
-            return self._over(_Connection(self._place, self._max_bytes, deadline), question, deadline)
+            return self._over(_Connection(asking.place, asking.max_bytes, deadline), question, deadline)
         except Stale as error:
-            raise NoDecisionError(f"{self._place}: the connection was closed without an answer") from error
+            raise asking.unanswered() from error
 
     def _over(self, connection: _Connection, question: bytes, deadline: float) -> tuple[int, bytes]:
         try:
@@ -106,10 +92,7 @@ class Client:
         except BaseException:
             connection.close()
             raise
-        if head.closes or self._closed:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        self._asking.answered(connection, head)
         return head.status, body
 
     def __enter__(self) -> Self:
