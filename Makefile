@@ -80,7 +80,7 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
 	$(PYTEST) tests/integration
 
-faults: setup tools ## Kill, hang and cut OPA and Redis below a sidecar, and print how it fared and recovered (about 3 min)
+faults: setup tools ## Kill, hang and cut OPA, Redis and API server below a sidecar, and print how it fared and recovered (about 4 min)
 	$(BIN)/python -m sark_e2e.faults
 
 test-differential: setup tools ## Ask OPA and the engine the same generated questions: fixed seeds and a new one (about 4 min)

@@ -4,10 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
 from .settings import LogLevel
+
+
+class Lossy:
+    """A text stream in which a line that cannot be written is lost: on a full disk decisions go on, and logs do not."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or lose it."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush; what cannot be is lost."""
+        try:
+            self._stream.flush()
+        except OSError:
+            return
 
 
 def configure_logs(level: LogLevel) -> None:
@@ -22,7 +45,7 @@ def configure_logs(level: LogLevel) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Lossy(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -33,6 +56,8 @@ def configure_logs(level: LogLevel) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+    # Libraries' records that cannot be written are dropped too, and not complained of where nothing can be written.
+    logging.raiseExceptions = False
 
 
 def log_through_application() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from sark_api.flags import MAX_DOCUMENT_BYTES, FeatureFlags, FlagDocument, Shadow
 from sark_api.report import FlagState
+from sark_sidecar.flags import following as following_module
 from sark_sidecar.flags.configmap import MAX_BACKOFF_SECONDS, backoff
 from sark_sidecar.flags.file import FlagFile, read_document_file
 from sark_sidecar.flags.following import FlagFollower
@@ -169,11 +170,26 @@ async def test_rubbish_in_the_state_file_is_no_hindrance(
 
 
 @pytest.mark.asyncio
-async def test_a_state_file_that_cannot_be_written_is_counted(tmp_path: Path, applied: list[Share], metrics: Metrics):
-    async with following(applied, metrics, tmp_path / "absent" / "flags.json") as follower:
+async def test_a_state_file_that_cannot_be_written_is_told_and_written_once_it_can(
+    tmp_path: Path, applied: list[Share], metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(following_module, "KEEP_AGAIN_SECONDS", 0.01)
+    path = tmp_path / "missing" / "flags.json"
+    async with following(applied, metrics, path) as follower:
         follower.receive(document().to_json(), Origin.WATCH)
-        await until(lambda: metrics.counters["sark_flag_state_file_failures_total"] == 1)
+        await until(lambda: metrics.counters["sark_flag_state_file_failures_total"] > 1)
+        assert follower.state_file_problem == f"flags.state_file {path} cannot be written: No such file or directory"
         assert follower.flags.share.percentage == 25
+        # When there is room for it, then it is kept although no other document comes
+        path.parent.mkdir()
+        await until(path.exists)
+        await until(lambda: follower.state_file_problem == "")
+        assert load_document(path) == document_text(follower)
+
+
+def document_text(follower: FlagFollower) -> bytes:
+    assert follower.flags.document is not None
+    return follower.flags.document.to_json().encode()
 
 
 def test_the_state_file_is_replaced_as_a_whole(tmp_path: Path):
@@ -228,7 +244,8 @@ async def test_a_shadow_that_is_asked_for_changes_nothing_else(applied: list[Sha
 
 
 def test_the_back_off_grows_is_spread_and_has_an_end():
-    assert backoff(0, 0.0) == 0.05
-    assert backoff(3, 0.0) < backoff(3, 1.0) == 2 * backoff(3, 0.0)
+    assert backoff(0, 0.0) == pytest.approx(0.05)
+    assert backoff(1, 1.0) == pytest.approx(10 * backoff(1, 0.0)) == pytest.approx(1.0)
+    assert backoff(2, 1.0) > backoff(1, 1.0)
     assert all(backoff(failures, 1.0) <= MAX_BACKOFF_SECONDS for failures in range(2000))
-    assert backoff(50, 0.0) == MAX_BACKOFF_SECONDS / 2
+    assert backoff(50, 0.0) == pytest.approx(MAX_BACKOFF_SECONDS / 10)

@@ -1,4 +1,4 @@
-"""Every fault: how it is made, how it is mended, and what the sidecar must say meanwhile."""
+"""Every fault."""
 
 from __future__ import annotations
 
@@ -6,28 +6,12 @@ import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
+from .fault import Fault, Status
+from .flag_faults import FLAG_FAULTS
 from .link import Weather
 from .stand import MOST_CONNECTIONS, Stand
-
-Status = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault."""
-
-    name: str
-    make: Callable[[Stand], object]
-    mend: Callable[[Stand], object]
-    clear: Callable[[Status], bool]
-    """Whether `/v1/status` says what is wrong."""
-    hurts_baseline: bool = True
-    """Whether questions of the baseline arm may go unanswered."""
-    hurts_new_arm: bool = False
-    passes: bool = True
-    """Whether the status tells when it is over."""
 
 
 def _opa_left_alone(status: Status) -> bool:
@@ -170,4 +154,5 @@ FAULTS: Final = (
         hurts_new_arm=True,
         passes=False,
     ),
+    *FLAG_FAULTS,
 )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import http.client
-import itertools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -76,10 +75,11 @@ TOOLS: Final = ({"name": "read_ticket", "tenant": "acme"}, {"name": "read_ticket
 class Prober:
     """Some threads that ask a new question each time. A context manager."""
 
-    def __init__(self, host: str, port: int, patterns: list[Pattern]) -> None:
+    def __init__(self, host: str, port: int, patterns: list[Pattern], numbers: Iterator[int]) -> None:
+        """Ask the patterns in turn; `numbers` are of the users, and none comes twice."""
         self._address = (host, port)
         self._patterns = patterns
-        self._numbers = itertools.count()
+        self._numbers = numbers
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(_THREADS)]
         self.sightings: list[Sighting] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import socket
@@ -14,7 +15,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from sark_api.names import ARM_NEW, FEATURE_OPA, METRIC_ASSIGNMENTS
 from sark_e2e import binaries
+from sark_e2e.bench.cache_use import counter
+from sark_e2e.control_plane import Access, ControlPlane
+from sark_e2e.deadline import eventually
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
 from sark_e2e.probe import http_ok
@@ -22,8 +27,9 @@ from sark_e2e.process import Process
 from sark_e2e.program import ROOT
 from sark_e2e.redis import RedisServer
 
+from .flags_map import NAME, FlagsMap, flags_map
 from .link import Link
-from .prober import SALT, SHARE, TOOLS, Pattern
+from .prober import TOOLS, Pattern
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _EXAMPLE = ROOT / "examples" / "policies" / "mcp"
@@ -32,13 +38,18 @@ OPA_SECONDS = 2.0
 SLOW_AFTER_SECONDS = 0.5
 SLOW_SECONDS = 1.0
 HEADER_SECONDS = 2.0
+_FOLLOW_SECONDS = 60.0
 
 
 class Stand:
     """Starts everything; leaving it ends everything. A context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, access: Access | None = None) -> None:
+        """Keep everything below `folder`. `access` is to an API server that runs already; else one is started."""
         self.folder = folder
+        self.numbers = itertools.count()
+        """Of the users who ask: none asks twice, or Redis would answer for an OPA that is away."""
+        self._access = access
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -60,11 +71,21 @@ class Stand:
         shutil.copytree(self.policies, opa_policies)
         self.opa = enter(OpaServer(binaries.program("opa"), network=network, folder=self.folder / "opa", policies=opa_policies))
         self.redis = enter(RedisServer(binaries.redis_server(), network=network, folder=self.folder / "redis"))
-        self.opa_link = enter(_link(self.opa.url, network))
-        self.redis_link = enter(_link(self.redis.url, network))
+        self.opa_link = enter(_link(self.opa.url, listen=network.server))
+        self.redis_link = enter(_link(self.redis.url, listen=network.server))
+        access = self._access or self._start_control_plane(network)
+        self.flags: FlagsMap = enter(flags_map(access, self.folder))
+        # At the API server's own address, which is what its certificate is for.
+        self.api_link = enter(_link(access.server, listen=str(urlsplit(access.server).hostname)))
+        self.flags.lead_through(self.api_link.port)
         self.host = network.pod()
         self.sidecar = enter(self._sidecar(network.server))
         self.patterns = [Pattern(tool, self._result(tool)) for tool in TOOLS]
+
+    def _start_control_plane(self, network: LoopbackNetwork) -> Access:
+        programs = binaries.programs(binaries.CONTROL_PLANE)
+        plane = ControlPlane(programs, network=network, folder=self.folder / "control-plane")
+        return self._stack.enter_context(plane).access
 
     def _sidecar(self, server: str) -> Process:
         settings: dict[str, Any] = {
@@ -76,8 +97,13 @@ class Stand:
                 "breaker": {"slow_after": f"{SLOW_AFTER_SECONDS * 1000:g}ms"},
             },
             "cache": {"redis_url": f"redis://{server}:{self.redis_link.port}/0"},
-            "feature_flags": {"rust_opa_enabled": True, "rust_cache_enabled": True, "rollout_percentage": SHARE},
-            "flags": {"mode": "static", "salt": SALT},
+            "flags": {
+                "mode": "watch",
+                "namespace": self.flags.namespace,
+                "config_map": NAME,
+                "kubeconfig": str(self.flags.kubeconfig),
+                "state_file": str(self.folder / "flags-state.json"),
+            },
             "data": {"host": self.host, "port": 8180},
             "admin": {"host": self.host, "port": 8182},
             "limits": {"max_connections": MOST_CONNECTIONS, "header_timeout": f"{HEADER_SECONDS:g}s", "drain_timeout": "2s"},
@@ -109,6 +135,20 @@ class Stand:
             members: dict[str, Any] = json.load(answer)
         return members
 
+    def follow(self, revision: int) -> None:
+        """Wait until the sidecar applies this revision of the flags. Raises TimeoutError."""
+        eventually(
+            lambda: bool(self.status()["flags"]["revision"] == revision),
+            what=f"revision {revision} of the flags",
+            seconds=_FOLLOW_SECONDS,
+        )
+
+    def in_new_arm(self) -> float:
+        """Return how many requests have been given to the new arm so far."""
+        with _OPENER.open(f"http://{self.host}:8182/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return counter(text, METRIC_ASSIGNMENTS, feature=FEATURE_OPA, implementation=ARM_NEW)
+
     def redis_command(self, *words: str) -> None:
         """Send Redis a command past the link."""
         address = urlsplit(self.redis.url)
@@ -118,6 +158,6 @@ class Stand:
                 raise RuntimeError(f"redis answered {answer!r} to {' '.join(words)}")
 
 
-def _link(url: str, network: LoopbackNetwork) -> Link:
+def _link(url: str, *, listen: str) -> Link:
     address = urlsplit(url)
-    return Link(str(address.hostname), int(address.port or 0), listen=network.server, slow_seconds=SLOW_SECONDS)
+    return Link(str(address.hostname), int(address.port or 0), listen=listen, slow_seconds=SLOW_SECONDS)

@@ -141,6 +141,7 @@ def _flags(parts: Parts) -> dict[str, Any]:
         if flags.document and flags.document.valid_until
         else None,
         "problem": parts.flags.problem,
+        "state_file_problem": parts.flags.state_file_problem,
         "refused": flags.refused,
         "ignored": flags.ignored,
         "last_refusals": [

@@ -155,9 +155,12 @@ class FlagConfigMap:
 
 
 def backoff(failures: int, chance: float) -> float:
-    """Return how many seconds to wait after `failures` in a row; `chance`, 0 to 1, spreads a fleet over half of it."""
-    longest = min(MAX_BACKOFF_SECONDS, 0.1 * 2.0 ** min(failures, 16))
-    return float(longest * (0.5 + chance / 2))
+    """Return how many seconds to wait after `failures` in a row; `chance`, 0 to 1, spreads a fleet over nine tenths of it.
+
+    A server that restarts breaks every watch of a fleet at the same moment, so already the first wait is spread over a second.
+    """
+    longest = min(MAX_BACKOFF_SECONDS, 0.5 * 2.0 ** min(failures, 16))
+    return float(longest * (0.1 + 0.9 * chance))
 
 
 @asynccontextmanager

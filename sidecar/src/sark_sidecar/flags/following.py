@@ -18,6 +18,8 @@ from .state import Flags, Origin, Share
 log = structlog.get_logger()
 _LONGEST_NAP = 1.0
 """Seconds between looks at the wall clock, so that a clock that jumps cannot delay an expiry by more."""
+KEEP_AGAIN_SECONDS = 2.0
+"""After this long a document that could not be kept on disk is tried again."""
 
 
 def utc_now() -> datetime:
@@ -49,6 +51,8 @@ class FlagFollower:
         """Set once any source has said something, be it that there is no document."""
         self.problem = ""
         """Why the source cannot be read now; empty when it can."""
+        self.state_file_problem = ""
+        """Why the document in force is not kept on disk; empty when it is."""
         apply(self._flags.share)
         telemetry.flags(self._flags)
 
@@ -102,7 +106,7 @@ class FlagFollower:
             self._become(state.tick(self._flags, self._clock()), None)
 
     async def keep_state(self) -> None:
-        """Write each adopted document to the state file; run until cancelled."""
+        """Write each adopted document to the state file, again and again if need be; run until cancelled."""
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
@@ -111,9 +115,15 @@ class FlagFollower:
                 continue
             try:
                 await asyncio.to_thread(save_document, self._state_file, document)
+                self.state_file_problem = ""
             except OSError as error:
                 self._telemetry.state_file_failed()
-                log.warning("flag document cannot be kept", file=str(self._state_file), error=str(error))
+                problem = f"flags.state_file {self._state_file} cannot be written: {error.strerror or error}"
+                if problem != self.state_file_problem:
+                    log.warning("flag document cannot be kept", problem=problem)
+                self.state_file_problem = problem
+                await asyncio.sleep(KEEP_AGAIN_SECONDS)
+                self._unsaved.set()
 
     def _is_primary(self, origin: Origin) -> bool:
         return origin is (Origin.WATCH if self._flags.follows_api else Origin.FILE)
