@@ -306,5 +306,5 @@ def test_a_start_that_could_not_be_as_safe_as_it_is_told_ends(
     start_sidecar: StartSidecar, section: str, settings: dict[str, Any], sentence: str
 ):
     sidecar = start_sidecar(wait=False, **{section: settings})
-    assert sidecar.wait(seconds=30) == 1
+    assert sidecar.wait(seconds=120) == 1
     assert sentence in sidecar.tail()

@@ -39,6 +39,8 @@ SLOW_AFTER_SECONDS = 0.5
 SLOW_SECONDS = 1.0
 HEADER_SECONDS = 2.0
 _FOLLOW_SECONDS = 60.0
+_START_SECONDS = 240.0
+"""Importing the client of Kubernetes takes a second or two of processor time: a minute on a machine with much other work."""
 
 
 class Stand:
@@ -116,6 +118,7 @@ class Stand:
             [sys.executable, "-m", "sark_sidecar", "--config", configuration],
             log=self.folder / "sidecar.log",
             ready=http_ok(f"http://{self.host}:8182/ready"),
+            ready_seconds=_START_SECONDS,
         )
 
     def _result(self, tool: dict[str, str]) -> dict[str, Any]:
