@@ -7,6 +7,7 @@ ENGINE := engine-rs/crates/sark-engine-py
 ENGINE_SOURCES := $(shell find engine-rs \( -path engine-rs/target -o -path engine-rs/fuzz \) -prune -o -type f -print 2>/dev/null)
 CRD := crds/sarkrollouts.sark.dev.yaml
 STAMPS := $(VENV)/.stamps
+DOCS := .cache/docs
 OPERATIONS := 10000000
 SECONDS := 60
 # Python programs that start others need the environment's programs on PATH, and PyO3 needs to know which Python is meant.
@@ -109,9 +110,16 @@ tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: a
 images: setup ## Build the images of operator and sidecar with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
 	sh images/build.sh
 
-crds: setup ## Write the CRD and the page of reasons from their models
+crds: setup ## Write the CRD and the reference pages (reasons, fields, settings, metrics) from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
+	$(BIN)/python -m sark_api.rollout_page > docs/reference/sarkrollout.md
+	$(BIN)/python -m sark_sidecar.settings_page > docs/reference/sidecar-settings.md
+	$(BIN)/python -m sark_e2e.metrics_page > docs/reference/metrics.md
+
+docs: $(STAMPS)/docs ## Build the documentation as a site in build/site; what is wrong in it ends the build
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
 
 rules: setup ## Write the alerts for the Prometheus operator from manifests/alerts/sark-rollout.rules.yml
 	$(BIN)/python tools/prometheus_rule.py > manifests/alerts/prometheus-rule.yaml
@@ -149,6 +157,12 @@ $(STAMPS)/requirements: requirements/dev.txt $(STAMPS)/environment
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
+$(STAMPS)/docs: requirements/docs.txt $(STAMPS)/environment
+	@echo "== making $(DOCS), which builds the documentation"
+	$(BIN)/python -m venv --clear $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
+	@touch $@
+
 $(STAMPS)/project: pyproject.toml $(STAMPS)/requirements
 	@echo "== installing the project, editable"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -164,5 +178,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds demo differential false-reverts faults format fuzz golden help images invariants \
+.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds demo differential docs false-reverts faults format fuzz golden help images invariants \
 	leak lock manifests rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

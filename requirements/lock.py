@@ -1,6 +1,7 @@
 """Compiles the hashed requirement files from pyproject.toml: `make lock`, or `make lock UPGRADE=1`.
 
-bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project.
+bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project but
+docs, which has docs.txt, because only `make docs` needs it.
 operator.txt and sidecar.txt are what their images need of it, in the same versions, and image-build.txt what builds
 the project's wheel there. sark-engine is left out, because it is built from engine-rs and installed as a local wheel.
 A version that is pinned already stays, unless pyproject.toml excludes it or an upgrade is asked for, so that a new
@@ -18,6 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCAL = {"sark-engine"}
+APART = {"docs"}
+"""Dependency groups with a file of their own, so that `make setup` does not install them."""
 LOWEST_PYTHON = "3.11"
 IMAGES = {"operator": ("operator", "cli"), "sidecar": ("sidecar",)}
 """By image: the extras that are installed in it."""
@@ -29,7 +32,11 @@ def requirements(project: dict[str, object]) -> list[str]:
     groups = project["dependency-groups"]
     assert isinstance(table, dict)  # noqa: S101 - the shape pyproject.toml prescribes
     assert isinstance(groups, dict)  # noqa: S101
-    lists = [table["dependencies"], *table["optional-dependencies"].values(), *groups.values()]
+    lists = [
+        table["dependencies"],
+        *table["optional-dependencies"].values(),
+        *(lines for name, lines in groups.items() if name not in APART),
+    ]
     named = {line for lines in lists for line in lines}
     return sorted(line for line in named if _name(line) not in LOCAL)
 
@@ -81,6 +88,8 @@ def main() -> None:
     if "--images" not in sys.argv[1:]:
         compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt", upgrade=upgrade)
         compile_file("\n".join(requirements(project)), HERE / "dev.txt", upgrade=upgrade)
+        for group in sorted(APART):
+            compile_file("\n".join(project["dependency-groups"][group]), HERE / f"{group}.txt", upgrade=upgrade)
     for image, extras in IMAGES.items():
         compile_file("\n".join(runtime(project, extras)), HERE / f"{image}.txt", versions=HERE / "dev.txt")
     compile_file("\n".join(project["build-system"]["requires"]), HERE / "image-build.txt", versions=HERE / "dev.txt")

@@ -61,9 +61,11 @@ class OpaSettings(Section):
     """The OPA server of the baseline arm."""
 
     url: HttpUrl = "http://localhost:8181"
+    """Its base address."""
     timeout: Seconds = Field(default=10.0, gt=0, le=60)
     """For one decision, connecting included."""
     max_connections: int = Field(default=64, ge=1, le=1024)
+    """Pooled connections to it."""
     poll_interval: Seconds = Field(default=3.0, ge=0.1, le=60)
     """How often OPA is asked which policies it serves; slower by itself when that takes long."""
     breaker: OpaBreakerSettings = OpaBreakerSettings()
@@ -73,8 +75,11 @@ class StaticFlags(Section):
     """Flags used only with `flags.mode: static`."""
 
     rust_opa_enabled: bool = False
+    """Whether the new arm evaluates in the embedded engine."""
     rust_cache_enabled: bool = False
+    """Whether the new arm keeps decisions in the in-process cache."""
     rollout_percentage: int = Field(default=0, ge=0, le=100)
+    """Share of the subjects in the new arm."""
     shadow_percentage: int = Field(default=0, ge=0, le=100)
     """Share of the requests whose decisions are compared with the other arm's."""
 
@@ -85,15 +90,19 @@ class DataSettings(SecuredSection):
     host: str | None = "127.0.0.1"
     """None: no TCP listener; then unix_path is needed."""
     port: Port = 8180
+    """TCP port."""
     unix_path: SocketPath | None = None
     """A Unix-domain socket to listen on as well."""
     unix_mode: FileMode = 0o660
     """Permissions of its file: who may connect."""
     subject_pointer: Pointer = "/user/id"
+    """JSON pointer into the input: whose request it is."""
     subject_fallbacks: tuple[Pointer, ...] = Field(
         default=("/agent/id", "/source_agent/id", "/subject", "/user"), max_length=16
     )
+    """JSON pointers tried in this order when there is nothing at subject_pointer."""
     subject_header: str | None = Field(default=None, max_length=128, pattern=r"^[A-Za-z0-9-]+$")
+    """A request header that names the subject and comes first."""
 
     @model_validator(mode="after")
     def _listens(self) -> Self:
@@ -118,15 +127,20 @@ class AdminSettings(SecuredSection):
     """The read-only listener for the operator, Prometheus and probes; in a pod set host to the pod's IP."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: Port = 8182
+    """TCP port."""
     max_connections: int = Field(default=64, ge=4, le=1024)
+    """Open connections; more are closed."""
 
 
 class FaultSettings(Section):
     """The fault-injection hook, for rehearsals; off unless enabled here."""
 
     enabled: bool = False
+    """Whether the file is read at all."""
     file: Path | None = None
+    """JSON file that names the faults, read five times a second."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -139,23 +153,33 @@ class LimitSettings(Section):
     """Bounds on everything that comes from outside."""
 
     workers: int = Field(default=1, ge=1, le=64)
+    """Threads that serve the data port."""
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=67_108_864)
+    """Longest body of a request, unpacked."""
     max_header_bytes: int = Field(default=16_384, ge=1024, le=1_048_576)
+    """Longest head of a request."""
     idle_timeout: Seconds = Field(default=60.0, gt=0, le=3600)
     """For the next request of a connection."""
     header_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    """To receive the head, from the first byte on, and for a TLS handshake."""
     body_timeout: Seconds = Field(default=5.0, gt=0, le=60)
+    """To receive the body."""
     write_timeout: Seconds = Field(default=5.0, gt=0, le=60)
     """For a client to take its answer."""
     max_connections: int = Field(default=1024, ge=1, le=65_536)
+    """Open connections to the data port."""
     baseline_queue: int = Field(default=1024, ge=1, le=65_536)
+    """Baseline requests that wait; more are answered 503."""
     baseline_concurrency: int = Field(default=256, ge=1, le=4096)
+    """Baseline requests under way at a time."""
     max_decision_bytes: int = Field(default=4_194_304, ge=1024, le=67_108_864)
+    """Longest answer of OPA."""
     evaluation_timeout: Seconds = Field(default=1.0, gt=0, le=60)
     """For one evaluation by the embedded engine."""
     inline_evaluation: Seconds = Field(default=0.002, gt=0, le=60)
     """For one evaluation on a serving thread; a longer one goes to an evaluation thread."""
     evaluation_threads: int = Field(default=2, ge=1, le=64)
+    """Threads for evaluations that take longer than inline_evaluation."""
     evaluation_queue: int = Field(default=256, ge=1, le=65_536)
     """Evaluations that wait for such a thread; more are answered 503."""
     drain_timeout: Seconds = Field(default=25.0, gt=0, le=600)
@@ -175,6 +199,7 @@ class LogSettings(Section):
     """Logs go to standard error, one JSON object a line."""
 
     level: LogLevel = LogLevel.INFO
+    """Least important level that is logged."""
 
 
 class Settings(BaseSettings):

@@ -22,6 +22,7 @@ class OpaBreakerSettings(Section):
     pause: Seconds = Field(default=0.5, gt=0, le=60)
     """Before the first try; doubled for each that fails."""
     longest_pause: Seconds = Field(default=5.0, gt=0, le=300)
+    """The pause grows no further."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

@@ -30,8 +30,11 @@ class ClassSettings(Section):
     """How long a decision is kept, in both caches, by the class of what it is about; never longer than `cache.ttl`."""
 
     low: ClassSeconds = 300.0
+    """How long a decision of class low is kept."""
     medium: ClassSeconds = 180.0
+    """The same of class medium."""
     high: ClassSeconds = 60.0
+    """The same of class high."""
     critical: ClassSeconds = 0.0
     """0: never kept."""
     others: dict[ClassName, ClassSeconds] = Field(default={}, max_length=256)
@@ -86,6 +89,7 @@ class CacheSettings(Section):
     """Decision caches of both arms."""
 
     backend: CacheBackend = CacheBackend.REDIS
+    """Who keeps the baseline arm's decisions. With rust there is no Redis, and that arm asks OPA each time."""
     max_size: int = Field(default=10_000, ge=1, le=10_000_000)
     """Most entries of the in-process cache."""
     max_bytes: int = Field(default=67_108_864, ge=65_536, le=17_179_869_184)
@@ -96,9 +100,11 @@ class CacheSettings(Section):
     """The longest `ttl` accepted: a permission taken away stays in force that long."""
     classes: ClassSettings = ClassSettings()
     redis_url: SecretStr = Field(default=SecretStr("redis://localhost:6379/0"))
+    """Address of Redis; a password in it is never logged or shown."""
     redis_timeout: Seconds = Field(default=0.25, gt=0, le=5)
     """For one command; a slower Redis counts as a miss."""
     redis_max_connections: int = Field(default=32, ge=1, le=1024)
+    """Pooled connections to it."""
     redis_breaker: RedisBreakerSettings = RedisBreakerSettings()
 
     @model_validator(mode="after")

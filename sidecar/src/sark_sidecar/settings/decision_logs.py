@@ -33,7 +33,9 @@ class Replacement(Section):
     """A place whose value is replaced."""
 
     path: HiddenPlace
+    """JSON pointer below /input or /result; the token `*` stands for any one."""
     value: Any = None
+    """What stands there instead."""
 
     def value_text(self) -> bytes:
         """Return the value as JSON."""
@@ -53,8 +55,11 @@ class LogServiceSettings(Section):
     """Where events are sent; used when `url` is set."""
 
     url: HttpUrl | None = None
+    """Base address of the service; the sink is off without it."""
     resource: Annotated[str, Field(max_length=256), AfterValidator(_resource)] = "/logs"
+    """Path below it."""
     partition: str = Field(default="", max_length=128, pattern=r"^[A-Za-z0-9._-]*$")
+    """Segment appended to the path; empty: none."""
     token_file: Path | None = None
     """Bearer token, read for each request."""
     ca_file: Path | None = None
@@ -86,16 +91,21 @@ class DecisionLogSettings(Section):
     """Events go to standard output, one JSON object a line."""
     service: LogServiceSettings = LogServiceSettings()
     labels: dict[str, str] = Field(default={}, max_length=64)
+    """Labels of every event, besides id and version."""
     erase: tuple[HiddenPlace, ...] = Field(default=(), max_length=256)
     """Places whose values are left out; the token `*` stands for any one."""
     replace: tuple[Replacement, ...] = Field(default=(), max_length=256)
+    """Places whose values are replaced."""
     drop: tuple[DropSettings, ...] = Field(default=(), max_length=256)
+    """Decisions that are not logged."""
     ask_policies: bool = True
     """Whether `data.system.log.mask` and `data.system.log.drop` are asked, where the policies have them."""
     max_per_second: float | None = Field(default=None, gt=0, le=1_000_000)
+    """Most events a second; more are dropped and counted."""
     queue: int = Field(default=8192, ge=1, le=1_048_576)
     """Decisions that wait to be written; more are dropped and counted."""
     queue_bytes: int = Field(default=16_777_216, ge=65_536, le=1_073_741_824)
+    """Bytes of the decisions that wait."""
     buffer_bytes: int = Field(default=8_388_608, ge=65_536, le=1_073_741_824)
     """Events that wait for each sink; beyond it the oldest are dropped and counted."""
 

@@ -35,9 +35,11 @@ class FlagSettings(Section):
     """The source of the flag document."""
 
     mode: FlagMode = FlagMode.STATIC
+    """Where the flags come from: a ConfigMap that is watched, a file, or feature_flags of this configuration."""
     namespace: str = Field(default="", max_length=63)
     """Of the ConfigMap; empty: the pod's own."""
     config_map: str = Field(default="", max_length=253)
+    """The ConfigMap to watch; required with mode watch."""
     file: Path | None = None
     """A mounted copy; with mode watch it is read too."""
     state_file: Path | None = None
@@ -49,6 +51,7 @@ class FlagSettings(Section):
     salt: str = Field(default="static", max_length=256)
     """Of the assignment, with mode static."""
     assignment: Assignment = Assignment.MURMUR3
+    """How subjects are assigned to an arm; sark-md5 is for a fleet that comes from SARK. The same in all sidecars."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

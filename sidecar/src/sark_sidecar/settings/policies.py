@@ -41,7 +41,9 @@ class SigningKey(Section):
     key_file: Path
     """A public key or certificate in PEM; for HS* the secret, every byte of the file."""
     algorithm: SignatureAlgorithm = "RS256"
+    """The token's algorithm must be this one."""
     scope: str = Field(default="", max_length=256)
+    """The scope that a signature by this key must name; empty: any."""
 
 
 class SigningSettings(Section):
@@ -52,6 +54,7 @@ class SigningSettings(Section):
     key_id: str = Field(default="", max_length=256)
     """The key to use whatever the signature says; empty: the one it names."""
     scope: str = Field(default="", max_length=256)
+    """The scope the signature must name; empty: the key's."""
     exclude_files: tuple[FilePattern, ...] = Field(default=(), max_length=256)
     """Shell patterns of files that are not verified."""
 
@@ -68,11 +71,14 @@ class BundleSettings(Section):
     """An OPA bundle; it is used when `file` or `url` is set."""
 
     file: Path | None = None
+    """Bundle file; replace it by renaming another one over it."""
     url: Annotated[str, AfterValidator(_bundle_url)] | None = None
+    """Bundle over HTTP or HTTPS, without user name, password and query."""
     name: str = Field(default="policies", min_length=1, max_length=128)
     """What decision logs and the status call it."""
     signing: SigningSettings = SigningSettings()
     max_compressed_bytes: int = Field(default=16_777_216, ge=1024, le=1_073_741_824)
+    """Most bytes of a bundle as it comes."""
     min_delay: Seconds = Field(default=60.0, ge=0.1, le=3600)
     """Between two requests; each pause is drawn from min_delay to max_delay."""
     max_delay: Seconds = Field(default=120.0, ge=0.1, le=86_400)
@@ -108,10 +114,12 @@ class PolicySettings(Section):
     """The policies of the embedded engine; they must be those OPA serves."""
 
     directory: Path | None = None
+    """Folder of Rego modules and data."""
     bundle: BundleSettings = BundleSettings()
     poll_interval: Seconds = Field(default=2.0, ge=0.1, le=60)
     """How often a folder or a bundle file is looked at."""
     max_files: int = Field(default=1000, ge=1, le=100_000)
+    """Most files that are read."""
     max_bytes: int = Field(default=33_554_432, ge=1, le=1_073_741_824)
     """Of all files together; of a bundle after inflating."""
     max_memory_bytes: int = Field(default=1_073_741_824, ge=1_048_576, le=68_719_476_736)

@@ -25,6 +25,7 @@ class ShadowSettings(Section):
     queue: int = Field(default=1024, ge=1, le=65_536)
     """Requests that wait to be compared; more are counted as dropped."""
     queue_bytes: int = Field(default=16_777_216, ge=65_536, le=1_073_741_824)
+    """Bytes of the requests that wait."""
     max_request_bytes: int = Field(default=65_536, ge=1024, le=16_777_216)
     """Of a request with its answer; a larger one is skipped."""
     show_input: _Shown = ()

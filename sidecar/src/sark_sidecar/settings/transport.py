@@ -25,9 +25,11 @@ class TlsSettings(Section):
     cert_file: Path | None = None
     """PEM: the certificate and those between it and its authority."""
     key_file: Path | None = None
+    """PEM: the certificate's private key."""
     ca_file: Path | None = None
     """PEM: authorities of clients; for `authentication: tls`."""
     min_version: Literal["1.2", "1.3"] = "1.2"
+    """Oldest version of TLS that is spoken."""
 
     @model_validator(mode="after")
     def _pair(self) -> Self:
@@ -43,6 +45,7 @@ class SecuredSection(Section):
 
     tls: TlsSettings = TlsSettings()
     authentication: Authentication = Authentication.OFF
+    """What a client must show: nothing, a bearer token, or a certificate."""
     token_file: Path | None = None
     """Bearer tokens, one a line; any of them lets in."""
 
