@@ -127,6 +127,9 @@ rules: setup ## Write the alerts for the Prometheus operator from manifests/aler
 manifests: setup ## Write the plain manifests (manifests/install, manifests/fleet) from the chart
 	$(BIN)/python -m sark_e2e.plain_manifests
 
+dashboards: setup ## Write the Grafana dashboards from tools/dashboards.py
+	$(BIN)/python tools/dashboards.py
+
 golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
 	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
 
@@ -178,5 +181,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds demo differential docs false-reverts faults format fuzz golden help images invariants \
+.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs false-reverts faults format fuzz golden help images invariants \
 	leak lock manifests rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

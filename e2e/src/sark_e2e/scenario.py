@@ -28,9 +28,11 @@ from sark_api.names import FLAGS_KEY
 from sark_api.report import FlagReport
 from sark_cli.rollout import Rollout
 
+from . import binaries
 from .admin_port import AdminPortError, flag_reports
 from .applied_rollout import POLL_SECONDS, AppliedRollout, ExpectationError
 from .cluster import LocalCluster
+from .dashboards import DashboardPrometheus
 from .example import example_rollout
 from .faults.api_proxy import ApiProxy
 from .fleet import Fleet
@@ -96,6 +98,13 @@ class Scenario:
         traffic = self._stack.enter_context(self.cluster.traffic(fleet, rate=rate))
         self._processes.append(traffic)
         return traffic
+
+    def prometheus_beside(self, fleet: Fleet, operator: Operator) -> DashboardPrometheus:
+        """Start a Prometheus of its own that scrapes the fleet's sidecars and the operator every second."""
+        targets = [url.removeprefix("http://") for url in (*(pod.sidecar.admin_url for pod in fleet.pods), operator.url)]
+        network, folder = self.cluster.network, self.cluster.folder / f"{self.namespace}-dashboards"
+        made = DashboardPrometheus(binaries.program("prometheus"), network=network, folder=folder, targets=targets)
+        return self._stack.enter_context(made)
 
     def apply(self, name: str, fleet: Fleet, edits: Mapping[str, Any] | None = None) -> AppliedRollout:
         """Apply examples/gateway.yaml as rollout `name` of `fleet`, with `edits` laid over its spec."""

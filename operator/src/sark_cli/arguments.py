@@ -21,6 +21,7 @@ RUNNERS: Final = {
     "status": "sark_cli.commands.status",
     "explain": "sark_cli.commands.explain",
     "history": "sark_cli.commands.history",
+    "report": "sark_cli.commands.report",
     "pause": "sark_cli.commands.steer",
     "resume": "sark_cli.commands.steer",
     "retry": "sark_cli.commands.steer",
@@ -158,6 +159,18 @@ def _reading(commands: Any) -> None:
     history.add_argument("--all", action="store_true", help="all that is recorded, not the last 20 only; with -o an export")
     history.add_argument("--verify", action="store_true", help="check the chain of records, and say where it breaks")
     history.add_argument("--file", metavar="FILE", default="", help="read an export instead of the cluster")
+    report = _command(
+        commands, "report", "write the whole rollout on one page: every decision, and what Prometheus saw", _cluster()
+    )
+    report.add_argument("name", metavar="NAME", help="name of the SarkRollout")
+    report.add_argument("--format", choices=("markdown", "html"), default="markdown", help="of the page (default: markdown)")
+    report.add_argument(
+        "--prometheus",
+        type=address,
+        metavar="URL",
+        help="the rollout's Prometheus as it is reached from here (default: its own address)",
+    )
+    _prometheus_config(report)
 
 
 def _steering(commands: Any) -> None:

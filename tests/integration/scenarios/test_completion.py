@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sark_api.status import ConditionStatus, Phase
 from sark_e2e.cluster import LocalCluster
+from sark_e2e.dashboards import queries
 from sark_e2e.example import quick
 from sark_e2e.scenario import Scenario
 
@@ -11,8 +12,11 @@ from sark_e2e.scenario import Scenario
 def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenario: Scenario):
     # Given a fleet under load, and an operator
     fleet = scenario.fleet()
-    scenario.operator()
+    operator = scenario.operator()
     traffic = scenario.traffic(fleet)
+
+    # And a Prometheus that scrapes the operator beside the sidecars, as the dashboards want it
+    watching = scenario.prometheus_beside(fleet, operator)
 
     # When a rollout is applied
     rollout = scenario.apply("gateway", fleet, quick(5, 25, 100))
@@ -22,6 +26,10 @@ def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenari
         rollout.reaches(percent, seconds=60)
         scenario.serves(fleet, percent, seconds=5)
         assert scenario.flags(fleet).valid_until is not None
+
+    # And no panel of a dashboard is empty meanwhile
+    for name, panel, query in queries(f"{scenario.namespace}/gateway"):
+        watching.has_data(f"{name}: {panel}", query, seconds=20)
 
     # And it completes at 100%, as a program that waits for the condition sees
     completed = rollout.becomes(Phase.COMPLETED, seconds=60)
