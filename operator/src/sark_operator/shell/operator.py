@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import kopf
 import structlog
@@ -285,6 +285,8 @@ async def _watch(settings: Settings, configuration: Configuration, state: _State
         standalone=True,
         clusterwide=settings.cluster_wide,
         namespaces=settings.namespaces,
+        # Without one it asks the machine for the user's name, and user 65532 of an image has none.
+        identity=cast("Any", settings.identity),
         stop_flag=halt,
         ready_flag=state.watching,
     )
