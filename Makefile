@@ -110,6 +110,11 @@ tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: a
 images: setup ## Build the images of operator and sidecar with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
 	sh images/build.sh
 
+page-assets: ## Copy the page's browser files anew from the packages in tools/page/package-lock.json (needs npm)
+	mkdir -p .cache/page && cp tools/page/package.json tools/page/package-lock.json .cache/page/
+	cd .cache/page && npm ci --ignore-scripts --no-audit --no-fund --silent
+	sh tools/page/vendor.sh .cache/page/node_modules
+
 crds: setup ## Write the CRD and the reference pages (reasons, fields, settings, metrics) from their models
 	$(BIN)/python -m sark_api.crd > $(CRD)
 	$(BIN)/python -m sark_api.reasons_page > docs/reasons.md
@@ -182,4 +187,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs false-reverts faults format fuzz golden help images invariants \
-	leak lock manifests rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools
+	leak lock manifests page-assets rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools

@@ -28,6 +28,7 @@ from .cluster import LocalCluster
 from .example import steps
 from .fleet import Fleet
 from .kubectl import KubectlError
+from .page import ServedPage
 from .process import ProcessError
 from .program import ProgramError
 from .recovery import Recovery
@@ -55,6 +56,7 @@ class Demonstration:
         self._console = console
         self._view = LiveView(console)
         self.scenario = Scenario(cluster, prefix="demo", watch=self._view.show)
+        self._page = ServedPage.at(cluster.network, cluster.folder)
         self.fleets: list[Fleet] = []
         self.loads: list[Traffic] = []
 
@@ -62,7 +64,8 @@ class Demonstration:
         """Tell all of it. Raises ExpectationError when something is not as it should be."""
         self._heading("A fleet on the slow path, under load, and an operator")
         gateway = self._fleet("gateway")
-        self.scenario.operator()
+        self.scenario.operator(arguments=self._page.arguments)
+        self._say(f"A page to look at: {self._page.url}   token {self._page.token}")
         self._complete(gateway)
         self._heading("A second fleet, whose new arm will turn out to be bad")
         tools = self._fleet("tools")
@@ -138,6 +141,7 @@ class Demonstration:
         self._say(f"export KUBECONFIG={cluster.kubeconfig}")
         self._say(f"{cluster.kubectl.path} get sarkrollouts --all-namespaces --watch")
         self._say("")
+        self._say(f"page         {self._page.url}   token {self._page.token}")
         self._say(f"namespace    {self.scenario.namespace}")
         self._say(f"Prometheus   {cluster.prometheus.url}")
         self._say(f"OPA          {cluster.opa.url}")

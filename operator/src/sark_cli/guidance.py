@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sark_api.duration import format_duration
-from sark_api.spec import Action, Mode
+from sark_api.spec import Mode
 from sark_api.status import ConditionStatus, Phase, Verdict
+from sark_operator.core.doubts import doubts as doubts_of
+from sark_operator.core.ways_back import ways_back
 
 from .exit_code import ExitCode
 from .rollout import Rollout
@@ -34,15 +36,12 @@ def standing(rollout: Rollout) -> ExitCode:
 
 def dangers(rollout: Rollout, now: datetime) -> list[str]:
     """Return what would take the share back to 0%, each as a clause; nothing when there is nothing to take back."""
-    status = rollout.status
-    if status.step is None or status.phase in (Phase.REVERTING, Phase.REVERTED):
-        return []
-    clauses = [f"{each.name} beyond {each.limit}" for each in status.criteria if each.action == Action.REVERT and each.limit]
-    blind = rollout.spec.rollback.blind_for
-    if blind and 0 < status.step.percent < 100:  # noqa: PLR2004 - at the full share blindness takes nothing back
-        since = status.blind_since
-        at = f" (so at {moment(since + blind)}, in {age(since + blind - now)})" if since else ""
-        clauses.append(f"not seen for {format_duration(blind)}{at}")
+    ways = ways_back(rollout.spec, rollout.status)
+    clauses = [f"{name} beyond {limit}" for name, limit in ways.criteria]
+    if ways.blind_for is not None:
+        until = ways.blind_until
+        at = f" (so at {moment(until)}, in {age(until - now)})" if until else ""
+        clauses.append(f"not seen for {format_duration(ways.blind_for)}{at}")
     return clauses
 
 
@@ -82,18 +81,7 @@ def _command(rollout: Rollout, verb: str) -> str:
 
 def doubts(rollout: Rollout, now: datetime) -> list[str]:
     """Return why what is shown may not be so: an operator that is not there, or has not seen the last edit."""
-    status, spec = rollout.status, rollout.spec
-    if not status.conditions:
-        return ["no operator has looked at it yet: is one running for this namespace?"]
-    found = []
-    if not rollout.answered:
-        found.append(f"the operator has not answered to the last edit yet (generation {rollout.generation})")
-    watched = status.step is not None and status.phase is not Phase.COMPLETED
-    late = now - status.evaluated_at if status.evaluated_at else timedelta(0)
-    if watched and late > max(4 * spec.interval, timedelta(minutes=1)):
-        wanted = f"spec.interval is {format_duration(spec.interval)}"
-        found.append(f"last evaluated {format_duration(late)} ago, {wanted}: is the operator running?")
-    return found
+    return doubts_of(rollout.spec, rollout.status, rollout.generation, now)
 
 
 def weak(rollout: Rollout) -> list[str]:

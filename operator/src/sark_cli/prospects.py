@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 from sark_api.duration import format_duration
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import CriterionStatus, Next, SarkRolloutStatus, Wait, WaitKind
 from sark_operator.core.ahead import ahead
+from sark_operator.core.nearness import odds, share_of_limit
 from sark_operator.core.sequential.weight import DOUBTFUL
 
 from .outlook import completed_at
 from .rollout import Rollout
 from .times import age, moment
-
-_FIGURE: Final = re.compile(r"^(?:p95 )?(?:above )?(-?[\d,]+(?:\.\d+)?) ?(.*)$")
-_LEAST: Final = frozenset({"throughput"})
-"""Criteria whose limit is the least there may be, not the most."""
 
 
 def what_next(rollout: Rollout, now: datetime) -> tuple[str, str]:
@@ -45,7 +39,10 @@ def waits(rollout: Rollout, now: datetime) -> list[str]:
 
 def how_far(criterion: CriterionStatus) -> str:
     """Return how much of its limit the value is, and the evidence once there is some; a dash where neither can be said."""
-    parts = [*_share_of_limit(criterion), *_evidence(criterion)]
+    share, weight = share_of_limit(criterion), odds(criterion)
+    parts = [f"{share:.0%}"] if share is not None else []
+    if weight is not None and weight[0] >= DOUBTFUL:
+        parts.append(f"evidence {weight[0]:,}/{weight[1]:,}")
     return ", ".join(parts) or "-"
 
 
@@ -73,20 +70,3 @@ def _at_this_rate(spec: SarkRolloutSpec, status: SarkRolloutStatus, few: Criteri
     if full < few.min_samples:
         return f"; at this rate {format_duration(window)} hold {int(full):,}, which is never enough"
     return f"; at this rate in {age(seen * (few.min_samples / few.samples) - seen)}"
-
-
-def _share_of_limit(criterion: CriterionStatus) -> Iterator[str]:
-    value, limit = (_FIGURE.match(text) for text in (criterion.value, criterion.limit))
-    if value is None or limit is None or value[2] != limit[2]:
-        return
-    seen, most = (float(match[1].replace(",", "")) for match in (value, limit))
-    if criterion.name in _LEAST:
-        seen, most = most, seen
-    if most > 0 and seen >= 0:
-        yield f"{seen / most:.0%}"
-
-
-def _evidence(criterion: CriterionStatus) -> Iterator[str]:
-    odds, needed = (text.partition(" ")[0].replace(",", "") for text in (criterion.evidence, criterion.evidence_needed))
-    if odds.isdigit() and needed.isdigit() and int(odds) >= DOUBTFUL:
-        yield f"evidence {int(odds):,}/{int(needed):,}"

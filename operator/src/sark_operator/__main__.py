@@ -7,6 +7,7 @@ import sys
 
 import structlog
 
+from sark_operator.page.server import PageError, page_beside
 from sark_operator.shell.connection import ConnectionSettingsError
 from sark_operator.shell.leadership import LeaseLostError
 from sark_operator.shell.logs import configure_logging
@@ -21,7 +22,7 @@ def main() -> None:
     log = structlog.get_logger("sark.operator")
     try:
         asyncio.run(_serve(settings))
-    except (StartError, ConnectionSettingsError) as error:
+    except (StartError, ConnectionSettingsError, PageError) as error:
         log.error("cannot start", problem=str(error))  # noqa: TRY400 - the sentence says it all
         sys.exit(1)
     except LeaseLostError as error:
@@ -32,7 +33,8 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     take_signals(stop)
-    await run(settings, stop)
+    with page_beside(settings):
+        await run(settings, stop)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ NAMESPACED: Final[dict[str, Any]] = {
         {"namespace": "billing", "flagsConfigMap": "ledger-flags"},
     ],
     "alertReceiver": {"tokenSecret": "sark-alerts", "from": [{"podSelector": {"matchLabels": {"app": "alertmanager"}}}]},
+    "page": {"enabled": True, "tokenSecret": "sark-page", "from": [{"podSelector": {"matchLabels": {"app": "ingress"}}}]},
     "prometheusRule": {"enabled": True, "labels": {"release": "monitoring"}},
     "serviceMonitor": {"enabled": True, "labels": {"release": "monitoring"}},
     "networkPolicy": {
@@ -36,6 +37,7 @@ CLUSTER_WIDE: Final[dict[str, Any]] = {
     "prometheus": {"configSecret": "sark-prometheus"},
     "sidecars": {"configSecret": "sark-sidecars"},
     "notifications": {"urlsSecret": "sark-notifications"},
+    "page": {"enabled": True, "port": 9000, "proxy": {"userHeader": "X-Forwarded-User", "networks": ["10.1.0.0/16"]}},
     "networkPolicy": {"enabled": False},
     "restoreOnUninstall": {"enabled": True, "timeoutSeconds": 60},
 }

@@ -107,6 +107,8 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"image": IMAGE | {"digest": "sha256:1"}}, "at '/image/digest'"),
         (DEFAULT | {"clusterWide": True, "namespaces": ["shop"]}, "at '/namespaces': maxItems: got 1, want 0"),
         (DEFAULT | {"fleets": [{"namespace": "shop"}]}, "missing property 'flagsConfigMap'"),
+        (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
+        (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
     ],
 )
 def test_bad_values_are_refused_with_the_place(values: dict[str, Any], sentence: str, tmp_path: Path):

@@ -75,3 +75,41 @@ def test_bad_arguments_end_with_one_sentence(capsys: pytest.CaptureFixture[str],
         parse_settings(arguments, {})
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+PAGE = ["--namespace=shop", "--page-address=:8082"]
+
+
+def test_the_page_is_off_unless_it_is_asked_for():
+    assert parse_settings(["--namespace=shop"], {}).page is None
+
+
+def test_the_page_takes_a_token_a_proxy_or_both():
+    page = parse_settings([*PAGE, "--page-token-file=/run/token"], {}).page
+    assert page is not None
+    assert (page.address.port, str(page.token_file), page.user_header, page.proxies) == (8082, "/run/token", "", ())
+    page = parse_settings(
+        PAGE, {"SARK_OPERATOR_PAGE_USER_HEADER": "X-User", "SARK_OPERATOR_PAGE_PROXY": "10.0.0.0/8, fd00::/8"}
+    ).page
+    assert page is not None
+    assert [str(each) for each in page.proxies] == ["10.0.0.0/8", "fd00::/8"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (PAGE, "the page is shown to nobody unknown"),
+        ([*PAGE, "--page-user-header=X-User"], "--page-user-header and --page-proxy together"),
+        ([*PAGE, "--page-token-file=t", "--page-proxy=10.0.0.0/8"], "--page-user-header and --page-proxy together"),
+        ([*PAGE, "--page-user-header=X User", "--page-proxy=10.0.0.0/8"], "is not a header's name"),
+        ([*PAGE, "--page-user-header=X-User", "--page-proxy=10.0.0.1/8"], "is not a network"),
+        (["--namespace=shop", "--page-token-file=t"], "mean nothing without --page-address"),
+        (["--namespace=shop", "--page-address=8082", "--page-token-file=t"], "is not an address"),
+    ],
+)
+def test_a_page_without_a_way_in_is_refused_with_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        parse_settings(arguments, {})
+    assert sentence in capsys.readouterr().err

@@ -9,8 +9,9 @@ import argparse
 import os
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from uuid import uuid4
 
@@ -18,6 +19,7 @@ _PREFIX = "SARK_OPERATOR_"
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 _DNS_NAME = re.compile(r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")
+_HEADER = re.compile(r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
 _MIN_LEASE_SECONDS = 6
 _MAX_LEASE_SECONDS = 300
 _MAX_PORT = 65_535
@@ -29,6 +31,19 @@ class Address:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """Where the page to look at is served, and who may look. At least one of token and header is there."""
+
+    address: Address
+    token_file: Path | None
+    """File with the token; it is read for each request."""
+    user_header: str
+    """Header in which a reverse proxy names whom it has let in; empty means that no proxy is believed."""
+    proxies: tuple[IPv4Network | IPv6Network, ...]
+    """Where that proxy's connections come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +78,8 @@ class Settings:
     """json or console."""
     log_level: str
     """debug, info, warning or error."""
+    page: PageSettings | None = None
+    """The page to look at; None serves none."""
 
     @property
     def cluster_wide(self) -> bool:
@@ -101,6 +118,7 @@ def parse_settings(arguments: Sequence[str], environment: Mapping[str, str] | No
         notify_file=options.notify_file,
         log_format=options.log_format,
         log_level=options.log_level,
+        page=_page(parser, options, variables),
     )
 
 
@@ -156,6 +174,7 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="FILE",
         help="file with the bearer token Alertmanager must send; needed with --alert-address",
     )
+    _add_page(parser, default)
     parser.add_argument(
         "--identity", default=default("IDENTITY", ""), help="name in the Lease (default: host name and a random part)"
     )
@@ -193,6 +212,63 @@ def _parser(variables: Mapping[str, str]) -> argparse.ArgumentParser:
     parser.add_argument("--log-format", choices=("json", "console"), default=default("LOG_FORMAT", "json"))
     parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"), default=default("LOG_LEVEL", "info"))
     return parser
+
+
+def _add_page(parser: argparse.ArgumentParser, default: Callable[[str, str], str]) -> None:
+    parser.add_argument(
+        "--page-address",
+        default=default("PAGE_ADDRESS", ""),
+        metavar="HOST:PORT",
+        help="where the page to look at is served (default: nowhere); needs --page-token-file, --page-user-header, or both",
+    )
+    parser.add_argument(
+        "--page-token-file",
+        default=default("PAGE_TOKEN_FILE", ""),
+        metavar="FILE",
+        help="file with the token that lets in: in the login form, or as a bearer token",
+    )
+    parser.add_argument(
+        "--page-user-header",
+        default=default("PAGE_USER_HEADER", ""),
+        metavar="NAME",
+        help="header in which an authenticating reverse proxy names whom it lets in, as in X-Forwarded-User",
+    )
+    parser.add_argument(
+        "--page-proxy",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="where that proxy connects from, as in 10.1.0.0/16; may be repeated, needed with --page-user-header",
+    )
+
+
+def _page(parser: argparse.ArgumentParser, options: argparse.Namespace, variables: Mapping[str, str]) -> PageSettings | None:
+    proxies = options.page_proxy or [
+        each.strip() for each in variables.get(_PREFIX + "PAGE_PROXY", "").split(",") if each.strip()
+    ]
+    if not options.page_address:
+        if options.page_token_file or options.page_user_header or proxies:
+            parser.error("--page-token-file, --page-user-header and --page-proxy mean nothing without --page-address")
+        return None
+    if not options.page_token_file and not options.page_user_header:
+        parser.error("give --page-token-file or --page-user-header with --page-address: the page is shown to nobody unknown")
+    if bool(options.page_user_header) != bool(proxies):
+        parser.error("give --page-user-header and --page-proxy together: a header is believed only from the proxy")
+    if options.page_user_header and _HEADER.fullmatch(options.page_user_header) is None:
+        parser.error(f"--page-user-header {options.page_user_header!r} is not a header's name: write X-Forwarded-User")
+    return PageSettings(
+        address=_address(parser, "--page-address", options.page_address),
+        token_file=Path(options.page_token_file) if options.page_token_file else None,
+        user_header=options.page_user_header,
+        proxies=tuple(_network(parser, text) for text in proxies),
+    )
+
+
+def _network(parser: argparse.ArgumentParser, text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        parser.error(f"--page-proxy {text!r} is not a network: write it as in 10.1.0.0/16, or 10.1.2.3/32 for one address")
 
 
 def _namespaces(parser: argparse.ArgumentParser, given: Sequence[str], variables: Mapping[str, str]) -> tuple[str, ...]:

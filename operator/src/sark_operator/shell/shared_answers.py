@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from sark_operator.shell.clock import Clock
 
 Answer = TypeVar("Answer")
-_MAX_ANSWERS = 512
+MAX_ANSWERS = 512
 
 
 @dataclass(slots=True)
@@ -27,8 +27,10 @@ class SharedAnswers(Generic[Answer]):
     not take the request of the others with it.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, most: int = MAX_ANSWERS) -> None:
+        """Keep at most so many answers."""
         self._clock = clock
+        self._most = most
         self._entries: OrderedDict[Hashable, _Entry[Answer]] = OrderedDict()
 
     async def get(self, key: Hashable, max_age: float, ask: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -54,7 +56,7 @@ class SharedAnswers(Generic[Answer]):
 
     def _shrink(self) -> None:
         for key in [key for key, entry in self._entries.items() if entry.task.done()]:
-            if len(self._entries) <= _MAX_ANSWERS:
+            if len(self._entries) <= self._most:
                 return
             del self._entries[key]
 

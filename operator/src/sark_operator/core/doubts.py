@@ -1,0 +1,24 @@
+"""Why what a status says may not be so: an operator that is not there, or has not seen the last edit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sark_api.duration import format_duration
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import Phase, SarkRolloutStatus
+
+
+def doubts(spec: SarkRolloutSpec, status: SarkRolloutStatus, generation: int, now: datetime) -> list[str]:
+    """Return each doubt as a sentence without its full stop; `generation` is that of the object now."""
+    if not status.conditions:
+        return ["no operator has looked at it yet: is one running for this namespace?"]
+    found = []
+    if status.observed_generation < generation:
+        found.append(f"the operator has not answered to the last edit yet (generation {generation})")
+    watched = status.step is not None and status.phase is not Phase.COMPLETED
+    late = now - status.evaluated_at if status.evaluated_at else timedelta(0)
+    if watched and late > max(4 * spec.interval, timedelta(minutes=1)):
+        wanted = f"spec.interval is {format_duration(spec.interval)}"
+        found.append(f"last evaluated {format_duration(late)} ago, {wanted}: is the operator running?")
+    return found

@@ -1,0 +1,258 @@
+// Relative times, charts and their tables, and whether what is shown is live. Everything else is HTML from the server.
+(() => {
+  "use strict";
+  const MAX_ROWS = 40;
+  const DASHES = { limit: [6, 4], warning: [2, 3], target: [6, 4] };
+  const ROLES = { new: "--new", baseline: "--baseline", limit: "--limit", warning: "--warn", target: "--target" };
+  const charts = new Map();
+  let latest = null;
+
+  // Times.
+
+  function age(seconds) {
+    const units = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
+    const whole = Math.max(0, Math.floor(seconds));
+    for (let i = 0; i < units.length; i++) {
+      const [size, letter] = units[i];
+      if (whole >= size) {
+        const many = Math.floor(whole / size);
+        const rest = i + 1 < units.length && many < 10 ? Math.floor((whole % size) / units[i + 1][0]) : 0;
+        return many + " " + letter + (rest ? " " + rest + " " + units[i + 1][1] : "");
+      }
+    }
+    return "0 s";
+  }
+
+  function sayAges() {
+    const now = Date.now();
+    for (const each of document.querySelectorAll("time[data-relative]")) {
+      const seconds = (now - Date.parse(each.dateTime)) / 1000;
+      const text = seconds >= 0 ? age(seconds) + " ago" : "in " + age(-seconds);
+      if (each.textContent !== text) each.textContent = text;
+    }
+  }
+
+  // Numbers.
+
+  function figure(value, unit) {
+    if (value == null) return "–";
+    const size = Math.abs(value);
+    const digits = size === 0 || size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+    const text = value.toLocaleString("en", { maximumFractionDigits: digits });
+    return unit === "%" ? text + "%" : unit ? text + " " + unit : text;
+  }
+
+  function last(values) {
+    for (let i = values.length - 1; i >= 0; i--) if (values[i] != null) return values[i];
+    return null;
+  }
+
+  // Charts.
+
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function markers() {
+    return {
+      hooks: {
+        draw: (plot) => {
+          const context = plot.ctx;
+          context.save();
+          for (const marker of latest.markers) {
+            const x = Math.round(plot.valToPos(marker.at, "x", true));
+            if (x < plot.bbox.left || x > plot.bbox.left + plot.bbox.width) continue;
+            context.strokeStyle = colour(marker.way === "down" ? "--bad" : "--good");
+            context.globalAlpha = 0.7;
+            context.lineWidth = devicePixelRatio;
+            context.setLineDash([]);
+            context.beginPath();
+            context.moveTo(x, plot.bbox.top);
+            context.lineTo(x, plot.bbox.top + plot.bbox.height);
+            context.stroke();
+          }
+          context.restore();
+        },
+      },
+    };
+  }
+
+  function options(place, curve, legend) {
+    const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
+    return {
+      width: Math.max(200, place.clientWidth),
+      height: 170,
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
+      axes: [
+        { ...axis, values: [[86400, "{MMM} {D}"], [3600, "{HH}:{mm}", "\n{MMM} {D}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]]
+          .map((row) => [row[0], row[1], row[2] || null, null, null, null, null, null, 1]) },
+        { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => figure(tick, curve.unit)) },
+      ],
+      series: [{}, ...curve.lines.map((line) => ({
+        label: line.label,
+        stroke: colour(ROLES[line.role]),
+        width: line.role === "new" ? 2 : 1.5,
+        dash: DASHES[line.role],
+        points: { show: false },
+        spanGaps: line.role === "target",
+        paths: line.role === "target" ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      }))],
+      plugins: [markers()],
+      hooks: { setCursor: [(plot) => sayLegend(legend, charts.get(place.id).curve, plot.cursor.idx)] },
+    };
+  }
+
+  function sayLegend(legend, curve, index) {
+    const items = curve.lines.map((line) => {
+      const item = document.createElement("li");
+      item.className = line.role;
+      const value = document.createElement("b");
+      value.textContent = figure(index == null ? last(line.values) : line.values[index], curve.unit);
+      item.append(line.label + " ", value);
+      return item;
+    });
+    if (index != null) {
+      const item = document.createElement("span");
+      item.textContent = new Date(latest.times[index] * 1000).toISOString().slice(0, 19).replace("T", " ");
+      items.push(item);
+    }
+    legend.replaceChildren(...items);
+  }
+
+  function draw(place) {
+    const curve = latest.curves.find((each) => each.name === place.dataset.curve);
+    const drawn = charts.get(place.id);
+    if (!curve) {
+      forget(place.id);
+      const nothing = document.createElement("p");
+      nothing.className = "quiet";
+      nothing.textContent = "No data to draw in this time.";
+      place.replaceChildren(nothing);
+      place.removeAttribute("role");
+      place.removeAttribute("aria-label");
+      return;
+    }
+    const words = curve.lines.map((line) => line.label + " " + figure(last(line.values), curve.unit)).join(", ");
+    const data = [latest.times, ...curve.lines.map((line) => line.values)];
+    const shape = curve.lines.map((line) => line.role).join();
+    if (drawn && drawn.shape === shape && drawn.place === place) {
+      drawn.curve = curve;
+      drawn.plot.setData(data);
+      sayLegend(drawn.legend, curve, drawn.plot.cursor.idx);
+    } else {
+      forget(place.id);
+      const image = document.createElement("div");
+      image.setAttribute("role", "img");
+      const legend = document.createElement("ul");
+      legend.className = "legend";
+      place.replaceChildren(image, legend);
+      const made = { curve, shape, place, legend, image, plot: null };
+      charts.set(place.id, made);
+      made.plot = new uPlot(options(place, curve, legend), data, image);
+      sayLegend(legend, curve, null);
+    }
+    charts.get(place.id).image.setAttribute("aria-label", "Chart of " + place.dataset.title + ". Newest: " + words);
+  }
+
+  function forget(id) {
+    charts.get(id)?.plot?.destroy();
+    charts.delete(id);
+  }
+
+  function cell(kind, text) {
+    const made = document.createElement(kind);
+    made.textContent = text;
+    if (kind === "th") made.scope = "col";
+    return made;
+  }
+
+  function fillTable(place) {
+    if (!place.closest("details").open) return;
+    const curve = latest.curves.find((each) => each.name === place.dataset.table);
+    if (!curve) return place.replaceChildren("No data in this time.");
+    const table = document.createElement("table");
+    const head = table.createTHead().insertRow();
+    head.append(cell("th", "Time (UTC)"), ...curve.lines.map((line) => cell("th", line.label)));
+    const body = table.createTBody();
+    const every = Math.ceil(latest.times.length / MAX_ROWS);
+    for (let i = latest.times.length - 1; i >= 0; i -= every) {
+      const row = body.insertRow();
+      row.append(cell("td", new Date(latest.times[i] * 1000).toISOString().slice(0, 19).replace("T", " ")));
+      row.append(...curve.lines.map((line) => cell("td", figure(line.values[i], curve.unit))));
+    }
+    place.tabIndex = 0;
+    place.setAttribute("role", "region");
+    place.setAttribute("aria-label", "Numbers of the chart");
+    place.replaceChildren(table);
+  }
+
+  function drawAll() {
+    if (!latest) return;
+    const problem = document.getElementById("curves-problem");
+    if (problem) {
+      problem.hidden = !latest.problem;
+      problem.textContent = latest.problem;
+    }
+    document.querySelectorAll(".plot").forEach(draw);
+    document.querySelectorAll(".plot-table").forEach(fillTable);
+  }
+
+  function redraw() {
+    for (const id of [...charts.keys()]) forget(id);
+    drawAll();
+  }
+
+  // Live.
+
+  const LIVE = { live: "live", wait: "connecting", lost: "connection lost, trying again", busy: "not live: too many viewers" };
+
+  function sayLive(state) {
+    const place = document.getElementById("live");
+    if (!place || place.dataset.kind === state) return;
+    place.dataset.kind = state;
+    place.dataset.state = state === "busy" ? "wait" : state;
+    place.textContent = LIVE[state];
+  }
+
+  function sayTrouble(text) {
+    const place = document.getElementById("trouble");
+    if (place) {
+      place.textContent = text;
+      place.hidden = !text;
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const view = document.getElementById("view");
+    sayAges();
+    setInterval(sayAges, 1000);
+    if (!view) return;
+    view.addEventListener("open", () => sayLive("live"));
+    view.addEventListener("busy", () => sayLive("busy"));
+    view.addEventListener("problem", (event) => sayTrouble(event.detail.data));
+    view.addEventListener("curves", (event) => {
+      latest = JSON.parse(event.detail.data);
+      drawAll();
+    });
+    document.addEventListener("htmx:sse:after:message", () => {
+      sayAges();
+      if (latest && [...document.querySelectorAll(".plot")].some((place) => !charts.has(place.id))) drawAll();
+    });
+    document.addEventListener("htmx:sse:error", (event) => {
+      if (event.detail.status === 401) location.reload();
+      sayLive("lost");
+    });
+    document.addEventListener("toggle", (event) => {
+      const table = latest && event.target.querySelector?.(".plot-table");
+      if (table) fillTable(table);
+    }, true);
+    let width = window.innerWidth;
+    window.addEventListener("resize", () => {
+      if (window.innerWidth === width) return;
+      width = window.innerWidth;
+      for (const { plot, place } of charts.values()) plot.setSize({ width: Math.max(200, place.clientWidth), height: 170 });
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  });
+})();

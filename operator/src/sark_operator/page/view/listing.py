@@ -1,0 +1,119 @@
+"""All rollouts at a glance: those that need a look first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sark_api.status import Phase
+
+from .badge import Badge, phase_badge, summary_badge
+from .bake import Meter, bake_meter
+from .seen import Seen, Unreadable
+
+PAGE_ROWS: Final = 100
+"""Rows on one page of the list."""
+MAX_SOUGHT: Final = 100
+"""Longest text to search for."""
+_ORDER: Final = (Phase.REVERTING, Phase.PROGRESSING, Phase.PAUSED, Phase.REVERTED, Phase.PENDING, Phase.COMPLETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One rollout."""
+
+    namespace: str
+    name: str
+    href: str
+    phase: Badge
+    target: str
+    observed: str
+    step: str
+    bake: Meter | None
+    verdict: Badge | None
+    replicas: str
+    lagging: bool
+    reason: str
+    message: str
+    changed_at: datetime | None
+
+    @property
+    def key(self) -> str:
+        """namespace/name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of the list."""
+
+    rows: tuple[Row, ...]
+    unreadable: tuple[Unreadable, ...]
+    counts: tuple[tuple[Badge, int], ...]
+    """How many of all rollouts are in each phase."""
+    total: int
+    """All rollouts."""
+    found: int
+    """Those that the search found."""
+    sought: str
+    page: int
+    """From 1."""
+    pages: int
+
+
+def listing(rows: Sequence[Row], unreadable: Sequence[Unreadable], sought: str = "", page: int = 1) -> Listing:
+    """Return one page of the rollouts whose namespace/name, phase or reason has every word of `sought` in it."""
+    words = sought[:MAX_SOUGHT].lower().split()
+    found = sorted((each for each in rows if _matches(each, words)), key=_order)
+    pages = max(1, -(-len(found) // PAGE_ROWS))
+    page = min(max(1, page), pages)
+    phases = Counter(each.phase.text for each in rows)
+    return Listing(
+        rows=tuple(found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]),
+        unreadable=tuple(unreadable),
+        counts=tuple((phase_badge(phase), phases[phase.value]) for phase in _ORDER if phases[phase.value]),
+        total=len(rows) + len(unreadable),
+        found=len(found),
+        sought=sought[:MAX_SOUGHT],
+        page=page,
+        pages=pages,
+    )
+
+
+def _matches(row: Row, words: Sequence[str]) -> bool:
+    text = f"{row.key} {row.phase.text} {row.reason}".lower()
+    return all(word in text for word in words)
+
+
+def _order(row: Row) -> tuple[int, str]:
+    return _ORDER.index(Phase(row.phase.text)), row.key
+
+
+def row(seen: Seen) -> Row:
+    """Return a rollout as one row; it keeps little of it, for there may be thousands."""
+    status = seen.status
+    seen_by = status.convergence
+    return Row(
+        namespace=seen.namespace,
+        name=seen.name,
+        href=seen.href,
+        phase=phase_badge(status.phase),
+        target=f"{status.flags.percent}%" if status.flags else "0%",
+        observed=observed_share(status.observed_basis_points),
+        step=status.summary.step or "-",
+        bake=bake_meter(status),
+        verdict=summary_badge(status.summary.verdict),
+        replicas=status.summary.replicas or "-",
+        lagging=seen_by is not None and seen_by.confirmed < seen_by.total,
+        reason=status.reason,
+        message=status.message or "No operator has looked at it yet.",
+        changed_at=status.history[-1].time if status.history else seen.created_at,
+    )
+
+
+def observed_share(basis_points: int | None) -> str:
+    """Return a share of requests in percent with at most one decimal; a dash without data."""
+    return "-" if basis_points is None else f"{basis_points / 100:.1f}".removesuffix(".0") + "%"

@@ -1,0 +1,107 @@
+"""The stages of a rollout in order: behind it, now, ahead, and those it was taken back from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sark_api.duration import format_duration
+from sark_api.spec import Approval, Step
+from sark_api.status import HistoryEntry, Phase, SarkRolloutStatus
+
+from .bake import Meter, bake_meter
+from .seen import Seen
+
+
+class Place(StrEnum):
+    """Where a stage stands."""
+
+    DONE = "done"
+    NOW = "now"
+    AHEAD = "ahead"
+    BACK = "back"
+    """The stage it was taken back from."""
+
+
+_SAID = {Place.DONE: "Proven", Place.NOW: "Now", Place.AHEAD: "Ahead", Place.BACK: "Taken back here"}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of the plan."""
+
+    percent: int
+    place: Place
+    said: str
+    needs: str
+    """What it asks for, or has given."""
+    bake: Meter | None
+    began_at: datetime | None
+
+
+def timeline(seen: Seen) -> tuple[Stage, ...]:
+    """Return the stages of the plan, with the present share as a stage of its own where the plan has none for it."""
+    status, plan = seen.status, list(seen.spec.plan())
+    present = _present(status)
+    began = _began(status)
+    if present is not None and present not in [step.percent for step in plan]:
+        plan = sorted([*plan, Step(percent=present)], key=lambda step: step.percent)
+    return tuple(_stage(status, step, present, began) for step in plan)
+
+
+def _present(status: SarkRolloutStatus) -> int | None:
+    """Return the share it is at, or was taken back from."""
+    if status.phase in (Phase.REVERTING, Phase.REVERTED):
+        return status.revert.from_percent if status.revert else None
+    return status.step.percent if status.step else None
+
+
+def _stage(status: SarkRolloutStatus, step: Step, present: int | None, began: dict[int, datetime]) -> Stage:
+    place = _place(status, step, present)
+    return Stage(
+        percent=step.percent,
+        place=place,
+        said=_SAID[place] if not (place is Place.NOW and status.phase is Phase.COMPLETED) else "Completed",
+        needs=_needs(step, place),
+        bake=bake_meter(status) if place is Place.NOW else None,
+        began_at=began.get(step.percent) if place is not Place.AHEAD else None,
+    )
+
+
+def _place(status: SarkRolloutStatus, step: Step, present: int | None) -> Place:
+    if present is None or step.percent > present:
+        return Place.AHEAD
+    if step.percent < present:
+        return Place.DONE
+    return Place.BACK if status.phase in (Phase.REVERTING, Phase.REVERTED) else Place.NOW
+
+
+def _needs(step: Step, place: Place) -> str:
+    """Return what a stage ahead asks for, and what one behind has given."""
+    proven = format_duration(step.bake)
+    parts = [f"needs {proven} proven" if place is not Place.DONE else f"{proven} proven"]
+    if step.hold > step.bake:
+        parts.append(f"lasts {format_duration(step.hold)}")
+    if step.shadow.sample_percent:
+        parts.append(f"shadow {step.shadow.sample_percent}%")
+    if step.approval is Approval.REQUIRED:
+        parts.append("approval")
+    return ", ".join(parts)
+
+
+def _began(status: SarkRolloutStatus) -> dict[int, datetime]:
+    """Return when each share of this attempt began, as far as the history goes back."""
+    began: dict[int, datetime] = {}
+    for entry in _this_attempt(status):
+        if entry.to_percent > entry.from_percent or entry.reason == "Started":
+            began[entry.to_percent] = entry.time
+    if status.step is not None:
+        began[status.step.percent] = status.step.started_at
+    return began
+
+
+def _this_attempt(status: SarkRolloutStatus) -> Sequence[HistoryEntry]:
+    since = status.started_at
+    return [entry for entry in status.history if since is None or entry.time >= since - timedelta(seconds=1)]

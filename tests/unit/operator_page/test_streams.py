@@ -1,0 +1,76 @@
+"""Streams: few, not for ever, quiet while nothing happens, and given back when the viewer goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from sark_operator.page import streams as subject
+from sark_operator.page.streams import Frame, Streams, message
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "LOOK_SECONDS", 0.01)
+
+
+@pytest.mark.asyncio
+async def test_a_message_is_sent_only_when_something_has_changed():
+    marks = iter([1, 1, 1, 2, 2])
+    streams, sent = Streams(), []
+
+    async def look() -> list[Frame]:
+        mark = next(marks, None)
+        if mark is None:
+            streams.close()
+            mark = 2
+        return [Frame(mark, "", f"shown {mark}")]
+
+    sent = [chunk async for chunk in streams.follow(look)]
+    assert sent[0].startswith(b"retry: ")
+    assert sent[1:] == [b"data: shown 1\n\n", b"data: shown 2\n\n"]
+
+
+@pytest.mark.asyncio
+async def test_a_quiet_stream_is_kept_alive_and_ends_when_it_is_old(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(subject, "QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(subject, "STREAM_SECONDS", 0.3)
+
+    async def look() -> list[Frame]:
+        return []
+
+    sent = [chunk async for chunk in Streams().follow(look)]
+    assert b": still here\n\n" in sent
+
+
+@pytest.mark.asyncio
+async def test_one_stream_too_many_is_told_to_come_back_later(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(subject, "MAX_STREAMS", 1)
+    streams = Streams()
+
+    async def look() -> list[Frame]:
+        return []
+
+    first = streams.follow(look)
+    assert b"event: open" in await anext(first)
+    assert [chunk async for chunk in streams.follow(look)] == [b"retry: 15000\nevent: busy\ndata: too many viewers\n\n"]
+    # And when the first viewer goes, there is room again
+    await first.aclose()
+    again = streams.follow(look)
+    assert b"event: open" in await anext(again)
+    await again.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_stream_that_fails_gives_its_place_back():
+    streams = Streams()
+
+    async def look() -> list[Frame]:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        _ = [chunk async for chunk in streams.follow(look)]
+    assert streams._open == 0
+
+
+def test_a_message_of_several_lines_is_one_message():
+    assert message("curves", "a\nb") == b"event: curves\ndata: a\ndata: b\n\n"
