@@ -87,7 +87,7 @@
       axes: [
         { ...axis, values: [[86400, "{MMM} {D}"], [3600, "{HH}:{mm}", "\n{MMM} {D}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]]
           .map((row) => [row[0], row[1], row[2] || null, null, null, null, null, null, 1]) },
-        { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => figure(tick, curve.unit)) },
+        { ...axis, size: (_, labels) => Math.max(40, ...(labels ?? []).map((label) => label.length * 7 + 16)), values: (_, ticks) => ticks.map((tick) => figure(tick, curve.unit)) },
       ],
       series: [{}, ...curve.lines.map((line) => ({
         label: line.label,

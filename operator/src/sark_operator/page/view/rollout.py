@@ -20,6 +20,7 @@ from .listing import observed_share
 from .seen import Seen
 from .timeline import Stage, timeline
 
+_LONGEST_REVISION: Final = 20
 _DOWN: Final = "down"
 _UP: Final = "up"
 
@@ -157,12 +158,17 @@ def _facts(seen: Seen) -> list[tuple[str, str]]:
     if status.flags is not None:
         facts.append(("Flag revision", f"{status.flags.revision:,}"))
     if status.policies is not None and status.policies.revision:
-        facts.append(("Policy revision", status.policies.revision))
+        facts.append(("Policy revision", _short(status.policies.revision)))
     if seen.spec.mode is not Mode.AUTO:
         facts.append(("Mode", seen.spec.mode.value))
     if seen.deleting:
         facts.append(("Deletion", "asked for"))
     return facts
+
+
+def _short(revision: str) -> str:
+    """Return a revision short enough for a tile; the whole of a digest is in the records."""
+    return revision if len(revision) <= _LONGEST_REVISION else f"{revision[:12]}..."
 
 
 def _replicas(seen: Seen) -> Replicas | None:
