@@ -134,3 +134,73 @@ fn a_builtin_that_would_blow_up_ends_the_evaluation_and_is_not_undefined() {
     }
     assert_eq!(ask(&engine, "range", b"3").unwrap().as_deref(), Some("[1,2,3]"));
 }
+
+/// The first module that is compiled is `source`, the second one shows that the engine is still there.
+fn refusal(source: &str) -> Option<String> {
+    let compile = |source: String| {
+        let module = Module { name: "p.rego".into(), source };
+        Policies::compile(vec![module], b"{}").err().map(|error| error.to_string())
+    };
+    let refused = compile(format!("package p\n{source}\nok := true"));
+    assert_eq!(compile("package p\nok := true".into()), None);
+    refused
+}
+
+#[test]
+fn modules_that_nest_deeply_are_refused_before_they_are_parsed() {
+    for (what, open, close) in [
+        ("arrays", "[", "]"),
+        ("sets", "{", "}"),
+        ("objects", "{\"a\": ", "}"),
+        ("keys", "{[", "]: 1}"),
+        ("arrays that do not begin with each other", "[1, ", "]"),
+        ("comprehensions", "[x | x := ", "]"),
+        ("queries", "count([1 | ", "])"),
+        ("unions", "[1 | ", ", 1]"),
+        ("parentheses", "(", ")"),
+        ("calls", "abs(", ")"),
+        ("indices", "input[", "]"),
+    ] {
+        for depth in [101, 5_000, 200_000] {
+            // Lines have an end, too.
+            let (open, close) = (format!("{open}\n"), format!("\n{close}"));
+            let source = format!("v := {}input{}", open.repeat(depth), close.repeat(depth));
+            let told = refusal(&source).unwrap();
+            assert!(told.starts_with("p.rego:") && told.contains("nest") && told.contains("deep"), "{what}: {told}");
+        }
+    }
+    let bodies = format!("v if {{ {}true{} }}", "every x in input {\n".repeat(5_000), "}\n".repeat(5_000));
+    assert!(refusal(&bodies).unwrap().contains("nest"));
+}
+
+#[test]
+fn modules_with_endless_expressions_end_in_a_sentence() {
+    for (what, first, more) in [
+        ("sums", "1", "\n+ 1"),
+        ("negative numbers", "", "-\n"),
+        ("unions", "input", "\n| input"),
+        ("fields", "input", ".a"),
+        ("indices", "input", "[0]"),
+        ("members", "1", "\nin input"),
+        ("comparisons", "1", "\n== 1"),
+    ] {
+        let source = format!("v := {first}{} 1", more.repeat(15_000));
+        assert!(refusal(&source).is_some(), "{what}");
+    }
+}
+
+#[test]
+fn expressions_just_within_the_limit_need_no_more_stack_than_a_thread_has() {
+    for (first, more) in [("1", "\n+ 1"), ("input", ".a"), ("input", "[0]"), ("{1}", "\n| {1}"), ("1", "\nin [1]")] {
+        assert_eq!(refusal(&format!("v := {first}{}", more.repeat(490))), None, "{first}{more}");
+    }
+    let elses = "else := 2 if false\n".repeat(10_000);
+    assert_eq!(refusal(&format!("v := 1 if false\n{elses}")), None);
+}
+
+#[test]
+fn data_may_nest_as_deep_as_an_input() {
+    let data = format!("{{\"a\": {}1{}}}", "[".repeat(99), "]".repeat(99));
+    let module = Module { name: "p.rego".into(), source: "package p\nv := data.a".into() };
+    assert!(Policies::compile(vec![module], data.as_bytes()).is_ok());
+}

@@ -1,7 +1,9 @@
 //! Parsing modules.
 
+mod nesting;
 mod parts;
 mod statements;
+mod tokens;
 
 pub(crate) use parts::{Outline, PartId, Parts, Reading};
 

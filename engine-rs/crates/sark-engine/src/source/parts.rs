@@ -12,7 +12,7 @@ use std::{
 
 use regorus::unstable::{Module as Ast, Ref};
 
-use super::{parse_one, statements::statements};
+use super::{nesting, parse_one, statements::statements};
 use crate::{
     error::PolicyError,
     evaluator::contained,
@@ -69,6 +69,7 @@ pub(crate) enum Outline {
 impl<'m> Parts<'m> {
     /// Parse `modules` if they are small, else find their parts.
     pub(crate) fn of(version: RegoVersion, modules: &'m [Module], reading: Reading) -> Result<Self, PolicyError> {
+        modules.iter().try_for_each(|module| nesting::check(&module.name, &module.source))?;
         let mut new = Self { version, modules, held: Vec::new(), divided: Vec::new() };
         let size: usize = modules.iter().map(|module| module.source.len()).sum();
         if size <= reading.held {

@@ -4,6 +4,8 @@
 //! identifier at the start of a line and outside of brackets, behind something that ends an operand, since no statement has two
 //! operands side by side. What is not found belongs to the statement before it, so that a part is at most longer than it need be.
 
+use super::tokens::{Kind, Token, Tokens};
+
 /// Words that go on with a statement, or that another word must follow.
 const JOINING: [&str; 12] = ["and", "as", "contains", "else", "every", "if", "import", "in", "not", "or", "package", "with"];
 /// As [`JOINING`], for the words that begin no statement only: `some` asks for a variable, and regorus has its own `__target__`.
@@ -22,8 +24,8 @@ pub(super) struct Statement<'t> {
 
 /// The statements behind `package` and imports; none when the text is not understood.
 pub(super) fn statements(text: &str) -> Vec<Statement<'_>> {
-    let mut scan = Scan { text, at: 0, depth: 0, before: Before::Sign, found: Vec::new(), head_ends: None };
-    if scan.all().is_none() {
+    let mut scan = Scan { text, depth: 0, before: Before::Sign, found: Vec::new(), head_ends: None };
+    if Tokens::of(text).try_for_each(|token| scan.see(token)).is_none() || scan.depth > 0 {
         return Vec::new();
     }
     scan.end_head(text.len());
@@ -43,7 +45,6 @@ enum Before {
 
 struct Scan<'t> {
     text: &'t str,
-    at: usize,
     depth: usize,
     before: Before,
     found: Vec<Statement<'t>>,
@@ -51,96 +52,46 @@ struct Scan<'t> {
     head_ends: Option<usize>,
 }
 
-impl Scan<'_> {
+impl<'t> Scan<'t> {
     /// None when a bracket or a string is not closed.
-    fn all(&mut self) -> Option<()> {
-        while let Some(byte) = self.peek(0) {
-            match byte {
-                b' ' | b'\t' | b'\r' | b'\n' => self.at += 1,
-                b'#' => self.at = self.find(|byte| byte == b'\n'),
-                b'"' => self.string()?,
-                b'`' => {
-                    self.at += 1;
-                    self.at = self.find(|byte| byte == b'`');
-                    self.peek(0)?;
-                    self.sign(1, Before::Operand);
+    fn see(&mut self, token: Token<'t>) -> Option<()> {
+        self.before = match token.kind {
+            Kind::Word => self.word(token),
+            Kind::Text | Kind::Number => Before::Operand,
+            Kind::Unended => return None,
+            Kind::Open(bracket) => {
+                if bracket == b'{' {
+                    self.ends_head(token.end());
                 }
-                b'_' | b'A'..=b'Z' | b'a'..=b'z' => self.word(),
-                b'0'..=b'9' => {
-                    self.at = self.find(|byte| !byte.is_ascii_alphanumeric() && byte != b'.');
-                    self.before = Before::Operand;
-                }
-                b'(' | b'[' | b'{' => {
-                    if byte == b'{' {
-                        self.ends_head(self.at + 1);
-                    }
-                    self.depth += 1;
-                    self.sign(1, Before::Sign);
-                }
-                b')' | b']' | b'}' => {
-                    self.depth = self.depth.checked_sub(1)?;
-                    self.sign(1, if byte == b'}' { Before::Brace } else { Before::Operand });
-                }
-                b':' | b'=' | b'!' | b'<' | b'>' => self.operator(byte),
-                _ => self.sign(1, Before::Sign),
+                self.depth += 1;
+                Before::Sign
             }
-        }
-        (self.depth == 0).then_some(())
-    }
-
-    fn peek(&self, ahead: usize) -> Option<u8> {
-        self.text.as_bytes().get(self.at + ahead).copied()
-    }
-
-    /// The first place from here on where `is` holds, or the end.
-    fn find(&self, is: impl Fn(u8) -> bool) -> usize {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        self.at + rest.iter().position(|byte| is(*byte)).unwrap_or(rest.len())
-    }
-
-    fn sign(&mut self, length: usize, before: Before) {
-        self.at += length;
-        self.before = before;
-    }
-
-    fn string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            match self.peek(0)? {
-                b'"' => break,
-                b'\n' => return None,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
+            Kind::Close(bracket) => {
+                self.depth = self.depth.checked_sub(1)?;
+                if bracket == b'}' { Before::Brace } else { Before::Operand }
             }
-        }
-        self.sign(1, Before::Operand);
+            // `==`, `!=`, `<=`, `>=` are of conditions.
+            Kind::Double(b':') | Kind::Sign(b'=') => {
+                self.ends_head(token.end());
+                Before::Sign
+            }
+            Kind::Double(_) | Kind::Sign(_) => Before::Sign,
+        };
         Some(())
     }
 
-    /// `:=` and `=` end a head; `==`, `!=`, `<=`, `>=` are of conditions.
-    fn operator(&mut self, byte: u8) {
-        let is_double = self.peek(1) == Some(b'=');
-        let length = if is_double { 2 } else { 1 };
-        if (byte == b':' && is_double) || (byte == b'=' && !is_double) {
-            self.ends_head(self.at + length);
-        }
-        self.sign(length, Before::Sign);
-    }
-
-    fn word(&mut self) {
-        let start = self.at;
-        self.at = self.find(|byte| !byte.is_ascii_alphanumeric() && byte != b'_');
-        let word = self.text.get(start..self.at).unwrap_or_default();
+    fn word(&mut self, token: Token<'t>) -> Before {
+        let (start, word) = (token.start, token.text);
         let begins_line = self.text.as_bytes().get(start.wrapping_sub(1)) == Some(&b'\n');
         if begins_line && self.depth == 0 && self.begins_statement(word) {
             self.end_head(start);
             self.found.push(Statement { start, head: self.text.get(start..).unwrap_or_default() });
             self.head_ends = None;
         } else if matches!(word, "if" | "contains") {
-            self.ends_head(self.at);
+            self.ends_head(token.end());
         }
         let joins = word == DEFAULT || word == "some" || JOINING.contains(&word);
-        self.before = if joins { Before::Sign } else { Before::Operand };
+        if joins { Before::Sign } else { Before::Operand }
     }
 
     fn begins_statement(&self, word: &str) -> bool {
