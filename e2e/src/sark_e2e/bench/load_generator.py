@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.probe import accepts
@@ -23,15 +23,20 @@ _SHOWN_LINES: Final = 20
 
 
 class Floor(Process):
-    """A server that reads a question and answers fixed bytes: the least any server on this machine takes."""
+    """A server that reads a question and answers fixed bytes: the least any server on this machine takes.
 
-    def __init__(self, binary: Path, *, network: LoopbackNetwork, folder: Path, report: Report) -> None:
+    `kind` is the command of `sark-bench`: `floor`, or `hyper` for the least that a server on that library takes.
+    """
+
+    def __init__(
+        self, binary: Path, *, network: LoopbackNetwork, folder: Path, report: Report, kind: Literal["floor", "hyper"] = "floor"
+    ) -> None:
         host, port = network.server, network.port()
         self.url = f"http://{host}:{port}"
         super().__init__(
-            "floor",
-            [binary, "floor", "--host", host, "--port", str(port)],
-            log=folder / "floor.log",
+            kind,
+            [binary, kind, "--host", host, "--port", str(port)],
+            log=folder / f"{kind}.log",
             ready=accepts(host, port),
             report=report,
         )

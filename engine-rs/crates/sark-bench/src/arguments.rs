@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
-const USAGE: &str = "usage: sark-bench floor --port PORT [--host IP]
+const USAGE: &str = "usage: sark-bench floor|hyper --port PORT [--host IP]
        sark-bench serve --port PORT --policies FOLDER [--host IP] [--workers N]
        sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
        sark-bench paced --rate PER_SECOND, and the options of load
@@ -15,6 +15,7 @@ const MAX_RATE: f64 = 1_000_000.0;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Floor(FloorOptions),
+    Hyper(FloorOptions),
     Serve(ServeOptions),
     Load(LoadOptions),
     Paced(PacedOptions),
@@ -93,7 +94,8 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     let command = words.next().ok_or(USAGE)?;
     let mut options = Options::read(words)?;
     let parsed = match command.as_str() {
-        "floor" => Command::Floor(FloorOptions { host: options.host(), port: options.number("--port")? }),
+        "floor" => Command::Floor(floor(&mut options)?),
+        "hyper" => Command::Hyper(floor(&mut options)?),
         "serve" => Command::Serve(ServeOptions {
             host: options.host(),
             port: options.number("--port")?,
@@ -113,6 +115,10 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     };
     options.none_left()?;
     Ok(parsed)
+}
+
+fn floor(options: &mut Options) -> Result<FloorOptions, String> {
+    Ok(FloorOptions { host: options.host(), port: options.number("--port")? })
 }
 
 fn load(options: &mut Options) -> Result<LoadOptions, String> {
@@ -254,6 +260,7 @@ mod tests {
     fn a_floor_is_on_loopback_unless_told_otherwise() {
         let expected = FloorOptions { host: "127.0.0.1".to_owned(), port: 9000 };
         assert_eq!(parsed("floor --port 9000"), Ok(Command::Floor(expected)));
+        assert!(matches!(parsed("hyper --port 0"), Ok(Command::Hyper(_))));
     }
 
     #[test]

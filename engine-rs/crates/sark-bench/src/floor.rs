@@ -8,7 +8,8 @@ use std::{
 
 use crate::{arguments::FloorOptions, message, poller::Poller};
 
-const BODY: &str =
+/// What is answered.
+pub(crate) const BODY: &str =
     r#"{"result":{"allow":true,"filtered_parameters":{"query":"search_documents-0"},"reason":"granted to developer"}}"#;
 const LISTENER: usize = usize::MAX;
 const READ_BYTES: usize = 16 * 1024;

@@ -1,6 +1,6 @@
 //! What the benchmarks measure with.
 //!
-//! `floor` is the least an HTTP server on this machine can do; `load` and `paced` are the clients all servers are measured
+//! `floor` is the least an HTTP server on this machine can do, and `hyper` the least on that library; `load` and `paced` are the clients all servers are measured
 //! with, in a closed and in an open loop. The three are one thread over epoll each, so that two cores are enough for a client
 //! and a server with a thread of its own. `serve` is the engine's data plane without Python around it. `evaluate` evaluates in process; `cache` compares caches.
 
@@ -10,6 +10,7 @@ mod cache;
 mod connection;
 mod evaluate;
 mod floor;
+mod hyper_floor;
 mod latencies;
 mod load;
 mod memory;
@@ -35,6 +36,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 fn main() -> ExitCode {
     let outcome = arguments::parse(std::env::args().skip(1)).and_then(|command| match command {
         Command::Floor(options) => floor::serve(&options),
+        Command::Hyper(options) => hyper_floor::serve(&options),
         Command::Serve(options) => serve::serve(&options),
         Command::Load(options) => load::run(&options),
         Command::Paced(options) => paced::run(&options),

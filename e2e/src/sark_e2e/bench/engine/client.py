@@ -39,6 +39,8 @@ class Evaluation:
     load_seconds: float
     rss_added_bytes: int
     peak_added_bytes: int
+    policies_bytes: int | None
+    """What the engine says that its policies take; None when it does not say."""
     cases: tuple[CaseTimes, ...]
 
     def named(self, name: str) -> CaseTimes:

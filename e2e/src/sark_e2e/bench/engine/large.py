@@ -1,4 +1,4 @@
-"""Policies of 10 MB: many definitions of one rule, and many packages."""
+"""Policies of 10 MB: many definitions of one rule, many packages, and few rules over much data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from .corpus import compact
 _RULES: Final = 50
 """Of each package of the second shape."""
 _ACTIONS: Final = 8
+_ALWAYS: Final = ("list", "describe", "download", "comment", "annotate", "subscribe")
+"""What each grant of the third shape allows beside its own action."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,25 @@ def many_packages(folder: Path, count: int) -> Shape:
         "none": (last, _none(count), False),
     }
     return _shape("many packages", f"{packages:,} packages of {_RULES} rules", policies, questions)
+
+
+def much_data(folder: Path, count: int) -> Shape:
+    """Write one rule over `count` grants in data below `folder`."""
+    policies = folder / "much-data"
+    policies.mkdir(parents=True)
+    module = "package large\n\ndefault allow := false\n\nallow if input.action in data.grants[input.user][input.resource]\n"
+    (policies / "large.rego").write_text(module, encoding="utf-8")
+    grants: dict[str, dict[str, list[str]]] = {}
+    for wanted in (definition(number, count) for number in range(count)):
+        grants.setdefault(wanted["user"], {})[wanted["resource"]] = [wanted["action"], *_ALWAYS]
+    (policies / "data.json").write_text(compact({"grants": grants}), encoding="utf-8")
+    path = "large/allow"
+    questions = {
+        "first": (path, definition(0, count), True),
+        "last": (path, definition(count - 1, count), True),
+        "none": (path, _none(count), False),
+    }
+    return _shape("much data", f"{count:,} grants in data", policies, questions)
 
 
 def _none(count: int) -> dict[str, str]:

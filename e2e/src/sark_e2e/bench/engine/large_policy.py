@@ -14,7 +14,7 @@ from sark_e2e.opa import OpaServer
 from .client import Evaluation, OpaBench, evaluate, opa_bench
 from .corpus import compact
 from .finding import Finding, at_most
-from .large import Shape, many_packages, one_rule
+from .large import Shape, many_packages, much_data, one_rule
 from .setting import Measured, Setting
 
 ROW: Final = "large policy"
@@ -48,6 +48,11 @@ def measure(setting: Setting) -> Measured:
         opa = _opa(setting, shape)
         findings += _findings(shape, engine, interpreter, opa)
         details[shape.name] = {"engine": asdict(engine), "interpreter": asdict(interpreter), "opa": asdict(opa)}
+    shape = much_data(setting.folder / "large", setting.effort.definitions)
+    setting.report(f"large policy: {shape.title}")
+    engine = _evaluate(setting, "sark", shape, shape.cases)
+    findings += _engine_findings(shape, engine)
+    details[shape.name] = {"engine": asdict(engine)}
     return Measured(findings, details)
 
 
@@ -106,7 +111,7 @@ def _findings(shape: Shape, engine: Evaluation, interpreter: Evaluation, opa: Op
         Finding(ROW, f"{name}: p99 of an evaluation, the worst of three", (max(worst),), "us", at_most(20)),
         Finding(ROW, f"{name}: load", (engine.load_seconds,), "s", at_most(1.5)),
         Finding(ROW, f"{name}: memory added", (engine.rss_added_bytes / _MEGA,), "MB", at_most(200)),
-        *(beside(f"{case}, p50", engine.named(case).p50_us, "us") for case in _SEEN),
+        *_engine_findings(shape, engine),
         beside("last, p50, regorus' interpreter", interpreter.named("last").p50_us, "us"),
         beside("load, regorus' interpreter", interpreter.load_seconds, "s"),
         beside("memory added, regorus' interpreter", interpreter.rss_added_bytes / _MEGA, "MB"),
@@ -115,3 +120,13 @@ def _findings(shape: Shape, engine: Evaluation, interpreter: Evaluation, opa: Op
         beside("ready, OPA", opa.ready_seconds, "s"),
         beside("memory, OPA", opa.rss_bytes / _MEGA, "MB"),
     ]
+
+
+def _engine_findings(shape: Shape, engine: Evaluation) -> list[Finding]:
+    """Return what there is to see of the engine that has no goal."""
+    found = [(f"{case}, p50", engine.named(case).p50_us, "us") for case in _SEEN]
+    found.append(("peak of memory while loading", engine.peak_added_bytes / _MEGA, "MB"))
+    if engine.policies_bytes is not None:
+        found.append(("memory_bytes", engine.policies_bytes / _MEGA, "MB"))
+        found.append(("memory_bytes by memory added", engine.policies_bytes / engine.rss_added_bytes, "x"))
+    return [Finding(ROW, f"{shape.name}: {what}", (figure,), unit) for what, figure, unit in found]

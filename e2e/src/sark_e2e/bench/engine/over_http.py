@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from sark_api.names import ARM_NEW
 from sark_e2e.bench.cache_use import CacheClaim
@@ -27,10 +27,11 @@ HIT: Final = "hit"
 SIMPLE: Final = "simple"
 COMPLEX: Final = "complex"
 PACED: Final = "open loop"
+_HYPER: Final = "hyper"
 _OPA_SIMPLE: Final = "opa_simple"
 _OPA_COMPLEX: Final = "opa_complex"
 _NEEDS: Final = {
-    HIT: (FLOOR, HIT),
+    HIT: (FLOOR, _HYPER, HIT),
     SIMPLE: (FLOOR, SIMPLE, _OPA_SIMPLE),
     COMPLEX: (FLOOR, COMPLEX, _OPA_COMPLEX),
     PACED: (FLOOR, HIT, SIMPLE, COMPLEX),
@@ -109,10 +110,14 @@ def _running(setting: Setting) -> Iterator[list[Contestant]]:
         def opa(files: Files) -> OpaServer:
             return stack.enter_context(opa_server(setting, files.corpus, network, folder))
 
-        floor = stack.enter_context(Floor(setting.programs.bench, network=network, folder=folder, report=report))
+        def bare(kind: Literal["floor", "hyper"]) -> Floor:
+            return stack.enter_context(Floor(setting.programs.bench, network=network, folder=folder, report=report, kind=kind))
+
+        floor, hyper = bare("floor"), bare("hyper")
         simple, complicated = plane(setting.simple), plane(setting.complex)
         yield [
             Contestant(FLOOR, "bare responder", f"{floor.url}/v1/data", setting.simple.same.bodies, (floor,)),
+            Contestant(_HYPER, "bare responder on hyper", f"{hyper.url}/v1/data", setting.simple.same.bodies, (hyper,)),
             _ours(HIT, "cached hit", simple, setting.simple, cached=True),
             _ours(SIMPLE, "simple, every question new", simple, setting.simple, cached=False),
             _ours(COMPLEX, "complex, every question new", complicated, setting.complex, cached=False),
@@ -194,7 +199,7 @@ def _closed_findings(rounds: _Rounds, rows: Collection[str]) -> list[Finding]:
     if HIT in rows:
         add(HIT, "decisions/s of the bare responder's", rounds.faster(HIT, FLOOR), "x", at_least(0.95))
         add(HIT, "CPU of a decision of the bare responder's", rounds.cheaper(FLOOR, HIT), "x", at_most(1.15))
-        absolute(HIT, FLOOR, HIT)
+        absolute(HIT, FLOOR, _HYPER, HIT)
     if SIMPLE in rows:
         add(SIMPLE, "decisions/s of the bare responder's", rounds.faster(SIMPLE, FLOOR), "x", at_least(0.65))
         add(SIMPLE, "decisions/s of OPA's", rounds.faster(SIMPLE, _OPA_SIMPLE), "x", at_least(3.5))
@@ -209,6 +214,7 @@ def _closed_findings(rounds: _Rounds, rows: Collection[str]) -> list[Finding]:
 
 _NAMES: Final = {
     FLOOR: "bare responder",
+    _HYPER: "bare responder on hyper",
     HIT: "engine",
     SIMPLE: "engine",
     COMPLEX: "engine",

@@ -13,6 +13,11 @@ pub(crate) trait Contender {
 
     /// The same, with each stage timed.
     fn stages(&mut self, case: &Case) -> Result<Stages, String>;
+
+    /// What the engine itself says its policies take, in bytes; None when it does not say.
+    fn policies_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// How long the stages of one answer took.

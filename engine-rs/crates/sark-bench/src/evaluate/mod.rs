@@ -33,6 +33,8 @@ struct Summary {
     rss_added_bytes: u64,
     /// The most there was meanwhile.
     peak_added_bytes: u64,
+    /// What the engine says that its policies take.
+    policies_bytes: Option<u64>,
     cases: Vec<CaseTimes>,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn run(options: &EvaluateOptions) -> Result<(), String> {
         load_seconds,
         rss_added_bytes: after.now.saturating_sub(before.now),
         peak_added_bytes: after.peak.saturating_sub(before.now),
+        policies_bytes: engine.policies_bytes(),
         cases: timing::measure(engine.as_mut(), &cases, options.budget)?,
     };
     serde_json::to_writer(io::stdout(), &summary).map_err(|error| error.to_string())?;

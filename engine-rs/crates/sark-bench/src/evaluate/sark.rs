@@ -76,6 +76,10 @@ impl Contender for Sark {
         let evaluate = total.saturating_sub(parse_took).saturating_sub(serialise);
         Ok(Stages { parse: parse_took, evaluate, serialise })
     }
+
+    fn policies_bytes(&self) -> Option<u64> {
+        u64::try_from(self.engine.policies().memory_bytes()).ok()
+    }
 }
 
 fn path(text: &str) -> Result<DecisionPath, String> {

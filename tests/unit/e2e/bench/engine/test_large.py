@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sark_e2e.bench.engine.large import Shape, definition, many_packages, one_rule
+from sark_e2e.bench.engine.large import Shape, definition, many_packages, much_data, one_rule
 
 COUNT = 1_000
 Make = Callable[[Path, int], Shape]
@@ -34,7 +34,16 @@ def test_a_shape_has_its_modules_and_definitions(make: Make, modules: int, heads
     assert len({re.findall(r"^package (\S+)", text)[0] for text in texts}) == modules
 
 
-@pytest.mark.parametrize("make", [one_rule, many_packages])
+def test_much_data_grants_what_the_definitions_would(tmp_path: Path):
+    shape = much_data(tmp_path, COUNT)
+
+    grants = json.loads((shape.policies / "data.json").read_text(encoding="utf-8"))["grants"]
+    granted = [(user, resource, actions[0]) for user, resources in grants.items() for resource, actions in resources.items()]
+    wanted = [definition(number, COUNT) for number in range(COUNT)]
+    assert sorted(granted) == sorted((each["user"], each["resource"], each["action"]) for each in wanted)
+
+
+@pytest.mark.parametrize("make", [one_rule, many_packages, much_data])
 def test_questions_find_the_first_the_last_and_none(make: Make, tmp_path: Path):
     shape = make(tmp_path, COUNT)
     definitions = [definition(number, COUNT) for number in range(COUNT)]
