@@ -9,6 +9,7 @@ import pytest
 from sark_e2e import binaries
 from sark_e2e.bench import contestants, load_generator
 from sark_e2e.bench.decisions import Effort, measure_all, rows
+from sark_e2e.bench.sidecar.steady import Plan, measure_steady
 from sark_e2e.progress import to_stderr
 
 
@@ -23,6 +24,7 @@ def test_every_row_is_measured_and_is_what_it_says(tmp_path: Path):
     with contestants.running(programs, tmp_path, to_stderr) as measured:
         # Then no answer is anything but a decision, and no cache is used otherwise than the row says: either is an error
         found = rows(measure_all(measured, programs.bench, effort, to_stderr))
+        steady = measure_steady(measured, programs.bench, Plan(rates=(50,), rounds=1, seconds=0.5), to_stderr)
 
     # And there is a row for each server and number of connections, with numbers in order
     assert {(row.key, row.connections) for row in found} == {
@@ -32,3 +34,10 @@ def test_every_row_is_measured_and_is_what_it_says(tmp_path: Path):
         assert 0 < row.p50_us <= row.p95_us <= row.p99_us
         assert row.per_second > 0
         assert row.cpu_us >= 0
+
+    # And at a fixed rate too, with memory and processor time of each by itself
+    assert [each.key for each in steady] == [each.key for each in measured]
+    for moment in steady:
+        assert moment.load.answers == 25
+        assert moment.resident_mib > 0
+        assert (moment.others_percent > 0) == (moment.key in {"baseline_cached", "baseline_uncached"})

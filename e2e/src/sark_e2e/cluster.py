@@ -95,13 +95,20 @@ class LocalCluster:
         return fresh_namespace(self.api, prefix)
 
     def fleet(
-        self, name: str, *, namespace: str, replicas: int = 3, overrides: Mapping[str, dict[str, Any]] | None = None
+        self,
+        name: str,
+        *,
+        namespace: str,
+        replicas: int = 3,
+        embedding: int = 0,
+        overrides: Mapping[str, dict[str, Any]] | None = None,
     ) -> Fleet:
-        """Return a fleet to be entered. `overrides` are sidecar settings by section."""
+        """Return a fleet to be entered. `overrides` are sidecar settings by section; `embedding` replicas have no sidecar."""
         return Fleet(
             name,
             namespace=namespace,
             replicas=replicas,
+            embedding=embedding,
             api=self.api,
             access=self.control_plane.access,
             network=self.network,

@@ -18,7 +18,7 @@ from .loopback import LoopbackNetwork
 from .pod import PodAddress, create_pod, delete_pod, set_status
 from .progress import Report, silent
 from .service_account import create_service_account
-from .sidecar import ADMIN_PORT, Sidecar, SidecarInputs
+from .sidecar import ADMIN_PORT, EmbeddingApplication, Sidecar, SidecarInputs
 
 SERVICE_ACCOUNT: Final = "sidecar"
 
@@ -67,6 +67,7 @@ class Fleet:
         *,
         namespace: str,
         replicas: int,
+        embedding: int = 0,
         api: client.ApiClient,
         access: Access,
         network: LoopbackNetwork,
@@ -77,7 +78,10 @@ class Fleet:
         overrides: Mapping[str, dict[str, Any]] | None = None,
         report: Report = silent,
     ) -> None:
-        """Take the namespace, which must exist, and the servers the sidecars talk to."""
+        """Take the namespace, which must exist, and the servers the sidecars talk to.
+
+        `embedding` of the replicas have no sidecar: their application decides itself.
+        """
         self.name = name
         self.namespace = namespace
         self.labels = {"app": name}
@@ -85,6 +89,7 @@ class Fleet:
         self.pods: list[SidecarPod] = []
         self.kubeconfig = folder / f"{namespace}-{self.account}.kubeconfig"
         self._replicas = replicas
+        self._embedding = embedding
         self._api = api
         self._access = access
         self._network = network
@@ -147,7 +152,9 @@ class Fleet:
         name = f"{self.name}-{self._made}"
         self._made += 1
         pod = PodAddress(self.namespace, name, self._network.pod())
-        sidecar = Sidecar(name, address=pod.ip, inputs=self._inputs, folder=self._folder / name, report=self._report)
+        # The last ones, so that a fleet's first pods are what they always are.
+        kind = EmbeddingApplication if self._replicas - self._embedding < self._made <= self._replicas else Sidecar
+        sidecar = kind(name, address=pod.ip, inputs=self._inputs, folder=self._folder / name, report=self._report)
         create_pod(self._api, pod, labels=self.labels, metrics_port=ADMIN_PORT, service_account=self.account)
         member = SidecarPod(self._api, pod, sidecar)
         self.pods.append(member)

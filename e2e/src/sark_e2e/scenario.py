@@ -73,9 +73,13 @@ class Scenario:
             process.send(signal.SIGTERM)
         self._stack.close()
 
-    def fleet(self, name: str = "gateway", *, replicas: int = 3) -> Fleet:
-        """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready."""
-        fleet = self._stack.enter_context(self.cluster.fleet(name, namespace=self.namespace, replicas=replicas))
+    def fleet(self, name: str = "gateway", *, replicas: int = 3, embedding: int = 0) -> Fleet:
+        """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready.
+
+        `embedding` of the replicas are applications that decide inside themselves.
+        """
+        made = self.cluster.fleet(name, namespace=self.namespace, replicas=replicas, embedding=embedding)
+        fleet = self._stack.enter_context(made)
         self._processes += [pod.sidecar for pod in fleet.pods]
         return fleet
 

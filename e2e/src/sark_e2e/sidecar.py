@@ -45,18 +45,32 @@ class Sidecar(Process):
         configuration.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
         super().__init__(
             name,
-            [sys.executable, "-m", "sark_sidecar"],
+            [sys.executable, "-m", *self._program(address)],
             environment={"SARK_SIDECAR_CONFIG": str(configuration)},
             log=folder / "sidecar.log",
             ready=http_ok(f"{self.admin_url}/ready"),
             report=report,
         )
 
+    @staticmethod
+    def _program(address: str) -> tuple[str, ...]:
+        """Return the module that is run, and its arguments."""
+        del address
+        return ("sark_sidecar",)
+
     def inject(self, *, latency_ms: float = 0, error_percent: float = 0) -> None:
         """Delay every rust-arm request and fail a share of them, within a fraction of a second; zeros end it."""
         fresh = self._faults.with_suffix(".new")
         fresh.write_text(json.dumps({"rust": {"latency_ms": latency_ms, "error_percent": error_percent}}), encoding="utf-8")
         fresh.rename(self._faults)
+
+
+class EmbeddingApplication(Sidecar):
+    """An application with a decision point inside and no sidecar; what it is asked it asks itself."""
+
+    @staticmethod
+    def _program(address: str) -> tuple[str, ...]:
+        return ("sark_e2e.embedding_application", address, str(DATA_PORT))
 
 
 def _settings(address: str, inputs: SidecarInputs, folder: Path, faults: Path) -> dict[str, Any]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import urllib.request
+
+from sark_api.names import ARM_BASELINE, ARM_NEW, METRIC_REQUESTS
 from sark_api.status import ConditionStatus, Phase
+from sark_e2e.admin_port import statuses
+from sark_e2e.bench.cache_use import counter
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.dashboards import queries
 from sark_e2e.example import quick
 from sark_e2e.scenario import Scenario
+from sark_e2e.sidecar import EmbeddingApplication
 
 
 def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenario: Scenario):
-    # Given a fleet under load, and an operator
-    fleet = scenario.fleet()
+    # Given a fleet under load, one of whose members decides inside its application, and an operator
+    fleet = scenario.fleet(embedding=1)
     operator = scenario.operator()
     traffic = scenario.traffic(fleet)
 
@@ -56,6 +62,13 @@ def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenari
     # And no application was ever left without a decision
     assert traffic.stats().failures == 0
 
+    # And the member without a sidecar followed the flags and decided in both arms as the others did
+    embedding = fleet.pods[-1].sidecar
+    assert isinstance(embedding, EmbeddingApplication)
+    assert statuses(fleet)[fleet.pods[-1].name]["data"] == {"in_process": True}
+    for arm in (ARM_BASELINE, ARM_NEW):
+        assert requests_of(embedding.admin_url, arm) > 0
+
     # And this is what a person sees
     table = cluster.kubectl("get", "sarkrollouts", "-n", scenario.namespace)
     header, row = (line.split() for line in table.splitlines())
@@ -64,3 +77,9 @@ def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenari
     assert row[2].startswith("100%->")
     assert row[3] == "3/3"
     assert row[6] == "3/3"
+
+
+def requests_of(admin_url: str, arm: str) -> float:
+    """Requests that were answered by one arm, since this rollout's first share."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{admin_url}/metrics", timeout=5) as answer:
+        return counter(answer.read().decode(), METRIC_REQUESTS, implementation=arm)

@@ -245,6 +245,49 @@ def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network
     ), ran.stderr
 
 
+_WORKERS = """
+import json, os, sys
+from sark_sidecar.in_process import DecisionPoint, StartError
+settings, question = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+for number in range(2):
+    if os.fork() == 0:
+        # As a server's workers do: the first has the port that the operator asks, the others another each.
+        point = DecisionPoint(settings, path="mcp/gateway/decision")
+        try:
+            point.open()
+            told = "port"
+        except StartError as error:
+            told = "in use" if "admin.port" in str(error) and "in use" in str(error) else str(error)
+            settings["admin"]["port"] = 0
+            point = DecisionPoint(settings, path="mcp/gateway/decision").open()
+        print(told, point.decide(question).allow, point.decide(question).arm, flush=True)
+        sys.stdin.readline()
+        point.close()
+        os._exit(0)
+for _ in range(2):
+    os.wait()
+"""
+
+
+@pytest.mark.timeout(200)
+def test_of_several_processes_one_has_the_port_and_the_others_say_so_and_decide_alike(make: Make):
+    point = make(feature_flags=MOVED)
+    settings = point._settings.model_dump(mode="json")
+    settings["cache"]["redis_url"] = point._settings.cache.redis_url.get_secret_value()
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKERS, json.dumps(settings), json.dumps(QUESTION)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as workers:
+        assert workers.stdout is not None
+        told = sorted(workers.stdout.readline().strip() for _ in range(2))
+        # Then the operator, which asks this port, hears of one of them
+        assert told == ["in use True rust", "port True rust"]
+        assert admin(point, "/flags")[1]["percentage"] == 100
+        workers.communicate("\n\n", timeout=60)
+
+
 def test_a_decision_point_whose_follower_dies_is_closed_and_says_why(make: Make):
     point = make(feature_flags=MOVED).open()
     assert point._running is not None

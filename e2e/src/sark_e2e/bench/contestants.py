@@ -76,6 +76,19 @@ def running(programs: Programs, folder: Path, report: Report) -> Iterator[Sequen
         yield _contestants(floor, opa, redis, arms, questions.write(folder))
 
 
+@contextlib.contextmanager
+def one_sidecar(programs: Programs, folder: Path, report: Report) -> Iterator[Sidecar]:
+    """Start OPA and Redis for a sidecar of the new arm, which the caller starts; end them all afterwards."""
+    with contextlib.ExitStack() as stack:
+        network = stack.enter_context(LoopbackNetwork())
+        opa = stack.enter_context(OpaServer(programs.opa, network=network, folder=folder / "opa", policies=POLICIES))
+        redis = stack.enter_context(RedisServer(programs.redis, network=network, folder=folder / "redis"))
+        inputs = _inputs(ARM_NEW, opa=opa, redis=redis, folder=folder)
+        sidecar = Sidecar("sidecar", address=network.pod(), inputs=inputs, folder=folder / "sidecar", report=report)
+        stack.callback(sidecar.stop)
+        yield sidecar
+
+
 def _inputs(arm: str, *, opa: OpaServer, redis: RedisServer, folder: Path) -> SidecarInputs:
     """Return settings that put all subjects into one arm by the sidecar's own configuration: no cluster is needed."""
     new = arm == ARM_NEW
