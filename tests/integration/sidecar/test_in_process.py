@@ -202,7 +202,9 @@ def test_a_start_that_cannot_succeed_says_why(make: Make, tmp_path: Path):
 
 
 _PROGRAM = """
-import json, os, sys
+import faulthandler, json, os, sys
+# Were it to hang, where it does is in the failure.
+faulthandler.dump_traceback_later(120, exit=True)
 from sark_sidecar.in_process import ClosedError, DecisionPoint, ForkedError
 point = DecisionPoint(json.loads(sys.argv[1]), path="mcp/gateway/decision")
 question = json.loads(sys.argv[2])
@@ -210,6 +212,7 @@ point.open()
 before = point.decide(question).allow
 child = os.fork()
 if child == 0:
+    faulthandler.dump_traceback_later(120, exit=True)
     try:
         point.decide(question)
     except ForkedError as error:
@@ -226,7 +229,7 @@ print("parent:", before, point.decide(question).allow, os.waitstatus_to_exitcode
 """
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(240)
 def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network: LoopbackNetwork):
     point = make(feature_flags=MOVED)
     settings = point._settings.model_dump(mode="json")
@@ -235,7 +238,7 @@ def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network
         [sys.executable, "-c", _PROGRAM, json.dumps(settings), json.dumps(QUESTION)],
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=180,
         check=False,
     )
     # The parent did not close it: the process ends all the same.
