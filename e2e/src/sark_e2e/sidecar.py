@@ -16,6 +16,8 @@ from .progress import Report, silent
 
 DATA_PORT: Final = 8180
 ADMIN_PORT: Final = 8182
+_READY_SECONDS: Final = 180.0
+"""A start takes two seconds of processor time, and has been seen to take more than a minute where much else runs."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Sidecar(Process):
             environment={"SARK_SIDECAR_CONFIG": str(configuration)},
             log=folder / "sidecar.log",
             ready=http_ok(f"{self.admin_url}/ready"),
+            ready_seconds=_READY_SECONDS,
             report=report,
         )
 

@@ -42,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m sark_e2e.faults", description="Rehearse faults on real OPA, Redis and API server."
     )
     parser.add_argument("--only", metavar="WORD", default="", help="faults whose name has this word in it")
+    parser.add_argument("--lasting", type=float, default=_LASTING, help="seconds a fault lasts once it is noticed (4)")
     options = parser.parse_args(arguments)
     outcomes = []
     try:
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
                     to_stderr(f"== {fault.name}: not rehearsed here: {reason}")
                 else:
                     to_stderr(f"== {fault.name}")
-                    outcomes.append(rehearse(stand, fault, lasting=_LASTING))
+                    outcomes.append(rehearse(stand, fault, lasting=options.lasting))
     except (TimeoutError, ProcessError, ProgramError) as error:
         to_stderr(f"error: {error}")
         return 1
