@@ -22,6 +22,8 @@ class RustFaults(BaseModel):
 
     latency_ms: float = Field(default=0, ge=0, le=60_000)
     error_percent: float = Field(default=0, ge=0, le=100)
+    panic_percent: float = Field(default=0, ge=0, le=100)
+    """Of the evaluations that panic, wherever the embedded engine is asked."""
 
 
 class Faults(BaseModel):
@@ -35,7 +37,9 @@ class Faults(BaseModel):
 class FaultSink(Protocol):
     """The part of the data plane that injects."""
 
-    def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
+    def set_faults(
+        self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0, rust_panic_ratio: float = 0.0
+    ) -> None:
         """Inject these faults from the next request on."""
 
     @property
@@ -90,6 +94,8 @@ class FaultHook:
         if faults != self._faults:
             self._faults = faults
             self._sink.set_faults(
-                rust_latency_seconds=faults.rust.latency_ms / 1000, rust_error_ratio=faults.rust.error_percent / 100
+                rust_latency_seconds=faults.rust.latency_ms / 1000,
+                rust_error_ratio=faults.rust.error_percent / 100,
+                rust_panic_ratio=faults.rust.panic_percent / 100,
             )
-            log.warning("faults changed", latency_ms=faults.rust.latency_ms, error_percent=faults.rust.error_percent)
+            log.warning("faults changed", **faults.rust.model_dump())

@@ -163,6 +163,8 @@ def test_injected_latency_delays_the_rust_arm_and_nobody_else(start: Any):
 def test_an_impossible_error_ratio_is_refused(start: Any, ratio: float):
     with pytest.raises(ValueError, match="ratio"):
         start().server.set_faults(rust_error_ratio=ratio)
+    with pytest.raises(ValueError, match="panic ratio"):
+        start().server.set_faults(rust_panic_ratio=ratio)
 
 
 def test_a_full_queue_refuses_at_once_and_counts_as_an_error_of_that_arm(start: Any):

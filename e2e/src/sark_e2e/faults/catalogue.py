@@ -132,6 +132,13 @@ FAULTS: Final = (
         hurts_baseline=False,
     ),
     Fault(
+        "half of the engine's evaluations panic",
+        _inject('{"rust": {"panic_percent": 50}}'),
+        _inject("{}"),
+        lambda status: bool(status["faults"]["rust"]["panic_percent"] == 50),
+        hurts_baseline=False,
+    ),
+    Fault(
         "policy deleted from the folder",
         _hide_policy,
         _show_policy,

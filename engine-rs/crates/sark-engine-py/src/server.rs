@@ -197,9 +197,10 @@ impl Server {
     }
 
     /// Inject faults into rust-arm requests. Zero turns it off.
-    #[pyo3(signature = (*, rust_latency_seconds = 0.0, rust_error_ratio = 0.0))]
-    fn set_faults(&self, rust_latency_seconds: f64, rust_error_ratio: f64) -> PyResult<()> {
-        let faults = Faults { latency: measured(rust_latency_seconds)?, error_ratio: rust_error_ratio };
+    #[pyo3(signature = (*, rust_latency_seconds = 0.0, rust_error_ratio = 0.0, rust_panic_ratio = 0.0))]
+    fn set_faults(&self, rust_latency_seconds: f64, rust_error_ratio: f64, rust_panic_ratio: f64) -> PyResult<()> {
+        let latency = measured(rust_latency_seconds)?;
+        let faults = Faults { latency, error_ratio: rust_error_ratio, panic_ratio: rust_panic_ratio };
         self.0.set_faults(faults).map_err(|error| errors::configuration(&error))
     }
 

@@ -15,6 +15,7 @@ use crate::{
     document::{Document, Spelled},
     error::{EvaluationError, EvaluationErrorKind},
     program::{self, Asked, Failure, Limits, Program, State},
+    rehearsal,
 };
 
 /// `&mut` to evaluate: it belongs to one thread at a time.
@@ -63,6 +64,7 @@ impl Evaluator {
     }
 
     fn value(&mut self, path: &[String], input: Document) -> Result<Value, Failure> {
+        rehearsal::panic_if_rehearsed();
         let asked = Asked { path, input: input.value, spelled: &self.spelled };
         let circumstances = Circumstances { now_ns: unix_time_ns(), spelled: RefCell::new(input.spelled) };
         program::evaluate(&self.program, &mut self.state, asked, circumstances, Limits { time: self.limit })

@@ -23,6 +23,7 @@ mod program;
 mod prospects;
 mod reach;
 mod references;
+mod rehearsal;
 mod revision;
 mod rules;
 mod source;
@@ -41,6 +42,7 @@ pub use loading::{LoadLimits, Sources};
 pub use path::DecisionPath;
 pub use policies::{MAX_MEMORY_BYTES, Module, Policies, RegoVersion};
 pub use regorus::Value;
+pub use rehearsal::rehearse_panics;
 pub use revision::policy_revision;
 pub use verdict::{ServedBy, Tier, Verdict};
 

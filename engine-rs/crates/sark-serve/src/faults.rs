@@ -11,6 +11,8 @@ pub struct Faults {
     pub latency: Duration,
     /// Share of requests that fail, 0 to 1.
     pub error_ratio: f64,
+    /// Share of evaluations that panic, 0 to 1. It holds for all engines of the process.
+    pub panic_ratio: f64,
 }
 
 impl Faults {
@@ -83,7 +85,7 @@ mod tests {
     fn the_first_strike_is_remembered_until_faults_are_turned_on_anew() {
         let injector = FaultInjector::default();
         assert_eq!(injector.strike(), None);
-        injector.set(Faults { latency: Duration::ZERO, error_ratio: 1.0 });
+        injector.set(Faults { error_ratio: 1.0, ..Faults::default() });
         assert_eq!(injector.first(), None);
         assert_eq!(injector.strike(), Some(Strike { delay: Duration::ZERO, fails: true }));
         let first = injector.first();
@@ -91,7 +93,7 @@ mod tests {
         injector.set(Faults::default());
         assert_eq!(injector.strike(), None);
         assert_eq!(injector.first(), first);
-        injector.set(Faults { latency: Duration::from_millis(1), error_ratio: 0.0 });
+        injector.set(Faults { latency: Duration::from_millis(1), ..Faults::default() });
         assert_eq!(injector.first(), None);
         assert_eq!(injector.strike(), Some(Strike { delay: Duration::from_millis(1), fails: false }));
     }

@@ -174,6 +174,10 @@ impl Server {
         if !(0.0..=1.0).contains(&faults.error_ratio) {
             return Err(ConfigurationError(format!("the error ratio must be 0 to 1, not {}", faults.error_ratio)));
         }
+        if !(0.0..=1.0).contains(&faults.panic_ratio) {
+            return Err(ConfigurationError(format!("the panic ratio must be 0 to 1, not {}", faults.panic_ratio)));
+        }
+        sark_engine::rehearse_panics(faults.panic_ratio);
         self.shared.faults.set(faults);
         Ok(())
     }

@@ -383,7 +383,9 @@ class Server:
         `sark-md5` for a fleet that comes from SARK. Raises ValueError.
         """
 
-    def set_faults(self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0) -> None:
+    def set_faults(
+        self, *, rust_latency_seconds: float = 0.0, rust_error_ratio: float = 0.0, rust_panic_ratio: float = 0.0
+    ) -> None:
         """Inject faults into rust-arm requests: delay each one, and fail this share of them. Zero turns it off."""
 
     @property
