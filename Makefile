@@ -81,6 +81,10 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
 	$(PYTEST) tests/integration
 
+test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about 2 min)
+	sh tools/browser.sh
+	SARK_BROWSER=1 $(PYTEST) tests/integration/page
+
 faults: setup tools ## Kill, hang and cut OPA, Redis and API server below a sidecar, and print how it fared and recovered (about 4 min)
 	$(BIN)/python -m sark_e2e.faults
 
@@ -187,4 +191,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs false-reverts faults format fuzz golden help images invariants \
-	leak lock manifests page-assets rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-property test-rust test-unit tools
+	leak lock manifests page-assets rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools

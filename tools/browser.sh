@@ -1,6 +1,5 @@
 #!/bin/sh
-# Sees to it that there is a Chromium for the tests of the page: Debian's, where this may install packages. Without one they are skipped,
-# and say so; in continuous integration they fail.
+# Sees to it that there is a Chromium for `make test-page`: Debian's, where this may install packages.
 set -eu
 for name in chromium chromium-browser google-chrome; do
     if command -v "$name" > /dev/null; then
@@ -14,4 +13,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
     apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium > /dev/null
     exit
 fi
-echo "no browser: the tests of the page will be skipped; install chromium to run them"
+echo "error: no browser; install chromium" >&2
+exit 1

@@ -85,9 +85,9 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.08 : 1] } },
       axes: [
-        { ...axis, values: [[86400, "{MMM} {D}"], [3600, "{HH}:{mm}", "\n{MMM} {D}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]]
+        { ...axis, space: 90, values: [[86400, "{MMM} {D}"], [3600, "{HH}:{mm}", "\n{MMM} {D}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]]
           .map((row) => [row[0], row[1], row[2] || null, null, null, null, null, null, 1]) },
-        { ...axis, size: (_, labels) => Math.max(40, ...(labels ?? []).map((label) => label.length * 7 + 16)), values: (_, ticks) => ticks.map((tick) => figure(tick, curve.unit)) },
+        { ...axis, size: (_, labels) => Math.max(40, ...(labels ?? []).map((label) => label.length * 7 + 24)), values: (_, ticks) => ticks.map((tick) => figure(tick, curve.unit)) },
       ],
       series: [{}, ...curve.lines.map((line) => ({
         label: line.label,
@@ -167,6 +167,12 @@
     return made;
   }
 
+  function moment(seconds) {
+    const text = new Date(seconds * 1000).toISOString();
+    const day = latest.times[latest.times.length - 1] - latest.times[0] > 86400;
+    return day ? text.slice(0, 16).replace("T", " ") : text.slice(11, 19);
+  }
+
   function fillTable(place) {
     if (!place.closest("details").open) return;
     const curve = latest.curves.find((each) => each.name === place.dataset.table);
@@ -178,7 +184,7 @@
     const every = Math.ceil(latest.times.length / MAX_ROWS);
     for (let i = latest.times.length - 1; i >= 0; i -= every) {
       const row = body.insertRow();
-      row.append(cell("td", new Date(latest.times[i] * 1000).toISOString().slice(0, 19).replace("T", " ")));
+      row.append(cell("td", moment(latest.times[i])));
       row.append(...curve.lines.map((line) => cell("td", figure(line.values[i], curve.unit))));
     }
     place.tabIndex = 0;

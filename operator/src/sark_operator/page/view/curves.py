@@ -165,7 +165,8 @@ class _Drawing:
         yield self._service_time("cacheP95", questions.CACHE, criteria.cache_p95)
         yield self._different()
         growth = criteria.memory_growth.limit_kibibytes_per_hour / 1024
-        yield self._against("memoryGrowth", "MiB/h", _scaled(self._one(questions.MEMORY), 1 / _MEBIBYTE), growth)
+        slope = _scaled(self._one(questions.MEMORY), 1 / _MEBIBYTE)
+        yield self._against("memoryGrowth", "MiB/h", slope, growth, label="plain slope")  # not the robust one that is judged
         cores = 1000 * 100 / criteria.cpu.millicores
         yield self._against("cpu", "%", _scaled(self._one(questions.CPU), cores), float(criteria.cpu.limit_percent))
         both = _each(self._new, self._baseline, lambda new, old: ((new or 0) + (old or 0)) / self._window)
@@ -225,8 +226,17 @@ class _Drawing:
         limit = self._criteria.decision_mismatch.limit_parts_per_million / 10_000
         return self._against("decisionMismatch", "%", seen, limit)
 
-    def _against(self, name: str, unit: str, values: Values, limit: float | None, warning: float | None = None) -> Curve:
-        lines = [Line("measured", "new", values)]
+    def _against(
+        self,
+        name: str,
+        unit: str,
+        values: Values,
+        limit: float | None,
+        warning: float | None = None,
+        *,
+        label: str = "measured",
+    ) -> Curve:
+        lines = [Line(label, "new", values)]
         if warning is not None:
             lines.append(self._level("warning", warning))
         if limit is not None:

@@ -81,7 +81,7 @@ def _place(status: SarkRolloutStatus, step: Step, present: int | None) -> Place:
 def _needs(step: Step, place: Place) -> str:
     """Return what a stage ahead asks for, and what one behind has given."""
     proven = format_duration(step.bake)
-    parts = [f"needs {proven} proven" if place is not Place.DONE else f"{proven} proven"]
+    parts = [{Place.DONE: f"{proven} proven", Place.BACK: f"{proven} to prove"}.get(place, f"needs {proven} proven")]
     if step.hold > step.bake:
         parts.append(f"lasts {format_duration(step.hold)}")
     if step.shadow.sample_percent:

@@ -1,0 +1,159 @@
+"""The page in a real browser, before a real operator: signing in, following a rollout that goes bad, phone, dark, keyboard."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from sark_e2e.cluster import LocalCluster
+from sark_e2e.example import quick
+from sark_e2e.page import ServedPage
+from sark_e2e.scenario import Scenario
+
+pytestmark = pytest.mark.timeout(600)
+expect.set_options(timeout=30_000)
+PATIENCE = 30_000
+"""Milliseconds the page may take to show something, on a machine that runs a whole cluster."""
+SHOTS = os.environ.get("SHOTS", "")
+"""A folder for pictures, for those who want to look."""
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(PATIENCE)
+    yield made
+    made.close()
+
+
+def watched(page: Page) -> list[str]:
+    """Return a list that whatever the browser complains of is added to: a broken policy, a script that fails."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+def accessible(page: Page, axe: str) -> list[str]:
+    """Return what axe-core finds wrong."""
+    page.evaluate(axe)
+    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {node['html'][:200]} {node['failureSummary']}" for each in found["violations"] for node in each["nodes"]
+    ]
+
+
+def picture(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
+
+
+def fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_an_sre_signs_in_and_sees_a_rollout_go_bad(  # noqa: PLR0915 - one story; a cluster for each part would take minutes
+    context: BrowserContext, cluster: LocalCluster, scenario: Scenario, axe: str
+):
+    # Given a rollout that bakes at 50%, and an operator that serves the page
+    served = ServedPage.at(cluster.network, cluster.folder / scenario.namespace)
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator(arguments=served.arguments)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(25, 50, 100, bake="6s"))
+    rollout.edit({"steps": [{"percent": 25, "bake": "6s"}, {"percent": 50, "bake": "10m"}, {"percent": 100, "bake": "10m"}]})
+    rollout.bakes(50, milliseconds=4000, seconds=120)
+
+    # When somebody comes without a token, then they are asked for it, and a wrong one does not let them in
+    page = context.new_page()
+    complaints = watched(page)
+    page.goto(f"{served.url}/rollouts/{scenario.namespace}/gateway")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert accessible(page, axe) == []
+    page.get_by_label("Token").fill("not the token at all")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+    complaints.clear()  # the browser notes the status 401
+
+    # When they give the token, then they are where they wanted to be, and it is live
+    page.get_by_label("Token").fill(served.token)
+    page.get_by_label("Token").press("Enter")
+    expect(page.get_by_role("heading", name="gateway", level=1)).to_be_visible()
+    expect(page.locator("#live")).to_have_text("live")
+    expect(page.locator(".stages .now .percent")).to_have_text("50%")
+    expect(page.locator("#plot-errorRate canvas")).to_be_visible()
+    expect(page.locator("#plot-share canvas")).to_be_visible()
+    expect(page.get_by_role("img", name="Chart of Latency, p95")).to_be_visible()
+    assert accessible(page, axe) == []
+    picture(page, "baking")
+
+    # And the numbers of a chart can be opened and read with the keyboard alone
+    summary = page.locator("#criterion-errorRate details.numbers summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Numbers of the chart").locator("tbody tr").first).to_be_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.dataset.table") == "errorRate"
+
+    # And it follows: another evaluation is seen, and what was opened stays open
+    page.evaluate("window.same = true")
+    evaluated = page.locator(".tiles time").first
+    before = evaluated.get_attribute("datetime")
+    expect(evaluated).not_to_have_attribute("datetime", str(before), timeout=PATIENCE)
+    assert page.locator("#criterion-errorRate details.numbers").get_attribute("open") is not None
+
+    # And it is as good in the dark, and on a phone
+    page.emulate_media(color_scheme="dark")
+    assert accessible(page, axe) == []
+    expect(page.locator("#plot-errorRate canvas")).to_be_visible()
+    picture(page, "dark")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(page.locator("#plot-errorRate canvas")).to_be_visible()
+    assert fits(page)
+    assert accessible(page, axe) == []
+    picture(page, "phone")
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+    # When the new arm goes bad, then the page says so by itself, without being loaded anew
+    fleet.inject(error_percent=60)
+    expect(page.locator(".head .badge").first).to_contain_text("Reverted", timeout=60_000)
+    expect(page.get_by_role("heading", name="Went back from 50%")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".stages .back .percent")).to_have_text("50%")
+    assert page.evaluate("window.same") is True
+    assert accessible(page, axe) == []
+    picture(page, "reverted")
+
+    # And every decision has its numbers
+    page.locator(".history .down a").click()
+    expect(page.get_by_role("heading", name="50% → 0%")).to_be_visible()
+    expect(page.get_by_text("SHA-256 of this record")).to_be_visible()
+    assert page.locator(".card").count() >= 3
+    assert accessible(page, axe) == []
+    picture(page, "decision")
+
+    # And the list has it, and is searched, and leads back to it
+    page.get_by_role("link", name="Sark Rollout").click()
+    page.get_by_role("searchbox").fill("reverted gateway")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rollouts tbody tr")).to_have_count(1)
+    expect(page.locator(".rollouts tbody tr")).to_contain_text("Reverted")
+    assert accessible(page, axe) == []
+    picture(page, "list")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert fits(page)
+    picture(page, "phone-list")
+
+    # And the browser had nothing to complain of, and the token is nowhere in what was shown
+    assert complaints == []
+    assert served.token not in page.content()
+
+    # And who signs out is out
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(f"{served.url}/rollouts")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
