@@ -282,8 +282,8 @@ class DecisionMismatch(ApiModel):
     """Decisions in which both arms differ, on the whole decision. Judged while the present step has shadow.samplePercent above 0."""
 
     limit_parts_per_million: int = Field(default=0, ge=0, le=999_999)
-    """Breach when more of the comparisons in criteria.window differ than this, in parts per million. Default 0: one that differs is enough.
-    Above 0 a share that is over the limit but could be chance (one window in 10,000) is Unknown."""
+    """Breach when more of the comparisons differ than this, in parts per million. Default 0: one that differs is enough. Above 0 it is
+    proven by a test over all counting windows of the attempt, or at once by criteria.window far beyond it; above it and not proven holds."""
 
     min_comparisons: int = Field(default=100, ge=1, le=1_000_000_000)
     """Comparisons the window must hold before it can pass; below it the verdict is Unknown, which holds the step and is no blindness.
@@ -374,11 +374,44 @@ class MemoryGrowth(ApiModel):
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
 
 
+BUILT_IN_CRITERIA = (
+    "errorRate",
+    "latencyP95",
+    "denyShift",
+    "sampleRatio",
+    "memoryGrowth",
+    "decisionMismatch",
+    "fallbackRate",
+    "opaP95",
+    "cacheP95",
+    "throughput",
+    "cpu",
+    "alerts",
+)
+"""Names of the criteria that are always there, which a custom one may not bear."""
+
+CUSTOM_NAME_RULE = f"!(self in [{', '.join(map(repr, BUILT_IN_CRITERIA))}])"
+"""CEL: whether a custom criterion's name is free."""
+
+
 class CustomCriterion(ApiModel):
     """A query of the user's own."""
 
-    name: str = Field(min_length=1, max_length=32, pattern=r"^[a-z][A-Za-z0-9]*$")
-    """Name by which status, events and metrics speak of it: a lower-case letter, then letters and digits."""
+    name: str = Field(
+        min_length=1,
+        max_length=32,
+        pattern=r"^[a-z][A-Za-z0-9]*$",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                rule(
+                    CUSTOM_NAME_RULE,
+                    "a custom criterion may not bear the name of a built-in one, which status, events and metrics could not tell apart: "
+                    "write another, as in checkoutErrors",
+                )
+            ]
+        },
+    )
+    """Name by which status, events and metrics speak of it: a lower-case letter, then letters and digits. Not that of a built-in one."""
 
     query: str = Field(min_length=1, max_length=4096)
     """PromQL that yields one number, a scalar or a vector of one series. No series, several, or NaN is Unknown; so is a query that

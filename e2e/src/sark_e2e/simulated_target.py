@@ -88,6 +88,7 @@ def _counted(plane: DataPlane) -> CountedPlane:
         None if isinstance(plane.fallbacks, Missing) else plane.fallbacks,
         times(0) if isinstance(plane.evaluations, Missing) else plane.evaluations,
         times(0) if isinstance(plane.lookups, Missing) else plane.lookups,
+        None if isinstance(plane.shadow, Missing) else plane.shadow,
     )
 
 
@@ -145,6 +146,10 @@ class SimulatedTarget:
     flags: ObservedFlags | Missing = field(default_factory=lambda: ObservedFlags("1", None))
     sidecars: dict[str, SimulatedSidecar] = field(default_factory=lambda: {f"gw-{n}": SimulatedSidecar() for n in range(3)})
     arms: Mapping[str, ArmWindow] | Missing = field(default_factory=lambda: {ARM_NEW: arm(), ARM_BASELINE: arm()})
+    strays: float = 0.0
+    """Requests of the new arm that Prometheus shows although it should have none, as at 0 %."""
+    windows_missing: Missing | None = None
+    """Why counting windows cannot be read, though all else can."""
     growth: float | Missing = 0.0
     """Growth of every pod's memory in KiB per hour."""
     memory_age: timedelta | None = None
@@ -175,21 +180,31 @@ class SimulatedTarget:
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
-            metrics=Metrics(self.arms, series, self.plane, self.custom, alerts=self.alerts, windows=self._windows()),
+            metrics=Metrics(self._arms(), series, self.plane, self.custom, alerts=self.alerts, windows=self._windows()),
             rival=self.rival,
             operator_version="0.1.0",
             filing=self.filing,
         )
+
+    def _arms(self) -> Mapping[str, ArmWindow] | Missing:
+        """Return what Prometheus shows of both arms: in a step of 0 % the new one has no requests but `strays`."""
+        step = self.status.step
+        if isinstance(self.arms, Missing) or step is None or step.percent > 0:
+            return self.arms
+        strays = {ARM_NEW: arm(self.strays)} if self.strays else {}
+        return {name: window for name, window in self.arms.items() if name != ARM_NEW} | strays
 
     def _windows(self) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows just before now, all like the arms are now; those counted before are among them.
 
         The baseline arm gets as many requests as the share leaves it.
         """
-        if isinstance(self.arms, Missing):
-            return self.arms
+        if self.windows_missing is not None:
+            return self.windows_missing
+        if isinstance(shown := self._arms(), Missing):
+            return shown
         length, share = self.spec.criteria.counting(), wanted_percent(self.status) / 100
-        arms = dict(self.arms)
+        arms = dict(shown)
         if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
             arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share)
         plane = _counted(self.plane)

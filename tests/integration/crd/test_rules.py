@@ -125,6 +125,10 @@ INVALID = {
         put("criteria.custom", [{"name": "queue", "query": "up", "max": "many"}]),
         "spec.criteria.custom[0].max",
     ),
+    "a custom criterion with a built-in name": (
+        put("criteria.custom", [{"name": "errorRate", "query": "up", "max": "1"}]),
+        "a custom criterion may not bear the name of a built-in one",
+    ),
     "two custom criteria of one name": (
         put("criteria.custom", [{"name": "queue", "query": "up", "max": "1"}, {"name": "queue", "query": "up", "max": "2"}]),
         "Duplicate value",

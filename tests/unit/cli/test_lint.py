@@ -62,6 +62,8 @@ spec:
   criteria:
     window: 2s
     memoryGrowth: {window: 1s}
+    custom:
+      - {name: errorRate, query: up, max: "1"}
   windows:
     - {days: [Mon], start: "09:00", end: "16:00", timeZone: Europe/Atlantis}
   request: {id: 1, action: Promote, attempt: 1, percent: 50, to: 20}

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import nan
 
 import pytest
 
-from sark_api.spec import DecisionMismatch, Step, StepShadow
+from sark_api.spec import Criteria, DecisionMismatch, Step, StepShadow
 from sark_api.status import CriterionStatus, Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, healthy_plane
-from sark_operator.core.observation import Comparisons, Missing
+from sark_operator.core.observation import Comparisons, CountedPlane, CountedWindow, Missing
+from sark_operator.core.sequential import wager
+from sark_operator.core.sequential.sides import Setting
+from sark_operator.core.sequential.weighing import needed, weigh
 from sark_operator.core.verdicts.decision_mismatch import judge_decision_mismatch
 
 BAKE = timedelta(seconds=15)
@@ -46,13 +50,19 @@ def judged(shadow: Comparisons | Missing, **settings: object) -> CriterionStatus
             Comparisons(998, 2),
             1000,
             Verdict.UNKNOWN,
-            "decisionMismatch Unknown: 2 of 1,000 comparisons over 5m differ, but they are too few to rule out chance",
+            (
+                "decisionMismatch Unknown: 2 of 1,000 comparisons over 5m differ; at most 1,000 ppm may, not proven: "
+                "no counting window yet"
+            ),
         ),
         (
             Comparisons(900, 100),
             1000,
             Verdict.BREACH,
-            "decisionMismatch 100 of 1,000 comparisons over 5m differ; at most 1,000 ppm may",
+            (
+                "decisionMismatch 100 of 1,000 comparisons over 5m differ; at most 1,000 ppm may, "
+                "at least 7.3% with 99.9% confidence, far beyond the limit"
+            ),
         ),
         (Missing("X", "late"), 0, Verdict.UNKNOWN, "decisionMismatch Unknown: late"),
     ],
@@ -63,6 +73,40 @@ def test_one_difference_is_enough_unless_some_are_allowed(
     status = judged(shadow, limitPartsPerMillion=limit)
 
     assert (status.verdict, status.message) == (verdict, sentence)
+
+
+def test_more_than_the_limit_is_proven_from_window_to_window() -> None:
+    # Given windows in which a little more differs than may, too little for any one of them to prove it
+    criteria = Criteria(decision_mismatch=DecisionMismatch(limit_parts_per_million=10_000))
+    noon, length = datetime(2026, 1, 1, 12, tzinfo=UTC), timedelta(seconds=15)
+    plane = CountedPlane(compared=Comparisons(970, 30))
+    windows = [CountedWindow(noon + n * length, noon + (n + 1) * length, {}, plane) for n in range(40)]
+    setting = Setting(criteria, 50, {}, slow_seconds=None)
+
+    def verdict(number: int) -> Verdict:
+        weight = weigh([], setting, windows[:number], None).weights["decisionMismatch"]
+        shadow = Comparisons(970, 30)
+        return judge_decision_mismatch(criteria.decision_mismatch, timedelta(minutes=5), shadow, weight=weight).verdict
+
+    # Then few of them only hold, and more are a breach
+    assert [verdict(number) for number in (1, 40)] == [Verdict.UNKNOWN, Verdict.BREACH]
+
+
+def test_just_at_the_limit_it_is_seldom_taken_for_more() -> None:
+    # Given 100 attempts of 48 h in which exactly as much differs as may: 1 % of 50 comparisons a window, by chance
+    chance, limit = random.Random(7), 0.01
+    criteria = Criteria(decision_mismatch=DecisionMismatch(limit_parts_per_million=10_000))
+    enough, wrong = needed(criteria, 1), 0
+    draws = [sum(chance.random() < limit for _ in range(50)) / 50 for _ in range(5_000)]
+    for _ in range(40):
+        pools = wager.opening()
+        for _ in range(48 * 60 * 4 // 8):
+            pools = wager.played(pools, chance.choice(draws), limit, most=2 * enough)
+            if wager.evidence(pools) >= enough:
+                wrong += 1
+                break
+
+    assert wrong <= 1
 
 
 @pytest.mark.parametrize("shadow", [Comparisons(nan), Comparisons(1000, nan), Comparisons(-1)])

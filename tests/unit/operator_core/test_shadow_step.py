@@ -47,6 +47,34 @@ def test_only_what_can_be_seen_without_the_new_arm_is_judged(comparing: Simulate
 
     assert names == {"memoryGrowth", "decisionMismatch", "throughput", "cpu", "alerts"}
 
+    # And when every sidecar has served 0 % for a whole window, that nobody was served by the new arm
+    comparing.run(15)
+    assert "sampleRatio" in {criterion.name for criterion in comparing.status.criteria}
+
+
+@pytest.mark.parametrize("strays", [0.4, 1, 5000])
+def test_requests_of_the_new_arm_at_0_percent_hold_it_and_take_nothing_back(comparing: SimulatedTarget, strays: float) -> None:
+    # Given requests that the new arm reports, though every sidecar says that it serves 0 %
+    comparing.strays = strays
+    comparing.run(300, every=2)
+
+    # Then the first share does not begin, whatever the comparisons say, and nothing is reverted for it
+    assert (comparing.percent, comparing.status.phase, comparing.status.reason) == (0, Phase.PROGRESSING, "CriterionUnknown")
+    assert "though every sidecar says that it serves 0%" in comparing.status.message
+    assert comparing.status.blind_since is None
+
+    # And when they are gone it goes on
+    comparing.strays = 0
+    comparing.run_to(5)
+
+
+def test_requests_of_an_earlier_share_are_none_of_it(comparing: SimulatedTarget) -> None:
+    # Given a window that still holds requests of the time before every sidecar served 0 %
+    comparing.strays = 5000
+    comparing.tick(1)
+
+    assert "sampleRatio" not in {criterion.name for criterion in comparing.status.criteria}
+
 
 def test_enough_equal_decisions_let_it_go_on(comparing: SimulatedTarget) -> None:
     comparing.run_to(5)

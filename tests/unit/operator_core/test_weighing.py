@@ -9,7 +9,7 @@ from math import nan
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Criteria
+from sark_api.spec import Criteria, DecisionMismatch
 from sark_api.status import Evidence
 from sark_e2e.simulated_target import arm, times
 from sark_operator.core.observation import ArmWindow, CountedPlane, CountedWindow, Histogram
@@ -147,3 +147,9 @@ def test_the_chance_of_a_false_revert_is_shared_by_all_sides() -> None:
     assert needed(Criteria(), 1) == 700
     assert needed(Criteria(), 2) == 1400
     assert needed(Criteria(false_revert_basis_points=500), 1) == 140
+
+
+def test_a_tolerated_share_of_mismatches_takes_its_part_of_the_chance() -> None:
+    tolerant = Criteria(decision_mismatch=DecisionMismatch(limit_parts_per_million=100))
+
+    assert (needed(tolerant, 1), needed(tolerant, 2)) == (800, 1600)

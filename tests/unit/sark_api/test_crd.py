@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel
 
 from sark_api.crd import manifest, render, schema
+from sark_api.spec import BUILT_IN_CRITERIA
 from sark_api.structural import UnsupportedSchemaError, structural
 
 COMMITTED = Path(__file__).parents[3] / "crds" / "sarkrollouts.sark.dev.yaml"
@@ -29,6 +30,12 @@ def test_every_spec_field_with_a_default_names_it_in_its_description() -> None:
         if "default" in node and "default" not in node["description"].lower()
     ]
     assert silent == []
+
+
+def test_the_names_of_all_built_in_criteria_are_taken() -> None:
+    settings = {"window", "countingWindow", "falseRevertBasisPoints", "custom"}
+    members = schema()["properties"]["spec"]["properties"]["criteria"]["properties"]
+    assert set(BUILT_IN_CRITERIA) == set(members) - settings
 
 
 def test_there_is_no_floating_point_number() -> None:

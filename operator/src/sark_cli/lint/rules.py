@@ -15,7 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sark_api.crd import schema
-from sark_api.spec import RequestAction, SarkRolloutSpec
+from sark_api.spec import BUILT_IN_CRITERIA, CUSTOM_NAME_RULE, RequestAction, SarkRolloutSpec
 
 from .finding import Finding, Level, Path
 
@@ -69,6 +69,12 @@ _INTERVAL, _VALID, _TIMEOUT = ("spec", "interval"), ("spec", "validFor"), ("spec
 _TO = ("spec", "request", "to")
 _ADDRESS = ("spec", "prometheus", "address")
 
+
+def _taken_names(spec: SarkRolloutSpec) -> list[Path]:
+    custom = enumerate(spec.criteria.custom)
+    return [("spec", "criteria", "custom", index, "name") for index, each in custom if each.name in BUILT_IN_CRITERIA]
+
+
 TWINS: Mapping[str, Twin] = {
     "self.windows.all(w, timestamp('2026-01-01T00:00:00Z').getHours(w.timeZone) >= 0)": _unknown_zones,
     "(self.action == 'Skip') == has(self.to)": _when(
@@ -79,6 +85,7 @@ TWINS: Mapping[str, Twin] = {
         _TO,
         lambda spec: spec.request is not None and spec.request.to is not None and spec.request.to <= spec.request.percent,
     ),
+    CUSTOM_NAME_RULE: _taken_names,
     "!self.matches('^https?://[^/]*@')": _when(
         _ADDRESS, lambda spec: "@" in spec.prometheus.address.split("//", 1)[1].split("/", 1)[0]
     ),

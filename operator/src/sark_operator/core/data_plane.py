@@ -39,10 +39,12 @@ def judge_data_plane(
         yield service_time.judge_service_time(
             name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name), weight=weight(name)
         )
-    yield from judge_beside(spec, percent, metrics)
+    yield from judge_beside(spec, percent, metrics, weight)
 
 
-def judge_beside(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> Iterator[CriterionStatus]:
+def judge_beside(
+    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
+) -> Iterator[CriterionStatus]:
     """Yield what is said of the shadow and of the sidecars, which needs no request of the new arm."""
     criteria, window, plane = spec.criteria, spec.criteria.window, metrics.data_plane
 
@@ -51,7 +53,9 @@ def judge_beside(spec: SarkRolloutSpec, percent: int, metrics: Metrics) -> Itera
 
     if needs(spec, percent).shadow.sample_percent:
         name = decision_mismatch.NAME
-        yield decision_mismatch.judge_decision_mismatch(criteria.decision_mismatch, window, plane.shadow, query(name))
+        yield decision_mismatch.judge_decision_mismatch(
+            criteria.decision_mismatch, window, plane.shadow, query(name), weight=weight(name)
+        )
     if criteria.throughput.min_requests_per_second:
         yield throughput.judge_throughput(criteria.throughput, window, metrics.arms, query(throughput.NAME))
     yield cpu.judge_cpu(criteria.cpu, window, plane.cpu, query(cpu.NAME))

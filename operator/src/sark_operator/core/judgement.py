@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
 from sark_api.spec import Action, Criteria, SarkRolloutSpec
 from sark_api.status import CriterionStatus, SarkRolloutStatus, Verdict
 
 from .data_plane import judge_beside, judge_data_plane
-from .figures import sentences
+from .figures import sentences, span
 from .lifecycle import is_split
 from .observation import Metrics, Missing
 from .sequential.sides import Setting
@@ -20,7 +22,10 @@ from .verdicts import alerts, deny_shift, error_rate, latency_p95, memory_growth
 from .verdicts.alerts import judge_alerts
 from .verdicts.custom import judge_custom
 from .verdicts.deny_shift import judge_deny_shift
-from .verdicts.sample_ratio import judge_sample_ratio
+from .verdicts.sample_ratio import judge_nobody, judge_sample_ratio
+
+_WINDOWS: Final = 4
+_SETTLING: Final = timedelta(minutes=1)
 
 
 def judge(
@@ -29,24 +34,29 @@ def judge(
     metrics: Metrics,
     stored_baseline_microseconds: int | None,
     weights: Mapping[str, Weight] = MappingProxyType({}),
+    *,
+    settled: bool = False,
 ) -> tuple[CriterionStatus, ...]:
     """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec.
 
     `weights` is the evidence of those with a sequential test. At 0 % the new arm serves nobody, so what is judged is what the
-    shadow compares and what the sidecars themselves use.
+    shadow compares and what the sidecars themselves use; and, once every sidecar has served it for a window (`settled`), that
+    it is so.
     """
     criteria, window = spec.criteria, spec.criteria.window
 
     def query(name: str) -> str:
         return metrics.queries.get(name, "")
 
-    if percent == 0:
-        memory = memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME))
-        beside = judge_beside(spec, percent, metrics)
-        return (memory, *beside, judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)))
-
     def weight(name: str) -> Weight:
         return weights.get(name, UNWEIGHED)
+
+    if percent == 0:
+        nobody = judge_nobody(criteria.sample_ratio, window, metrics.arms, query(error_rate.NAME))
+        memory = memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME))
+        beside = judge_beside(spec, percent, metrics, weight)
+        firing = judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME))
+        return (*((nobody,) if settled else ()), memory, *beside, firing)
 
     return (
         error_rate.judge_error_rate(
@@ -107,7 +117,23 @@ def weigh_windows(
     )
     since = status.counted_until or status.started_at or now
     windows = () if isinstance(metrics.windows, Missing) else countable(metrics.windows, since, now)
-    return weigh(status.evidence, setting, windows, status.counted_until)
+    weighing = weigh(status.evidence, setting, windows, status.counted_until)
+    quiet = now - (weighing.counted_until or status.started_at or now)
+    return weighing if quiet <= _longest_quiet(spec.criteria) else _silent(weighing, span(quiet))
+
+
+def _longest_quiet(criteria: Criteria) -> timedelta:
+    """Return how long counting windows may fail to come: pods whose counters began anew are left out for a minute or so."""
+    return criteria.window + _WINDOWS * criteria.counting() + _SETTLING
+
+
+def _silent(weighing: Weighing, quiet: str) -> Weighing:
+    """Return the tests without new windows for so long that what the present one shows is no proof.
+
+    Each look at criteria.window alone would be a threshold that is looked at all the time; it may end a share, by the floor,
+    and must not raise one.
+    """
+    return replace(weighing, weights={name: replace(weight, quiet=quiet) for name, weight in weighing.weights.items()})
 
 
 def dated(verdicts: Sequence[CriterionStatus], before: Sequence[CriterionStatus], now: datetime) -> list[CriterionStatus]:

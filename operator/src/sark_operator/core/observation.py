@@ -84,6 +84,8 @@ class CountedPlane:
     """Seconds the embedded engine's evaluations took."""
     lookups: Histogram = Histogram((), ())
     """Seconds the look-ups in the in-process cache took."""
+    compared: Comparisons | None = None
+    """Decisions that were compared in the shadow; None when nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,10 @@ def _evaluate(tick: Tick) -> None:
     weighing = weigh_windows(
         tick.spec, percent, metrics, tick.status, now=tick.now, settled_since=tick.sighting.convergence.since
     )
-    verdicts = judge(tick.spec, percent, metrics, tick.status.baseline_p95_microseconds, weighing.weights)
+    since = tick.sighting.convergence.since
+    settled = since is not None and tick.now - since >= tick.spec.criteria.window
+    p95_known = tick.status.baseline_p95_microseconds
+    verdicts = judge(tick.spec, percent, metrics, p95_known, weighing.weights, settled=settled)
     blind = unseen(verdicts, metrics)
     tick.change(
         evidence=weighing.evidence,

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sark_api.names import ARM_NEW
-from sark_operator.core.observation import ArmWindow, CountedPlane, CountedWindow, Histogram
+from sark_operator.core.observation import ArmWindow, Comparisons, CountedPlane, CountedWindow, Histogram
 from sark_operator.shell.answers import Requests
 
 SETTLE: Final = timedelta(seconds=1)
@@ -71,16 +71,22 @@ def plane_windows(
     fallbacks: Mapping[float, float],
     evaluations: Mapping[float, Mapping[str, Histogram]],
     lookups: Mapping[float, Mapping[str, Histogram]],
+    compared: Mapping[float, Mapping[str, float]] = MappingProxyType({}),
 ) -> Mapping[float, CountedPlane]:
-    """Return what happened inside the new arm of one rollout, by end in Unix seconds."""
+    """Return what happened inside the new arm of one rollout, by end in Unix seconds; `compared` by result as well."""
     return {
         at: CountedPlane(
             fallbacks.get(at),
             evaluations.get(at, {}).get(ARM_NEW, _EMPTY),
             lookups.get(at, {}).get(ARM_NEW, _EMPTY),
+            _comparisons(compared[at]) if at in compared else None,
         )
-        for at in {*fallbacks, *evaluations, *lookups}
+        for at in {*fallbacks, *evaluations, *lookups, *compared}
     }
+
+
+def _comparisons(by_result: Mapping[str, float]) -> Comparisons:
+    return Comparisons(by_result.get("match", 0.0), by_result.get("mismatch", 0.0))
 
 
 def arm_windows(requests: Mapping[str, Requests], latency: Mapping[str, Histogram]) -> Mapping[str, ArmWindow]:

@@ -18,7 +18,7 @@ from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
 from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
 from sark_operator.shell.prometheus import INVALID, Door, Server
-from sark_operator.shell.prometheus_access import PrometheusServers
+from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import SharedAnswers
 
 ABSENT = "MetricsAbsent"
@@ -49,10 +49,10 @@ class MetricsSource(Protocol):
 class PrometheusMetrics:
     """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
 
-    def __init__(self, door: Door, clock: Clock, servers: PrometheusServers | None = None) -> None:
+    def __init__(self, door: Door, clock: Clock, servers: Servers | None = None) -> None:
         """Ask through `door`; `servers` says with which credentials, none by default."""
         self._door = door
-        self._servers = servers or PrometheusServers()
+        self._servers: Servers = servers or PrometheusServers()
         self._clock = clock
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
         self._forgot_at = -inf
@@ -161,18 +161,25 @@ class _Question:
         grid = Grid.after(counted_until, self._clock.now(), self._criteria.counting())
         if grid is None or counted_until is None:
             return ()
-        requests, latency, fallbacks, evaluations, lookups = await asyncio.gather(
+        requests, latency, fallbacks, evaluations, lookups, compared = await asyncio.gather(
             self._grown(promql.counted_requests(grid.window), grid, answers.requests_by_arm),
             self._grown(promql.counted_latency(grid.window), grid, answers.latency_by_arm),
             self._grown(promql.counted_fallbacks(grid.window), grid, answers.number_by_rollout),
             self._grown(promql.counted_evaluations(grid.window), grid, answers.latency_by_arm),
             self._grown(promql.counted_lookups(grid.window), grid, answers.latency_by_arm),
+            self._compared(grid),
         )
-        for part in (requests, latency, fallbacks, evaluations, lookups):
+        for part in (requests, latency, fallbacks, evaluations, lookups, compared):
             if isinstance(part, Missing):
                 return part  # these windows are asked for again: none is counted in parts
-        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups))
+        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups), _of(rollout, compared))
         return counted_windows(grid, _of(rollout, requests), _of(rollout, latency), plane)
+
+    async def _compared(self, grid: Grid) -> Mapping[float, Mapping[str, Mapping[str, float]]] | Missing:
+        """Return the comparisons in each window, asked for only where some may differ: else they are not weighed."""
+        if not self._criteria.decision_mismatch.limit_parts_per_million:
+            return {}
+        return await self._grown(promql.counted_comparisons(grid.window), grid, answers.results_by_rollout)
 
     async def _grown(self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]) -> Mapping[float, Parsed] | Missing:
         async def ask() -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -118,6 +118,14 @@ class Access:
 
 OPEN: Final = Access()
 """No credentials, the system's own authorities, no tenant."""
+
+
+class Servers(Protocol):
+    """Who says how a server may be asked."""
+
+    def access(self, wanted: Prometheus, namespace: str) -> Access | Missing:
+        """Return how a rollout of `namespace` may ask the server it names."""
+        ...
 
 
 class PrometheusServers:

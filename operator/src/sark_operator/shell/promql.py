@@ -108,6 +108,11 @@ def counted_lookups(window: timedelta) -> str:
     return _grown(series, window, LABEL_IMPLEMENTATION, "le")
 
 
+def counted_comparisons(window: timedelta) -> str:
+    """Return the query for what the comparisons by result grew by in the `window` before each point of a range."""
+    return _grown(METRIC_SHADOW_COMPARISONS, window, "result")
+
+
 def _grown(series: str, window: timedelta, *by: str) -> str:
     """Return the difference of counters at the two ends of a window: whole requests, which `increase()` would extrapolate.
 

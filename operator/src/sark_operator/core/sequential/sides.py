@@ -105,6 +105,14 @@ def slow_lookups(setting: Setting, window: CountedWindow) -> Fraction | None:
     return _fraction(slow(window.plane.lookups, setting.criteria.cache_p95.limit_microseconds / 1_000_000), SLOW_SHARE)
 
 
+def mismatches(setting: Setting, window: CountedWindow) -> Fraction | None:
+    """Decisions that differ, among those compared. With a limit of 0 nothing is bet: one that differs is a breach."""
+    compared, limit = window.plane.compared, setting.criteria.decision_mismatch.limit_parts_per_million / 1_000_000
+    if compared is None or limit <= 0:
+        return None
+    return _fraction(Counts(compared.mismatches, compared.matches + compared.mismatches), limit)
+
+
 def erring(arm: ArmWindow) -> Counts:
     """Return errors of requests."""
     return Counts(arm.errors, arm.requests)

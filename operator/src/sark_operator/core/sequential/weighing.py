@@ -15,7 +15,7 @@ from typing import Final
 from sark_api.spec import Criteria
 from sark_api.status import Evidence
 from sark_operator.core.buckets import plausible_count
-from sark_operator.core.observation import CountedWindow
+from sark_operator.core.observation import Comparisons, CountedWindow
 
 from . import sides, wager
 from .fractions import Fraction
@@ -29,6 +29,7 @@ TESTS: Final[Mapping[str, Mapping[str, sides.Side]]] = {
     "fallbackRate": {"fallbackRate": sides.fallbacks},
     "opaP95": {"opaP95": sides.slow_evaluations},
     "cacheP95": {"cacheP95": sides.slow_lookups},
+    "decisionMismatch": {"decisionMismatch": sides.mismatches},
 }
 """The sides of each criterion that is tested sequentially. Each criterion has an equal part of the chance of a false revert,
 and each of its sides an equal part of that; what criteria that only warn leave over is not given to the others."""
@@ -53,7 +54,8 @@ class Weighing:
 
 def needed(criteria: Criteria, sides_of_criterion: int) -> float:
     """Return the evidence at which a side is a breach."""
-    return len(TESTS) * sides_of_criterion * 10_000 / criteria.false_revert_basis_points
+    idle = 0 if criteria.decision_mismatch.limit_parts_per_million else 1  # with a limit of 0 it is no test
+    return (len(TESTS) - idle) * sides_of_criterion * 10_000 / criteria.false_revert_basis_points
 
 
 def countable(windows: Iterable[CountedWindow], since: datetime, now: datetime) -> list[CountedWindow]:
@@ -113,9 +115,20 @@ def _added(
 
 def _sound(window: CountedWindow) -> bool:
     """Return whether every number of the window can be a count."""
-    plane = window.plane
+    plane, compared = window.plane, window.plane.compared or Comparisons()
     return all(
         plausible_count(number)
         for arm in window.arms.values()
         for number in (arm.requests, arm.errors, arm.refusals, *arm.latency.counts)
-    ) and all(map(plausible_count, (plane.fallbacks or 0.0, *plane.evaluations.counts, *plane.lookups.counts)))
+    ) and all(
+        map(
+            plausible_count,
+            (
+                plane.fallbacks or 0.0,
+                *plane.evaluations.counts,
+                *plane.lookups.counts,
+                compared.matches,
+                compared.mismatches,
+            ),
+        )
+    )

@@ -22,6 +22,8 @@ class Weight:
     hits: int = 0
     seasoned: bool = True
     """Whether there is enough behind the numbers of criteria.window for a breach by the floor."""
+    quiet: str = ""
+    """For how long no window has come, where that is too long to call anything proven good; empty while they come."""
 
     @property
     def proven(self) -> bool:
@@ -46,6 +48,8 @@ class Weight:
     @property
     def clause(self) -> str:
         """The evidence as the end of a sentence."""
+        if self.quiet:
+            return f"no counting window for {self.quiet}, and without them nothing is proven"
         if not self.windows:
             return "no counting window yet"
         noun = "window" if self.windows == 1 else "windows"

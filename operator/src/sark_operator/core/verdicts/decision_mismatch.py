@@ -1,6 +1,7 @@
 """decisionMismatch: decisions of both arms on the same request, compared on the whole in the shadow of requests.
 
-One decision that differs is evidence by itself, however few were compared: with a limit of 0 it is a breach at once.
+One decision that differs is evidence by itself, however few were compared: with a limit of 0 it is a breach at once. Where some
+may differ, more are proven from window to window, as errors are; what is above the limit and not proven holds the step.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from sark_api.duration import format_duration
 from sark_api.spec import DecisionMismatch
 from sark_api.status import CriterionStatus
 from sark_operator.core.buckets import plausible_count
-from sark_operator.core.chance import beyond_chance
 from sark_operator.core.figures import count
 from sark_operator.core.observation import Comparisons, Missing
+from sark_operator.core.sequential.fractions import Counts
+from sark_operator.core.sequential.weight import UNWEIGHED, Weight
 
 from .ruling import Ruling
+from .share import Share, judge_share
 
 NAME: Final = "decisionMismatch"
 _MILLION: Final = 1_000_000
@@ -24,10 +27,15 @@ _NAMED: Final = 5
 
 
 def judge_decision_mismatch(
-    settings: DecisionMismatch, window: timedelta, shadow: Comparisons | Missing, query: str = ""
+    settings: DecisionMismatch,
+    window: timedelta,
+    shadow: Comparisons | Missing,
+    query: str = "",
+    *,
+    weight: Weight = UNWEIGHED,
 ) -> CriterionStatus:
-    """Return Breach when more of the comparisons in `window` differ than the limit allows."""
-    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons)
+    """Return Breach when more comparisons differ than the limit allows: one with a limit of 0, else proven by `weight`."""
+    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons, weight)
     limit, limit_text = settings.limit_parts_per_million / _MILLION, f"{settings.limit_parts_per_million:,} ppm"
     if isinstance(shadow, Missing):
         return ruling.unknown(shadow.message, limit=limit_text)
@@ -35,22 +43,22 @@ def judge_decision_mismatch(
     if not plausible_count(shadow.matches) or not plausible_count(shadow.mismatches):
         seen = f"Prometheus counted {shadow.matches:g} matches and {shadow.mismatches:g} mismatches in {over}: not counts"
         return ruling.unknown(seen, limit=limit_text)
-    above = shadow.mismatches > limit * total
+    value = _value(shadow, total)
     said = f"{_decimal(shadow.mismatches)} of {count(total, 'comparison')} over {over} differ{_named(shadow)}"
-    if above and (limit == 0 or beyond_chance(shadow.mismatches, total, limit)):
-        return ruling.measured(
-            breach=True,
-            message=f"{said}; at most {limit_text} may",
-            value=_value(shadow, total),
-            limit=limit_text,
-            samples=total,
-        )
-    if total < settings.min_comparisons:
+    if limit == 0 and shadow.mismatches > 0:
+        message = f"{said}; at most {limit_text} may"
+        return ruling.measured(breach=True, message=message, value=value, limit=limit_text, samples=total)
+    if total < settings.min_comparisons and not weight.proven:
         few = f"{count(total, 'comparison')} in {over}, {settings.min_comparisons:,} needed"
         return ruling.unknown(few, limit=limit_text, samples=total)
-    if above:
-        return ruling.unknown(f"{said}, but they are too few to rule out chance", limit=limit_text, samples=total)
-    return ruling.measured(breach=False, message=said, value=_value(shadow, total), limit=limit_text, samples=total)
+    if limit == 0:
+        return ruling.measured(breach=False, message=said, value=value, limit=limit_text, samples=total)
+
+    def sentence(_value: str, sign: str, _most: str) -> str:
+        return said if sign == "<=" else f"{said}; at most {limit_text} may"
+
+    found = Counts(shadow.mismatches, total)
+    return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
 
 
 def _value(shadow: Comparisons, total: float) -> str:

@@ -56,8 +56,10 @@ def judge_deny_shift(
     if weight.proven or far:
         why = f"{said}: {weight.clause if weight.proven else f'{limit} apart with 99.9% confidence'}"
         return ruling.measured(breach=True, message=why, value=value, limit=limit, samples=least)
-    if weight.doubtful or _above(ours, theirs, new, baseline, settings.limit_percent_of_odds):
-        why = f"{said}: more than {limit} apart, not proven: {weight.clause}"
+    above = _above(ours, theirs, new, baseline, settings.limit_percent_of_odds)
+    if weight.quiet or weight.doubtful or above:
+        apart = above or not weight.quiet
+        why = f"{said}: more than {limit} apart, not proven: {weight.clause}" if apart else f"{said}, but {weight.clause}"
         return ruling.undecided(why, value=value, limit=limit, samples=least)
     return ruling.measured(breach=False, message=f"{said}: within {limit}", value=value, limit=limit, samples=least)
 

@@ -55,9 +55,35 @@ def judge_sample_ratio(
     said = f"{value} over {over} ({count(total, 'request')}), {percent}% of subjects asked for"
     if weight.proven:
         return ruling.measured(breach=True, message=f"{said}: {weight.clause}", value=value, limit=limit, samples=total)
-    if weight.doubtful:
-        why = f"{said}: more than {limit} apart, not proven: {weight.clause}"
+    if weight.quiet or weight.doubtful:
+        why = (
+            f"{said}, but {weight.clause}" if weight.quiet else f"{said}: more than {limit} apart, not proven: {weight.clause}"
+        )
         return ruling.undecided(why, value=value, limit=limit, samples=total)
     low, high = shifted(percent / 100, 1 / times), shifted(percent / 100, times)
     message = f"{said}: {low:.1%} to {high:.1%} allowed"
     return ruling.measured(breach=False, message=message, value=value, limit=limit, samples=total)
+
+
+def judge_nobody(
+    settings: SampleRatio, window: timedelta, arms: Mapping[str, ArmWindow] | Missing, query: str = ""
+) -> CriterionStatus:
+    """Return Pass when the new arm had no request in `window`, in all of which every sidecar says that it serves 0 %.
+
+    One that it had is no matter of chance: assignment or telemetry is wrong. What is wrong cannot be told, and there is nothing
+    to take back, so the verdict is Unknown, which holds the step.
+    """
+    ruling = Ruling(NAME, settings.action, query)
+    over = format_duration(window)
+    if isinstance(arms, Missing):
+        return ruling.unknown(arms.message, limit="no request")
+    ours, theirs = (arms.get(arm, ArmWindow()).requests for arm in (ARM_NEW, ARM_BASELINE))
+    if not plausible_count(ours) or not plausible_count(theirs):
+        return ruling.unknown(f"Prometheus counted {ours:g} and {theirs:g} requests in {over}: not counts", limit="no request")
+    total, value = ours + theirs, count(ours, "request")
+    if ours > 0:
+        mend = "does another process bear this rollout's label?"
+        why = f"the new arm had {value} over {over}, though every sidecar says that it serves 0%: {mend}"
+        return ruling.undecided(why, value=value, limit="no request", samples=total)
+    message = f"no request of the new arm over {over} ({count(total, 'request')} in all), 0% asked for"
+    return ruling.measured(breach=False, message=message, value="no request", limit="no request", samples=total)

@@ -68,8 +68,8 @@ def judge_share(
         return ruling.measured(
             breach=True, message=why, value=value, limit=limit, samples=found.total, warning=warning, bound=bound
         )
-    if above or weight.doubtful:
-        why = f"{said}, not proven: {weight.clause}"
+    if above or weight.quiet or weight.doubtful:
+        why = f"{said}, {'not proven:' if above or not weight.quiet else 'but'} {weight.clause}"
         if suffered > share.limit:
             why += f"; the baseline has {percents(share.baseline.share, share.limit)[0]} in the same time"
         return ruling.undecided(why, value=value, limit=limit, samples=found.total, bound=bound)
