@@ -187,6 +187,20 @@ async def test_a_rotated_token_needs_no_restart(source: Source, gate: Gate, tmp_
     assert f"{token} cannot be read" in why(await read(door, gate.url, query="1 + 4")).message
 
 
+async def test_a_rotated_authority_needs_no_restart(source: Source, guarded: GuardedPrometheus, tmp_path: Path):
+    # Given a file with an authority that signed nothing of this server
+    authority = tmp_path / "ca.pem"
+    authority.write_bytes(Authority(tmp_path / "old").certificate.read_bytes())
+    password = secret(tmp_path, PASSWORD)
+    basic = {"username": USER, "password_file": password}
+    door = source({"address": guarded.url, "basic_auth": basic, "tls_config": {"ca_file": str(authority)}})
+    assert "certificate verify failed" in why(await read(door, guarded.url)).message.lower()
+
+    # When the file holds the one that did, then the next question is answered
+    authority.write_bytes(guarded.authority.certificate.read_bytes())
+    assert (await read(door, guarded.url, query="1 + 2")).custom == {"sum": 3.0}
+
+
 async def test_every_tenant_asks_for_itself(source: Source, gate: Gate, tmp_path: Path):
     # Given an address with two tenants
     token = secret(tmp_path, "token-1")

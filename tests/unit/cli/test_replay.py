@@ -9,7 +9,7 @@ from typing import Any
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, KIND
 from sark_api.status import Phase
-from sark_cli.commands.backtest import conclusion, verdict
+from sark_cli.commands.backtest import _adapted, conclusion, verdict
 from sark_cli.replay.past_door import PastDoor
 from sark_cli.replay.rehearsal import Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
@@ -64,6 +64,12 @@ def test_a_past_that_goes_bad_is_reverted_at_once_and_ends_the_replay():
     assert breach.time - bad_at < timedelta(seconds=2)
     assert rehearsal.over
     assert rehearsal.journal.evaluations < 20
+
+
+def test_a_replay_has_the_patience_an_evaluation_has_not():
+    asked = quick_spec(prometheus={"address": "http://prometheus:9090", "timeout": "2s"})
+    adapted = _adapted(asked, "http://past:9090", timedelta(minutes=1))
+    assert (adapted.prometheus.address, adapted.prometheus.timeout) == ("http://past:9090", timedelta(seconds=60))
 
 
 def test_a_retry_is_replayed_too():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sark_api.status import HistoryEntry, Notified
+from sark_operator.core.notices import Notice
 from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 
 
@@ -23,9 +26,39 @@ def test_lines_are_addresses_and_a_rotated_file_counts_at_once(tmp_path: Path):
     assert [each.name for each in file()] == ["line 1 (JSON)"]
 
 
+ROUTES = """\
+json://127.0.0.1/all
+warnings=json://127.0.0.1/warnings
+rollouts=shop/*,billing/gateway json://127.0.0.1/ours
+rollouts=shop/* reasons=CriterionBreached,BaselineRestored json://127.0.0.1/ours-back
+reasons=BaselineRestored warnings=json://127.0.0.1/none
+"""
+
+
+@pytest.mark.parametrize(
+    ("rollout", "reason", "told"),
+    [
+        ("shop/gateway", "Advanced", [1, 3]),
+        ("shop/gateway", "CriterionBreached", [1, 2, 3, 4]),
+        ("shop/gateway", "BaselineRestored", [1, 3, 4]),
+        ("billing/gateway", "CriterionBreached", [1, 2, 3]),
+        ("billing/other", "CriterionBreached", [1, 2]),
+        ("shopping/gateway", "Advanced", [1]),
+    ],
+)
+def test_each_address_is_told_what_its_line_asks_for(tmp_path: Path, rollout: str, reason: str, told: list[int]):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    entry = HistoryEntry(time=at, actor="operator", reason=reason, from_percent=5, to_percent=0, revision=1, message="why")
+    notice = Notice(entry, Notified(until=at))
+
+    addresses = AppriseFile(written(tmp_path, ROUTES))()
+
+    assert [number for number, each in enumerate(addresses, start=1) if each.wants(rollout, notice)] == told
+
+
 def test_a_file_that_goes_bad_leaves_what_was_read_before(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     file = AppriseFile(written(tmp_path, "json://127.0.0.1:9/a"))
-    written(tmp_path, "nonsense hush")
+    written(tmp_path, "nonsense-hush")
     assert [each.name for each in file()] == ["line 1 (JSON)"]
     assert "line 1: not a URL that Apprise knows" in caplog.text
     assert "hush" not in caplog.text
@@ -35,6 +68,9 @@ def test_a_file_that_goes_bad_leaves_what_was_read_before(tmp_path: Path, caplog
     ("text", "says"),
     [
         ("json://127.0.0.1/a\nhush://token", "line 2: not a URL that Apprise knows"),
+        ("hush json://127.0.0.1/a", "line 1: word 1 is no condition: write rollouts=NAMESPACE/NAME"),
+        ("rollouts=hush json://127.0.0.1/a", "line 1: rollouts are named by namespace/name, with * for any, as in shop/*"),
+        ("reasons=hush json://127.0.0.1/a", "line 1: names a reason that does not exist: docs/reasons.md has them all"),
         ("json://127.0.0.1/a\n" * 51, "holds 51 URLs; at most 50"),
         ("#" * 70_000, "larger than 64 KiB"),
         (None, "cannot be read: no such file"),

@@ -35,7 +35,7 @@ class Receiver:
     tries: int = 0
     warned: list[bool] = field(default_factory=list)
 
-    def wants(self, _: Notice) -> bool:
+    def wants(self, _rollout: str, _notice: Notice) -> bool:
         return True
 
     def send(self, title: str, text: str, *, warning: bool) -> bool:

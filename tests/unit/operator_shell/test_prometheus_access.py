@@ -14,6 +14,7 @@ from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessError, AccessFileError
 from sark_operator.shell.prometheus_access import OPEN, Access, PrometheusServers
+from sark_operator.shell.prometheus_file import PrometheusFile
 
 ADDRESS = "https://thanos.example/api"
 Load = Callable[..., PrometheusServers]
@@ -82,6 +83,27 @@ def test_a_rotated_secret_counts_from_the_next_question(load: Load, secret: Path
     assert spoken(access).auth == ("sark", "hush-1")
     secret.write_text("hush-2")
     assert spoken(access).auth == ("sark", "hush-2")
+
+
+def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp_path: Path, secret: Path):
+    # Given a file that knows no credentials for the address
+    path = tmp_path / "prometheus.yaml"
+    path.write_text("servers: []")
+    file = PrometheusFile(path)
+    assert file.access(wanted(), "shop") == OPEN
+
+    # When it is written anew, in place or by turning the link of a mount, then it counts from the next question
+    path.write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "authorization": {"credentials_file": str(secret)}}]}))
+    assert spoken(file.access(wanted(), "shop")).headers["Authorization"] == "Bearer hush-1"
+    (tmp_path / "next").write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "namespaces": ["billing"]}]}))
+    (tmp_path / "next").replace(path)
+    assert isinstance(file.access(wanted(), "shop"), Missing)
+
+    # And one that cannot be used changes nothing, nor does one that is gone
+    path.write_text("servers: [hush")
+    assert isinstance(file.access(wanted(), "shop"), Missing)
+    path.unlink()
+    assert isinstance(file.access(wanted(), "shop"), Missing)
 
 
 def test_a_namespace_that_is_not_named_is_shut_out(load: Load, secret: Path):

@@ -43,6 +43,7 @@ def test_nothing_of_a_rollout_that_is_gone_is_left():
     telemetry.state("shop/gateway", STATUS, 5)
     telemetry.tick("shop/gateway", "done", 0.1)
     telemetry.transition("shop/gateway", "Advanced")
+    telemetry.evidence("shop/gateway", "filed")
     telemetry.forget("shop/gateway")
     assert b"shop/gateway" not in generate_latest(telemetry.registry)
 
@@ -53,6 +54,7 @@ def test_what_it_does_is_counted_and_timed():
     telemetry.decided(0.0004)
     telemetry.restored(0.3)
     telemetry.notification("sent")
+    telemetry.evidence("shop/gateway", "failed")
     text = generate_latest(telemetry.registry).decode()
     for series in (
         'sark_operator_api_calls_total{verb="read"} 1.0',
@@ -60,5 +62,6 @@ def test_what_it_does_is_counted_and_timed():
         'sark_operator_decide_seconds_bucket{le="0.0005"} 1.0',
         'sark_operator_restore_seconds_bucket{le="0.5"} 1.0',
         'sark_operator_notifications_total{outcome="sent"} 1.0',
+        'sark_operator_evidence_records_total{outcome="failed",sark_rollout="shop/gateway"} 1.0',
     ):
         assert series in text

@@ -19,6 +19,7 @@ from sark_operator.shell.api import (
 )
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.cluster import translate
+from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.worker import LONGEST_RETRY_SECONDS, Worker
 
@@ -73,7 +74,7 @@ def test_a_worker_leaves_the_server_alone_for_as_long_as_it_asks_within_bounds(a
             raise UnavailableError("busy", retry_after=asked)
 
     reconciler: Any = Unlucky()
-    subject = Worker("shop", "gateway", "u1", reconciler=reconciler, clock=SystemClock(), telemetry=Telemetry())
+    subject = Worker("shop", "gateway", "u1", reconciler=reconciler, pacer=Pacer(0), clock=SystemClock(), telemetry=Telemetry())
     wait = asyncio.run(subject._tick())
     assert wait is not None
     assert least <= wait <= most

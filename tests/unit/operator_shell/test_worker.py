@@ -11,6 +11,7 @@ from sark_operator.shell.api import ObjectMissingError, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
+from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.worker import Worker
 
@@ -35,7 +36,8 @@ class Ticks:
 
 
 def worker(ticks: Ticks) -> Worker:
-    return Worker("shop", "gateway", "u1", reconciler=ticks, clock=SystemClock(), telemetry=Telemetry())  # type: ignore[arg-type]
+    place, rest = ("shop", "gateway", "u1"), {"clock": SystemClock(), "telemetry": Telemetry()}
+    return Worker(*place, reconciler=ticks, pacer=Pacer(0), **rest)  # type: ignore[arg-type]
 
 
 async def running(ticks: Ticks, then: Callable[[Worker], Any] = lambda _: None) -> asyncio.Task[None]:

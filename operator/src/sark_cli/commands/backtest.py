@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MOST_EVALUATIONS: Final = 20_000
 USUAL_EVALUATIONS: Final = 2_000
+PATIENCE: Final = timedelta(seconds=60)
+"""Least time a server is given for one answer."""
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -65,9 +67,10 @@ def _adapted(spec: SarkRolloutSpec, address: str, step: timedelta) -> SarkRollou
     """Return the spec with the server to ask, and evaluated as often as it is replayed.
 
     The bake counts a gap between two evaluations for at most three intervals; a replay in larger steps must not lose time for
-    that, nor may its flags expire between two steps.
+    that, nor may its flags expire between two steps. Nothing waits for its answers either, and they are long: a server that is
+    slow today, being busy, must not look like one that was slow then.
     """
-    prometheus = spec.prometheus.model_copy(update={"address": address})
+    prometheus = spec.prometheus.model_copy(update={"address": address, "timeout": max(spec.prometheus.timeout, PATIENCE)})
     valid_for = max(spec.valid_for, 3 * step)
     return spec.model_copy(update={"prometheus": prometheus, "interval": step, "valid_for": valid_for, "mode": Mode.AUTO})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -57,9 +57,11 @@ class UnreadableError(ClusterError):
 
 @dataclass(frozen=True, slots=True)
 class RolloutObject:
-    """A SarkRollout as the API server last gave it to us."""
+    """A SarkRollout as the API server last gave it to us. What it says is parsed once: `raw` never changes."""
 
     raw: Mapping[str, Any]
+    _spec: list[SarkRolloutSpec] = field(default_factory=list, init=False, repr=False, compare=False)
+    _status: list[SarkRolloutStatus] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def _metadata(self) -> Mapping[str, Any]:
@@ -125,10 +127,12 @@ class RolloutObject:
         Raises:
             UnreadableError: it does not fit the model, which the CRD's schema should have prevented.
         """
-        try:
-            return SarkRolloutSpec.model_validate(self.raw.get("spec") or {})
-        except ValidationError as error:
-            raise UnreadableError(_complaint("spec", error)) from error
+        if not self._spec:
+            try:
+                self._spec.append(SarkRolloutSpec.model_validate(self.raw.get("spec") or {}))
+            except ValidationError as error:
+                raise UnreadableError(_complaint("spec", error)) from error
+        return self._spec[0]
 
     def status(self) -> SarkRolloutStatus:
         """Return the status; one that was never written is the empty one.
@@ -136,10 +140,12 @@ class RolloutObject:
         Raises:
             UnreadableError: it does not fit the model: something other than this operator wrote it.
         """
-        try:
-            return SarkRolloutStatus.model_validate(self.raw.get("status") or {})
-        except ValidationError as error:
-            raise UnreadableError(_complaint("status", error)) from error
+        if not self._status:
+            try:
+                self._status.append(SarkRolloutStatus.model_validate(self.raw.get("status") or {}))
+            except ValidationError as error:
+                raise UnreadableError(_complaint("status", error)) from error
+        return self._status[0]
 
 
 def _manager_of_request(managed: Sequence[Mapping[str, Any]]) -> str:

@@ -4,6 +4,10 @@
     slack://token-a/token-b/token-c/#rollouts
     # what somebody had better look at
     warnings=pagerduty://integration-key@api-key
+    # of some rollouts, some things: all that is named must be so
+    rollouts=shop/*,billing/gateway reasons=CriterionBreached,BaselineRestored slack://token-a/token-b/token-d/#shop
+
+A line is its conditions and then the URL, with blanks between.
 
 The file is read for each notice, so it may be rotated. Nothing of it is ever logged but the number of a line.
 """
@@ -14,9 +18,11 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
+from sark_api.reasons import REASONS
 from sark_operator.core.notices import Notice
 
 MAX_BYTES: Final = 64 * 1024
@@ -36,10 +42,18 @@ class AppriseAddress:
     service: Any
     """Apprise's plugin for the URL."""
     only_warnings: bool
+    rollouts: tuple[str, ...] = ()
+    """Patterns of namespace/name; none means all."""
+    reasons: tuple[str, ...] = ()
+    """Reasons of transitions; none means all."""
 
-    def wants(self, notice: Notice) -> bool:
-        """Whether it is told of this."""
-        return notice.warning or not self.only_warnings
+    def wants(self, rollout: str, notice: Notice) -> bool:
+        """Whether it is told of this transition of `rollout` (namespace/name)."""
+        return (
+            (notice.warning or not self.only_warnings)
+            and (not self.rollouts or any(fnmatchcase(rollout, pattern) for pattern in self.rollouts))
+            and (not self.reasons or notice.entry.reason in self.reasons)
+        )
 
     def send(self, title: str, text: str, *, warning: bool) -> bool:
         """Tell it; the plugin's own socket timeouts (4 s each, `cto` and `rto` in the URL) end what hangs."""
@@ -98,7 +112,9 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
         warnings.simplefilter("ignore")  # it imports modules that are deprecated
         import apprise
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs URLs, and what receivers answered
-    url = line.removeprefix(_WARNINGS)
+    *conditions, last = line.split()
+    rollouts, reasons = _conditions(f"{path}, line {number}", conditions)
+    url = last.removeprefix(_WARNINGS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
@@ -107,4 +123,24 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
             f"{path}, line {number}: not a URL that Apprise knows: write one such as json://host/path or slack://..., "
             f"or {_WARNINGS}URL for warnings alone"
         )
-    return AppriseAddress(f"line {number} ({service.service_name})", service, line.startswith(_WARNINGS))
+    name = f"line {number} ({service.service_name})"
+    return AppriseAddress(name, service, last.startswith(_WARNINGS), rollouts, reasons)
+
+
+def _conditions(where: str, conditions: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the patterns of rollouts and the reasons that stand before a URL."""
+    found: dict[str, tuple[str, ...]] = {"rollouts": (), "reasons": ()}
+    for place, condition in enumerate(conditions, start=1):
+        name, _, values = condition.partition("=")
+        if name not in found or not values:
+            raise AddressFileError(
+                f"{where}: word {place} is no condition: write rollouts=NAMESPACE/NAME,... or reasons=REASON,..."
+            )
+        found[name] = tuple(filter(None, values.split(",")))
+    if any(pattern.count("/") != 1 for pattern in found["rollouts"]):
+        raise AddressFileError(f"{where}: rollouts are named by namespace/name, with * for any, as in shop/*")
+    if any(reason not in REASONS for reason in found["reasons"]):
+        raise AddressFileError(
+            f"{where}: names a reason that does not exist: docs/reasons.md has them all, as in CriterionBreached"
+        )
+    return found["rollouts"], found["reasons"]

@@ -13,7 +13,8 @@ from uuid import uuid4
 import aiohttp
 from kubernetes.aio.client import ApiClient, CoreV1Api, CustomObjectsApi, EventsV1Api
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.client.models import V1ConfigMap, V1ObjectMeta, V1Pod
+from kubernetes.aio.client.models import V1ConfigMap, V1ObjectMeta
+from kubernetes.aio.client.rest import RESTResponse
 from pydantic import ValidationError
 
 from sark_api.flags import FlagDocumentError, flagd_document, parse_flag_document
@@ -128,13 +129,16 @@ class KubernetesCluster:
 
     async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
         """Return the flags ConfigMap as it is now."""
-        call = self._core.read_namespaced_config_map(name, namespace, _request_timeout=CALL_SECONDS)
+        call = self._core.read_namespaced_config_map_without_preload_content(name, namespace, _request_timeout=CALL_SECONDS)
         self._uids.pop((namespace, name), None)
-        found = await self._ask("read", f"ConfigMap {namespace}/{name}", call)
-        self._uids[namespace, name] = str(found.metadata.uid)
-        version = str(found.metadata.resource_version)
-        owners = _other_owners(found.metadata.managed_fields or ())
-        text = (found.data or {}).get(FLAGS_KEY)
+        found = await self._ask("read", f"ConfigMap {namespace}/{name}", _document_of(call))
+        metadata = found.get("metadata") or {}
+        version = str(metadata.get("resourceVersion") or "")
+        if not version:
+            raise ClusterError(f"read ConfigMap {namespace}/{name}: the API server's answer names no version")
+        self._uids[namespace, name] = str(metadata.get("uid") or "")
+        owners = _other_owners(metadata.get("managedFields") or ())
+        text = (found.get("data") or {}).get(FLAGS_KEY)
         if not text:
             return ObservedFlags(version, None, owners=owners)
         try:
@@ -189,15 +193,15 @@ class KubernetesCluster:
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         """Return the ready pods that carry all `labels`, by name."""
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        pods: list[V1Pod] = []
+        pods: list[Mapping[str, Any]] = []
         token: str | None = None
         while True:
-            call = self._core.list_namespaced_pod(
+            call = self._core.list_namespaced_pod_without_preload_content(
                 namespace, label_selector=selector, limit=PAGE_SIZE, _continue=token, _request_timeout=CALL_SECONDS
             )
-            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", call)
-            pods.extend(page.items)
-            token = page.metadata.var_continue if page.metadata else None
+            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", _document_of(call))
+            pods.extend(page.get("items") or ())
+            token = (page.get("metadata") or {}).get("continue")
             if len(pods) > MAX_PODS:
                 raise RefusedError(f"{selector} selects more than {MAX_PODS} pods; split the target by another label")
             if not token:
@@ -258,6 +262,8 @@ class KubernetesCluster:
             problem = ClusterError(
                 f"{verb} {what}: the API server's answer has an unexpected form ({error.error_count()} errors)"
             )
+        except (ValueError, TypeError) as error:
+            problem = ClusterError(f"{verb} {what}: the API server's answer has an unexpected form: {error}")
         finally:
             self._telemetry.api_call(verb, time.monotonic() - sent_at)
         self._telemetry.api_error(verb, type(problem).__name__)
@@ -309,13 +315,29 @@ def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
     return details.get("causes") or ()
 
 
-def _other_owners(managed: Sequence[Any]) -> tuple[str, ...]:
+async def _document_of(call: Coroutine[Any, Any, Any]) -> Mapping[str, Any]:
+    """Await a request whose answer is taken as it came.
+
+    Of a pod three things are wanted; the client's models would build and check some hundred fields of each, at every
+    evaluation of every rollout.
+    """
+    answer = await call
+    body = (await answer.read()).decode("utf-8")
+    if answer.status != 200:  # noqa: PLR2004
+        raise ApiException.from_response(http_resp=RESTResponse(answer), body=body, data=None)
+    found = json.loads(body)
+    if not isinstance(found, dict):
+        raise TypeError("no JSON object")
+    return found
+
+
+def _other_owners(managed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the field managers, other than ours by apply, that own a key of the document; the latest first."""
     found = [
-        (str(entry.time or ""), str(entry.manager or "unnamed")[:_MAX_MANAGER])
+        (str(entry.get("time") or ""), str(entry.get("manager") or "unnamed")[:_MAX_MANAGER])
         for entry in managed
-        if (entry.manager, entry.operation) != (FIELD_MANAGER, "Apply")
-        and {f"f:{FLAGS_KEY}", f"f:{FLAGD_KEY}"} & set((entry.fields_v1 or {}).get("f:data") or {})
+        if (entry.get("manager"), entry.get("operation")) != (FIELD_MANAGER, "Apply")
+        and {f"f:{FLAGS_KEY}", f"f:{FLAGD_KEY}"} & set((entry.get("fieldsV1") or {}).get("f:data") or {})
     ]
     return tuple(dict.fromkeys(manager for _, manager in sorted(found, reverse=True)))[:_MOST_MANAGERS]
 
@@ -326,10 +348,11 @@ def _cut(note: str) -> str:
     return note if len(raw) <= _MAX_NOTE_BYTES else raw[: _MAX_NOTE_BYTES - 3].decode(errors="ignore") + "..."
 
 
-def _ready(pod: V1Pod) -> ReadyPod | None:
-    if pod.metadata is None or pod.metadata.deletion_timestamp is not None or pod.status is None or not pod.status.pod_ip:
+def _ready(pod: Mapping[str, Any]) -> ReadyPod | None:
+    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
+    if metadata.get("deletionTimestamp") is not None or not status.get("podIP"):
         return None
-    conditions = pod.status.conditions or ()
-    if not any(condition.type == "Ready" and condition.status == "True" for condition in conditions):
+    conditions = status.get("conditions") or ()
+    if not any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions):
         return None
-    return ReadyPod(name=str(pod.metadata.name), address=str(pod.status.pod_ip))
+    return ReadyPod(name=str(metadata["name"]), address=str(status["podIP"]))

@@ -81,6 +81,11 @@ class Crew:
             if not member.task.done() and member.worker.overdue_seconds > OVERDUE_SECONDS
         ]
 
+    def hangs(self) -> bool:
+        """Return whether no rollout at all is evaluated any more, though every one is long overdue."""
+        members = [member for member in self._members.values() if not member.task.done()]
+        return bool(members) and all(member.worker.overdue_seconds > OVERDUE_SECONDS for member in members)
+
     async def close(self) -> None:
         """End all workers; a tick under way stops between two requests."""
         tasks = [member.task for member in self._members.values()]

@@ -19,14 +19,18 @@ class Directory:
 
     def __init__(self) -> None:
         self._rollouts: dict[str, RolloutObject] = {}
+        self._by_namespace: dict[str, dict[str, RolloutObject]] = {}
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
         self._rollouts[rollout.uid] = rollout
+        self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = rollout
 
     def drop(self, uid: str) -> None:
         """Forget a rollout that is gone."""
-        self._rollouts.pop(uid, None)
+        gone = self._rollouts.pop(uid, None)
+        if gone is not None:
+            self._by_namespace[gone.namespace].pop(uid, None)
 
     def concerned(self, alerts: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
         """Return the uids of the rollouts that one of `alerts`, by its labels, is about."""
@@ -38,8 +42,8 @@ class Directory:
 
     def others(self, rollout: RolloutObject) -> Iterator[RolloutObject]:
         """Yield the other rollouts of the same namespace."""
-        for other in self._rollouts.values():
-            if other.namespace == rollout.namespace and other.uid != rollout.uid:
+        for other in self._by_namespace.get(rollout.namespace, {}).values():
+            if other.uid != rollout.uid:
                 yield other
 
 

@@ -85,7 +85,7 @@ class Filer:
                 memory.popitem(last=False)
 
     def _failed(self, rollout: RolloutObject, before: Filing, problem: str) -> Filing:
-        self._telemetry.evidence("failed")
+        self._telemetry.evidence(rollout.key, "failed")
         _log.warning("evidence not filed", rollout=rollout.key, uid=rollout.uid, problem=problem)
         return replace(before, problem=problem)
 
@@ -115,7 +115,7 @@ class Filer:
                 place = await self._find(rollout, known, key)
                 if place.stored is None:
                     await self._store.create(rollout, self._name(rollout, place.index), {key: text}, place.before)
-                    self._telemetry.evidence("filed")
+                    self._telemetry.evidence(rollout.key, "filed")
                     return LedgerSegment(index=place.index, first=number)
                 if key in place.stored.records:
                     _check_same(place.stored, key, text)
@@ -123,7 +123,7 @@ class Filer:
                 if await self._closed(rollout, place.stored, key, text):
                     continue
                 await self._store.replace(rollout, place.stored, {**place.stored.records, key: text}, closed=False)
-                self._telemetry.evidence("filed")
+                self._telemetry.evidence(rollout.key, "filed")
                 return _segment(place.index, place.stored)
             except StaleVersionError as error:
                 stale = error

@@ -61,7 +61,7 @@ class _Sighting:
 
 
 class Leadership:
-    """Holds the Lease, or waits for it. One task at a time may call its methods."""
+    """Holds the Lease, or waits for it. One task at a time may call its methods; its properties may be read in any thread."""
 
     def __init__(
         self,
@@ -70,9 +70,14 @@ class Leadership:
         clock: Clock,
         telemetry: Telemetry,
         *,
+        unfit: Callable[[], str] = lambda: "",
         end_process: Callable[[int], object] = os._exit,
     ) -> None:
-        """Take `end_process`, which is called with a status when the Lease ran out and `release` has not been called."""
+        """Take `unfit`, which says why this process should not lead any longer, and is asked before each renewal.
+
+        `end_process` is called with a status when the Lease ran out and `release` has not been called.
+        """
+        self._unfit = unfit
         self._identity = settings.identity
         self._seconds = settings.lease_seconds
         self._clock = clock
@@ -129,10 +134,13 @@ class Leadership:
         """Renew the Lease every third of its length; ends only by an error.
 
         Raises:
-            LeaseLostError: another holder was seen, the Lease is gone, or it could not be renewed for two thirds of its length.
+            LeaseLostError: another holder was seen, the Lease is gone, it could not be renewed for two thirds of its length, or
+                this process is unfit to lead.
         """
         while True:
             await asyncio.sleep(max(0.0, self._left() - self._seconds / 3))
+            if unfit := self._unfit():
+                raise self._lost(f"{self._store.what} is not renewed: {unfit}")
             await self._renew()
 
     async def release(self) -> None:
@@ -255,10 +263,11 @@ class Leadership:
         return lease.holder == self._identity and _stamp(lease) in self._writes
 
     def _left(self) -> float:
-        """Return for how many more seconds we may rely on the Lease."""
-        if self._renewed_at is None:
+        """Return for how many more seconds we may rely on the Lease; asked from any thread."""
+        renewed_at = self._renewed_at
+        if renewed_at is None:
             return 0.0
-        return self._renewed_at + self._seconds * 2 / 3 - self._clock.monotonic()
+        return renewed_at + self._seconds * 2 / 3 - self._clock.monotonic()
 
     def _now(self) -> datetime:
         return micro_time(self._clock.now())

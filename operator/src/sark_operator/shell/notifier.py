@@ -39,8 +39,8 @@ class Address(Protocol):
         """What it is called in logs: nothing secret."""
         ...
 
-    def wants(self, notice: Notice) -> bool:
-        """Whether it is told of this."""
+    def wants(self, rollout: str, notice: Notice) -> bool:
+        """Whether it is told of this transition of `rollout` (namespace/name)."""
         ...
 
     def send(self, title: str, text: str, *, warning: bool) -> bool:
@@ -123,7 +123,7 @@ class Notifier:
         addresses = self._addresses()
         left: list[str] = []
         for place, address in enumerate(addresses):
-            if place in reached or not address.wants(notice):
+            if place in reached or not address.wants(rollout.key, notice):
                 continue
             if await self._sent(rollout, notice, address):
                 reached.add(place)

@@ -33,13 +33,17 @@ from sark_operator.shell.directory import Directory
 from sark_operator.shell.evidence_store import ConfigMapEvidence
 from sark_operator.shell.fence import Leads
 from sark_operator.shell.filer import Filer
-from sark_operator.shell.leadership import Leadership, LeaseLostError
+from sark_operator.shell.leadership import LeaseLostError
+from sark_operator.shell.lease_thread import LeaseThread, lease_thread
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
+from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
-from sark_operator.shell.prometheus_access import PrometheusServers
+from sark_operator.shell.prometheus_access import PrometheusServers, Servers
+from sark_operator.shell.prometheus_file import PrometheusFile
+from sark_operator.shell.pulse import Pulse
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.settings import Settings
@@ -74,8 +78,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     configuration = await load_configuration(settings)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(configuration))
-        leadership = Leadership(client, settings, clock, telemetry)
+        pulse = Pulse(clock, limit_seconds=settings.lease_seconds)
+        leadership = await stack.enter_async_context(lease_thread(settings, clock, telemetry, pulse))
         crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry, leadership))
+        beating = asyncio.create_task(pulse.keep(crew.hangs), name="pulse")
+        stack.callback(beating.cancel)
         state = _State(leadership, crew)
         probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready)
         await probes.start()
@@ -95,7 +102,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 class _State:
     """Who leads, who works, and what the probes tell of it."""
 
-    def __init__(self, leadership: Leadership, crew: Crew) -> None:
+    def __init__(self, leadership: LeaseThread, crew: Crew) -> None:
         self.leadership = leadership
         self.crew = crew
         self.standing_by = False
@@ -139,12 +146,16 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             telemetry=telemetry,
         )
 
+        pacer = Pacer()
+
         def make_worker(rollout: RolloutObject) -> Worker:
-            return Worker(rollout.namespace, rollout.name, rollout.uid, reconciler=reconciler, clock=clock, telemetry=telemetry)
+            place = (rollout.namespace, rollout.name, rollout.uid)
+            return Worker(*place, reconciler=reconciler, pacer=pacer, clock=clock, telemetry=telemetry)
 
         crew = Crew(make_worker, directory, telemetry)
+        crew.on_lost = reconciler.forget
         if notifier is not None:
-            notifier.on_told, crew.on_lost = crew.wake, notifier.forget
+            notifier.on_told = crew.wake
 
         def look_now(uid: str) -> None:
             metrics.forget_alerts()
@@ -183,9 +194,9 @@ async def _receiver(
     return receiver
 
 
-def _servers(settings: Settings) -> PrometheusServers:
+def _servers(settings: Settings) -> Servers:
     try:
-        return PrometheusServers.load(Path(settings.prometheus_config)) if settings.prometheus_config else PrometheusServers()
+        return PrometheusFile(Path(settings.prometheus_config)) if settings.prometheus_config else PrometheusServers()
     except AccessFileError as error:
         raise StartError(f"--prometheus-config: {error}") from error
 
@@ -225,7 +236,7 @@ async def _check_rights(cluster: KubernetesCluster, settings: Settings, stop: as
                 ) from error
 
 
-async def _acquired(leadership: Leadership, stop: asyncio.Event) -> bool:
+async def _acquired(leadership: LeaseThread, stop: asyncio.Event) -> bool:
     """Wait for the Lease or for the stop, whichever comes first; return whether we lead."""
     waiting = asyncio.create_task(leadership.acquire())
     stopping = asyncio.create_task(stop.wait())

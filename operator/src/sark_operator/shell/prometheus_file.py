@@ -8,7 +8,8 @@ import structlog
 
 from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
-from sark_operator.shell.prometheus_access import Access, AccessFileError, PrometheusServers
+from sark_operator.shell.credential_files import AccessFileError
+from sark_operator.shell.prometheus_access import Access, PrometheusServers
 
 _log = structlog.get_logger("sark.prometheus")
 

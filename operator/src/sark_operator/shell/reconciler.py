@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +16,7 @@ from sark_operator.core.lifecycle import is_terminal, wanted_percent
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
@@ -28,7 +30,7 @@ _log = structlog.get_logger("sark.tick")
 
 
 class Reconciler:
-    """Ticks. It keeps nothing between two of them: whatever a tick rests on is read in that tick."""
+    """Ticks. Whatever a tick rests on is read in that tick, but for statuses that wait for their write (see `deferral`)."""
 
     def __init__(
         self,
@@ -50,6 +52,13 @@ class Reconciler:
         self._notifier = notifier
         self._clock = clock
         self._telemetry = telemetry
+        self._deferral = Deferral(clock)
+
+    def forget(self, uid: str) -> None:
+        """Drop what is known of a rollout that is gone."""
+        self._deferral.forget(uid)
+        if self._notifier is not None:
+            self._notifier.forget(uid)
 
     async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
         """Do one tick and return when the next is due, or None when this rollout is none of ours any more.
@@ -77,13 +86,14 @@ class Reconciler:
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
         stored = rollout.status()
-        rollout, status = await self._signed(rollout)
+        rollout, status = await self._signed(rollout, self._deferral.latest(rollout))
         status = self._noted(rollout, status)
         spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
         reckoned_at = self._clock.monotonic()
         decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
+        decision = replace(decision, actions=self._deferral.due(rollout, spec, decision))
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)
         except ForeignOwnerError as error:
@@ -110,13 +120,13 @@ class Reconciler:
             await self._cluster.write_status(rollout, decision.status.to_wire())
         self._notifier.tell(rollout, decision.status)
 
-    async def _signed(self, rollout: RolloutObject) -> tuple[RolloutObject, SarkRolloutStatus]:
-        """Return the rollout and its status under our own term of the Lease.
+    async def _signed(self, rollout: RolloutObject, status: SarkRolloutStatus) -> tuple[RolloutObject, SarkRolloutStatus]:
+        """Return the rollout and its latest `status` under our own term of the Lease.
 
         That it is ours is stored before anything is decided: whatever a predecessor still has on its way is refused from now
         on. A rollout at which nothing can happen is not written for it.
         """
-        spec, status, mine = rollout.spec(), rollout.status(), self._leads.term
+        spec, mine = rollout.spec(), self._leads.term
         require_latest(mine, status.leader)
         if status.leader == mine:
             return rollout, status

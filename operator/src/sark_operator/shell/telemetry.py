@@ -33,7 +33,9 @@ class Telemetry:
         self._queries = self._counter("prometheus_queries", "Queries sent to Prometheus by outcome.", ("outcome",))
         self._query_seconds = self._histogram("prometheus_query_seconds", "Seconds one Prometheus query took.")
         self._events = self._counter("events", "Kubernetes events by outcome: posted, failed.", ("outcome",))
-        self._evidence = self._counter("evidence_records", "Evidence records by outcome: filed, failed.", ("outcome",))
+        self._evidence = self._counter(
+            "evidence_records", "Evidence records by rollout and outcome: filed, failed.", ("sark_rollout", "outcome")
+        )
         self._notifications = self._counter(
             "notifications", "Deliveries of notices to one address by outcome: sent, failed, given up.", ("outcome",)
         )
@@ -51,6 +53,8 @@ class Telemetry:
         self._steps = self._gauge("steps", "Steps of the rollout's plan.", ("sark_rollout",))
         self._bake = self._gauge("bake_proven_seconds", "Proven time of the present step.", ("sark_rollout",))
         self._bake_needed = self._gauge("bake_required_seconds", "Proven time the present step needs.", ("sark_rollout",))
+        self._verdicts: dict[str, set[tuple[str, str]]] = {}
+        """By rollout: criterion and verdict of the series there are, so that no tick looks through those of all the others."""
         self._leader = self._gauge("leader", "1 while this process holds the Lease.", ())
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
@@ -105,9 +109,9 @@ class Telemetry:
         """Count a notification of Alertmanager; outcome is accepted, or why it was not."""
         self._alerts.labels(outcome).inc()
 
-    def evidence(self, outcome: str) -> None:
-        """Count a try to put evidence into a ConfigMap; outcome is filed or failed."""
-        self._evidence.labels(outcome).inc()
+    def evidence(self, rollout: str, outcome: str) -> None:
+        """Count a try to put evidence of `rollout` (namespace/name) into a ConfigMap; outcome is filed or failed."""
+        self._evidence.labels(rollout, outcome).inc()
 
     def notification(self, outcome: str, number: int = 1) -> None:
         """Count deliveries of notices; outcome is sent, failed (it is tried again) or given up."""
@@ -117,9 +121,12 @@ class Telemetry:
         """Show where a rollout of so many steps is: phase, step, bake, each criterion's verdict, and the share last written."""
         for candidate in Phase:
             self._phase.labels(rollout, candidate.value).set(candidate is status.phase)
-        self._verdict.remove_by_labels({"sark_rollout": rollout})
-        for criterion in status.criteria:
-            self._verdict.labels(rollout, criterion.name, criterion.verdict.value).set(1)
+        verdicts = {(criterion.name, criterion.verdict.value) for criterion in status.criteria}
+        for shown in self._verdicts.get(rollout, set()) - verdicts:
+            self._verdict.remove(rollout, *shown)
+        for verdict in verdicts - self._verdicts.get(rollout, set()):
+            self._verdict.labels(rollout, *verdict).set(1)
+        self._verdicts[rollout] = verdicts
         if status.flags is not None:
             self._percent.labels(rollout).set(status.flags.percent)
         self._step.labels(rollout).set(status.step.index if status.step else 0)
@@ -129,8 +136,9 @@ class Telemetry:
 
     def forget(self, rollout: str) -> None:
         """Drop the series of a rollout that is gone."""
+        self._verdicts.pop(rollout, None)
         gauges = (self._phase, self._verdict, self._percent, self._step, self._steps, self._bake, self._bake_needed)
-        for metric in (self._ticks, self._transitions, *gauges):
+        for metric in (self._ticks, self._transitions, self._evidence, *gauges):
             metric.remove_by_labels({"sark_rollout": rollout})
 
     def leader(self, holds: bool) -> None:

@@ -11,6 +11,7 @@ import structlog
 
 from sark_operator.shell.api import ClusterError, ObjectMissingError, UnavailableError, UnreadableError
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
@@ -27,11 +28,20 @@ class Worker:
     """Drives one rollout until it is gone. No failure ends it: each is logged, counted, and followed by another try."""
 
     def __init__(
-        self, namespace: str, name: str, uid: str, *, reconciler: Reconciler, clock: Clock, telemetry: Telemetry
+        self,
+        namespace: str,
+        name: str,
+        uid: str,
+        *,
+        reconciler: Reconciler,
+        pacer: Pacer,
+        clock: Clock,
+        telemetry: Telemetry,
     ) -> None:
         self.key = f"{namespace}/{name}"
         self._namespace, self._name, self._uid = namespace, name, uid
         self._reconciler = reconciler
+        self._pacer = pacer
         self._clock = clock
         self._telemetry = telemetry
         self._changed = asyncio.Event()
@@ -48,19 +58,32 @@ class Worker:
         self._changed.set()
 
     async def run(self) -> None:
-        """Tick until the rollout is gone."""
+        """Tick until the rollout is gone.
+
+        The first pause is cut short by chance: rollouts that were all seen at the start of the process are spread over their
+        interval, and stay so.
+        """
+        part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
         while True:
+            await self._pacer.turn()
+            self._telemetry.lag(self.overdue_seconds)
             self._changed.clear()
             wait = await self._tick()
             if wait is None:
                 _log.info("gone", rollout=self.key)
                 return
-            self._due_at = self._clock.monotonic() + wait
-            try:
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
-            except TimeoutError:
-                self._telemetry.lag(self.overdue_seconds)
+            self._due_at = self._clock.monotonic() + wait * part
+            await self._pause(wait * part)
+            part = 1.0
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait until the next tick is due, or something was changed."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+        self._due_at = min(self._due_at, self._clock.monotonic())
 
     async def _tick(self) -> float | None:
         """Return the seconds until the next tick, or None when there shall be none."""

@@ -1,0 +1,71 @@
+"""Statuses that were decided and not written yet, because they bring no news.
+
+They are kept in memory for the next tick of the same rollout, which decides on them as if they were stored. Whenever the stored
+status is not the one they were decided on, somebody else has written it, and they are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import SarkRolloutStatus
+from sark_operator.core.decision import Action, Decision, WriteStatus
+from sark_operator.core.worth import is_news, longest_wait
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A status that waits."""
+
+    stored: Mapping[str, Any]
+    """What is stored instead, as the API server gave it."""
+    status: SarkRolloutStatus
+    since: float
+    """Monotonic seconds at which the oldest change in it was decided."""
+
+
+class Deferral:
+    """The statuses of this process that wait for their write, by uid of the rollout."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._kept: dict[str, _Kept] = {}
+
+    def latest(self, rollout: RolloutObject) -> SarkRolloutStatus:
+        """Return the status to decide on: the one that waits, else the stored one."""
+        kept = self._kept.get(rollout.uid)
+        if kept is not None and kept.stored == _stored(rollout):
+            return kept.status
+        self.forget(rollout.uid)
+        return rollout.status()
+
+    def due(self, rollout: RolloutObject, spec: SarkRolloutSpec, decision: Decision) -> tuple[Action, ...]:
+        """Return the actions to be done now: without the write of the status where nothing but it is due, and it may wait.
+
+        What waits is kept until something else is stored, so that a write that fails loses none of it.
+        """
+        kept = self._kept.get(rollout.uid)
+        others = tuple(action for action in decision.actions if not isinstance(action, WriteStatus))
+        decided = len(others) < len(decision.actions)
+        if not decided and kept is None:
+            return decision.actions
+        since = kept.since if kept else self._clock.monotonic()
+        waited = self._clock.monotonic() - since
+        if others or is_news(rollout.status(), decision.status) or waited >= longest_wait(spec).total_seconds():
+            return decision.actions if decided else (WriteStatus(), *others)
+        self._kept[rollout.uid] = _Kept(_stored(rollout), decision.status, since)
+        return ()
+
+    def forget(self, uid: str) -> None:
+        """Drop what waits for a rollout."""
+        self._kept.pop(uid, None)
+
+
+def _stored(rollout: RolloutObject) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = rollout.raw.get("status") or {}
+    return found
