@@ -13,7 +13,7 @@ import pytest_asyncio
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
-from sark_api.evidence import GENESIS, LABEL_EVIDENCE, EvidenceRecord, digest, segment_name, to_record, to_text
+from sark_api.evidence import LABEL_EVIDENCE, segment_name, to_record
 from sark_api.names import API_VERSION, GROUP, KIND, PLURAL, VERSION
 from sark_api.status import Ledger, Phase, SarkRolloutStatus
 from sark_cli.__main__ import main
@@ -23,6 +23,7 @@ from sark_cli.rollout import Rollout
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.control_plane import ControlPlane
 from sark_e2e.deadline import eventually
+from sark_e2e.decided import decided
 from sark_e2e.example import quick
 from sark_e2e.faults.api_proxy import ApiProxy
 from sark_e2e.operator import LEASE_SECONDS
@@ -161,30 +162,9 @@ async def door(crd: ControlPlane) -> AsyncIterator[tuple[KubernetesCluster, Conf
         yield door, ConfigMapEvidence(opened, door)
 
 
-def decided(rollout: RolloutObject, ledger: Ledger, count: int) -> Ledger:
+def decisions(rollout: RolloutObject, ledger: Ledger, count: int) -> Ledger:
     """Return the ledger with `count` more decisions that wait."""
-    for _ in range(count):
-        record = EvidenceRecord(
-            number=ledger.records + 1,
-            previous=ledger.head or GENESIS,
-            rollout=rollout.key,
-            uid=rollout.uid,
-            generation=1,
-            attempt=1,
-            time="2026-01-01T12:00:00Z",
-            actor="operator",
-            reason="PausedByUser",
-            from_percent=5,
-            to_percent=5,
-            revision=0,
-            message="Paused at 5%: не дальше",
-            spec_sha256=digest("spec"),
-            window_seconds=300,
-            counting_window_seconds=15,
-        )
-        text = to_text(record)
-        ledger = ledger.model_copy(update={"records": record.number, "head": digest(text), "unfiled": [*ledger.unfiled, text]})
-    return ledger
+    return decided(ledger, count, rollout=rollout.key, uid=rollout.uid)
 
 
 @pytest.mark.asyncio
@@ -193,7 +173,7 @@ async def test_two_operators_fill_and_close_config_maps_without_a_gap_or_a_doubl
 ):
     # Given two processes that both think they must file the same thirty decisions, into ConfigMaps for about four
     _, store = door
-    ledger = decided(made, Ledger(), 30)
+    ledger = decisions(made, Ledger(), 30)
     room = 4 * len(ledger.unfiled[0].encode())
     filers = [Filer(store, Telemetry(), segment_bytes=room) for _ in range(2)]
 
@@ -237,9 +217,9 @@ async def test_the_command_reads_checks_and_exports_what_deletion_takes_away(  #
     # Given a rollout with thirty decisions, twenty-nine of them filed
     cluster_door, store = door
     filer = Filer(store, Telemetry(), segment_bytes=4096)
-    ledger = decided(made, Ledger(), 29)
+    ledger = decisions(made, Ledger(), 29)
     await filer.file(made, ledger)
-    ledger = decided(made, settled(ledger, filer.filing(made.uid)), 1)
+    ledger = decisions(made, settled(ledger, filer.filing(made.uid)), 1)
     await cluster_door.write_status(made, SarkRolloutStatus(ledger=ledger).to_wire())
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -301,8 +281,8 @@ async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_
 ):
     # Given a rollout with one decision, guarded by the operator, and deleted so that what it owns is kept
     cluster_door, store = door
-    filer = Filer(store, Telemetry(), segment_bytes=2 * len(decided(made, Ledger(), 1).unfiled[0]))
-    ledger = decided(made, Ledger(), 1)
+    filer = Filer(store, Telemetry(), segment_bytes=2 * len(decisions(made, Ledger(), 1).unfiled[0]))
+    ledger = decisions(made, Ledger(), 1)
     await filer.file(made, ledger)
     await cluster_door.add_finalizer(made)
     cluster.kubectl("delete", f"{PLURAL}.{GROUP}", NAME, "-n", namespace, "--cascade=orphan", "--wait=false")
@@ -318,7 +298,7 @@ async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_
 
     # When the records of its end are filed, in the same ConfigMap and in another
     ending = await cluster_door.read_rollout(namespace, NAME)
-    ledger = decided(made, settled(ledger, filer.filing(made.uid)), 3)
+    ledger = decisions(made, settled(ledger, filer.filing(made.uid)), 3)
     await filer.file(ending, ledger)
 
     # Then they are not owned by what is about to go
@@ -336,7 +316,7 @@ async def test_deleting_a_rollout_takes_its_evidence_with_it(
     door: tuple[KubernetesCluster, ConfigMapEvidence], made: RolloutObject, namespace: str, api: client.ApiClient
 ):
     _, store = door
-    await Filer(store, Telemetry()).file(made, decided(made, Ledger(), 1))
+    await Filer(store, Telemetry()).file(made, decisions(made, Ledger(), 1))
     core = client.CoreV1Api(api)
     selector = f"{LABEL_EVIDENCE}={made.uid}"
     assert core.list_namespaced_config_map(namespace, label_selector=selector).items

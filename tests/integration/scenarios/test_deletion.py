@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+
+from sark_api.status import Phase
+from sark_e2e.applied_rollout import AppliedRollout
 from sark_e2e.example import quick
+from sark_e2e.fleet import Fleet
 from sark_e2e.scenario import Scenario
+
+NEVER = {"days": ["Mon"], "start": "03:00", "end": "03:01"}
+LONG = quick(50, 100, bake="300s")
 
 
 def test_deletion_at_half_way_restores_the_baseline_first(scenario: Scenario):
@@ -26,3 +34,37 @@ def test_deletion_at_half_way_restores_the_baseline_first(scenario: Scenario):
     # And every sidecar serves it
     reports = scenario.serves(fleet, 0, seconds=5)
     assert {report.revision for report in reports.values()} == {flags.revision}
+
+
+def test_deletion_in_every_other_phase_leaves_the_baseline(scenario: Scenario):
+    # Given a rollout in each phase, with a fleet of its own: not begun, paused, on its way back, gone back, and completed
+    edits = {
+        "pending": {**LONG, "windows": [NEVER]},
+        "paused": LONG,
+        "reverting": LONG,
+        "reverted": LONG,
+        "completed": quick(100, bake="6s"),
+    }
+    fleets: dict[str, Fleet] = {name: scenario.fleet(name, replicas=1) for name in edits}
+    scenario.operator()
+    scenario.traffic(fleets["completed"])
+    rollouts: dict[str, AppliedRollout] = {name: scenario.apply(name, fleets[name], edits[name]) for name in edits}
+    hung = fleets["reverting"].pods[0].sidecar
+    for name in ("paused", "reverting", "reverted"):
+        rollouts[name].reaches(50, seconds=90)
+    hung.send(signal.SIGSTOP)
+    rollouts["paused"].edit({"mode": "Paused"})
+    for name in ("reverting", "reverted"):
+        rollouts[name].edit({"mode": "Rollback"})
+    for name, rollout in rollouts.items():
+        rollout.becomes(Phase(name.capitalize()), seconds=90)
+
+    # When all are deleted, and the sidecar that hung goes on
+    for rollout in rollouts.values():
+        rollout.delete()
+    hung.send(signal.SIGCONT)
+
+    # Then each goes, and no sidecar of any serves the new arm
+    for name, rollout in rollouts.items():
+        rollout.vanishes(seconds=60)
+        scenario.serves(fleets[name], 0, seconds=10)

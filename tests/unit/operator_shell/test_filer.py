@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from sark_api.evidence import GENESIS, EvidenceRecord, digest, record_key, record_number, segment_name, to_text, verify
+from sark_api.evidence import EvidenceRecord, digest, record_key, record_number, segment_name, to_text, verify
 from sark_api.status import Ledger
+from sark_e2e.decided import decided
 from sark_operator.core.ledger import settled
 from sark_operator.shell.api import ObjectMissingError, RefusedError, RolloutObject, StaleVersionError, UnavailableError
 from sark_operator.shell.evidence_store import StoredSegment
@@ -97,28 +97,7 @@ class Shelf:
 
 def chain(ledger: Ledger, count: int) -> Ledger:
     """Return the ledger with `count` more decisions that wait."""
-    for _ in range(count):
-        record = EvidenceRecord(
-            number=ledger.records + 1,
-            previous=ledger.head or GENESIS,
-            rollout="shop/gateway",
-            uid=UID,
-            generation=1,
-            attempt=1,
-            time=datetime(2026, 1, 1, 12, tzinfo=UTC),
-            actor="operator",
-            reason="Advanced",
-            from_percent=0,
-            to_percent=5,
-            revision=1,
-            message="why",
-            spec_sha256=digest("spec"),
-            window_seconds=300,
-            counting_window_seconds=15,
-        )
-        text = to_text(record)
-        ledger = Ledger(records=record.number, head=digest(text), segments=ledger.segments, unfiled=[*ledger.unfiled, text])
-    return ledger
+    return decided(ledger, count, rollout="shop/gateway", uid=UID)
 
 
 SIZE = len(to_text(EvidenceRecord.model_validate_json(chain(Ledger(), 1).unfiled[0])).encode())

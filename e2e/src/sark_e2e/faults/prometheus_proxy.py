@@ -1,0 +1,90 @@
+"""A proxy between the operator and a real Prometheus that does to answers what servers do: late, empty, not a number."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from types import TracebackType
+from typing import Any, Final, Self
+
+SLOW_SECONDS: Final = 3.0
+_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class PrometheusProxy:
+    """`url` answers as the server at `target` does, changed by `mood`: "", "slow", "empty" or "nan". A context manager."""
+
+    def __init__(self, target: str, *, listen: str) -> None:
+        self.mood = ""
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._serve(None)
+
+            def do_POST(self) -> None:
+                self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+            def _serve(self, body: bytes | None) -> None:
+                mood = proxy.mood
+                status, answer = _asked(f"{target}{self.path}", body, self.headers.get("Content-Type", ""))
+                if mood == "slow":
+                    time.sleep(SLOW_SECONDS)
+                text = _changed(answer, mood)
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(text)))
+                    self.end_headers()
+                    self.wfile.write(text)
+                except OSError:
+                    self.close_connection = True  # the operator did not wait
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = http.server.ThreadingHTTPServer((listen, 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="prometheus proxy", daemon=True)
+        self.url = f"http://{listen}:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.mood = ""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+def _asked(url: str, body: bytes | None, kind: str) -> tuple[int, bytes]:
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": kind} if kind else {})  # noqa: S310 - our own
+    try:
+        with _OPENER.open(request, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def _changed(answer: bytes, mood: str) -> bytes:
+    """Return the answer in its mood: without series, or with every number replaced."""
+    if mood not in {"empty", "nan"}:
+        return answer
+    document: dict[str, Any] = json.loads(answer)
+    data = document.get("data") or {}
+    if mood == "empty":
+        data["result"] = []
+    for series in data.get("result") or ():
+        if "value" in series:
+            series["value"][1] = "NaN"
+        for point in series.get("values") or ():
+            point[1] = "NaN"
+    return json.dumps(document).encode()

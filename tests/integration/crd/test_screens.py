@@ -1,0 +1,71 @@
+"""What people see of rollouts with kubectl alone: the columns, and what explain says, compared with golden files."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sark_e2e.control_plane import ControlPlane
+
+HERE = Path(__file__).parent
+ROLLOUTS = HERE.parents[1] / "unit" / "cli" / "rollouts"
+Golden = Callable[[str, str], None]
+
+
+@pytest.fixture
+def golden() -> Golden:
+    """Compare a text with the one in `golden/`, or write it there when GOLDEN=write."""
+
+    def compare(name: str, text: str) -> None:
+        path = HERE / "golden" / name
+        if os.environ.get("GOLDEN") == "write":
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"there is no {path.name} yet: run make golden"
+        assert text == path.read_text(encoding="utf-8"), f"another {name}: if that is meant, run make golden and review it"
+
+    return compare
+
+
+@pytest.fixture
+def rollouts(crd: ControlPlane, namespace: str) -> str:
+    """The rollouts of the command's golden files, on the API server: in every phase, under the name of its file."""
+    for path in sorted(ROLLOUTS.glob("*.yaml")):
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+        status = body.pop("status", None)
+        body["metadata"] = {"name": path.stem, "namespace": namespace}
+        send(crd, "create", yaml.safe_dump(body))
+        if status:
+            send(crd, "replace", yaml.safe_dump({**body, "status": status}), "--subresource=status")
+    return namespace
+
+
+def send(crd: ControlPlane, verb: str, text: str, *flags: str) -> None:
+    command = [crd.kubectl_path, "--kubeconfig", str(crd.kubeconfig), verb, "-f", "-", *flags]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+AGE = re.compile(r"\b(\d+[ydhms])+(?=\s|$)")
+
+
+def aged(text: str) -> str:
+    """Return a table without ages and padding, which depend on the day."""
+    return "".join(re.sub("  +", "  ", AGE.sub("AGE", line)).rstrip() + "\n" for line in text.splitlines())
+
+
+def test_the_columns_say_where_every_rollout_is(crd: ControlPlane, rollouts: str, golden: Golden):
+    golden("get.txt", aged(crd.kubectl("get", "srol", "-n", rollouts)))
+    golden("get-wide.txt", aged(crd.kubectl("get", "srol", "-n", rollouts, "-o", "wide")))
+
+
+def test_explain_tells_what_to_write(crd: ControlPlane, golden: Golden):
+    golden("explain-spec.txt", crd.kubectl("explain", "sarkrollout.spec"))
+    golden("explain-rollback.txt", crd.kubectl("explain", "sarkrollout.spec.rollback"))
+    golden("explain-summary.txt", crd.kubectl("explain", "sarkrollout.status.summary"))

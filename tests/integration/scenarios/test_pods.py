@@ -1,0 +1,98 @@
+"""Pods that come, go and do not hear: no step is proven by a fleet that is not the one it is about."""
+
+from __future__ import annotations
+
+import signal
+
+from kubernetes import client
+
+from sark_api.status import Phase
+from sark_e2e.applied_rollout import proven_milliseconds, serves
+from sark_e2e.example import quick
+from sark_e2e.scenario import Scenario
+
+
+def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    traffic = scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="8s"))
+    before = rollout.bakes(50, milliseconds=1000, seconds=60)
+    assert before.status.convergence is not None
+
+    # When every pod is replaced by a new one, as a Deployment does it: the new ones first
+    old = list(fleet.pods)
+    for _ in old:
+        fleet.add_pod()
+    for pod in old:
+        fleet.pods.remove(pod)
+        pod.remove()
+    traffic.stop()
+    scenario.traffic(fleet)
+
+    # Then the new ones confirm the share in force, and only what they prove leads on
+    confirmed = rollout.until(
+        "two new pods that confirm",
+        lambda seen: (
+            seen.status.summary.replicas == "2/2"
+            and seen.status.convergence is not None
+            and seen.status.convergence.since is not None
+            and seen.status.convergence.since > before.status.convergence.since
+        ),
+        seconds=60,
+        unless=lambda seen: seen.status.phase is Phase.REVERTED,
+    )
+    assert proven_milliseconds(confirmed) >= 1000 or serves(confirmed, 100)
+    rollout.reaches(100, seconds=90)
+    scenario.serves(fleet, 100, seconds=10)
+    assert [entry.reason for entry in rollout.read().status.history][:2] == ["Started", "Advanced"]
+
+
+def test_half_of_the_sidecars_that_do_not_confirm_hold_the_step(scenario: Scenario):
+    # Given a target of which half the pods follow another ConfigMap: they answer, and never take the share over
+    fleet, others = scenario.fleet(replicas=1), scenario.fleet("other", replicas=1)
+    scenario.operator()
+    scenario.traffic(fleet)
+    core = client.CoreV1Api(scenario.cluster.api)
+    stray = others.pods[0].name
+    core.patch_namespaced_pod(stray, scenario.namespace, {"metadata": {"labels": fleet.labels}})
+
+    # When a rollout begins, then it stays at its first step, unproven, and names the pod
+    rollout = scenario.apply("gateway", fleet, quick(50, 100))
+    held = rollout.until(
+        "a step that converges", lambda seen: seen.status.reason == "Converging" and serves(seen, 50), seconds=60
+    )
+    assert held.status.summary.replicas == "1/2"
+    assert stray in held.status.message
+    rollout.stays("an unproven 50%", lambda seen: serves(seen, 50) and proven_milliseconds(seen) == 0, seconds=8)
+
+    # And when those pods are none of the target's any more, it goes on
+    core.patch_namespaced_pod(stray, scenario.namespace, {"metadata": {"labels": others.labels}})
+    rollout.reaches(100, seconds=60)
+
+
+def test_a_breach_during_a_revert_changes_nothing_of_it(scenario: Scenario):
+    # Given a rollout that goes back because the user asked, and cannot end it: a sidecar hangs
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="60s"))
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    fleet.pods[1].sidecar.send(signal.SIGSTOP)
+    try:
+        rollout.edit({"mode": "Rollback"})
+        rollout.becomes(Phase.REVERTING, seconds=30)
+        revision = scenario.flags(fleet).revision
+
+        # When the new arm fails as well
+        fleet.pods[0].sidecar.inject(error_percent=100)
+        rollout.stays("a revert under way", lambda seen: seen.status.phase is Phase.REVERTING, seconds=4)
+
+        # Then there is one way back, for the first reason, and its document is not written again
+        assert scenario.flags(fleet).revision == revision
+    finally:
+        fleet.pods[1].sidecar.send(signal.SIGCONT)
+    done = rollout.becomes(Phase.REVERTED, seconds=30)
+    assert [entry.reason for entry in done.status.history] == ["Started", "RolledBackByUser", "BaselineRestored"]
+    scenario.serves(fleet, 0, seconds=5)
