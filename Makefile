@@ -79,7 +79,11 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 		--expected engine-rs/crates/sark-conformance/expected.toml --json engine-rs/target/conformance.json
 
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
-	$(PYTEST) tests/integration
+	$(PYTEST) -m "not long" tests/integration
+
+.PHONY: scenarios
+scenarios: setup tools ## Every rehearsed fault of a rollout, with those that `make test` leaves out for their time
+	$(PYTEST) tests/integration/scenarios
 
 test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about 2 min)
 	sh tools/browser.sh
@@ -140,7 +144,7 @@ dashboards: setup ## Write the Grafana dashboards from tools/dashboards.py
 	$(BIN)/python tools/dashboards.py
 
 golden: setup tools ## Write the expected outputs of the command and the chart anew (tests/*/*/golden); review the difference
-	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart
+	GOLDEN=write $(PYTEST) -q tests/unit/cli tests/integration/chart tests/integration/crd/test_screens.py
 
 lock: setup ## Compile the hashed requirement files anew; pinned versions stay, unless UPGRADE=1
 	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)

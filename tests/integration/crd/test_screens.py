@@ -52,7 +52,7 @@ def send(crd: ControlPlane, verb: str, text: str, *flags: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-AGE = re.compile(r"\b(\d+[ydhms])+(?=\s|$)")
+AGE = re.compile(r"(?<=  )(\d+[ydhms])+(?=  |$)")
 
 
 def aged(text: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from sark_api.status import Phase
 from sark_e2e.applied_rollout import AppliedRollout
 from sark_e2e.example import quick
@@ -11,7 +13,7 @@ from sark_e2e.fleet import Fleet
 from sark_e2e.scenario import Scenario
 
 NEVER = {"days": ["Mon"], "start": "03:00", "end": "03:01"}
-LONG = quick(50, 100, bake="300s")
+LONG = {**quick(50, 100, bake="300s"), "rollback": {"blindFor": "10m"}}
 
 
 def test_deletion_at_half_way_restores_the_baseline_first(scenario: Scenario):
@@ -36,6 +38,7 @@ def test_deletion_at_half_way_restores_the_baseline_first(scenario: Scenario):
     assert {report.revision for report in reports.values()} == {flags.revision}
 
 
+@pytest.mark.long
 def test_deletion_in_every_other_phase_leaves_the_baseline(scenario: Scenario):
     # Given a rollout in each phase, with a fleet of its own: not begun, paused, on its way back, gone back, and completed
     edits = {
@@ -43,7 +46,7 @@ def test_deletion_in_every_other_phase_leaves_the_baseline(scenario: Scenario):
         "paused": LONG,
         "reverting": LONG,
         "reverted": LONG,
-        "completed": quick(100, bake="6s"),
+        "completed": quick(50, 100),
     }
     fleets: dict[str, Fleet] = {name: scenario.fleet(name, replicas=1) for name in edits}
     scenario.operator()

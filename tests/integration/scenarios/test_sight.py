@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sark_api.status import Phase, Verdict
 from sark_e2e.applied_rollout import proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
@@ -12,6 +14,7 @@ from sark_e2e.faults.prometheus_proxy import PrometheusProxy
 from sark_e2e.scenario import Scenario
 
 
+@pytest.mark.long
 def test_answers_that_are_late_empty_or_no_numbers_hold_and_are_recovered_from(cluster: LocalCluster, scenario: Scenario):
     # Given a rollout that is being proven at 50%, by what a Prometheus says through a proxy
     fleet = scenario.fleet(replicas=2)

@@ -140,6 +140,7 @@ class Leadership:
         while True:
             await asyncio.sleep(max(0.0, self._left() - self._seconds / 3))
             if unfit := self._unfit():
+                _log.error("the Lease is given up", lease=self._store.what, problem=unfit)
                 raise self._lost(f"{self._store.what} is not renewed: {unfit}")
             await self._renew()
 
@@ -253,10 +254,13 @@ class Leadership:
     def _watch_over(self) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
-        self._watchdog = Watchdog(
-            lambda: self._expires_at - self._clock.monotonic(), lambda: self._end_process(LEASE_LOST_STATUS)
-        )
+        self._watchdog = Watchdog(lambda: self._expires_at - self._clock.monotonic(), self._end)
         self._watchdog.start()
+
+    def _end(self) -> None:
+        """End a process that should have stopped by now; called in the watchdog's thread."""
+        _log.error("ending: the Lease has run out and what it stood for has not stopped", lease=self._store.what)
+        self._end_process(LEASE_LOST_STATUS)
 
     def _is_ours(self, lease: Lease) -> bool:
         """Return whether this very process wrote it: a second one given the same identity is somebody else."""

@@ -78,7 +78,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     configuration = await load_configuration(settings)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(configuration))
-        pulse = Pulse(clock, limit_seconds=settings.lease_seconds)
+        pulse = Pulse(clock, limit_seconds=2 * settings.lease_seconds)
         leadership = await stack.enter_async_context(lease_thread(settings, clock, telemetry, pulse))
         crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry, leadership))
         beating = asyncio.create_task(pulse.keep(crew.hangs), name="pulse")

@@ -31,4 +31,4 @@ class Pulse:
         while True:
             if not hangs():
                 self.beat()
-            await asyncio.sleep(self._limit_seconds / 15)
+            await asyncio.sleep(self._limit_seconds / 30)
