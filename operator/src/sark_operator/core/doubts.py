@@ -18,7 +18,7 @@ def doubts(spec: SarkRolloutSpec, status: SarkRolloutStatus, generation: int, no
         found.append(f"the operator has not answered to the last edit yet (generation {generation})")
     watched = status.step is not None and status.phase is not Phase.COMPLETED
     late = now - status.evaluated_at if status.evaluated_at else timedelta(0)
-    if watched and late > max(4 * spec.interval, timedelta(minutes=1)):
+    if watched and late > max(8 * spec.interval, timedelta(minutes=2)):  # one without news waits up to four intervals
         wanted = f"spec.interval is {format_duration(spec.interval)}"
         found.append(f"last evaluated {format_duration(late)} ago, {wanted}: is the operator running?")
     return found
