@@ -1,4 +1,4 @@
-# What a person can do here: `make help`. Nothing needs root, and nothing is installed outside this folder.
+# What a person can do here: `make help`. Nothing but `make e2e` needs root, and nothing is installed outside this folder.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -88,6 +88,12 @@ scenarios: setup tools ## Every rehearsed fault of a rollout, with those that `m
 test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about 2 min)
 	sh tools/browser.sh
 	SARK_BROWSER=1 $(PYTEST) tests/integration/page
+
+e2e: setup ## Tell the stories of tests/e2e on real pods, with the real images and chart (root on Linux, containerd; ARGUMENTS="-k breach")
+	$(BIN)/python -m sark_e2e.pods $(ARGUMENTS)
+
+e2e-kind: setup ## The same on kind, with docker or podman
+	$(BIN)/python -m sark_e2e.pods --kind $(ARGUMENTS)
 
 faults: setup tools ## Kill, hang and cut OPA, Redis and API server below a sidecar, and print how it fared and recovered (about 4 min)
 	$(BIN)/python -m sark_e2e.faults

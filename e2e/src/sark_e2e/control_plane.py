@@ -1,7 +1,7 @@
 """A real control plane: etcd, kube-apiserver and kube-controller-manager as child processes, reached on loopback.
 
 The controller manager is there because without it nothing is collected by owner reference and no namespace finishes deleting.
-There is no scheduler and no kubelet: pods are objects whose status `pod` writes.
+There is no scheduler and no kubelet: pods are objects whose status `pod` writes. `sark_e2e.pods` adds both, and real pods.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from . import kubeconfig
 from .certificates import Authority
 from .etcd import etcd
 from .kubectl import Kubectl
-from .loopback import LoopbackNetwork
+from .loopback import ServerNetwork
 from .probe import http_ok
 from .process import Process
 from .progress import Report, silent
@@ -32,6 +32,8 @@ READY_SECONDS: Final = 120.0
 """A slow machine has been seen to need more than half a minute."""
 
 _SERVICE_RANGE: Final = "10.96.0.0/16"
+SERVICE_ADDRESS: Final = "10.96.0.1"
+"""Where pods reach the API server, when there are nodes."""
 _CONTROLLERS: Final = (
     "namespace-controller",
     "garbage-collector-controller",
@@ -64,10 +66,20 @@ class ControlPlane:
     """etcd, API server and controllers. A context manager: inside it the API answers as the administrator."""
 
     def __init__(
-        self, programs: Mapping[str, Path], *, network: LoopbackNetwork, folder: Path, report: Report = silent
+        self,
+        programs: Mapping[str, Path],
+        *,
+        network: ServerNetwork,
+        folder: Path,
+        with_nodes: bool = False,
+        report: Report = silent,
     ) -> None:
-        """Take `programs`, the paths of etcd, kube-apiserver and kube-controller-manager; keep everything below `folder`."""
+        """Take `programs`, the paths of etcd, kube-apiserver and kube-controller-manager; keep everything below `folder`.
+
+        `with_nodes` is for kubelets and pods that run: every controller, and an API server that pods reach by its Service.
+        """
         self._programs = programs
+        self._with_nodes = with_nodes
         self._folder = folder
         self._report = report
         self._host = network.server
@@ -112,6 +124,13 @@ class ControlPlane:
         """The administrator's."""
         return Access(self.server, self.authority, self.kubeconfig)
 
+    def user(self, name: str, user: str, group: str) -> Path:
+        """Return a new kubeconfig, the file `name`, that speaks as `user` in `group`."""
+        certificate, key = self._authority.client(user, group)
+        return kubeconfig.with_certificate(
+            self._folder / name, server=self.server, authority=self._authority.certificate, certificate=certificate, key=key
+        )
+
     def version(self) -> str:
         """Return the running API server's version, as in v1.37.2."""
         with urllib.request.urlopen(f"{self.server}/version", context=self.tls(), timeout=10) as answer:  # noqa: S310
@@ -144,7 +163,7 @@ class ControlPlane:
 
     def _api_server(self) -> Process:
         certificate, key = self._authority.server(
-            "kube-apiserver", [self._host, "127.0.0.1"], ["localhost", "kubernetes", "kubernetes.default.svc"]
+            "kube-apiserver", [self._host, "127.0.0.1", SERVICE_ADDRESS], ["localhost", "kubernetes", "kubernetes.default.svc"]
         )
         private, public = self._keys
         folder = self._folder / "kube-apiserver"
@@ -161,12 +180,10 @@ class ControlPlane:
                 f"--tls-private-key-file={key}",
                 f"--client-ca-file={self._authority.certificate}",
                 f"--service-cluster-ip-range={_SERVICE_RANGE}",
-                "--authorization-mode=RBAC",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-key-file={public}",
                 f"--service-account-signing-key-file={private}",
-                # The "kubernetes" Service would be given a loopback address as endpoint, which the API refuses.
-                "--endpoint-reconciler-type=none",
+                *self._for_nodes(),
             ],
             log=folder / "kube-apiserver.log",
             # With the administrator's certificate: until RBAC has been set up an anonymous probe is forbidden.
@@ -174,6 +191,20 @@ class ControlPlane:
             ready_seconds=READY_SECONDS,
             report=self._report,
         )
+
+    def _for_nodes(self) -> list[str]:
+        if not self._with_nodes:
+            # The "kubernetes" Service would be given a loopback address as endpoint, which the API refuses.
+            return ["--authorization-mode=RBAC", "--endpoint-reconciler-type=none"]
+        certificate, key = self._admin
+        return [
+            "--authorization-mode=Node,RBAC",
+            "--allow-privileged",
+            # For logs, `exec` and the proxy to pods; the node has no name that resolves.
+            f"--kubelet-client-certificate={certificate}",
+            f"--kubelet-client-key={key}",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
 
     def _controller_manager(self) -> Process:
         folder = self._folder / "kube-controller-manager"
@@ -189,7 +220,7 @@ class ControlPlane:
                 f"--cert-dir={folder}",
                 f"--service-account-private-key-file={self._keys[0]}",
                 f"--root-ca-file={self._authority.certificate}",
-                f"--controllers={','.join(_CONTROLLERS)}",
+                f"--controllers={'*' if self._with_nodes else ','.join(_CONTROLLERS)}",
                 "--leader-elect=false",
             ],
             log=folder / "kube-controller-manager.log",

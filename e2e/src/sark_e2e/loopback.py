@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import socket
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 _HOLD_PORT: Final = 47_001
 _ATTEMPTS: Final = 64
@@ -18,6 +18,17 @@ _LAST_POD: Final = 250
 
 class NoAddressError(RuntimeError):
     """No loopback network, address or port is free; the message says which and what to do."""
+
+
+class ServerNetwork(Protocol):
+    """Where servers listen."""
+
+    @property
+    def server(self) -> str:
+        """The address that they listen on."""
+
+    def port(self) -> int:
+        """Return a TCP port that is free there now."""
 
 
 class LoopbackNetwork:
@@ -41,10 +52,7 @@ class LoopbackNetwork:
 
     def port(self) -> int:
         """Return a TCP port that is free on the server address now."""
-        with socket.socket() as probe:
-            probe.bind((self.server, 0))
-            port: int = probe.getsockname()[1]
-            return port
+        return free_port(self.server)
 
     def release(self) -> None:
         """Give the network back."""
@@ -55,6 +63,14 @@ class LoopbackNetwork:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.release()
+
+
+def free_port(address: str) -> int:
+    """Return a TCP port that is free on `address` now."""
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _hold_network() -> tuple[socket.socket, str]:

@@ -128,10 +128,10 @@ _KUBERNETES_VARIABLES = (
 _PROMETHEUS_VARIABLES = ("github.com/prometheus/common/version.Version={prometheus}",)
 
 
-def _kubernetes(name: str, cold_seconds: int) -> Program:
+def _kubernetes(name: str, cold_seconds: int, folder: str = "tools") -> Program:
     return Program(
         name=name,
-        folder="tools",
+        folder=folder,
         package=f"k8s.io/kubernetes/cmd/{name}",
         module="k8s.io/kubernetes",
         usable=_same_minor,
@@ -170,6 +170,10 @@ CATALOGUE: Final = {
         ),
         _kubernetes("kube-apiserver", 300),
         _kubernetes("kube-controller-manager", 120),
+        # A module of its own: what only `make e2e` runs does not make the programs of every test be built anew.
+        _kubernetes("kube-scheduler", 30, "tools/node"),
+        _kubernetes("kubelet", 60, "tools/node"),
+        _kubernetes("kube-proxy", 30, "tools/node"),
         Program(
             name="opa",
             folder="tools/opa",

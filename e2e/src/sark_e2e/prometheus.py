@@ -81,13 +81,13 @@ class PrometheusServer(Process):
                 {
                     "job_name": "pods",
                     "kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": str(kubeconfig)}],
-                    "relabel_configs": _relabeling(),
+                    "relabel_configs": relabeling(),
                 }
             ],
         }
 
 
-def _relabeling() -> list[dict[str, Any]]:
+def relabeling() -> list[dict[str, Any]]:
     """Return the usual rules: scrape on request, at the annotated port and path, and keep namespace and pod as labels."""
     return [
         {"source_labels": [_annotation(ANNOTATION_SCRAPE)], "action": "keep", "regex": "true"},
