@@ -200,5 +200,5 @@ $(STAMPS)/engine: $(ENGINE_SOURCES) $(STAMPS)/requirements | rust-toolchain
 rust-toolchain:
 	@sh tools/rust.sh
 
-.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs false-reverts faults format fuzz golden help images invariants \
+.PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs e2e e2e-kind false-reverts faults format fuzz golden help images invariants \
 	leak lock manifests page-assets rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools
