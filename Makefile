@@ -35,6 +35,15 @@ bench-engine: setup tools ## Print the engine's figures beside its goals (about 
 bench-operator: setup tools ## Print what one operator costs with 100, 300 and 1,000 rollouts, and how soon it answers (ROLLOUTS="100 300")
 	$(BIN)/python -m sark_e2e.bench.operator $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
 
+report: performance-tools ## Run the performance suite scaled down (about 15 min; SCALE=) and write docs/PERFORMANCE_REPORT.md
+	$(BIN)/python -m sark_e2e.performance $(if $(SCALE),--scale $(SCALE)) $(if $(RUN),--run $(RUN))
+
+report-full: performance-tools ## The same at the report's full lengths: about 55 h, of which 24 h for each arm's memory
+	$(BIN)/python -m sark_e2e.performance --scale 1 $(if $(RUN),--run $(RUN))
+
+performance-gate: setup tools ## Fail when an arm has become slower than tests/performance/baseline.json, as ratios of one run (2 min)
+	$(BIN)/python -m sark_e2e.performance.gate
+
 false-reverts: setup ## Print how often a healthy bake would be taken back, and how soon a bad one is (RUNS=200: about 25 min)
 	$(BIN)/python -m sark_e2e.false_reverts --runs $(or $(RUNS),200)
 
@@ -121,6 +130,8 @@ setup: $(STAMPS)/project $(STAMPS)/engine ## Make .venv with everything in it, t
 tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: about 12 min)
 	$(BIN)/python -m sark_e2e.binaries
 
+performance-tools: setup tools $(STAMPS)/performance ## What the performance suite needs besides: pytest-benchmark, matplotlib, py-spy
+
 images: setup ## Build the images of operator and sidecar with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
 	sh images/build.sh
 
@@ -185,6 +196,11 @@ $(STAMPS)/docs: requirements/docs.txt $(STAMPS)/environment
 	$(DOCS)/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
+$(STAMPS)/performance: requirements/performance.txt $(STAMPS)/requirements
+	@echo "== installing requirements/performance.txt"
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/performance.txt
+	@touch $@
+
 $(STAMPS)/project: pyproject.toml $(STAMPS)/requirements
 	@echo "== installing the project, editable"
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
@@ -201,4 +217,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs e2e e2e-kind false-reverts faults format fuzz golden help images invariants \
-	leak lock manifests page-assets rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools
+	leak lock manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools

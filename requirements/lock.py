@@ -1,7 +1,8 @@
 """Compiles the hashed requirement files from pyproject.toml: `make lock`, or `make lock UPGRADE=1`.
 
 bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and every dependency group of the project but
-docs, which has docs.txt, because only `make docs` needs it.
+docs and performance, which have files of their own, because only `make docs` and `make report` need them; performance.txt is
+installed beside dev.txt, so it has the versions that dev.txt pins.
 operator.txt and sidecar.txt are what their images need of it, in the same versions, and image-build.txt what builds
 the project's wheel there. sark-engine is left out, because it is built from engine-rs and installed as a local wheel.
 A version that is pinned already stays, unless pyproject.toml excludes it or an upgrade is asked for, so that a new
@@ -19,8 +20,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LOCAL = {"sark-engine"}
-APART = {"docs"}
+APART = {"docs", "performance"}
 """Dependency groups with a file of their own, so that `make setup` does not install them."""
+BESIDE = {"performance"}
+"""Those of them that are installed into the environment of dev.txt."""
 LOWEST_PYTHON = "3.11"
 IMAGES = {"operator": ("operator", "cli"), "sidecar": ("sidecar",)}
 """By image: the extras that are installed in it."""
@@ -89,7 +92,8 @@ def main() -> None:
         compile_file((HERE / "bootstrap.in").read_text(encoding="utf-8"), HERE / "bootstrap.txt", upgrade=upgrade)
         compile_file("\n".join(requirements(project)), HERE / "dev.txt", upgrade=upgrade)
         for group in sorted(APART):
-            compile_file("\n".join(project["dependency-groups"][group]), HERE / f"{group}.txt", upgrade=upgrade)
+            named, beside = "\n".join(project["dependency-groups"][group]), HERE / "dev.txt" if group in BESIDE else None
+            compile_file(named, HERE / f"{group}.txt", versions=beside, upgrade=upgrade)
     for image, extras in IMAGES.items():
         compile_file("\n".join(runtime(project, extras)), HERE / f"{image}.txt", versions=HERE / "dev.txt")
     compile_file("\n".join(project["build-system"]["requires"]), HERE / "image-build.txt", versions=HERE / "dev.txt")

@@ -5,11 +5,13 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 const USAGE: &str = "usage: sark-bench floor|hyper --port PORT [--host IP]
        sark-bench serve --port PORT --policies FOLDER [--host IP] [--workers N]
        sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
-       sark-bench paced --rate PER_SECOND, and the options of load
+       sark-bench paced --rate PER_SECOND [--ramp S] [--give-up S], and the options of load
        sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S
        sark-bench cache [--entries N,N] [--threads N,N] [--rounds N] [--json FILE]";
-const MAX_CONNECTIONS: usize = 1024;
-const MAX_SECONDS: f64 = 600.0;
+const MAX_CONNECTIONS: usize = 4096;
+const MAX_SECONDS: f64 = 7200.0;
+/// Each latency is kept: eight bytes.
+const MAX_QUESTIONS: f64 = 50_000_000.0;
 const MAX_RATE: f64 = 1_000_000.0;
 
 #[derive(Debug, PartialEq)]
@@ -56,6 +58,10 @@ pub(crate) struct PacedOptions {
     pub load: LoadOptions,
     /// Questions a second, whatever the answers do.
     pub rate: f64,
+    /// In how long the rate grows evenly from nothing, at the beginning.
+    pub ramp: Duration,
+    /// How long after the last question was due the rest counts as unanswered. None: that is an error.
+    pub give_up: Option<Duration>,
 }
 
 /// Who evaluates.
@@ -103,7 +109,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             workers: options.number_or("--workers", 1)?,
         }),
         "load" => Command::Load(load(&mut options)?),
-        "paced" => Command::Paced(PacedOptions { rate: rate(&mut options)?, load: load(&mut options)? }),
+        "paced" => Command::Paced(paced(&mut options)?),
         "evaluate" => Command::Evaluate(EvaluateOptions {
             engine: engine(&options.required("--engine")?)?,
             policies: options.required("--policies")?.into(),
@@ -141,6 +147,25 @@ fn seconds(options: &mut Options) -> Result<Duration, String> {
         return Err(format!("--seconds is {seconds}; it must be 0.1 to {MAX_SECONDS}"));
     }
     Ok(Duration::from_secs_f64(seconds))
+}
+
+fn paced(options: &mut Options) -> Result<PacedOptions, String> {
+    let (rate, load) = (rate(options)?, load(options)?);
+    let questions = rate * load.duration.as_secs_f64();
+    if questions > MAX_QUESTIONS {
+        return Err(format!("--rate by --seconds is {questions} questions; at most {MAX_QUESTIONS} can be asked in a run"));
+    }
+    let ramp = Duration::from_secs_f64(span(options, "--ramp")?.unwrap_or_default());
+    if ramp > load.duration {
+        return Err(format!("--ramp is {} s; it must not be longer than --seconds", ramp.as_secs_f64()));
+    }
+    Ok(PacedOptions { rate, load, ramp, give_up: span(options, "--give-up")?.map(Duration::from_secs_f64) })
+}
+
+fn span(options: &mut Options, name: &str) -> Result<Option<f64>, String> {
+    let Some(text) = options.take(name) else { return Ok(None) };
+    let seconds: Option<f64> = text.parse().ok().filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds));
+    seconds.map(Some).ok_or_else(|| format!("{name} is {text:?}; it must be 0 to {MAX_SECONDS} seconds"))
 }
 
 fn rate(options: &mut Options) -> Result<f64, String> {
@@ -242,6 +267,24 @@ mod tests {
         let Ok(Command::Paced(paced)) = parsed(&line) else { panic!("{line}") };
         assert!((paced.rate - 5000.0).abs() < f64::EPSILON);
         assert_eq!(paced.load.answers, Some("a.jsonl".into()));
+        assert_eq!((paced.ramp, paced.give_up), (Duration::ZERO, None));
+    }
+
+    #[test]
+    fn a_paced_load_may_grow_and_give_up() {
+        let line = format!("{LOAD} 16 --rate 5000 --ramp 1 --give-up 5").replacen("load", "paced", 1);
+        let Ok(Command::Paced(paced)) = parsed(&line) else { panic!("{line}") };
+        assert_eq!((paced.ramp, paced.give_up), (Duration::from_secs(1), Some(Duration::from_secs(5))));
+        for (wrong, sentence) in [
+            ("--rate 5000 --ramp 3", "--ramp is 3 s"),
+            ("--rate 5000 --give-up soon", "--give-up is \"soon\""),
+            ("--rate 1000000 --seconds 7200", "at most"),
+        ] {
+            let seconds = if wrong.contains("--seconds") { "" } else { "--seconds 2.5" };
+            let base = LOAD.replacen("load", "paced", 1).replacen("--seconds 2.5", seconds, 1);
+            let message = parsed(&format!("{base} 16 {wrong}")).unwrap_err();
+            assert!(message.contains(sentence), "{message}");
+        }
     }
 
     #[test]
@@ -282,7 +325,7 @@ mod tests {
             ("floor --port 1 --workers 2", "--workers is not an option"),
             ("evaluate --engine v8", "--engine is \"v8\"; it must be sark, interpreter or rvm"),
             ("paced --rate 0", "--rate is 0; it must be 1 to 1000000 a second"),
-            (&format!("{LOAD} 0"), "--connections is 0; it must be 1 to 1024"),
+            (&format!("{LOAD} 0"), "--connections is 0; it must be 1 to 4096"),
             (&LOAD.replace("2.5", "NaN").replace("--connections", "--connections 1"), "--seconds is NaN"),
             (&LOAD.replace("http:", "https:").replace("--connections", "--connections 1"), "it must look like http://"),
         ] {

@@ -56,6 +56,11 @@ impl Connection {
         Ok(message::first(&self.received).map_err(io::Error::other)?.is_some())
     }
 
+    /// Whether the answer that is complete is none: any status but 200.
+    pub(crate) fn refused(&self) -> bool {
+        !matches!(message::first(&self.received), Ok(Some(answer)) if answer.is_ok())
+    }
+
     /// What is wrong with the answer that is complete; None when it is the right one.
     pub(crate) fn objection(&self, questions: &Questions) -> io::Result<Option<String>> {
         let Some(answer) = message::first(&self.received).map_err(io::Error::other)? else {

@@ -15,6 +15,11 @@ impl Latencies {
         self.0.iter().map(|nanos| Duration::from_nanos(*nanos)).sum()
     }
 
+    /// The mean of all; zero when there is none.
+    pub(crate) fn mean(&self) -> Duration {
+        u32::try_from(self.0.len()).ok().and_then(|count| self.total().checked_div(count)).unwrap_or_default()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
@@ -47,5 +52,13 @@ mod tests {
         assert_eq!(percentiles([7]), [7, 7, 7]);
         assert_eq!(percentiles([1, 9]), [1, 9, 9]);
         assert_eq!(percentiles([]), [0, 0, 0]);
+    }
+
+    #[test]
+    fn the_mean_is_of_all() {
+        let mut latencies = Latencies::default();
+        assert_eq!(latencies.mean(), Duration::ZERO);
+        [1, 2, 6].into_iter().for_each(|each| latencies.add(Duration::from_micros(each)));
+        assert_eq!(latencies.mean(), Duration::from_micros(3));
     }
 }

@@ -25,13 +25,22 @@ struct Summary {
     connections: usize,
     seconds: f64,
     answers: usize,
+    /// Answers that are not the right one, those with another status than 200 included.
     errors: usize,
+    /// Those with another status than 200.
+    refused: usize,
     first_error: String,
+    /// Questions without an answer when the load gave up. Their latencies count as long as they had waited by then.
+    unanswered: usize,
+    /// Answers in each second since the beginning, whatever they said.
+    answers_each_second: Vec<usize>,
     /// Answers a second until the last one; well below the rate when the server cannot keep up.
     per_second: f64,
     p50_us: f64,
     p95_us: f64,
     p99_us: f64,
+    mean_us: f64,
+    max_us: f64,
     /// How late the client itself was with a question for which a connection was free.
     late_p99_us: f64,
 }
@@ -58,22 +67,38 @@ struct Paced {
     latencies: Latencies,
     lateness: Latencies,
     verdicts: Verdicts,
+    refused: usize,
+    answers_each_second: Vec<usize>,
+    give_up: Option<Duration>,
+    unanswered: usize,
 }
 
 /// When questions are due.
 struct Schedule {
     start: Instant,
-    interval: f64,
+    rate: f64,
+    /// Seconds in which the rate grows evenly to what it is then.
+    ramp: f64,
     next: u32,
     count: u32,
 }
 
 impl Schedule {
-    fn new(rate: f64, duration: Duration, start: Instant) -> Self {
-        // The options bound both: at most a million a second for ten minutes.
+    fn new(rate: f64, ramp: Duration, duration: Duration, start: Instant) -> Self {
+        let ramp = ramp.as_secs_f64();
+        // The options bound their product. While the rate grows, half as many are asked.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let count = (rate * duration.as_secs_f64()).round() as u32;
-        Self { start, interval: rate.recip(), next: 0, count }
+        let count = (rate * (duration.as_secs_f64() - ramp / 2.0)).round() as u32;
+        Self { start, rate, ramp, next: 0, count }
+    }
+
+    /// When question `number` is due: the time at which the area below the rate is `number`.
+    fn at(&self, number: u32) -> Instant {
+        let number = f64::from(number);
+        let in_ramp = self.rate * self.ramp / 2.0;
+        let seconds =
+            if number < in_ramp { (2.0 * number * self.ramp / self.rate).sqrt() } else { number / self.rate + self.ramp / 2.0 };
+        self.start + Duration::from_secs_f64(seconds)
     }
 
     /// When the next question is due, if it is by `now`.
@@ -81,7 +106,7 @@ impl Schedule {
         if self.next >= self.count {
             return None;
         }
-        let at = self.start + Duration::from_secs_f64(f64::from(self.next) * self.interval);
+        let at = self.at(self.next);
         (at <= now).then(|| {
             self.next += 1;
             at
@@ -89,7 +114,7 @@ impl Schedule {
     }
 
     fn end(&self) -> Instant {
-        self.start + Duration::from_secs_f64(f64::from(self.count) * self.interval)
+        self.at(self.count)
     }
 }
 
@@ -103,21 +128,29 @@ impl Paced {
             free: (0..connections.len()).collect(),
             connections,
             due: VecDeque::new(),
-            schedule: Schedule::new(options.rate, load.duration, Instant::now()),
+            schedule: Schedule::new(options.rate, options.ramp, load.duration, Instant::now()),
             questions,
             latencies: Latencies::default(),
             lateness: Latencies::default(),
             verdicts: Verdicts::default(),
+            refused: 0,
+            answers_each_second: Vec::new(),
+            give_up: options.give_up,
+            unanswered: 0,
         })
     }
 
     fn measure(mut self) -> io::Result<Summary> {
-        let deadline = self.schedule.end() + PATIENCE;
+        let deadline = self.schedule.end() + self.give_up.unwrap_or(PATIENCE);
         let count = self.schedule.count as usize;
         while self.latencies.count() < count {
             let now = Instant::now();
             if now > deadline {
                 let answers = self.latencies.count();
+                if self.give_up.is_some() {
+                    self.leave_the_rest(now);
+                    break;
+                }
                 return Err(io::Error::other(format!(
                     "the server cannot keep up: {answers} of {count} questions were answered {} s after the last was due",
                     PATIENCE.as_secs()
@@ -151,10 +184,26 @@ impl Paced {
         Ok(())
     }
 
+    /// Count what has no answer: those under way, and those that have found no connection.
+    fn leave_the_rest(&mut self, now: Instant) {
+        let under_way = self.connections.iter().enumerate().filter(|(token, _)| !self.free.contains(token));
+        let waiting: Vec<Instant> = under_way.map(|(_, connection)| connection.since).chain(self.due.iter().copied()).collect();
+        self.unanswered = waiting.len();
+        waiting.into_iter().for_each(|since| self.latencies.add(now - since));
+    }
+
     fn answered(&mut self, token: usize) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(token) else { return Ok(()) };
         if connection.read()? {
             self.latencies.add(connection.since.elapsed());
+            self.refused += usize::from(connection.refused());
+            let second = usize::try_from(self.schedule.start.elapsed().as_secs()).unwrap_or_default();
+            if self.answers_each_second.len() <= second {
+                self.answers_each_second.resize(second + 1, 0);
+            }
+            if let Some(count) = self.answers_each_second.get_mut(second) {
+                *count += 1;
+            }
             self.verdicts.add(connection.objection(&self.questions)?);
             self.free.push_back(token);
         }
@@ -163,9 +212,10 @@ impl Paced {
 
     fn summary(mut self) -> Summary {
         let micros = |latency: Duration| latency.as_secs_f64() * 1e6;
-        let [p50_us, p95_us, p99_us] = self.latencies.percentiles([50, 95, 99]).map(micros);
+        let mean_us = micros(self.latencies.mean());
+        let [p50_us, p95_us, p99_us, max_us] = self.latencies.percentiles([50, 95, 99, 100]).map(micros);
         let [late_p99_us] = self.lateness.percentiles([99]).map(micros);
-        let answers = self.latencies.count();
+        let answers = self.latencies.count() - self.unanswered;
         let seconds = self.schedule.start.elapsed().as_secs_f64();
         // More than 2^53 answers do not fit into a run.
         #[allow(clippy::cast_precision_loss)]
@@ -175,11 +225,16 @@ impl Paced {
             seconds,
             answers,
             errors: self.verdicts.errors,
+            refused: self.refused,
             first_error: self.verdicts.first_error,
+            unanswered: self.unanswered,
+            answers_each_second: self.answers_each_second,
             per_second,
             p50_us,
             p95_us,
             p99_us,
+            mean_us,
+            max_us,
             late_p99_us,
         }
     }
@@ -192,7 +247,7 @@ mod tests {
     #[test]
     fn questions_are_due_at_even_distances_whenever_they_are_taken() {
         let start = Instant::now();
-        let mut schedule = Schedule::new(1000.0, Duration::from_millis(3), start);
+        let mut schedule = Schedule::new(1000.0, Duration::ZERO, Duration::from_millis(3), start);
         let millis = |at: Option<Instant>| at.map(|at| (at - start).as_millis());
         assert_eq!(millis(schedule.take(start)), Some(0));
         assert_eq!(millis(schedule.take(start)), None);
@@ -200,5 +255,17 @@ mod tests {
         assert_eq!(millis(schedule.take(late)), Some(1));
         assert_eq!(millis(schedule.take(late)), Some(2));
         assert_eq!(millis(schedule.take(late)), None);
+    }
+
+    #[test]
+    fn a_rate_that_grows_asks_half_as_much_meanwhile() {
+        let start = Instant::now();
+        let schedule = Schedule::new(100.0, Duration::from_secs(10), Duration::from_secs(20), start);
+        let seconds = |number| (schedule.at(number) - start).as_secs_f64();
+        assert_eq!(schedule.count, 1500);
+        assert!((seconds(0)).abs() < 1e-9);
+        assert!((seconds(125) - 5.0).abs() < 1e-6, "a quarter of the ramp's questions in the first half of it");
+        assert!((seconds(500) - 10.0).abs() < 1e-6);
+        assert!((seconds(1500) - 20.0).abs() < 1e-6);
     }
 }

@@ -45,7 +45,7 @@ def measure(setting: Setting) -> Measured:
         setting.report(f"large policy: {shape.title}")
         engine = _evaluate(setting, "sark", shape, shape.cases)
         interpreter = _evaluate(setting, "interpreter", shape, shape.last)
-        opa = _opa(setting, shape)
+        opa = measure_opa(setting, shape)
         findings += _findings(shape, engine, interpreter, opa)
         details[shape.name] = {"engine": asdict(engine), "interpreter": asdict(interpreter), "opa": asdict(opa)}
     shape = much_data(setting.folder / "large", setting.effort.definitions)
@@ -60,7 +60,8 @@ def _evaluate(setting: Setting, engine: str, shape: Shape, cases: Path) -> Evalu
     return evaluate(setting.programs.bench, engine=engine, policies=shape.policies, cases=cases, seconds=setting.effort.seconds)
 
 
-def _opa(setting: Setting, shape: Shape) -> OpaAtSize:
+def measure_opa(setting: Setting, shape: Shape) -> OpaAtSize:
+    """Start OPA with a large policy and ask it. Raises BenchError."""
     over_http = {}
     with LoopbackNetwork() as network:
         folder = setting.folder / f"opa-{shape.policies.name}"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::cell::Plan;
 
 const MAX_ENTRIES: usize = 10_000_000;
-const MAX_THREADS: usize = 64;
+const MAX_THREADS: usize = 128;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct CacheOptions {
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_number_out_of_range_has_its_sentence() {
         for (name, value) in
-            [("--entries", "0"), ("--entries", "1e6"), ("--threads", "1,"), ("--threads", "65"), ("--rounds", "-1")]
+            [("--entries", "0"), ("--entries", "1e6"), ("--threads", "1,"), ("--threads", "129"), ("--rounds", "-1")]
         {
             assert!(read(name, value).unwrap_err().starts_with(name), "{name} {value}");
         }

@@ -1,0 +1,1 @@
+"""The report: a pure function from raw files to Markdown and charts."""

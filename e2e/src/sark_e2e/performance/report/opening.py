@@ -1,0 +1,130 @@
+"""The head of the report: what was tested when and where, the summary, the targets."""
+
+from __future__ import annotations
+
+from .cell import Cell, change, given, times, word
+from .document import Document
+from .facts import Facts
+from .verdicts import CACHE_P95_MS, ERROR_PERCENT, OPA_P95_MS, THROUGHPUT, at_rate, below, stability
+
+_PERCENTILES = ("p50", "p95", "p99")
+
+
+def head(document: Document, facts: Facts) -> None:
+    """Add title, dates and environment."""
+    every = facts.all()
+    first = min(every, key=lambda each: each.raw.started)
+    last = max(every, key=lambda each: each.raw.started)
+    environment = last.raw.environment
+    document.verbatim("# Sark Rollout Performance Report")
+    document.say(
+        "**Release**: sark-rollout at commit {commit}, engine {engine}  \n"
+        "**Date**: {date}  \n**Test Period**: {start} - {end}  \n"
+        "**Test Environment**: {cpu}, {cores} cores, {memory}, {os}; everything on loopback. Scaled: {scaled} of {all} measurements "
+        "were shorter than the plan.",
+        commit=last.word(f"`{environment.commit}`"),
+        engine=last.word(environment.versions["sark-engine"]),
+        date=last.word(last.raw.started[:10]),
+        start=first.word(first.raw.started),
+        end=last.word(last.raw.started),
+        cpu=last.word(environment.cpu),
+        cores=last.word(str(environment.cores)),
+        memory=last.word(f"{environment.memory_gib:g} GiB"),
+        os=last.word(environment.os),
+        scaled=word(str(sum(not each.raw.scale.full for each in every)), last.cell(next(iter(last.raw.numbers)))),
+        all=word(str(len(every)), last.cell(next(iter(last.raw.numbers)))),
+    )
+    document.verbatim(
+        "Made by `make report` from the raw files named below each table; how to repeat it, what was shortened and what the "
+        "words mean is in [performance.md](performance.md). No figure here is from another project.\n\n---"
+    )
+
+
+def summary(document: Document, facts: Facts) -> None:
+    """Add the two tables and the recommendations."""
+    document.verbatim("## Executive Summary\n\n### Key Improvements")
+    opa, engine = facts.of("benchmarks", "engine-complex", "python"), facts.of("benchmarks", "engine-complex", "rust")
+    redis, cache = facts.of("benchmarks", "cache-get", "python"), facts.of("benchmarks", "cache-get", "rust", "sark-bench")
+    most = {arm: facts.of("stress", "maximum-throughput", arm) for arm in ("python", "rust")}
+    load = {arm: facts.of("load", "target", arm, "open-loop") for arm in ("python", "rust")}
+    rows: list[list[Cell | str]] = [["**OPA Engine** (complex policy)", "", "", ""]]
+    rows += [_faster(f"- {name} latency", opa.cell(name), engine.cell(name)) for name in _PERCENTILES]
+    rows.append(["**Cache** (GET)", "", "", ""])
+    rows += [_faster(f"- {name} latency", redis.cell(name), cache.cell(name)) for name in _PERCENTILES]
+    before, after = (most[arm].cell("throughput") for arm in ("python", "rust"))
+    rows.append(["**Throughput** (whole sidecar)", before, after, word(f"**{change(before, after)}**", before, after)])
+    before, after = (load[arm].cell("memory") for arm in ("python", "rust"))
+    rows.append(
+        ["**Memory Usage** (all processes of the arm)", before, after, word(f"**{change(before, after)}**", before, after)]
+    )
+    document.table(("Component", "Baseline (Python)", "Rust", "Improvement"), rows)
+    _targets(document, facts)
+    _recommendations(document, facts)
+
+
+def _faster(label: str, before: Cell, after: Cell) -> list[Cell | str]:
+    ratio = times(before, after)
+    return [label, before, after, word(f"**{ratio} faster**", before, after)]
+
+
+def _targets(document: Document, facts: Facts) -> None:
+    engine = facts.of("benchmarks", "engine-complex", "rust").cell("p95")
+    cache = facts.of("benchmarks", "cache-get", "rust", "sark-bench").cell("p95")
+    target = facts.of("load", "target", "rust", "open-loop")
+    held = facts.of("stress", "maximum-throughput", "rust").cell("held-rate")
+    mark, whole = stability(facts)
+    steady = facts.of("memory", "stability", "rust")
+    upper, hours = steady.cells("slope-upper", "hours")
+    told = word(f"{hours} measured{'' if whole else ' only'}; at most {upper}", upper, hours)
+    document.verbatim("### Performance Targets - Status")
+    document.table(
+        ("Target", "Goal", "Achieved", "Status"),
+        [
+            ["OPA p95 latency", word(f"<{OPA_P95_MS}"), engine, below(engine, OPA_P95_MS)],
+            ["Cache p95 latency", word(f"<{CACHE_P95_MS}"), cache, below(cache, CACHE_P95_MS)],
+            ["Throughput", word(f">{THROUGHPUT}"), held, at_rate(held, THROUGHPUT)],
+            ["Memory stability", word("24h no leaks"), told, mark],
+            [
+                "Error rate (at the target load)",
+                word(f"<{ERROR_PERCENT}"),
+                target.cell("errors"),
+                below(target.cell("errors"), ERROR_PERCENT),
+            ],
+        ],
+    )
+
+
+def _recommendations(document: Document, facts: Facts) -> None:
+    target = {arm: facts.of("load", "target", arm, "open-loop") for arm in ("python", "rust")}
+    python = facts.of("stress", "maximum-throughput", "python").cell("held-rate")
+    rust = facts.of("stress", "maximum-throughput", "rust").cell("held-rate")
+    steady = facts.of("memory", "stability", "rust")
+    document.verbatim("### Recommendations\n\n**For Production Rollout**:")
+    document.points(
+        (
+            "Roll out in the report's steps with a `SarkRollout`: at the target load the p95 is {rust} on the new arm and {python} on the old one, "
+            "so twice the baseline's p95 is a limit with room.",
+            {"rust": target["rust"].cell("p95"), "python": target["python"].cell("p95")},
+        ),
+        (
+            "Size the fleet by the old arm until the way back is closed: one sidecar here holds {python} there and {rust} on the new arm, "
+            "and a revert sends everything back at once.",
+            {"python": python, "rust": rust},
+        ),
+        (
+            "Let `watchAfter` run: {hours} of memory were measured, with a slope between {low} and {high}; a leak slower than that shows only in production.",
+            {"hours": steady.cell("hours"), "low": steady.cell("slope-lower"), "high": steady.cell("slope-upper")},
+        ),
+    )
+    document.verbatim("**Monitoring Alerts** (shipped, see [alerts.md](alerts.md)):")
+    document.points(
+        (
+            "Set p95 latency alert at {critical} (one and a half times the target) for evaluations, and at {cache} for look-ups",
+            {"critical": given(7.5, "ms"), "cache": given(0.75, "ms")},
+        ),
+        (
+            "Set throughput alert at {half} (half the target) or {floor}, whichever your fleet's usual load is above: see S5 in [performance.md](performance.md)",
+            {"half": given(1000, "1/s"), "floor": given(1500, "1/s")},
+        ),
+        ("Monitor memory growth rate: more than {rate} for two hours is critical", {"rate": given(2, "MB/h")}),
+    )
