@@ -96,7 +96,7 @@ def test_an_sre_signs_in_and_sees_a_rollout_go_bad(  # noqa: PLR0915 - one story
     summary = page.locator("#criterion-errorRate details.numbers summary")
     summary.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("region", name="Numbers of the chart").locator("tbody tr").first).to_be_visible()
+    expect(page.get_by_role("group", name="Numbers of the chart errorRate").locator("tbody tr").first).to_be_visible()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.dataset.table") == "errorRate"
 

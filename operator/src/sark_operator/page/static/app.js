@@ -188,8 +188,8 @@
       row.append(...curve.lines.map((line) => cell("td", figure(line.values[i], curve.unit))));
     }
     place.tabIndex = 0;
-    place.setAttribute("role", "region");
-    place.setAttribute("aria-label", "Numbers of the chart");
+    place.setAttribute("role", "group");
+    place.setAttribute("aria-label", "Numbers of the chart " + curve.name);
     place.replaceChildren(table);
   }
 
