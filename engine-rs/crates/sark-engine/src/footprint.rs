@@ -12,6 +12,8 @@ use regorus::Value;
 
 /// What an allocation costs beside its content: two reference counts, or the allocator's rounding.
 const ALLOCATION: usize = 16;
+/// What a collection that values share has beside its items: reference counts and where the items are.
+const COLLECTION: usize = 48;
 
 pub(crate) trait Footprint {
     /// Bytes on the heap.
@@ -25,6 +27,16 @@ pub(crate) fn whole<T: Footprint>(value: &T) -> usize {
 
 fn allocated(bytes: usize) -> usize {
     if bytes == 0 { 0 } else { bytes + ALLOCATION }
+}
+
+/// What a shared text takes: allocators give multiples of sixteen bytes.
+fn shared(bytes: usize) -> usize {
+    (bytes + ALLOCATION).next_multiple_of(ALLOCATION)
+}
+
+/// What a shared collection takes, without what its items take elsewhere.
+fn collected(bytes: usize) -> usize {
+    COLLECTION + allocated(bytes)
 }
 
 impl<T: Footprint> Footprint for [T] {
@@ -93,12 +105,12 @@ impl Footprint for String {
 impl Footprint for Value {
     fn heap(&self) -> usize {
         match self {
-            Self::String(text) => allocated(text.len()),
+            Self::String(text) => shared(text.len()),
             Self::Number(number) if number.as_i64().is_none() && number.is_integer() => ALLOCATION * 2,
-            Self::Array(items) => allocated(size_of::<Self>() * items.len()) + items.iter().map(Footprint::heap).sum::<usize>(),
-            Self::Set(items) => allocated(size_of::<Self>() * items.len()) + items.iter().map(Footprint::heap).sum::<usize>(),
+            Self::Array(items) => collected(size_of::<Self>() * items.len()) + items.iter().map(Footprint::heap).sum::<usize>(),
+            Self::Set(items) => collected(size_of::<Self>() * items.len()) + items.iter().map(Footprint::heap).sum::<usize>(),
             Self::Object(fields) => {
-                let entries = allocated(size_of::<(Self, Self)>() * fields.len());
+                let entries = collected(size_of::<(Self, Self)>() * fields.len());
                 entries + fields.iter().map(|(key, value)| key.heap() + value.heap()).sum::<usize>()
             }
             _ => 0,
@@ -120,7 +132,9 @@ mod tests {
     fn what_holds_more_takes_more() {
         let text = |text: &str| Value::from_json_str(text).unwrap().heap();
         assert_eq!(text("1"), 0);
-        assert_eq!(text(r#""abcd""#), 20);
+        assert_eq!(text(r#""abcd""#), 32);
+        assert_eq!(text("[]"), COLLECTION);
+        assert_eq!(text(r#"["a"]"#), COLLECTION + size_of::<Value>() + ALLOCATION + 32);
         assert!(text("[1, 2, 3]") > text("[1, 2]"));
         assert!(text(r#"{"a": {"b": "c"}}"#) > text(r#"{"a": {}}"#));
         assert_eq!(vec!["ab".to_owned()].heap(), size_of::<String>() + ALLOCATION + 2 + ALLOCATION);
