@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from kubernetes import client
 
 from sark_api.status import Phase
@@ -49,6 +50,7 @@ def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
     assert [entry.reason for entry in rollout.read().status.history][:2] == ["Started", "Advanced"]
 
 
+@pytest.mark.long
 def test_half_of_the_sidecars_that_do_not_confirm_hold_the_step(scenario: Scenario):
     # Given a target of which half the pods follow another ConfigMap: they answer, and never take the share over
     fleet, others = scenario.fleet(replicas=1), scenario.fleet("other", replicas=1)
