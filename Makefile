@@ -88,7 +88,7 @@ test-conformance: rust-toolchain ## Every case of OPA's own suite against the li
 		--expected engine-rs/crates/sark-conformance/expected.toml --json engine-rs/target/conformance.json
 
 test-integration: setup tools ## Tests against a real API server, Prometheus, OPA and Redis
-	$(PYTEST) -m "not long" tests/integration
+	$(PYTEST) $(IN_PARALLEL) -m "not long" tests/integration
 
 .PHONY: scenarios
 scenarios: setup tools ## Every rehearsed fault of a rollout, with those that `make test` leaves out for their time

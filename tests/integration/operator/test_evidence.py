@@ -307,7 +307,16 @@ async def test_the_last_record_of_a_rollout_deleted_with_cascade_orphan_is_kept_
     assert (filing.number, filing.problem) == (4, "")
     assert len(filing.segments) > 1
     assert owners() == []
-    await cluster_door.remove_finalizer(ending)
+
+    # And the rollout goes, once the garbage collector has taken its own finalizer off: two cannot do so at the same time
+    objects = client.CustomObjectsApi(api)
+
+    def finalizers() -> list[str]:
+        found = objects.get_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, NAME)
+        return list(found["metadata"]["finalizers"])
+
+    eventually(lambda: "orphan" not in finalizers(), what="the garbage collector's finalizer off", seconds=60)
+    await cluster_door.remove_finalizer(await cluster_door.read_rollout(namespace, NAME))
 
 
 @pytest.mark.timeout(300)
