@@ -49,7 +49,7 @@ false-reverts: setup ## Print how often a healthy bake would be taken back, and 
 
 ##@ Test
 
-test: check test-unit test-property test-rust test-conformance test-integration test-differential ## Everything, the fast first (cold: about 30 min on two cores)
+test: check test-unit test-property test-rust test-conformance test-integration test-differential ## Everything, the fast first (cold: about an hour on two cores)
 
 check: check-python check-contract check-rust ## All a reviewer would run: format, lint, types, import contracts, drift
 
