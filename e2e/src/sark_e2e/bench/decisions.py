@@ -79,24 +79,26 @@ def measure_all(contestants: Sequence[Contestant], client: Path, effort: Effort,
 
 def measure(contestant: Contestant, client: Path, number: int, connections: int, seconds: float) -> Measurement:
     """Return one measurement, after a warm-up. Raises BenchError when the cache was not used as the row says."""
-
-    def load(duration: float) -> Load:
-        return run_load(
-            client,
-            url=contestant.url,
-            bodies=contestant.bodies,
-            answers=contestant.answers,
-            connections=connections,
-            seconds=duration,
-        )
-
-    load(WARM_UP_SECONDS)
+    ask(contestant, client, connections, WARM_UP_SECONDS)
     pids = [server.pid for server in contestant.servers]
     with claim_kept(contestant):
         began = cpu_seconds(pids)
-        seen = load(seconds)
+        seen = ask(contestant, client, connections, seconds)
         used = cpu_seconds(pids) - began
     return Measurement(contestant.key, number, connections, seen, used / seen.answers * 1e6)
+
+
+def ask(contestant: Contestant, client: Path, connections: int, seconds: float, per_second: float | None = None) -> Load:
+    """Ask a contestant its questions, so many a second, or each connection at once when it has its answer."""
+    return run_load(
+        client,
+        url=contestant.url,
+        bodies=contestant.bodies,
+        answers=contestant.answers,
+        connections=connections,
+        seconds=seconds,
+        per_second=per_second,
+    )
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from typing import Final
 
 from sark_e2e.bench.contestants import Contestant
 from sark_e2e.bench.cpu_time import cpu_seconds
-from sark_e2e.bench.decisions import WARM_UP_SECONDS, claim_kept
-from sark_e2e.bench.load import Load, run_load
+from sark_e2e.bench.decisions import WARM_UP_SECONDS, ask, claim_kept
+from sark_e2e.bench.load import Load
 from sark_e2e.progress import Report
 
 from .memory import resident_mib
@@ -79,22 +79,11 @@ def measure_steady(contestants: Sequence[Contestant], client: Path, plan: Plan, 
 
 
 def _moment(contestant: Contestant, client: Path, rate: int, number: int, seconds: float) -> Moment:
-    def load(duration: float) -> Load:
-        return run_load(
-            client,
-            url=contestant.url,
-            bodies=contestant.bodies,
-            answers=contestant.answers,
-            connections=CONNECTIONS,
-            seconds=duration,
-            per_second=float(rate),
-        )
-
-    load(WARM_UP_SECONDS)
+    ask(contestant, client, CONNECTIONS, WARM_UP_SECONDS, rate)
     itself, *others = [server.pid for server in contestant.servers]
     with claim_kept(contestant):
         began, others_began = cpu_seconds([itself]), cpu_seconds(others)
-        seen = load(seconds)
+        seen = ask(contestant, client, CONNECTIONS, seconds, rate)
         used, others_used = cpu_seconds([itself]) - began, cpu_seconds(others) - others_began
     # A queue that grows is worked off after the load's time: what was used is shared by the answers that came.
     span = max(seconds, seen.answers / seen.per_second if seen.per_second else seconds)
