@@ -16,7 +16,7 @@ import structlog
 from sark_engine import BaselineJob, Engine, Server
 
 from .admin.server import AdminServer
-from .admin.status import SIDECAR_VERSION, Parts
+from .admin.status import SIDECAR_VERSION, Parts, flags_state
 from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
@@ -47,6 +47,8 @@ from .telemetry import Telemetry
 log = structlog.get_logger()
 _EVALUATION_THREADS = 2
 _FIRST_LOOK_SECONDS = 2.0
+_MEMORY_BEYOND_TTL_SECONDS = 120.0
+"""Sidecars that share a Redis do not look at OPA at the same moment."""
 
 
 class StartError(Exception):
@@ -154,6 +156,7 @@ class Service:
             data_port=parts.data_port,
             admin_port=admin.port,
             policy_revision=policies.policies.revision,
+            flags_state=flags_state(parts),
         )
         self._on_ready(server)
 
@@ -272,6 +275,9 @@ class Service:
             ours=lambda: (policies.sources, policies.policies.revision),
             interval=settings.opa.poll_interval,
             telemetry=telemetry,
+            memory=settings.cache.ttl + _MEMORY_BEYOND_TTL_SECONDS,
+            # What OPA decided and the cache in process keeps is found by the engine's revision, which may come back.
+            on_change=engine.cache_clear,
         )
         parts.opa = view
         threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")

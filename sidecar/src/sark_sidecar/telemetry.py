@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from sark_api.report import FlagState
+
 from .breaker import BreakerState
 from .flags.state import Flags
 
 _BREAKER_STATES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+_FLAG_STATES = {
+    state: number
+    for number, state in enumerate(
+        (FlagState.NONE, FlagState.STATIC, FlagState.WATCHING, FlagState.FILE, FlagState.STALE, FlagState.EXPIRED)
+    )
+}
 
 
 class MetricSink(Protocol):
@@ -35,6 +43,7 @@ _COUNTERS = {
     "sark_redis_breaker_opened_total": "Times Redis failed so often that it was left alone.",
 }
 _GAUGES = {
+    "sark_flags_state": "0: no flag document yet; 1: static; 2: watching; 3: from a file alone; 4: stale; 5: expired.",
     "sark_flags_stale": "1 while the source of the flags cannot be read and the last good document is followed.",
     "sark_flags_expired": "1 while the flag document is past its validity and the sidecar is on baseline.",
     "sark_policies_stale": "1 while the source of the policies cannot be read or holds a set that was refused.",
@@ -70,8 +79,9 @@ class Telemetry:
         self._count("sark_flag_documents_refused_total", flags.refused - self._refused)
         self._count("sark_flag_documents_ignored_total", flags.ignored - self._ignored)
         self._refused, self._ignored = flags.refused, flags.ignored
-        self._gauge("sark_flags_stale", flags.state.value == "stale")
-        self._gauge("sark_flags_expired", flags.state.value == "expired")
+        self._gauge("sark_flags_state", _FLAG_STATES[flags.state])
+        self._gauge("sark_flags_stale", flags.state is FlagState.STALE)
+        self._gauge("sark_flags_expired", flags.state is FlagState.EXPIRED)
 
     def state_file_failed(self) -> None:
         """Count a document that could not be kept."""

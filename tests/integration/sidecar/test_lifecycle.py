@@ -46,6 +46,24 @@ def report(sidecar: RunningSidecar) -> FlagReport:
     return FlagReport.model_validate(sidecar.get("/flags"))
 
 
+STATES = ["none", "static", "watching", "file", "stale", "expired"]
+"""By their number in sark_flags_state."""
+
+
+def told(sidecar: RunningSidecar) -> set[str]:
+    """Return the states of the flags that /flags, the metrics, readiness and the log tell."""
+    lines = [json.loads(line) for line in sidecar.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    logged = [line["now"] if line["event"] == "flags state" else line["flags_state"] for line in lines
+              if line.get("event") in {"flags state", "ready"}]  # fmt: skip
+    status, ready = request(f"{sidecar.admin}/ready")
+    assert status == 200
+    return {str(sidecar.get("/flags")["state"]), STATES[int(sidecar.metric("sark_flags_state"))], ready["flags"], logged[-1]}
+
+
+def test_without_a_source_the_flags_are_static_everywhere(start_sidecar: StartSidecar):
+    assert told(start_sidecar()) == {"static"}
+
+
 def test_a_config_map_steers_the_whole_process(
     start_sidecar: StartSidecar, api: client.ApiClient, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ):
@@ -69,11 +87,13 @@ def test_a_config_map_steers_the_whole_process(
     }
     sidecar = start_sidecar(flags=flags)
     assert (report(sidecar).state, report(sidecar).percentage) == (FlagState.NONE, 0)
+    assert told(sidecar) == {"none"}
 
     # When the share goes to 100 %, then the traffic moves
     core.create_namespaced_config_map(namespace, config_map(document(100, 1).to_json()))
     eventually(lambda: report(sidecar).percentage == 100, what="100 %", seconds=20)
     assert report(sidecar).state is FlagState.WATCHING
+    assert told(sidecar) == {"watching"}
     sidecar.decide(QUESTION)
     assert sidecar.metric("sark_requests_total", implementation="rust", sark_rollout="team/gateway") == 1
     assert sidecar.metric("sark_flag_revision") == 1
@@ -89,6 +109,7 @@ def test_a_config_map_steers_the_whole_process(
     eventually(lambda: report(sidecar).revision == 3, what="revision 3", seconds=20)
     eventually(lambda: report(sidecar).state is FlagState.EXPIRED, what="the end of validity", seconds=20)
     assert report(sidecar).percentage == 0
+    assert told(sidecar) == {"expired"}
     before = sidecar.metric("sark_requests_total", implementation="rust")
     sidecar.decide(QUESTION)
     assert sidecar.metric("sark_requests_total", implementation="rust") == before
@@ -104,6 +125,7 @@ def test_a_config_map_steers_the_whole_process(
     )
     restarted = start_sidecar(flags={**flags, "start_timeout": "500ms"}, name="restarted")
     assert (report(restarted).state, report(restarted).percentage) == (FlagState.STALE, 100)
+    assert told(restarted) == {"stale"}
 
 
 def test_a_file_alone_steers_too(start_sidecar: StartSidecar, tmp_path: Path):
@@ -113,6 +135,7 @@ def test_a_file_alone_steers_too(start_sidecar: StartSidecar, tmp_path: Path):
     path.write_text(document(25, 1).to_json(), encoding="utf-8")
     eventually(lambda: report(sidecar).percentage == 25, what="25 %", seconds=20)
     assert report(sidecar).state is FlagState.FILE
+    assert told(sidecar) == {"file"}
 
 
 def test_faults_are_injected_only_when_enabled(start_sidecar: StartSidecar, tmp_path: Path):

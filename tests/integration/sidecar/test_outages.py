@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import math
 import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -110,6 +116,57 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
     assert sidecar.wait(seconds=30) == 0
     host, port = sidecar.data.removeprefix("http://").split(":")
     assert accepts(host, int(port))() is not None
+
+
+@dataclass
+class Caller:
+    """Asks new questions on one connection, again and again, until it is told to leave or finds nobody there."""
+
+    host: str
+    port: int
+    answers: list[int] = field(default_factory=list)
+    lost: list[tuple[float, str]] = field(default_factory=list)
+    """When each request without an answer had been written."""
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        told_to_leave = False
+        while not told_to_leave:
+            body = json.dumps({"input": fresh_question()})
+            # Who came too late to connect has written nothing.
+            written = math.inf
+            try:
+                connection.request("POST", "/v1/data/mcp/gateway/decision", body)
+                written = time.monotonic()
+                answer = connection.getresponse()
+                allowed = bool(json.loads(answer.read())["result"]["allow"])
+            except (OSError, http.client.HTTPException) as error:
+                self.lost.append((written, repr(error)))
+                break
+            self.answers.append(answer.status if allowed else 0)
+            told_to_leave = answer.getheader("connection") == "close"
+        connection.close()
+
+
+def test_sigterm_in_a_flood_loses_no_request_that_was_written_before(start_sidecar: StartSidecar):
+    # Given clients that never stop, half of their subjects in each arm
+    flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}
+    sidecar = start_sidecar(feature_flags=flags, opa={"timeout": "20s", "breaker": {"slow_after": "20s"}})
+    host, port = sidecar.data.removeprefix("http://").split(":")
+    callers = [Caller(host, int(port)) for _ in range(16)]
+    threads = [threading.Thread(target=caller.run) for caller in callers]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: sum(len(caller.answers) for caller in callers) >= 300, what="a flood", seconds=60)
+    # When it is told to end in the middle of it
+    began = time.monotonic()
+    sidecar.send(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    # Then every request that was written before is answered by its arm, and the process ends well
+    assert [loss for caller in callers for loss in caller.lost if loss[0] < began] == []
+    assert {status for caller in callers for status in caller.answers} == {200}
+    assert sidecar.wait(seconds=30) == 0
 
 
 def test_a_sidecar_that_drains_is_not_ready_and_ends_in_time(start_sidecar: StartSidecar, opa: OpaServer):

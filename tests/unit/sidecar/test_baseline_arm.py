@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import UNDEFINED, Answer
 from sark_sidecar.opa.client import OpaFailure
 from sark_sidecar.opa.guarded import OpaNotAsked
+from sark_sidecar.opa.lineage import Lineage
 from sark_sidecar.opa.question import Question
 from sark_sidecar.opa.rule_graph import RuleGraph
 from sark_sidecar.opa.view import OpaPolicies
@@ -41,9 +42,12 @@ class Job:
 class Opa:
     answers: object = None
     questions: list[Question] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while it decides."""
 
     async def decide(self, question: Question) -> Answer:
         self.questions.append(question)
+        self.meanwhile()
         if isinstance(self.answers, Exception):
             raise self.answers
         if isinstance(self.answers, Answer):
@@ -124,10 +128,16 @@ class Parts:
     opa_revision: str | None = "r1"
     embedded_revision: str = "r1"
     lifetimes: str = "table"
+    lineage: Lineage = field(default_factory=lambda: Lineage(300.0))
+
+    def _known(self) -> OpaPolicies | None:
+        graph = RuleGraph(frozenset({("authz", "allow"), VOLATILE}), {}, frozenset({VOLATILE}))
+        if self.opa_revision is None:
+            return None
+        kept_under = f"{self.opa_revision}{self.lineage.leading_to(self.opa_revision)}"
+        return OpaPolicies(self.opa_revision, graph, datetime.now(UTC), kept_under)
 
     async def serve(self, *jobs: Job) -> DataPlane:
-        graph = RuleGraph(frozenset({("authz", "allow"), VOLATILE}), {}, frozenset({VOLATILE}))
-        known = OpaPolicies(self.opa_revision, graph, datetime.now(UTC)) if self.opa_revision is not None else None
         with ThreadPoolExecutor(1) as threads:
             arm = BaselineArm(
                 data_plane=self.data_plane,
@@ -135,7 +145,7 @@ class Parts:
                 decisions=self.decisions,
                 engine=self.engine,
                 threads=threads,
-                opa_policies=lambda: known,
+                opa_policies=self._known,
                 embedded_revision=lambda: self.embedded_revision,
                 lifetimes=self.lifetimes,
             )
@@ -238,6 +248,42 @@ async def test_nothing_is_kept_while_opas_policies_are_unknown(parts: Parts):
     data_plane = await parts.serve(Job(1))
     assert data_plane.completed[1][0] == 200
     assert (parts.decisions.kept, parts.decisions.asked) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "job", [Job(1), Job(1, cache="rust"), Job(1, opa="rust")], ids=["redis", "in process", "engine and redis"]
+)
+@pytest.mark.asyncio
+async def test_a_decision_during_which_policies_changed_is_kept_nowhere(parts: Parts, job: Job):
+    def change() -> None:
+        parts.opa_revision = parts.embedded_revision = "r2"
+
+    parts.opa.meanwhile = change
+    if job.opa == "rust":
+        # The engine's evaluation fails, and OPA is asked.
+        parts.engine.answers = EvaluationError("conflict")
+    data_plane = await parts.serve(job)
+    assert data_plane.completed[1][0] == 200
+    assert parts.decisions.kept == {}
+    assert (data_plane.completed[1][3] == "no-store") is (job.cache == "rust")
+
+
+@pytest.mark.asyncio
+async def test_what_the_policies_in_between_decided_is_not_found_when_those_before_come_back(parts: Parts):
+    # Given policies that OPA has replaced already while the last look still says r1: they allow, and that is kept under r1
+    await parts.serve(Job(1))
+    # When that is seen, and the policies before come back, which deny
+    parts.opa_revision = parts.embedded_revision = "r2"
+    await parts.serve(Job(2))
+    parts.opa_revision = parts.embedded_revision = "r1"
+    parts.opa.answers = DENY
+    # Then it is not they who are said to allow
+    data_plane = await parts.serve(Job(3), Job(4))
+    assert [data_plane.completed[number][2] for number in (3, 4)] == ["deny", "deny"]
+    # And what they decide themselves is found again
+    asked = len(parts.opa.questions)
+    await parts.serve(Job(5))
+    assert len(parts.opa.questions) == asked
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"{", b"\xff", b"NaN"])

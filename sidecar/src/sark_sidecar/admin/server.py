@@ -132,7 +132,8 @@ class AdminServer:
 
     async def _ready(self, _: web.Request) -> web.Response:
         reasons = status.unready(self._parts)
-        return web.json_response({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+        shown = {"ready": not reasons, "reasons": reasons, "flags": status.flags_state(self._parts)}
+        return web.json_response(shown, status=503 if reasons else 200)
 
     async def _flags(self, _: web.Request) -> web.Response:
         report = status.flag_report(self._parts)

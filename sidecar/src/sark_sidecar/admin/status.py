@@ -57,6 +57,11 @@ def unready(parts: Parts) -> list[str]:
     return [parts.waiting] if parts.waiting else []
 
 
+def flags_state(parts: Parts) -> str:
+    """Return the one word for where the flags in force come from, as in `GET /flags`; empty before they are followed."""
+    return parts.flags.flags.state.value if parts.flags else ""
+
+
 def flag_report(parts: Parts) -> FlagReport | None:
     """Return the answer of `GET /flags`; None before the flags are followed."""
     if parts.flags is None or parts.policies is None:

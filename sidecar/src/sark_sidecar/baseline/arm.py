@@ -98,6 +98,8 @@ class Asked:
     key: str
     """Of Redis; empty when the decision must not be kept there."""
     keep_in_process: bool
+    policies: OpaPolicies | None = None
+    """OPA's when it was asked."""
 
 
 class BaselineArm:
@@ -143,11 +145,12 @@ class BaselineArm:
         except Exception:
             log.exception("a request could not be answered", path=asked.job.path)
             decided = answer.error(500, "internal_error", "the sidecar failed to answer; see its log")
+        keep = decided.keep and self._still_holds(asked)
         # The data plane keeps what it handed over for its own cache, unless told not to.
-        withheld = asked.job.cache == "rust" and not (decided.keep and asked.keep_in_process)
-        seconds = self._lifetime(asked.question, decided) if decided.keep else 0.0
+        withheld = asked.job.cache == "rust" and not (keep and asked.keep_in_process)
+        seconds = self._lifetime(asked.question, decided) if keep else 0.0
         self._complete(asked.job, decided, NO_STORE if withheld else "", seconds)
-        if asked.key and decided.keep:
+        if asked.key and keep:
             await self._decisions.set(asked.key, _result(decided), seconds)
 
     def _ask(self, job: Job) -> Asked | None:
@@ -162,8 +165,17 @@ class BaselineArm:
         # A cache shared by both arms is only sound while both serve the same policies.
         agree = policies.revision == self._embedded_revision()
         if job.cache == "redis" and (job.opa == "http" or agree):
-            return Asked(job, question, question.key(policies.revision, self._lifetimes), keep_in_process=False)
-        return Asked(job, question, "", keep_in_process=agree)
+            key = question.key(policies.kept_under, self._lifetimes)
+            return Asked(job, question, key, keep_in_process=False, policies=policies)
+        return Asked(job, question, "", keep_in_process=agree, policies=policies)
+
+    def _still_holds(self, asked: Asked) -> bool:
+        """Return whether nobody was seen to change policies since it was asked: else it may be a decision of the new ones."""
+        before, now = asked.policies, self._opa_policies()
+        if before is None or now is None or now.kept_under != before.kept_under:
+            return False
+        needs_both = asked.job.opa == "rust" or asked.keep_in_process
+        return not needs_both or now.revision == self._embedded_revision()
 
     def _answer_from(self, asked: Asked, kept: bytes | None) -> bool:
         if kept is None:

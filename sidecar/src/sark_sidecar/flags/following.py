@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from sark_api.report import FlagState
 from sark_sidecar.telemetry import Telemetry
 
 from . import state
@@ -136,6 +137,9 @@ class FlagFollower:
         if after is before:
             return
         self._telemetry.flags(after)
+        if after.state is not before.state:
+            is_worse = after.state in {FlagState.STALE, FlagState.EXPIRED}
+            (log.warning if is_worse else log.info)("flags state", now=after.state.value, before=before.state.value)
         if after.refused > before.refused and origin is not None:
             log.warning("flag document refused", origin=origin.value, reason=after.last_refusals[origin].reason)
         if share != before.share:

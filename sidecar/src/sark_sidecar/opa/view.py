@@ -17,6 +17,7 @@ from sark_sidecar.policies.sources import PolicySources
 
 from .base_data import DataTooScattered, assemble, base_paths
 from .client import OpaFailure
+from .lineage import Lineage
 from .rule_graph import DataPath, RuleGraph, rule_graph
 
 log = structlog.get_logger()
@@ -49,6 +50,8 @@ class OpaPolicies:
     revision: str
     graph: RuleGraph
     at: datetime
+    kept_under: str = ""
+    """What their decisions are kept under: the revision, and what stands for those before it."""
     _verdicts: dict[DataPath, bool] = field(default_factory=dict)
 
     def may_be_kept(self, path: DataPath) -> bool:
@@ -65,14 +68,28 @@ class OpaView:
     """Follows one OPA server."""
 
     def __init__(
-        self, server: PolicyServer, *, ours: Callable[[], tuple[PolicySources, str]], interval: float, telemetry: MatchGauge
+        self,
+        server: PolicyServer,
+        *,
+        ours: Callable[[], tuple[PolicySources, str]],
+        interval: float,
+        telemetry: MatchGauge,
+        memory: float = 3600.0,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ours` returns the embedded engine's sources and revision; `interval` is in seconds."""
+        """`ours` returns the embedded engine's sources and revision; `interval` is in seconds.
+
+        No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look.
+        """
         self._server = server
         self._ours = ours
         self._interval = interval
         self._telemetry = telemetry
+        self._lineage = Lineage(memory)
+        self._on_change = on_change
         self._known: OpaPolicies | None = None
+        self._last = ""
+        """The revision seen last."""
         self.problem = "OPA has not been asked yet"
         """Why OPA's policies are unknown now; empty when they are known."""
         self._awaited: list[asyncio.Future[None]] = []
@@ -113,6 +130,9 @@ class OpaView:
         try:
             self._known = await self._read()
             self.problem = ""
+            if self._last not in {"", self._known.revision}:
+                self._on_change()
+            self._last = self._known.revision
         except (OpaFailure, DataTooScattered, ValueError) as error:
             if str(error) != self.problem:
                 log.warning("policies of OPA are unknown", reason=str(error))
@@ -131,7 +151,8 @@ class OpaView:
         documents = await self._server.documents(base_paths(ours.data, graph))
         data = exact_json.dumps(assemble(ours.data, graph, documents))
         revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
-        return OpaPolicies(revision=revision, graph=graph, at=datetime.now(UTC))
+        kept_under = f"{revision}{self._lineage.leading_to(revision)}"
+        return OpaPolicies(revision=revision, graph=graph, at=datetime.now(UTC), kept_under=kept_under)
 
 
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
