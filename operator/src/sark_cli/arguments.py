@@ -204,6 +204,12 @@ def _steering(commands: Any) -> None:
         default="proxy",
         help="how each sidecar is asked what it applies: through the API server, at its own address, or not (default: proxy)",
     )
+    back.add_argument(
+        "--sidecar-config",
+        metavar="FILE",
+        default="",
+        help="the operator's file of how sidecars with TLS or tokens are asked, with paths of this machine",
+    )
     _timeout(back, "2m", "how long to wait until every sidecar has confirmed (default: 2m; 0 does not wait)")
 
 

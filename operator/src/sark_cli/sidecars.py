@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import urllib.request
+import socket
+import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -23,11 +24,13 @@ from .printable import printable
 from .rollout import Rollout
 from .rollouts import CALL_SECONDS, Rollouts, asked
 
+if TYPE_CHECKING:
+    from sark_operator.shell.sidecar_access import SidecarAccess, Way
+
 ASKED_AT_ONCE: Final = 16
 MOST_PODS: Final = 5_000
 MAX_BYTES: Final = 1_048_576
 DIRECT_SECONDS: Final = 3.0
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,25 @@ class Answer:
         return {name: value for name, value in members.items() if value not in (None, "")}
 
 
-def ask_sidecars(rollouts: Rollouts, rollout: Rollout, *, direct: bool) -> list[Answer]:
-    """Return what every ready pod of the target says. Raises CommandError when the pods cannot even be listed."""
+def ask_sidecars(rollouts: Rollouts, rollout: Rollout, access: SidecarAccess, *, direct: bool) -> list[Answer]:
+    """Return what every ready pod of the target says, asked as `access` says.
+
+    Raises:
+        CommandError: the pods cannot even be listed, or must not be asked because a credential cannot be read.
+    """
+    from sark_operator.shell.credential_files import AccessError
+
+    try:
+        way = access.way(rollout.namespace)
+    except AccessError as error:
+        raise CommandError(f"--sidecar-config: {error}") from error
+    if not direct and way.headers:
+        raise CommandError(
+            "the API server passes on no token of the sidecars': use --ask direct, from inside the cluster's network"
+        )
     pods = list(_ready(rollouts, rollout))
     port = rollout.spec.target.admin_port
-    one = partial(_direct, port) if direct else partial(_proxied, rollouts, rollout.namespace, port)
+    one = partial(_direct, way, port) if direct else partial(_proxied, rollouts, rollout.namespace, way, port)
     with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
         return list(pool.map(partial(_answer, one), pods))
 
@@ -86,27 +103,63 @@ def _answer(ask: Callable[[str, str], Any], pod: tuple[str, str]) -> Answer:
     return Answer(name, report.revision, report.percentage, printable(report.rollout or ""))
 
 
-def _proxied(rollouts: Rollouts, namespace: str, port: int, name: str, _address: str) -> Any:
-    """Ask through the API server, as `kubectl get --raw` does; needs the right to get pods/proxy."""
+def _proxied(rollouts: Rollouts, namespace: str, way: Way, port: int, name: str, _address: str) -> Any:
+    """Ask through the API server, as `kubectl get --raw` does; needs the right to get pods/proxy.
+
+    It is the API server that speaks TLS with the sidecar then, and it takes any certificate.
+    """
     from kubernetes import client
 
     core: Any = client.CoreV1Api(rollouts.connection.api)
     path = FLAGS_PATH.lstrip("/")
+    pod = f"https:{name}:{port}" if way.tls is not None else f"{name}:{port}"
     return asked(
         rollouts.connection.server,
         f"ask pod {name} through the API server",
         lambda: core.connect_get_namespaced_pod_proxy_with_path(
-            f"{name}:{port}", namespace, path, _preload_content=False, _request_timeout=CALL_SECONDS
+            pod, namespace, path, _preload_content=False, _request_timeout=CALL_SECONDS
         ).data[:MAX_BYTES],
     )
 
 
-def _direct(port: int, _name: str, address: str) -> bytes:
-    """Ask at the pod's own address, for those who are inside the cluster's network."""
-    host = f"[{address}]" if ":" in address else address
-    with _OPENER.open(f"http://{host}:{port}{FLAGS_PATH}", timeout=DIRECT_SECONDS) as answer:
-        read: bytes = answer.read(MAX_BYTES)
-        return read
+class _NamedConnection(http.client.HTTPSConnection):
+    """A connection to an address whose certificate is for a name."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str) -> None:
+        super().__init__(host, port, timeout=DIRECT_SECONDS, context=context)
+        self._secure = context
+        self._name = name
+
+    def connect(self) -> None:
+        """Connect, and demand the name."""
+        plain = socket.create_connection((self.host, self.port), DIRECT_SECONDS)
+        try:
+            self.sock = self._secure.wrap_socket(plain, server_hostname=self._name)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def _direct(way: Way, port: int, _name: str, address: str) -> bytes:
+    """Ask at the pod's own address, for those who are inside the cluster's network. No redirect is followed."""
+    connection: http.client.HTTPConnection
+    if way.tls is None:
+        connection = http.client.HTTPConnection(address, port, timeout=DIRECT_SECONDS)
+    else:
+        connection = _NamedConnection(address, port, way.tls, way.server_name or address)
+    try:
+        connection.request("GET", FLAGS_PATH, headers=dict(way.headers))
+        answer = connection.getresponse()
+        if answer.status == http.client.UNAUTHORIZED:
+            raise ValueError("HTTP 401: it wants a token, which --sidecar-config must name")
+        if answer.status != http.client.OK:
+            raise ValueError(f"HTTP {answer.status}")
+        return answer.read(MAX_BYTES)
+    except (ConnectionResetError, http.client.BadStatusLine) as error:
+        hint = "; if it speaks TLS, --sidecar-config must name its authority" if way.tls is None else ""
+        raise ValueError(f"it hangs up{hint}") from error
+    finally:
+        connection.close()
 
 
 def _object(raw: Any) -> Mapping[str, Any]:

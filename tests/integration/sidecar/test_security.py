@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
+from sark_cli.sidecars import _direct
 from sark_e2e.certificates import VALIDITY, Authority
 from sark_e2e.deadline import eventually
 from sark_e2e.loopback import LoopbackNetwork
 from sark_operator.shell.api import ReadyPod
-from sark_operator.shell.sidecar_access import SidecarAccess
+from sark_operator.shell.sidecar_access import PLAIN, SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
 
 from .conftest import RunningSidecar, StartSidecar
@@ -148,6 +149,11 @@ async def test_the_operator_asks_it_with_tls_and_a_token(secured: Secured, tmp_p
         # When it asks, then it reads what is applied
         (report,) = await directory.reports(pods, 8182, "shop")
         assert (report.error, report.percent) == ("", 100)
+        # And the command asks in the same way after a rollback
+        told = await asyncio.to_thread(_direct, SidecarAccess.load(file).way("shop"), 8182, "gateway-0", secured.address)
+        assert json.loads(told)["percentage"] == 100
+        with pytest.raises(ValueError, match="--sidecar-config must name its authority"):
+            await asyncio.to_thread(_direct, PLAIN, 8182, "gateway-0", secured.address)
         # And a sidecar of another namespace gets no token, and says nothing
         (report,) = await directory.reports(pods, 8182, "other")
         assert "if it speaks TLS, --sidecar-config of the operator must name its authority" in report.error
@@ -272,7 +278,7 @@ def test_sighup_reads_policies_again_and_says_what_it_does_not(start_sidecar: St
     assert sidecar.decide({}, path="more/answer")[1] == {"result": 42}
 
 
-def test_the_start_is_timed_and_needs_no_kubernetes(start_sidecar: StartSidecar):
+def test_the_start_is_timed(start_sidecar: StartSidecar):
     sidecar = start_sidecar()
     shown = sidecar.get("/v1/status")["start_seconds"]
     assert shown > 0

@@ -16,6 +16,7 @@ from sark_cli.out import Grid, Out
 from sark_cli.reading import parsed, read
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import Rollouts
+from sark_cli.sidecar_config import sidecar_access
 from sark_cli.sidecars import Answer, ask_sidecars
 from sark_cli.waiting import ask, wait
 
@@ -118,7 +119,9 @@ def _one(rollouts: Rollouts, rollout: Rollout, options: argparse.Namespace) -> O
         outcome.problem, outcome.code = str(error), error.code
     if outcome.rollout is not None and options.ask != "none":
         try:
-            outcome.sidecars = ask_sidecars(rollouts, outcome.rollout, direct=options.ask == "direct")
+            # A file that cannot be used holds up no rollback: it is read when everything else has been done.
+            access = sidecar_access(options.sidecar_config)
+            outcome.sidecars = ask_sidecars(rollouts, outcome.rollout, access, direct=options.ask == "direct")
         except CommandError as error:
             outcome.unasked = str(error)
     return outcome

@@ -1,0 +1,120 @@
+"""How a rollback's second witnesses are asked: openly, by TLS for a name, with a token; and what is said when that is wrong."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sark_cli import sidecars
+from sark_cli.failure import CommandError
+from sark_cli.rollout import Rollout
+from sark_cli.sidecar_config import sidecar_access
+from sark_cli.sidecars import Answer, ask_sidecars
+from sark_e2e.certificates import Authority
+
+TOKEN = "hush-1"
+REPORT = {"state": "watching", "revision": 7, "percentage": 0, "rollout": "shop/gateway", "since": "2026-01-01T00:00:00.000Z"}
+
+
+class AdminPort(BaseHTTPRequestHandler):
+    """Tells its flags to whoever shows the token."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+        body = json.dumps(REPORT).encode() if known else b"{}"
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's signature
+        """Say nothing."""
+
+
+class Quiet(HTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who trusts nobody hangs up; that is the test."""
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "authority")
+
+
+@pytest.fixture
+def port(authority: Authority) -> Iterator[int]:
+    """A sidecar's admin port with TLS; its certificate is for a name."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.server("sidecar", [], ["sidecar.sark"]))
+    with ExitStack() as stack:
+        server = stack.enter_context(Quiet(("127.0.0.1", 0), AdminPort))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        stack.callback(server.shutdown)
+        yield server.server_address[1]
+
+
+@pytest.fixture
+def ask(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, body: Callable[[str], dict[str, Any]], port: int
+) -> Callable[..., Answer]:
+    """Ask the one pod there is, as a file with this entry says; without an entry there is no file."""
+    monkeypatch.setattr(sidecars, "_ready", lambda *_: [("gateway-0", "127.0.0.1")])
+    object_ = body("reverted")
+    object_["spec"]["target"]["adminPort"] = port
+    rollout = Rollout.from_object(object_)
+
+    def asked(entry: dict[str, Any] | None = None, *, direct: bool = True) -> Answer:
+        file = ""
+        if entry is not None:
+            (tmp_path / "sidecars.yaml").write_text(yaml.safe_dump({"sidecars": [entry]}), encoding="utf-8")
+            file = str(tmp_path / "sidecars.yaml")
+        (answer,) = ask_sidecars(None, rollout, sidecar_access(file), direct=direct)  # type: ignore[arg-type]  # no API is asked
+        return answer
+
+    return asked
+
+
+@pytest.fixture
+def bearer(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "token").write_text(f"{TOKEN}\n", encoding="utf-8")
+    return {"authorization": {"credentials_file": str(tmp_path / "token")}}
+
+
+def test_a_sidecar_with_tls_and_a_token_answers(ask: Callable[..., Answer], authority: Authority, bearer: dict[str, Any]):
+    tls = {"ca_file": str(authority.certificate), "server_name": "sidecar.sark"}
+    assert ask({"tls_config": tls, **bearer}) == Answer("gateway-0", 7, 0, "shop/gateway")
+
+
+def test_one_that_is_not_asked_as_it_wants_says_what_to_mend(
+    ask: Callable[..., Answer], authority: Authority, bearer: dict[str, Any], tmp_path: Path
+):
+    tls = {"ca_file": str(authority.certificate), "server_name": "sidecar.sark"}
+    strange = {"ca_file": str(Authority(tmp_path / "other").certificate), "server_name": "sidecar.sark"}
+    assert "HTTP 401: it wants a token, which --sidecar-config must name" in ask({"tls_config": tls}).problem
+    assert "certificate verify failed" in ask({"tls_config": strange, **bearer}).problem
+    # Its certificate is not for the address.
+    assert "certificate verify failed" in ask({"tls_config": {"ca_file": str(authority.certificate)}, **bearer}).problem
+    openly = ask()
+    assert openly.percent is None
+    assert "--sidecar-config must name its authority" in openly.problem
+
+
+def test_a_token_is_not_sent_through_the_api_server(ask: Callable[..., Answer], bearer: dict[str, Any]):
+    with pytest.raises(CommandError, match="use --ask direct"):
+        ask(bearer, direct=False)
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path):
+    with pytest.raises(CommandError, match=r"--sidecar-config: .*none\.yaml cannot be read"):
+        sidecar_access(str(tmp_path / "none.yaml"))
