@@ -6,6 +6,7 @@ import pytest
 
 from sark_e2e.bench.failure import BenchError
 from sark_e2e.bench.load import Load
+from sark_e2e.bench.sidecar.beside import Beside, beside_table
 from sark_e2e.bench.sidecar.memory import parse_resident_mib
 from sark_e2e.bench.sidecar.starting import Start, starts_table
 from sark_e2e.bench.sidecar.steady import Moment, steady_rows, steady_table
@@ -39,3 +40,15 @@ def test_starts_are_told_by_median_and_extremes():
     table = starts_table([Start(1.0, 1.5, 0.9, 70.0), Start(2.0, 2.5, 0.9, 72.0), Start(1.2, 1.6, 0.9, 71.0)])
     assert "| from the process's start until it is ready, by itself | 1.20 s | 1.00 s | 2.00 s |" in table
     assert "| memory then | 71 MiB | 70 MiB | 72 MiB |" in table
+
+
+def test_the_new_arm_is_told_by_what_the_baseline_does_meanwhile():
+    found = [
+        Beside(state, number, Load(100, 500.0, p50 * number, 200.0, 300.0))
+        for number in (1, 2, 3)
+        for state, p50 in (("rests", 100.0), ("hangs", 150.0))
+    ]
+    assert beside_table(found).splitlines()[2:] == [
+        "| rests | 500/s | 0.200 | 0.200 | 0.300 |",
+        "| hangs | 500/s | 0.300 | 0.200 | 0.300 |",
+    ]

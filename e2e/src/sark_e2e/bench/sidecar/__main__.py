@@ -17,11 +17,12 @@ from sark_e2e.process import ProcessError
 from sark_e2e.program import ROOT, ProgramError
 from sark_e2e.progress import to_stderr
 
+from .beside import beside_table, measure_beside
 from .starting import measure_starts, starts_table
 from .steady import Plan, measure_steady, steady_rows, steady_table
 
 RESULTS: Final = ROOT / ".cache" / "bench"
-_PARTS: Final = ("steady", "start")
+_PARTS: Final = ("steady", "start", "beside")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +46,7 @@ def _run(options: argparse.Namespace) -> None:
     results: dict[str, Any] = {"machine": asdict(machine)}
     path = RESULTS / f"sidecar-{time.strftime('%Y%m%d-%H%M%S')}.json"
     for part in [options.only] if options.only else _PARTS:
-        results[part] = {"steady": _steady, "start": _start}[part](programs, options)
+        results[part] = {"steady": _steady, "start": _start, "beside": _beside}[part](programs, options)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     to_stderr(f"written to {path.relative_to(ROOT)}")
@@ -63,13 +64,19 @@ def _steady(programs: contestants.Programs, options: argparse.Namespace) -> dict
 def _start(programs: contestants.Programs, options: argparse.Namespace) -> dict[str, Any]:
     with contestants.one_sidecar(programs, run_folder.create("bench"), to_stderr) as sidecar:
         starts = measure_starts(sidecar, options.starts)
-    print(starts_table(starts))
+    print(starts_table(starts), end="\n\n")
     return {"starts": [asdict(each) for each in starts]}
+
+
+def _beside(programs: contestants.Programs, options: argparse.Namespace) -> dict[str, Any]:
+    found = measure_beside(programs, run_folder.create("bench"), options.rounds, options.seconds, to_stderr)
+    print(beside_table(found))
+    return {"beside": [asdict(each) for each in found]}
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sark_e2e.bench.sidecar", description=__doc__)
-    parser.add_argument("--only", choices=_PARTS, help="measure one part; default: both")
+    parser.add_argument("--only", choices=_PARTS, help="measure one part; default: all")
     parser.add_argument("--rates", type=int, nargs="+", default=[100, 2000, 5000], help="questions a second (100 2000 5000)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds over all servers and rates (3)")
     parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement (2.5)")
