@@ -24,6 +24,7 @@ from sark_api.evidence import verify
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import (
+    Action,
     Approval,
     Approvals,
     Day,
@@ -42,12 +43,16 @@ from sark_api.spec import (
 )
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedSidecar, SimulatedTarget, arm
+from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import ArmWindow, Missing
 
 AWAY = Missing("MetricsUnreachable", "no answer")
 GOOD: Mapping[str, ArmWindow] = {ARM_NEW: arm(), ARM_BASELINE: arm()}
+FIRING = {
+    action: (FiringAlert.of({"alertname": "Odd", "sark_rollout": "shop/gateway", "sark_action": action}),) for action in Action
+}
 METRICS: dict[str, tuple[Mapping[str, ArmWindow] | Missing, float | Missing]] = {
     "good": (GOOD, 0.0),
     "errors": ({ARM_NEW: arm(1000, 100), ARM_BASELINE: arm()}, 0.0),
@@ -55,13 +60,20 @@ METRICS: dict[str, tuple[Mapping[str, ArmWindow] | Missing, float | Missing]] = 
     "errors, else blind": ({ARM_NEW: arm(1000, 100)}, AWAY),
     "leak": (GOOD, 90_000.0),
     "leak, else blind": (AWAY, 90_000.0),
+    "slowness": ({ARM_NEW: arm(seconds=0.2), ARM_BASELINE: arm()}, 0.0),
+    "an alert reverts": (GOOD, 0.0),
+    "an alert holds": (GOOD, 0.0),
+    "an alert warns": (GOOD, 0.0),
     "few": ({ARM_NEW: arm(12, 12), ARM_BASELINE: arm()}, 0.0),
     "none": ({}, 0.0),
     "nonsense": ({ARM_NEW: arm(float("nan"), 0), ARM_BASELINE: arm()}, 0.0),
     "no memory": (GOOD, AWAY),
     "away": (AWAY, AWAY),
 }
-BREACHES = {"errors", "errors, else blind", "leak", "leak, else blind"}
+ALERTS = {f"an alert {action.lower()}s": FIRING[action] for action in Action}
+BY_THE_FLOOR = {"errors", "errors, else blind", "slowness"}
+BREACHES = BY_THE_FLOOR | {"leak", "leak, else blind", "an alert reverts"}
+WELL = {"good", "an alert warns"}
 TROUBLES = [
     "rival",
     "pods cannot be listed",
@@ -70,6 +82,8 @@ TROUBLES = [
     "document gone",
     "document mangled",
     "evidence cannot be filed",
+    "a sidecar is not scraped",
+    "Prometheus' clock is behind",
 ]
 SIDECAR_TROUBLES: list[dict[str, Any] | None] = [
     None,  # it is gone
@@ -81,7 +95,7 @@ SIDECAR_TROUBLES: list[dict[str, Any] | None] = [
     {"baseline_policy": ""},
 ]
 PLANS = [(0, 5, 100), (5, 10, 25, 50, 100), (5, 25, 100), (50, 100), (1, 2, 3, 100), (10, 20, 40, 80, 100)]
-SEEN_IN_SHADOW = {"good", "errors", "some errors", "few", "none", "nonsense"}
+SEEN_IN_SHADOW = WELL | {"errors", "some errors", "slowness", "few", "none", "nonsense"}
 """What is good enough for a step of 0 %, in which the new arm has no requests to judge."""
 KINDS = st.sampled_from(["good"] * 2 * len(METRICS) + sorted(METRICS))
 DYING = st.sampled_from([None, None, None, 0, 1])
@@ -176,6 +190,7 @@ class Rollout(RuleBasedStateMachine):
     def all_is_well_for_a_while(self, seconds: int) -> None:
         target = self.target
         target.rival, target.pods_missing, target.filing_fails = "", None, ""
+        target.unscraped, target.clock_behind = 0, timedelta(0)
         for name in list(target.sidecars):
             target.sidecars[name] = SimulatedSidecar(target.sidecars[name].document)
         if isinstance(target.flags, Missing) or target.flags.error:
@@ -200,6 +215,10 @@ class Rollout(RuleBasedStateMachine):
                 self.target.put(None, "not JSON" if trouble == "document mangled" else "", by="kubectl-edit")
             case "evidence cannot be filed":
                 self.target.filing_fails = "forbidden"
+            case "a sidecar is not scraped":
+                self.target.unscraped = 1
+            case _:
+                self.target.clock_behind = timedelta(seconds=30)
         self.time_passes(kind, seconds, None, deliver)
 
     @rule(trouble=st.sampled_from(SIDECAR_TROUBLES), name=NAMES, kind=KINDS, seconds=st.integers(2, 40), deliver=st.booleans())
@@ -227,6 +246,7 @@ class Rollout(RuleBasedStateMachine):
     def measure(self, kind: str) -> None:
         self.metrics = kind
         self.target.arms, self.target.growth = METRICS[kind]
+        self.target.alerts = ALERTS.get(kind, ())
 
     # What the user asks for.
 
@@ -371,8 +391,10 @@ class Rollout(RuleBasedStateMachine):
         """Whether every sidecar has the right document in force and applies it, both arms agree, and all metrics are good."""
         target, document = self.target, self.target.document
         percent = wanted_percent(target.status)
-        enough = {"good"} if percent else SEEN_IN_SHADOW
+        enough = WELL if percent else SEEN_IN_SHADOW
         if target.pods_missing or target.rival or not target.sidecars or document is None or self.metrics not in enough:
+            return False
+        if target.unscraped:
             return False
         applied = [sidecar.document for sidecar in target.sidecars.values() if sidecar.reachable]
         return (
@@ -405,7 +427,8 @@ class Rollout(RuleBasedStateMachine):
         sidecars = self.target.sidecars.values()
         assert sidecars
         assert all(sidecar.reachable for sidecar in sidecars)
-        assert self.metrics not in {"away", "no memory", *({"leak, else blind", "errors, else blind"} if share == 0 else ())}
+        blind = {"leak, else blind", "errors, else blind"} if share == 0 else set()
+        assert self.metrics not in {"away", "no memory", "an alert holds", "an alert reverts", *blind}
         assert not self.unfiled(), "advanced although an earlier decision is in no ConfigMap"
         if before.step is not None:
             noted("advanced on proof")
@@ -416,7 +439,7 @@ class Rollout(RuleBasedStateMachine):
         target = self.target
         if wanted_percent(before) == 0 or self.metrics not in BREACHES or self.resting(before):
             return
-        if self.metrics.startswith("errors") and self.unseasoned(decision.status):
+        if self.metrics in BY_THE_FLOOR and self.unseasoned(decision.status):
             noted("breach, too early for the floor")
             return
         noted("breach")
@@ -438,7 +461,8 @@ class Rollout(RuleBasedStateMachine):
     def unseasoned(self, status: SarkRolloutStatus) -> bool:
         """Whether the attempt has lasted for less than a metric window, and fewer than two windows of it were counted."""
         lasted = self.target.now - (status.started_at or self.target.now)
-        counted = sum(evidence.windows for evidence in status.evidence if evidence.name == "errorRate")
+        test = "latencyP95" if self.metrics == "slowness" else "errorRate"
+        counted = sum(evidence.windows for evidence in status.evidence if evidence.name == test)
         return lasted < self.target.spec.criteria.window and counted < 2
 
     def promoted(self, before: SarkRolloutStatus, after: SarkRolloutStatus) -> int | None:

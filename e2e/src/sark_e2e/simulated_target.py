@@ -43,6 +43,10 @@ BOUNDS = (0.0005, 0.00075, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1,
 """Buckets that bracket the report's thresholds, in seconds."""
 
 
+MOST_WINDOWS = 64
+"""Counting windows the shell asks for at once."""
+
+
 def quick_spec(**changes: object) -> SarkRolloutSpec:
     """Return a spec whose steps take seconds: 5, 10, 25, 50 and 100 %, 15 s of proof in each, a tick every 2 s."""
     members: dict[str, object] = {
@@ -150,6 +154,8 @@ class SimulatedTarget:
     """Requests of the new arm that Prometheus shows although it should have none, as at 0 %."""
     windows_missing: Missing | None = None
     """Why counting windows cannot be read, though all else can."""
+    clock_behind: timedelta = timedelta(0)
+    """How far Prometheus' clock is behind: windows that end later than its present are empty."""
     growth: float | Missing = 0.0
     """Growth of every pod's memory in KiB per hour."""
     memory_age: timedelta | None = None
@@ -158,6 +164,8 @@ class SimulatedTarget:
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     alerts: tuple[FiringAlert, ...] | Missing = ()
     """What fires."""
+    unscraped: int = 0
+    """How many sidecars Prometheus does not see."""
     pods_missing: Missing | None = None
     rival: str = ""
     released: bool = False
@@ -180,7 +188,15 @@ class SimulatedTarget:
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
-            metrics=Metrics(self._arms(), series, self.plane, self.custom, alerts=self.alerts, windows=self._windows()),
+            metrics=Metrics(
+                self._arms(),
+                series,
+                self.plane,
+                self.custom,
+                alerts=self.alerts,
+                windows=self._windows(),
+                scraped=max(0, len(self.sidecars) - self.unscraped),
+            ),
             rival=self.rival,
             operator_version="0.1.0",
             filing=self.filing,
@@ -207,9 +223,15 @@ class SimulatedTarget:
         arms = dict(shown)
         if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
             arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share)
-        plane = _counted(self.plane)
         last = datetime.fromtimestamp(self.now.timestamp() // length.total_seconds() * length.total_seconds(), UTC)
-        return tuple(CountedWindow(last - (age + 1) * length, last - age * length, arms, plane) for age in reversed(range(4)))
+        ends = [last - age * length for age in reversed(range(MOST_WINDOWS if self.clock_behind else 4))]
+        empty = dict.fromkeys(arms, arm(0))
+        return tuple(
+            CountedWindow(end - length, end, arms, _counted(self.plane))
+            if end <= self.now - self.clock_behind
+            else CountedWindow(end - length, end, empty, CountedPlane(0.0))
+            for end in ends
+        )
 
     def decide(self) -> Decision:
         """Return what would be decided now, without doing it."""

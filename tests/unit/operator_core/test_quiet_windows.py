@@ -18,13 +18,19 @@ LONGEST = 10 + 4 + 60
 
 
 @pytest.fixture
-def quiet(target: SimulatedTarget) -> SimulatedTarget:
-    """A rollout that is well at 5 % by all that one look shows, and whose ranges cannot be read any more."""
+def slow(target: SimulatedTarget) -> SimulatedTarget:
+    """A rollout that is well at 5 %, and stays there for minutes."""
     target.ask(steps=[Step(percent=5, bake=timedelta(minutes=5)), Step(percent=100, bake=timedelta(minutes=5))])
     target.run_to(5)
     target.run(10)
-    target.windows_missing = LATE
     return target
+
+
+@pytest.fixture
+def quiet(slow: SimulatedTarget) -> SimulatedTarget:
+    """A rollout that is well at 5 % by all that one look shows, and whose ranges cannot be read any more."""
+    slow.windows_missing = LATE
+    return slow
 
 
 def test_a_short_silence_changes_nothing(quiet: SimulatedTarget) -> None:
@@ -57,3 +63,38 @@ def test_a_catastrophe_reverts_all_the_same(quiet: SimulatedTarget) -> None:
 
     assert quiet.status.revert is not None
     assert quiet.status.revert.criterion == "errorRate"
+
+
+@pytest.mark.parametrize("behind", [1.5, 20, 50])
+def test_a_prometheus_whose_clock_is_behind_proves_an_arm_bad_a_little_later(slow: SimulatedTarget, behind: float) -> None:
+    # Given a Prometheus that answers for windows in its future as if nobody had asked anything
+    slow.clock_behind = timedelta(seconds=behind)
+    slow.run(30)
+    assert slow.percent == 5
+
+    # When the new arm fails more than it may, though too little for one look at it
+    slow.arms = {ARM_NEW: arm(1000, errors=30), ARM_BASELINE: arm()}
+    slow.run(LONGEST)
+
+    # Then the windows that are over by Prometheus' own clock prove it
+    assert slow.status.revert is not None
+    assert slow.status.revert.criterion == "errorRate"
+
+
+def test_one_that_is_further_behind_holds_the_step(slow: SimulatedTarget) -> None:
+    # Given one whose present is older than all windows that are asked for
+    slow.clock_behind = timedelta(minutes=4)
+    slow.run(LONGEST + 5)
+    held = slow.status.bake
+
+    # When it stays so for longer than the step needs, then nothing is proven by looks alone
+    slow.run(600, every=2)
+    assert (slow.percent, slow.status.phase, slow.status.reason) == (5, Phase.PROGRESSING, "CriterionUnknown")
+    assert slow.status.bake is not None
+    assert held is not None
+    assert slow.status.bake.proven_milliseconds == held.proven_milliseconds
+    assert "no counting window for" in slow.status.message
+
+    # And when its clock is right again, it goes on
+    slow.clock_behind = timedelta(0)
+    slow.run_to(100)

@@ -223,6 +223,23 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
     assert "[60s]" in metrics.queries["errorRate"]
 
 
+async def test_how_many_sidecars_are_seen_is_told_where_their_series_tell_them_apart(
+    source: PrometheusMetrics, server: Script
+) -> None:
+    # Given a server that has fresh samples of two sidecars of one rollout, and those of another by a rule alone
+    healthy(server)
+    server.replies = {"count by": vector(({"sark_rollout": ROLLOUT}, "2")), **server.replies}
+    assert (await read(source, spec(server.url), expected=True)).scraped == 2
+    assert (await read(source, spec(server.url), "shop/other", expected=True)).scraped is None
+
+    # Then it is not asked for before the sidecars know the rollout's name
+    assert (await read(source, spec(server.url))).scraped is None
+
+    # And an answer that is none is missing
+    server.replies["count by"] = failure(500, "internal", "overloaded")
+    assert isinstance((await read(source, spec(server.url, window="2m"), expected=True)).scraped, Missing)
+
+
 async def test_alerts_that_fire_are_those_about_the_rollout(source: PrometheusMetrics, server: Script) -> None:
     # Given a server with alerts about two rollouts and about none
     healthy(server)
@@ -421,9 +438,9 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 12
+    assert len(server.asked) == 13
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 12
+    assert counted == 13
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -530,7 +547,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 11
+    assert len(server.asked) == 12
 
 
 EachPart = Callable[[Metrics], object]

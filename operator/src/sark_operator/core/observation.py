@@ -153,6 +153,8 @@ class Metrics:
     """Criterion name to the PromQL its numbers came from."""
     windows: tuple[CountedWindow, ...] | Missing = ()
     """Counting windows, oldest first: all since the last one counted, and maybe some before."""
+    scraped: int | Missing | None = None
+    """Sidecars of which Prometheus has a fresh sample; None where its series do not tell them apart, or none is expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def find_problems(
     problems += _flags_problem(identity, spec, observation)
     problems += _pods_problem(identity, spec, observation)
     if not terminal:
-        missing = blocking_metrics(spec.criteria, observation.metrics)
+        missing = blocking_metrics(spec.criteria, observation.metrics) or unscraped(observation)
         problems += [found(reasons.METRICS_UNAVAILABLE, message=missing.message)] if missing else []
     return tuple(problems)
 
@@ -60,6 +60,20 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
         *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
     ]
     return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)
+
+
+def unscraped(observation: Observation) -> Missing | None:
+    """Return that Prometheus does not see every ready sidecar, or None when it does.
+
+    The sums of the others would prove a share of a part of the fleet only.
+    """
+    scraped, pods = observation.metrics.scraped, observation.pods
+    if scraped is None or isinstance(scraped, Missing) or isinstance(pods, Missing) or scraped >= len(pods):
+        return scraped if isinstance(scraped, Missing) else None
+    return Missing(
+        "MetricsPartial",
+        f"Prometheus has fresh samples of {scraped} of {len(pods)} ready sidecars: check that it scrapes every one of them",
+    )
 
 
 def _flags_problem(identity: Identity, spec: SarkRolloutSpec, observation: Observation) -> list[Finding]:

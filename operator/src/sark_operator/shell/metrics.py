@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import inf
+from math import inf, isfinite
 from typing import Any, Protocol, TypeVar
 
 from sark_api.spec import CustomCriterion, SarkRolloutSpec
@@ -79,7 +79,7 @@ class PrometheusMetrics:
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server)
-        (age, requests, latency, memory, plane, custom), windows, alerts = await asyncio.gather(
+        (age, requests, latency, memory, plane, custom), scraped, windows, alerts = await asyncio.gather(
             asyncio.gather(
                 question.ages(),
                 question.requests(),
@@ -88,6 +88,7 @@ class PrometheusMetrics:
                 read_data_plane(question.vector, spec.criteria.window),
                 question.custom(),
             ),
+            question.scraped(),
             question.windows(rollout, counted_until),
             question.alerts(),
         )
@@ -100,6 +101,7 @@ class PrometheusMetrics:
             alerts=alerts if isinstance(alerts, Missing) else matching(rollout, spec.criteria.alerts, alerts),
             queries=_queries(spec),
             windows=unseen or windows,
+            scraped=_scraped(rollout, scraped) if expected else None,
         )
 
 
@@ -135,6 +137,10 @@ class _Question:
 
     async def ages(self) -> Mapping[str, float] | Missing:
         return await self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
+
+    async def scraped(self) -> Mapping[str, float] | Missing:
+        query = promql.scraped(self._criteria.window)
+        return await self.vector(query, lambda result: answers.number_by_rollout(answers.samples(result)))
 
     async def requests(self) -> Mapping[str, Mapping[str, Requests]] | Missing:
         query = promql.requests(self._criteria.window)
@@ -254,6 +260,14 @@ def _unseen(
             f"(at most {limit:.0f} s): check its targets",
         )
     return None
+
+
+def _scraped(rollout: str, found: Mapping[str, float] | Missing) -> int | Missing | None:
+    """Return how many sidecars are seen; None where their series do not tell."""
+    if isinstance(found, Missing):
+        return found
+    number = found.get(rollout)
+    return int(number) if number is not None and isfinite(number) else None
 
 
 def _arms(

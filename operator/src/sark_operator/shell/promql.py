@@ -147,5 +147,15 @@ def sample_age() -> str:
     return f"time() - max by ({LABEL_ROLLOUT}) (timestamp({METRIC_FLAG_REVISION}))"
 
 
+def scraped(window: timedelta) -> str:
+    """Return the query for how many sidecars of each rollout have a sample not older than `window`, and a minute at least.
+
+    A target that cannot be scraped, or is none any more, has no sample from then on. Series without an `instance`, as of a
+    rule, do not tell sidecars apart and are not counted.
+    """
+    newest = f'max by ({LABEL_ROLLOUT}, pod, instance) (timestamp({METRIC_FLAG_REVISION}{{instance!=""}}))'
+    return f"count by ({LABEL_ROLLOUT}) (time() - {newest} <= {_seconds(max(window, LONGEST_SCRAPE_INTERVAL))})"
+
+
 def _seconds(window: timedelta) -> str:
     return f"{max(1, int(window.total_seconds()))}s"

@@ -59,11 +59,17 @@ def needed(criteria: Criteria, sides_of_criterion: int) -> float:
 
 
 def countable(windows: Iterable[CountedWindow], since: datetime, now: datetime) -> list[CountedWindow]:
-    """Return the windows that begin at `since` or later and have ended, oldest first, none overlapping another."""
+    """Return the windows that begin at `since` or later and have ended, oldest first, none overlapping another.
+
+    Those at the end in which nobody asked anything of either arm are left for later: a Prometheus whose clock is behind answers
+    so for windows that lie in its future, by the last samples it has. Were they counted, no evidence would ever be gathered.
+    """
     kept: list[CountedWindow] = []
     for window in sorted(windows, key=lambda window: window.end):
         if (kept[-1].end if kept else since) <= window.start < window.end <= now:
             kept.append(window)
+    while kept and not any(arm.requests for arm in kept[-1].arms.values()):
+        kept.pop()
     return kept
 
 
