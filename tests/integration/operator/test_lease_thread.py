@@ -26,8 +26,12 @@ PATIENCE = 60.0
 
 @pytest.fixture
 def settings(control_plane: ControlPlane, namespace: str) -> Settings:
-    arguments = [f"--kubeconfig={control_plane.kubeconfig}", f"--namespace={namespace}", "--identity=first"]
-    return parse_settings([*arguments, f"--lease-namespace={namespace}", f"--lease-seconds={SECONDS}"], {})
+    return settings_of("first", control_plane, namespace)
+
+
+def settings_of(identity: str, control_plane: ControlPlane, namespace: str, lease_seconds: int = SECONDS) -> Settings:
+    arguments = [f"--kubeconfig={control_plane.kubeconfig}", f"--namespace={namespace}", f"--identity={identity}"]
+    return parse_settings([*arguments, f"--lease-namespace={namespace}", f"--lease-seconds={lease_seconds}"], {})
 
 
 @contextlib.asynccontextmanager
@@ -77,6 +81,35 @@ async def test_a_loop_without_a_pulse_loses_it(settings: Settings) -> None:
         with pytest.raises(LeaseLostError, match="the operator has evaluated nothing for"):
             await asyncio.wait_for(keeping, PATIENCE)
         assert not leadership.held
+
+
+async def test_a_loop_that_hangs_hands_the_lease_to_whoever_waits_before_it_would_have_run_out(
+    control_plane: ControlPlane, api: client.ApiClient, namespace: str
+) -> None:
+    # Given a process that leads by a long Lease, and another one that waits for it
+    lease_seconds = 60
+    first, second = (settings_of(name, control_plane, namespace, lease_seconds) for name in ("first", "second"))
+    pulse = Pulse(SystemClock(), limit_seconds=2)
+    async with (
+        leading(first, pulse) as (leadership, keeping),
+        lease_thread(second, SystemClock(), Telemetry(), Pulse(SystemClock(), limit_seconds=60)) as other,
+    ):
+        waiting = asyncio.create_task(other.acquire())
+        await asyncio.sleep(0.5)
+        hung_at = time.monotonic()
+        assert leadership.held
+
+        # When the first one's loop hangs, then the other leads while it still hangs, and long before the Lease would have ended
+        while holder(api, namespace) != "second" and time.monotonic() - hung_at < lease_seconds / 2:
+            time.sleep(0.1)  # noqa: ASYNC251 - this is the loop that hangs
+        assert holder(api, namespace) == "second"
+        assert not leadership.held
+
+        # And when it comes round again it hears why
+        with pytest.raises(LeaseLostError, match="the operator has evaluated nothing for"):
+            await asyncio.wait_for(keeping, PATIENCE)
+        await asyncio.wait_for(waiting, PATIENCE)
+        assert other.held
 
 
 async def test_waiting_for_the_lease_can_be_given_up(settings: Settings) -> None:

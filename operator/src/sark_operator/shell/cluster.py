@@ -38,6 +38,10 @@ from sark_operator.shell.telemetry import Telemetry
 
 CALL_SECONDS = 5.0
 """Deadline of every single request to the API server."""
+REQUESTS_AT_ONCE = 32
+"""Requests to the API server under way at once. Further ones wait in line, and their deadlines begin when their turn has come:
+a thousand rollouts that are due at once would else let each other time out, and be tried again on top. A share that is taken
+down does not wait."""
 PAGE_SIZE = 500
 MAX_PODS = 5_000
 """A target with more ready pods is refused: asking them all would not fit into a tick."""
@@ -61,6 +65,7 @@ class KubernetesCluster:
         self._telemetry = telemetry
         self._leads = leads
         self._instance = instance[:128]
+        self._room = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._uids: dict[tuple[str, str], str] = {}
         """By namespace and name of a flags ConfigMap: the uid it had when it was last read."""
 
@@ -178,7 +183,7 @@ class KubernetesCluster:
             _content_type=_APPLY,
             _request_timeout=CALL_SECONDS,
         )
-        written = await self._ask("write", f"ConfigMap {namespace}/{name}", call)
+        written = await self._ask("write", f"ConfigMap {namespace}/{name}", call, urgent=write.force)
         return str(written.metadata.resource_version)
 
     async def _create_empty(self, namespace: str, name: str) -> str:
@@ -237,7 +242,29 @@ class KubernetesCluster:
         """Await a request of another door to the same server, as this one awaits its own."""
         return await self._ask(verb, what, call)
 
-    async def _ask(self, verb: str, what: str, call: Coroutine[Any, Any, Any], *, failed_test_is_stale: bool = False) -> Any:
+    async def _ask(
+        self,
+        verb: str,
+        what: str,
+        call: Coroutine[Any, Any, Any],
+        *,
+        failed_test_is_stale: bool = False,
+        urgent: bool = False,
+    ) -> Any:
+        """Await one request when there is room for it, at once where it is `urgent`."""
+        if urgent:
+            return await self._asked(verb, what, call, failed_test_is_stale=failed_test_is_stale)
+        try:
+            await self._room.acquire()
+        except BaseException:
+            call.close()
+            raise
+        try:
+            return await self._asked(verb, what, call, failed_test_is_stale=failed_test_is_stale)
+        finally:
+            self._room.release()
+
+    async def _asked(self, verb: str, what: str, call: Coroutine[Any, Any, Any], *, failed_test_is_stale: bool) -> Any:
         """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence.
 
         Reading is everybody's right; a change is sent only while this process leads.

@@ -11,7 +11,8 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 from sark_operator.shell.settings import Settings
 
 _POOL_SIZE = 64
-"""Requests to the API server under way at once; the rest wait for a connection, inside their own deadlines."""
+"""Connections to the API server: more than there are requests under way at once (see `cluster`), which would else wait for one
+inside their own deadlines."""
 
 
 class ConnectionSettingsError(Exception):

@@ -8,6 +8,9 @@ by then, because its event loop is stuck, is ended by a watchdog.
 What this cannot prevent is a process that is frozen in the middle of a write and thawed after a successor took over, and a
 Lease deleted by hand just when a new candidate starts. Both are harmless: every write carries the resourceVersion it rests on,
 and sidecars ignore a flag document whose revision is not higher.
+
+A process that is found unfit to lead, because its event loop hangs, gives the Lease up at once instead of letting it run out.
+To its successor it is like a frozen one: should it go on, it does not hold the Lease, and what it had on its way is refused.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ LEASE_LOST_STATUS: Final = 3
 """Exit status of a process that lost its Lease."""
 MAX_POLL_SECONDS: Final = 2.0
 """Longest time between two looks of a candidate, so that a released Lease is taken soon."""
+FITNESS_SECONDS: Final = 1.0
+"""Longest time between two looks whether this process is fit to lead."""
 _MAX_WRITES: Final = 64
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _RELEASE_ATTEMPTS: Final = 3
@@ -138,11 +143,15 @@ class Leadership:
                 this process is unfit to lead.
         """
         while True:
-            await asyncio.sleep(max(0.0, self._left() - self._seconds / 3))
+            due_in = self._left() - self._seconds / 3
+            await asyncio.sleep(max(0.0, min(due_in, FITNESS_SECONDS)))
             if unfit := self._unfit():
                 _log.error("the Lease is given up", lease=self._store.what, problem=unfit)
-                raise self._lost(f"{self._store.what} is not renewed: {unfit}")
-            await self._renew()
+                lost = self._lost(f"{self._store.what} is given up: {unfit}")
+                await self._give_up()
+                raise lost
+            if due_in <= FITNESS_SECONDS:
+                await self._renew()
 
     async def release(self) -> None:
         """Give the Lease up if it is still ours, so that a successor need not wait until it has run out.
@@ -153,6 +162,10 @@ class Leadership:
         self._forget()
         if self._watchdog is not None:
             self._watchdog.stop()
+        await self._give_up()
+
+    async def _give_up(self) -> None:
+        """Write the Lease without a holder if it is still ours."""
         if not self._writes:
             return
         for _ in range(_RELEASE_ATTEMPTS):

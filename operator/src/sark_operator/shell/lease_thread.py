@@ -1,7 +1,7 @@
 """The Lease in a thread of its own, so that a loop that is busy with a thousand rollouts still renews it in time.
 
 The thread has an event loop and a connection to the API server of its own. It renews only while it feels the pulse of the loop
-that works (see `pulse`): a process whose evaluations hang loses the Lease, as it would if both shared one loop.
+that works (see `pulse`): a process whose evaluations hang gives the Lease up, so that another one can work.
 """
 
 from __future__ import annotations
