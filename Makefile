@@ -92,7 +92,7 @@ test-integration: setup tools ## Tests against a real API server, Prometheus, OP
 
 .PHONY: scenarios
 scenarios: setup tools ## Every rehearsed fault of a rollout, with those that `make test` leaves out for their time
-	$(PYTEST) tests/integration/scenarios
+	$(PYTEST) -m "scenario or long" tests/integration
 
 test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about 2 min)
 	sh tools/browser.sh

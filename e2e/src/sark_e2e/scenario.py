@@ -8,7 +8,9 @@
         rollout.becomes(Phase.COMPLETED, seconds=180)  # then
         scenario.serves(fleet, 100, seconds=5)
 
-The demonstration and the tests tell theirs with the same verbs. What was started ends with the scenario.
+The demonstration and the tests tell theirs with the same verbs. What was started ends with the scenario, and a story that was
+told to its end is checked once more: of no rollout in it a step was taken without proof, a record lost or doubled, or more in
+force in the end than its status wants (see `ledger`).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from sark_cli.rollout import Rollout
 from . import binaries
 from .admin_port import AdminPortError, flag_reports
 from .applied_rollout import POLL_SECONDS, AppliedRollout, ExpectationError
+from .books import Books
 from .cluster import LocalCluster
 from .dashboards import DashboardPrometheus
 from .example import example_rollout
@@ -60,18 +63,28 @@ class Scenario:
         self._rollouts: list[AppliedRollout] = []
         self._processes: list[Process] = []
         """Asked to end all at the same time: each needs a second or two for it."""
+        self._place = contextlib.ExitStack()
+        """The namespace and its books; they outlive what writes there."""
         self._stack = contextlib.ExitStack()
         self._core = client.CoreV1Api(cluster.api)
 
     def __enter__(self) -> Self:
-        self.namespace = self._stack.enter_context(self.cluster.namespace(self._prefix))
-        self._stack.callback(self._release)
+        with contextlib.ExitStack() as stack:
+            self.namespace = stack.enter_context(self.cluster.namespace(self._prefix))
+            stack.callback(self._release)
+            self.books = stack.enter_context(Books(self.cluster.control_plane, self.namespace))
+            self._place = stack.pop_all()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End everything. Raises ExpectationError when the story came to its end and a promise was not kept in it."""
         for process in self._processes:
             process.send(signal.SIGTERM)
-        self._stack.close()
+        with self._place:
+            self._stack.close()
+            broken = self.books.broken_promises() if kind is None else []
+        if broken:
+            raise ExpectationError("\n".join(("promises that were not kept:", *broken)))
 
     def fleet(self, name: str = "gateway", *, replicas: int = 3, embedding: int = 0) -> Fleet:
         """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready.

@@ -134,12 +134,12 @@ def test_an_intent_does_not_apply_to_another_state_than_the_one_shown(
     assert asked.spec.mode == "Paused"
 
 
-def test_a_step_is_approved_and_promoted(scenario: Scenario, run: Run):
+def test_a_step_is_approved_promoted_and_skipped(scenario: Scenario, run: Run):
     # Given a rollout whose second step needs an approval, and bakes that last longer than the test
     fleet = scenario.fleet()
     scenario.operator()
     scenario.traffic(fleet)
-    plan = quick(25, 50, 100, bake="30m")
+    plan = quick(25, 50, 75, 100, bake="30m")
     plan["steps"][1]["approval"] = "Required"
     rollout = scenario.apply("gateway", fleet, plan)
     rollout.reaches(25, seconds=60)
@@ -158,6 +158,13 @@ def test_a_step_is_approved_and_promoted(scenario: Scenario, run: Run):
     # And what makes no sense is refused
     assert run("skip", *place, "--to", "50").code == 1
     assert "no later step needs an approval" in run("approve", *place).err
+
+    # And when a step is left out, then it goes to the one that was named, and tells what was left out
+    skipped = run("skip", *place, "--to", "100", "--by", "ann")
+    assert skipped.code == 0, skipped.err
+    seen = rollout.reaches(100, seconds=60)
+    assert [entry.reason for entry in seen.status.history if entry.reason == "StepsSkipped"] == ["StepsSkipped"]
+    assert not any(entry.to_percent == 75 for entry in seen.status.history)
 
 
 def test_an_operator_that_is_away_is_said(scenario: Scenario, run: Run):

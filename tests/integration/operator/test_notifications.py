@@ -6,7 +6,7 @@ import http.server
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Receiver:
     hang: threading.Event | None = None
     """What it waits for before it answers."""
     got: list[dict[str, str]] = field(default_factory=list)
+    once: Callable[[], object] | None = None
+    """What is done when the next notice has come, before it is answered."""
 
     @property
     def told(self) -> list[str]:
@@ -58,9 +60,15 @@ def receiver() -> Iterator[Receiver]:
                 status = 503
             else:
                 made.got.append(body)
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            act, made.once = made.once, None
+            if act is not None:
+                act()
+            try:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            except OSError:
+                self.close_connection = True  # whoever told it is dead
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -112,6 +120,31 @@ def test_every_transition_is_told_once_over_deaths_and_leaders(scenario: Scenari
     # And the address stands in no log and no status
     assert "hush" not in first.log.read_text()
     assert "hush" not in str(rollout.read().status)
+
+
+@pytest.mark.long
+def test_a_leader_that_dies_before_it_notes_what_it_told_leaves_one_notice_twice_under_one_id(
+    scenario: Scenario, receiver: Receiver, tmp_path: Path
+):
+    # Given an operator that dies when its first notice has come, and nobody has noted that
+    urls = tmp_path / "urls"
+    urls.write_text(f"{receiver.url}\n")
+    fleet = scenario.fleet(replicas=1)
+    first = scenario.operator(arguments=(f"--notify-file={urls}",))
+    receiver.once = first.kill
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="8s"))
+    eventually(lambda: bool(receiver.told) and not first.running, what="a death", seconds=90)
+
+    # When another one goes on
+    scenario.operator(name="second", arguments=(f"--notify-file={urls}",))
+    rollout.becomes(Phase.COMPLETED, seconds=120)
+    eventually(lambda: "Completed" in receiver.told, what="the last notice", seconds=30)
+
+    # Then that one notice came a second time, by its id the same, and every other one once
+    assert receiver.told == ["Started", "Started", "Advanced", "Completed"]
+    assert receiver.ids[0] == receiver.ids[1]
+    assert len(set(receiver.ids)) == 3
 
 
 def test_a_receiver_that_hangs_delays_no_revert(scenario: Scenario, receiver: Receiver, tmp_path: Path):

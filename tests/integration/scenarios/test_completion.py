@@ -69,6 +69,12 @@ def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenari
     for arm in (ARM_BASELINE, ARM_NEW):
         assert requests_of(embedding.admin_url, arm) > 0
 
+    # And the books that are kept beside each scenario have seen all of it
+    account = scenario.books.account("gateway")
+    assert sorted({document.percentage for document in account.documents}) == [5, 25, 100]
+    assert len(account.states) > len(history)
+    assert {1, 2, 3} <= set(account.records)
+
     # And this is what a person sees
     table = cluster.kubectl("get", "sarkrollouts", "-n", scenario.namespace)
     header, row = (line.split() for line in table.splitlines())
@@ -77,6 +83,9 @@ def test_a_healthy_rollout_completes_step_by_step(cluster: LocalCluster, scenari
     assert row[2].startswith("100%->")
     assert row[3] == "3/3"
     assert row[6] == "3/3"
+    described = cluster.kubectl("describe", "sarkrollout", "gateway", "-n", scenario.namespace)
+    events = [line.split()[:2] for line in described.partition("\nEvents:")[2].splitlines()]
+    assert [["Normal", reason] in events for reason in ("Started", "Advanced", "Completed")] == [True] * 3, described
 
 
 def requests_of(admin_url: str, arm: str) -> float:

@@ -6,11 +6,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from kubernetes import client
 
 from sark_api.flags import FlagDocument
 from sark_api.names import FIELD_MANAGER, FLAGS_KEY
 from sark_api.status import ConditionStatus, Phase
+from sark_e2e.applied_rollout import proven_milliseconds, serves
 from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
 from sark_e2e.fleet import Fleet
@@ -96,3 +98,41 @@ def test_a_tool_that_owns_the_document_is_left_alone_until_a_breach(scenario: Sc
     rollout.becomes(Phase.REVERTED, seconds=60)
     scenario.serves(fleet, 0, seconds=5)
     assert owners(scenario, fleet) == {FIELD_MANAGER}
+
+
+@pytest.mark.long
+def test_flags_that_are_deleted_freeze_the_step_and_never_keep_a_breach_from_going_back(scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "validFor": "5m"})
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    core = client.CoreV1Api(scenario.cluster.api)
+    before = scenario.flags(fleet).revision
+
+    # When somebody deletes its ConfigMap
+    core.delete_namespaced_config_map(fleet.config_map, scenario.namespace)
+
+    # Then the bake stands still, nobody makes it again, and sidecars serve what they were told last
+    frozen = rollout.until("missing flags", lambda seen: seen.status.reason == "FlagsConfigMapMissing", seconds=30)
+    proven = proven_milliseconds(frozen)
+    rollout.stays("a frozen bake at 50%", lambda seen: serves(seen, 50) and proven_milliseconds(seen) == proven, seconds=4)
+    scenario.serves(fleet, 50, seconds=0)
+    assert fleet.config_map not in {each.metadata.name for each in core.list_namespaced_config_map(scenario.namespace).items}
+
+    # And when an empty one is created, it is filled, with a revision no sidecar has seen, and the bake goes on
+    core.create_namespaced_config_map(
+        scenario.namespace, client.V1ConfigMap(metadata=client.V1ObjectMeta(name=fleet.config_map))
+    )
+    rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=60)
+    assert scenario.flags(fleet).percentage == 50
+    assert scenario.flags(fleet).revision > before
+
+    # And when it is deleted once more and the new arm goes bad, the way back makes it again
+    core.delete_namespaced_config_map(fleet.config_map, scenario.namespace)
+    fleet.inject(error_percent=40)
+    rollout.becomes(Phase.REVERTED, seconds=60)
+    scenario.serves(fleet, 0, seconds=10)
+    assert scenario.flags(fleet).percentage == 0
+    assert [entry.reason for entry in rollout.read().status.history] == ["Started", "CriterionBreached", "BaselineRestored"]

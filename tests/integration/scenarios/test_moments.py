@@ -70,6 +70,40 @@ def test_a_breach_after_completion_reverts_while_the_watch_lasts(scenario: Scena
     taken_back(scenario, fleet, rollout, 100)
 
 
+@pytest.mark.long
+def test_a_breach_in_the_step_of_100_percent_reverts(scenario: Scenario):
+    # Given a rollout whose last step is being proven: nobody is left in the baseline arm to compare with
+    edits = quick(50, 100)
+    edits["steps"][1]["bake"] = "10m"
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(100, milliseconds=1000, seconds=120)
+
+    # When the new arm goes bad, then it goes back
+    taken_back(scenario, fleet, rollout, 100)
+
+
+@pytest.mark.long
+def test_what_was_taken_back_is_tried_again_after_its_cool_down_and_completes(scenario: Scenario):
+    # Given a rollout that may try once more, and has gone back
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    scenario.traffic(fleet)
+    edits = {**quick(50, 100), "rollback": {"retry": {"limit": 1, "after": "15s"}}}
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    taken_back(scenario, fleet, rollout, 50)
+
+    # When its new arm is well again, then it begins anew by itself, and comes to its end
+    fleet.inject()
+    done = rollout.until("phase Completed", lambda seen: seen.status.phase is Phase.COMPLETED, seconds=180)
+    scenario.serves(fleet, 100, seconds=10)
+    first = ["Started", "CriterionBreached", "BaselineRestored"]
+    assert [entry.reason for entry in done.status.history] == [*first, "Retried", "Started", "Advanced", "Completed"]
+
+
 def test_a_target_scaled_to_zero_holds_and_goes_on_with_new_pods(scenario: Scenario):
     # Given a rollout that is being proven at 50%
     fleet = scenario.fleet(replicas=2)

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from kubernetes import client
 
 from sark_api.status import Phase, Verdict
 from sark_e2e.applied_rollout import proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.example import quick
 from sark_e2e.faults.prometheus_proxy import PrometheusProxy
+from sark_e2e.prometheus import ANNOTATION_SCRAPE
 from sark_e2e.scenario import Scenario
 
 
 @pytest.mark.long
-def test_answers_that_are_late_empty_or_no_numbers_hold_and_are_recovered_from(cluster: LocalCluster, scenario: Scenario):
+def test_answers_that_are_late_empty_partial_or_no_numbers_hold_and_are_recovered_from(
+    cluster: LocalCluster, scenario: Scenario
+):
     # Given a rollout that is being proven at 50%, by what a Prometheus says through a proxy
     fleet = scenario.fleet(replicas=2)
     scenario.operator()
@@ -25,8 +29,8 @@ def test_answers_that_are_late_empty_or_no_numbers_hold_and_are_recovered_from(c
         rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), **place})
         rollout.bakes(50, milliseconds=1000, seconds=90)
 
-        for mood in ("slow", "nan", "empty"):
-            # When it answers later than it is given time for, or with what is no number, or with nothing
+        for mood in ("slow", "nan", "empty", "partial"):
+            # When it answers later than it is given time for, or with what is no number, or with nothing, or not with all
             proxy.mood = mood
 
             # Then the errors are Unknown, the step is held, and nothing is proven by it
@@ -48,3 +52,64 @@ def test_answers_that_are_late_empty_or_no_numbers_hold_and_are_recovered_from(c
             proxy.mood = ""
             rollout.until("a bake that goes on", lambda seen, proven=proven: proven_milliseconds(seen) > proven, seconds=60)
     assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
+
+
+@pytest.mark.long
+def test_a_fleet_of_which_a_part_is_scraped_proves_nothing(scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "validFor": "5m"})
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    core = client.CoreV1Api(scenario.cluster.api)
+
+    def scrape(wanted: str) -> None:
+        annotations = {"metadata": {"annotations": {ANNOTATION_SCRAPE: wanted}}}
+        core.patch_namespaced_pod(fleet.pods[1].name, scenario.namespace, annotations)
+
+    # When Prometheus no longer scrapes one of its two pods, then the step is held, though all that is seen is good
+    scrape("false")
+    held = rollout.until(
+        "one of two that is seen", lambda seen: "fresh samples of 1 of 2 ready sidecars" in seen.status.message, seconds=60
+    )
+    proven = proven_milliseconds(held)
+    rollout.stays("50% and a frozen bake", lambda seen: serves(seen, 50) and proven_milliseconds(seen) == proven, seconds=4)
+
+    # And when it is scraped again the bake goes on
+    scrape("true")
+    rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=60)
+    assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+def test_a_prometheus_whose_clock_is_wrong_proves_nothing_good_and_hides_nothing_bad(cluster: LocalCluster, scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=2)
+    scenario.operator()
+    scenario.traffic(fleet)
+    with PrometheusProxy(cluster.prometheus.url, listen=cluster.network.server) as proxy:
+        place = {"prometheus": {"address": proxy.url}, "rollback": {"blindFor": "10m"}, "validFor": "5m"}
+        rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), **place})
+        rollout.bakes(50, milliseconds=1000, seconds=90)
+
+        # When Prometheus' clock is an hour behind, so that it has nothing of the times it is asked for
+        proxy.behind_seconds = 3600
+
+        # Then the step is held, although the last seconds look good by the server's own clock
+        held = rollout.until("no counting windows", lambda seen: "no counting window for" in seen.status.message, seconds=240)
+        verdicts = {each.name: each.verdict for each in held.status.criteria}
+        assert verdicts["errorRate"] is Verdict.UNKNOWN
+        proven = proven_milliseconds(held)
+        rollout.stays("50% and a frozen bake", lambda seen: serves(seen, 50) and proven_milliseconds(seen) == proven, seconds=5)
+
+        # And when it is half a minute behind, it goes on, by windows that are over by the server's clock
+        proxy.behind_seconds = 30
+        rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=90)
+
+        # And a new arm that fails is taken back
+        fleet.inject(error_percent=40)
+        rollout.becomes(Phase.REVERTED, seconds=90)
+        scenario.serves(fleet, 0, seconds=10)
+    assert [entry.reason for entry in rollout.read().status.history] == ["Started", "CriterionBreached", "BaselineRestored"]

@@ -1,4 +1,4 @@
-"""A proxy between the operator and a real Prometheus that does to answers what servers do: late, empty, not a number."""
+"""A proxy between the operator and a real Prometheus that makes its answers late, empty, partial, or no numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,10 +18,15 @@ _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class PrometheusProxy:
-    """`url` answers as the server at `target` does, changed by `mood`: "", "slow", "empty" or "nan". A context manager."""
+    """`url` answers as the server at `target` does, changed by `mood`: "", "slow", "empty", "nan" or "partial".
+
+    `behind_seconds` is how far the server's clock is behind: what it scrapes bears earlier times, later ones are its future.
+    A context manager.
+    """
 
     def __init__(self, target: str, *, listen: str) -> None:
         self.mood = ""
+        self.behind_seconds = 0.0
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,11 +39,12 @@ class PrometheusProxy:
                 self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
             def _serve(self, body: bytes | None) -> None:
-                mood = proxy.mood
-                status, answer = _asked(f"{target}{self.path}", body, self.headers.get("Content-Type", ""))
+                mood, behind = proxy.mood, proxy.behind_seconds
+                url = f"{target}{_moved(self.path, behind)}"
+                status, answer = _asked(url, body, self.headers.get("Content-Type", ""))
                 if mood == "slow":
                     time.sleep(SLOW_SECONDS)
-                text = _changed(answer, mood)
+                text = _changed(answer, mood, behind)
                 try:
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
@@ -74,17 +82,37 @@ def _asked(url: str, body: bytes | None, kind: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def _changed(answer: bytes, mood: str) -> bytes:
-    """Return the answer in its mood: without series, or with every number replaced."""
-    if mood not in {"empty", "nan"}:
+def _moved(path: str, behind: float) -> str:
+    """Return `path` with the times it asks for as this machine's clock has them."""
+    if not behind:
+        return path
+    url = urllib.parse.urlsplit(path)
+    query = [
+        (name, str(float(value) + behind) if name in {"start", "end", "time"} else value)
+        for name, value in urllib.parse.parse_qsl(url.query)
+    ]
+    return urllib.parse.urlunsplit(url._replace(query=urllib.parse.urlencode(query)))
+
+
+def _changed(answer: bytes, mood: str, behind: float) -> bytes:
+    """Return the answer in its mood, and by the clock that is behind."""
+    if mood not in {"empty", "nan", "partial"} and not behind:
         return answer
     document: dict[str, Any] = json.loads(answer)
     data = document.get("data") or {}
+    if mood == "partial":
+        document["warnings"] = ["fetching series: one store did not answer"]  # as Thanos says it
     if mood == "empty":
         data["result"] = []
-    for series in data.get("result") or ():
-        if "value" in series:
-            series["value"][1] = "NaN"
-        for point in series.get("values") or ():
+    for point in _points(data):
+        point[0] -= behind
+        if mood == "nan":
             point[1] = "NaN"
     return json.dumps(document).encode()
+
+
+def _points(data: Mapping[str, Any]) -> Iterator[list[Any]]:
+    """Yield every point of the answer: a list of time and value."""
+    for series in data.get("result") or ():
+        yield from [series["value"]] if "value" in series else []
+        yield from series.get("values") or ()
