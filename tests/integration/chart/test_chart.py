@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from sark_e2e.control_plane import ControlPlane
 
 from .conftest import DEFAULT, IMAGE, NAMESPACED, VALUES
 
-GOLDEN = Path(__file__).parent / "golden"
 HERE = Path(__file__)
 PROJECT = HERE.parents[3]
 WITH_A_TEST_OF_THEIR_OWN = {"CustomResourceDefinition", "PrometheusRule"}
@@ -26,15 +25,12 @@ OF_THE_PROMETHEUS_OPERATOR = "monitoring.coreos.com/v1"
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_the_manifests_are_those_that_were_reviewed(name: str, tmp_path: Path):
+def test_the_manifests_are_those_that_were_reviewed(name: str, tmp_path: Path, golden: Callable[[str, str], None]):
     made = chart.template(VALUES[name], tmp_path)
     shown = yaml.safe_dump_all(
         [each for each in chart.objects(made) if each["kind"] not in WITH_A_TEST_OF_THEIR_OWN], sort_keys=False, width=120
     )
-    golden = GOLDEN / f"{name}.yaml"
-    if os.environ.get("GOLDEN") == "write":
-        golden.write_text(shown, encoding="utf-8")
-    assert shown == golden.read_text(encoding="utf-8"), "review the difference, then `make golden`"
+    golden(f"{name}.yaml", shown)
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -16,21 +15,6 @@ from sark_e2e.control_plane import ControlPlane
 HERE = Path(__file__).parent
 ROLLOUTS = HERE.parents[1] / "unit" / "cli" / "rollouts"
 Golden = Callable[[str, str], None]
-
-
-@pytest.fixture
-def golden() -> Golden:
-    """Compare a text with the one in `golden/`, or write it there when GOLDEN=write."""
-
-    def compare(name: str, text: str) -> None:
-        path = HERE / "golden" / name
-        if os.environ.get("GOLDEN") == "write":
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        assert path.exists(), f"there is no {path.name} yet: run make golden"
-        assert text == path.read_text(encoding="utf-8"), f"another {name}: if that is meant, run make golden and review it"
-
-    return compare
 
 
 @pytest.fixture
@@ -69,3 +53,14 @@ def test_explain_tells_what_to_write(crd: ControlPlane, golden: Golden):
     golden("explain-spec.txt", crd.kubectl("explain", "sarkrollout.spec"))
     golden("explain-rollback.txt", crd.kubectl("explain", "sarkrollout.spec.rollback"))
     golden("explain-summary.txt", crd.kubectl("explain", "sarkrollout.status.summary"))
+
+
+def test_describe_tells_everything(crd: ControlPlane, rollouts: str, golden: Golden):
+    golden("describe-baking.txt", described(crd.kubectl("describe", "srol", "baking", "-n", rollouts)))
+
+
+def described(text: str) -> str:
+    """Return what `kubectl describe` shows without what depends on the day and the namespace."""
+    changing = ("Creation Timestamp", "Resource Version", "UID", "Namespace")
+    kept = [line.rstrip() for line in text.splitlines() if line.strip().split(":")[0] not in changing]
+    return "".join(f"{line}\n" for line in kept)

@@ -6,7 +6,6 @@ The texts are in `golden/`. After a change that is meant, `make golden` writes t
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,6 @@ from sark_cli.rollout import Rollout
 HERE = Path(__file__).parent
 NOW = datetime(2026, 1, 1, 12, 46, 5, tzinfo=UTC)
 WIDTH = 100
-
-Golden = Callable[[str, str], None]
 
 
 @pytest.fixture
@@ -47,21 +44,6 @@ def body() -> Callable[[str], dict[str, Any]]:
 def rollout(body: Callable[[str], dict[str, Any]]) -> Callable[[str], Rollout]:
     """Return an object of `rollouts/`, parsed."""
     return lambda name: Rollout.from_object(body(name))
-
-
-@pytest.fixture
-def golden() -> Golden:
-    """Compare a text with the one in `golden/`, or write it there when GOLDEN=write."""
-
-    def compare(name: str, text: str) -> None:
-        path = HERE / "golden" / name
-        if os.environ.get("GOLDEN") == "write":
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        assert path.exists(), f"there is no {path.name} yet: run make golden"
-        assert text == path.read_text(encoding="utf-8"), f"another {name}: if that is meant, run make golden and review it"
-
-    return compare
 
 
 @pytest.fixture

@@ -62,10 +62,36 @@ def test_help_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
-def test_every_shell_gets_a_completion(shell: str):
+def test_every_shell_gets_a_completion_of_every_command(shell: str):
     done = start("sark-rollout", "completion", shell)
     assert done.returncode == 0
-    assert "rollback" in done.stdout
+    assert [command for command in arguments.RUNNERS if command not in done.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("ro", {"rollback"}),
+        ("pro", {"promote"}),
+        ("rollback --as", {"--ask"}),
+        ("rollback --ask ", {"proxy", "direct", "none"}),
+        ("explain gateway --dec", {"--decision"}),
+    ],
+)
+def test_bash_completes_what_is_typed(typed: str, offered: set[str]):
+    # Given a bash that has read the script, when words are typed and the tabulator is pressed
+    words = f"sark-rollout {typed}".split(" ")
+    line = " ".join(f"'{word}'" for word in words)
+    script = (
+        "source <(sark-rollout completion bash); "
+        f"COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; "
+        "$(complete -p sark-rollout | sed -E 's/.*-F ([^ ]+).*/\\1/') sark-rollout \"${COMP_WORDS[COMP_CWORD]}\" x; "
+        "printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    done = start("bash", "-c", script)
+
+    # Then it offers what the command knows
+    assert set(done.stdout.split()) == offered, done.stderr
 
 
 def test_a_missing_kubeconfig_is_said_without_a_traceback(tmp_path: Path):

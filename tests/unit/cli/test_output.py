@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sark_cli.commands import explain, history
 from sark_cli.commands.list import table
 from sark_cli.facts import status_lines
 from sark_cli.guidance import standing
+from sark_cli.live_view import LiveView
 from sark_cli.out import Out
 from sark_cli.rollout import Rollout
 from sark_cli.view import panel
@@ -61,6 +64,20 @@ def test_history(rollout: Read, piped: Shown, golden: Golden):
 
 def test_history_on_a_terminal(rollout: Read, drawn: Shown, golden: Golden):
     golden("history-terminal.txt", drawn(lambda out: out.grid(history.table(rollout("reverted")))))
+
+
+def test_list_on_a_terminal(body: Callable[[str], dict[str, Any]], now: datetime, drawn: Shown, golden: Golden):
+    bodies = [body(state) for state in STATES]
+    golden("list-terminal.txt", drawn(lambda out: out.grid(table(bodies, now, namespaced=True))))
+
+
+def test_a_watch_in_a_pipe(rollout: Read, golden: Golden):
+    stream = io.StringIO()
+    view = LiveView(Console(file=stream, width=100))
+    with view.following():
+        for state in ("fresh", "baking", "baking", "unknown", "paused", "reverted"):
+            view.show(rollout(state))
+    golden("status-watch.txt", stream.getvalue())
 
 
 @pytest.mark.parametrize("namespaced", [True, False])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, KIND
 from sark_api.status import Phase
-from sark_cli.commands.backtest import _adapted, conclusion, verdict
+from sark_cli.commands.backtest import _adapted, conclusion, tell, verdict
 from sark_cli.replay.past_door import PastDoor
 from sark_cli.replay.rehearsal import Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
@@ -64,6 +65,14 @@ def test_a_past_that_goes_bad_is_reverted_at_once_and_ends_the_replay():
     assert breach.time - bad_at < timedelta(seconds=2)
     assert rehearsal.over
     assert rehearsal.journal.evaluations < 20
+
+
+def test_what_is_told_of_a_replay(piped: Callable[..., str], golden: Callable[[str, str], None]):
+    span = (START, START + timedelta(hours=1), timedelta(seconds=2))
+    good = rehearsed(bad_at=START + timedelta(days=9), end=span[1])
+    bad = rehearsed(bad_at=START + timedelta(seconds=40), end=span[1])
+    for name, past in (("good", good), ("bad", bad)):
+        golden(f"backtest-{name}.txt", piped(lambda out, past=past: tell("shop/gateway", past.journal, past.status, span, out)))
 
 
 def test_a_replay_has_the_patience_an_evaluation_has_not():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ def test_markdown_tells_each_decision_with_its_numbers():
     assert "| errorRate | Pass | 0.1% | 1.0% | 1,200 | - | Revert |" in text
     assert "| rust | 0/s | 50/s | 50/s | 50/s | ▁█ |" in text
     assert "Not shown: Prometheus proven is away." in text
+
+
+def test_the_whole_of_it(golden: Callable[[str, str], None]):
+    golden("report.md", markdown(story()))
 
 
 def test_the_page_has_a_chart_for_each_question_and_says_what_is_missing():

@@ -21,20 +21,8 @@ Load = Callable[..., PrometheusServers]
 
 
 @pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.write_text("hush-1\n")
-    return path
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def write(*servers: dict[str, Any]) -> PrometheusServers:
-        path = tmp_path / "prometheus.yaml"
-        path.write_text(yaml.safe_dump({"servers": list(servers)}))
-        return PrometheusServers.load(path)
-
-    return write
+def load(written: Callable[[object], Path]) -> Load:
+    return lambda *servers: PrometheusServers.load(written({"servers": list(servers)}))
 
 
 def wanted(address: str = ADDRESS, tenant: str = "") -> Prometheus:
@@ -48,8 +36,8 @@ def spoken(access: Access | Missing) -> requests.Session:
     return session
 
 
-def test_an_address_without_entry_is_asked_openly_and_as_the_tenant_named(load: Load, secret: Path):
-    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+def test_an_address_without_entry_is_asked_openly_and_as_the_tenant_named(load: Load, token: Path):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}})
     assert servers.access(wanted("https://elsewhere.example"), "shop") == OPEN
     session = spoken(servers.access(wanted("https://elsewhere.example", "team-a"), "shop"))
     assert session.headers["X-Scope-OrgID"] == "team-a"
@@ -57,8 +45,8 @@ def test_an_address_without_entry_is_asked_openly_and_as_the_tenant_named(load: 
 
 
 @pytest.mark.parametrize("spelling", [f"{ADDRESS}/", "https://THANOS.example:443/api"])
-def test_credentials_follow_the_address_however_it_is_spelt(load: Load, secret: Path, spelling: str):
-    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+def test_credentials_follow_the_address_however_it_is_spelt(load: Load, token: Path, spelling: str):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}})
     assert spoken(servers.access(wanted(spelling), "shop")).headers["Authorization"] == "Bearer hush-1"
 
 
@@ -71,21 +59,21 @@ def test_credentials_follow_the_address_however_it_is_spelt(load: Load, secret: 
         "https://thanos.example:8443/api",
     ],
 )
-def test_credentials_do_not_go_to_another_address(load: Load, secret: Path, elsewhere: str):
-    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+def test_credentials_do_not_go_to_another_address(load: Load, token: Path, elsewhere: str):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}})
     assert servers.access(wanted(elsewhere), "shop") == OPEN
 
 
-def test_a_rotated_secret_counts_from_the_next_question(load: Load, secret: Path):
-    access = load({"address": ADDRESS, "basic_auth": {"username": "sark", "password_file": str(secret)}}).access(
+def test_a_rotated_secret_counts_from_the_next_question(load: Load, token: Path):
+    access = load({"address": ADDRESS, "basic_auth": {"username": "sark", "password_file": str(token)}}).access(
         wanted(), "shop"
     )
     assert spoken(access).auth == ("sark", "hush-1")
-    secret.write_text("hush-2")
+    token.write_text("hush-2")
     assert spoken(access).auth == ("sark", "hush-2")
 
 
-def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp_path: Path, secret: Path):
+def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp_path: Path, token: Path):
     # Given a file that knows no credentials for the address
     path = tmp_path / "prometheus.yaml"
     path.write_text("servers: []")
@@ -93,7 +81,7 @@ def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp
     assert file.access(wanted(), "shop") == OPEN
 
     # When it is written anew, in place or by turning the link of a mount, then it counts from the next question
-    path.write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "authorization": {"credentials_file": str(secret)}}]}))
+    path.write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "authorization": {"credentials_file": str(token)}}]}))
     assert spoken(file.access(wanted(), "shop")).headers["Authorization"] == "Bearer hush-1"
     (tmp_path / "next").write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "namespaces": ["billing"]}]}))
     (tmp_path / "next").replace(path)
@@ -106,8 +94,8 @@ def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp
     assert isinstance(file.access(wanted(), "shop"), Missing)
 
 
-def test_a_namespace_that_is_not_named_is_shut_out(load: Load, secret: Path):
-    entry = {"address": ADDRESS, "namespaces": ["shop"], "authorization": {"credentials_file": str(secret)}}
+def test_a_namespace_that_is_not_named_is_shut_out(load: Load, token: Path):
+    entry = {"address": ADDRESS, "namespaces": ["shop"], "authorization": {"credentials_file": str(token)}}
     servers = load(entry)
     assert spoken(servers.access(wanted(), "shop"))
     refused = servers.access(wanted(), "other")
@@ -115,13 +103,13 @@ def test_a_namespace_that_is_not_named_is_shut_out(load: Load, secret: Path):
     assert "not open to namespace other" in refused.message
 
 
-def test_a_rollout_chooses_only_among_the_tenants_that_are_listed(load: Load, secret: Path):
+def test_a_rollout_chooses_only_among_the_tenants_that_are_listed(load: Load, token: Path):
     servers = load(
         {
             "address": ADDRESS,
             "tenants": ["team-a", "team-b"],
             "tenant_header": "THANOS-TENANT",
-            "authorization": {"credentials_file": str(secret)},
+            "authorization": {"credentials_file": str(token)},
         }
     )
     assert spoken(servers.access(wanted(), "shop")).headers["THANOS-TENANT"] == "team-a"
@@ -129,8 +117,8 @@ def test_a_rollout_chooses_only_among_the_tenants_that_are_listed(load: Load, se
     assert isinstance(servers.access(wanted(tenant="team-c"), "shop"), Missing)
 
 
-def test_credentials_without_tenants_lend_themselves_to_none(load: Load, secret: Path):
-    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}})
+def test_credentials_without_tenants_lend_themselves_to_none(load: Load, token: Path):
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}})
     assert isinstance(servers.access(wanted(tenant="team-a"), "shop"), Missing)
 
 
@@ -148,17 +136,17 @@ def test_tenants_are_part_of_what_is_shared():
         (None, "no such file"),
     ],
 )
-def test_a_secret_that_cannot_be_used_is_named_by_its_file_alone(load: Load, secret: Path, text: str | None, says: str):
-    access = load({"address": ADDRESS, "authorization": {"credentials_file": str(secret)}}).access(wanted(), "shop")
+def test_a_secret_that_cannot_be_used_is_named_by_its_file_alone(load: Load, token: Path, text: str | None, says: str):
+    access = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}}).access(wanted(), "shop")
     assert isinstance(access, Access)
     if text is None:
-        secret.unlink()
+        token.unlink()
     else:
-        secret.write_text(text)
+        token.write_text(text)
     with pytest.raises(AccessError) as raised:
         access.apply(requests.Session())
     assert says in str(raised.value)
-    assert str(secret) in str(raised.value)
+    assert str(token) in str(raised.value)
     assert text is None or not text or text not in str(raised.value)
 
 

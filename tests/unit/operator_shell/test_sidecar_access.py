@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 from aiohttp import web
 
 from sark_e2e.certificates import Authority
@@ -35,20 +34,8 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture
-def token(tmp_path: Path) -> Path:
-    path = tmp_path / "token"
-    path.write_text("hush-1\n")
-    return path
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> Load:
-    def write(*entries: dict[str, Any]) -> SidecarAccess:
-        path = tmp_path / "sidecars.yaml"
-        path.write_text(yaml.safe_dump({"sidecars": list(entries)}))
-        return SidecarAccess.load(path)
-
-    return write
+def load(written: Callable[[object], Path]) -> Load:
+    return lambda *entries: SidecarAccess.load(written({"sidecars": list(entries)}))
 
 
 @pytest_asyncio.fixture

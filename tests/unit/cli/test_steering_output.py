@@ -1,0 +1,148 @@
+"""What the steering commands print, character by character, with the operator's own core at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from sark_api.names import API_VERSION, KIND
+from sark_api.spec import Approval, SarkRolloutSpec, Step
+from sark_cli.__main__ import main
+from sark_cli.connection import Connection
+from sark_cli.exit_code import ExitCode
+from sark_cli.failure import CommandError
+from sark_cli.sidecars import Answer
+from sark_e2e.simulated_target import SimulatedTarget
+
+Golden = Callable[[str, str], None]
+
+
+class Desk:
+    """An API server with rollouts at which an operator works: a second passes, and it ticks, before each look."""
+
+    def __init__(self, *targets: SimulatedTarget) -> None:
+        self.targets = {target.identity.name: target for target in targets}
+
+    def get(self, namespace: str, name: str) -> dict[str, Any]:
+        if name not in self.targets:
+            raise CommandError(f"there is no SarkRollout {name} in namespace {namespace}", ExitCode.NOT_FOUND)
+        self.targets[name].tick(1)
+        return _body(self.targets[name])
+
+    def all(self, namespace: str) -> list[dict[str, Any]]:
+        return [self.get(namespace, name) for name in self.targets]
+
+    def patch(self, namespace: str, name: str, change: list[dict[str, Any]]) -> dict[str, Any]:
+        target = self.targets[name]
+        assert namespace == target.identity.namespace
+        spec = target.spec.to_wire()
+        for each in change:
+            if each["op"] == "add":
+                spec[each["path"].removeprefix("/spec/")] = each["value"]
+        target.spec = SarkRolloutSpec.model_validate(spec)
+        identity = target.identity
+        target.identity = replace(identity, generation=identity.generation + 1, requested_by="sark-rollout-cli")
+        return _body(target)
+
+
+def _body(target: SimulatedTarget) -> dict[str, Any]:
+    identity = target.identity
+    metadata = {
+        "namespace": identity.namespace,
+        "name": identity.name,
+        "uid": identity.uid,
+        "generation": identity.generation,
+        "resourceVersion": "1",
+    }
+    body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": target.spec.to_wire()}
+    return body | ({"status": target.status.to_wire()} if target.status.conditions else {})
+
+
+@pytest.fixture
+def target() -> SimulatedTarget:
+    """A rollout that bakes at 5%; its next step needs an approval."""
+    steps = [Step(percent=percent, bake=timedelta(minutes=10)) for percent in (5, 25, 50, 100)]
+    steps[1] = steps[1].model_copy(update={"approval": Approval.REQUIRED})
+    made = SimulatedTarget()
+    made.ask(steps=steps)
+    made.run_to(5)
+    made.run(20)
+    return made
+
+
+@pytest.fixture
+def told(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run commands one after another, and return them with what they print, as a person would see it."""
+    desk = Desk(target)
+    sidecars = [Answer("gateway-0", 7, 0, "shop/gateway"), Answer("gateway-1", problem="connection refused")]
+    for module in ("steer", "rollback"):
+        monkeypatch.setattr(f"sark_cli.commands.{module}.connect", lambda _: Connection(None, "shop", "https://kubernetes"))
+        monkeypatch.setattr(f"sark_cli.commands.{module}.Rollouts", lambda _: desk)
+    monkeypatch.setattr("sark_cli.commands.rollback.ask_sidecars", lambda *_, **__: sidecars)
+    monkeypatch.setattr("sark_cli.waiting.POLL_SECONDS", 0)
+
+    def run(*commands: str) -> str:
+        lines: list[str] = []
+        for command in commands:
+            code = main(command.split())
+            said = capsys.readouterr()
+            lines += [f"> sark-rollout {command}", *said.out.splitlines(), *said.err.splitlines(), f"[{code}]", ""]
+        return "\n".join(lines)
+
+    return run
+
+
+def test_pause_and_resume(told: Callable[..., str], golden: Golden):
+    golden("pause-resume.txt", told("pause gateway", "pause gateway", "resume gateway", "resume gateway"))
+
+
+def test_requests(told: Callable[..., str], golden: Golden):
+    commands = (
+        "promote gateway --by ann",
+        "approve gateway --by ann",
+        "skip gateway --to 100 --by ann",
+        "skip gateway --to 30",
+        "approve gateway --percent 100",
+        "promote gateway --timeout 0 --by ann",
+    )
+    golden("requests.txt", told(*commands))
+
+
+def test_a_request_the_operator_refuses(told: Callable[..., str], target: SimulatedTarget, golden: Golden):
+    # Given a rollout that goes back between the look and the answer
+    tick = target.tick
+
+    def revert_instead(*arguments: Any, **options: Any) -> Any:
+        if target.spec.request is not None and target.status.request is None:
+            target.put(target.document.model_copy(update={"revision": 99}).sealed() if target.document else None)
+            target.growth = 90_000.0
+        return tick(*arguments, **options)
+
+    target.tick = revert_instead  # type: ignore[method-assign]
+    golden("request-refused.txt", told("promote gateway --by ann"))
+
+
+def test_rollback_and_retry(told: Callable[..., str], golden: Golden):
+    commands = (
+        "rollback gateway",
+        "retry gateway",
+        "rollback gateway --yes",
+        "rollback gateway --yes --ask none",
+        "rollback --all --yes",
+        "retry gateway",
+        "rollback",
+    )
+    golden("rollback-retry.txt", told(*commands))
+
+
+def test_rollback_for_programs(told: Callable[..., str], golden: Golden):
+    golden("rollback-json.txt", told("rollback gateway --yes -o json"))
+
+
+def test_a_rollback_that_does_not_come_to_its_end(told: Callable[..., str], target: SimulatedTarget, golden: Golden):
+    target.sidecars["gw-1"].following = False
+    golden("rollback-unfinished.txt", told("rollback gateway --yes --timeout 1s"))
