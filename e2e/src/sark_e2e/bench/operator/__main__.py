@@ -77,23 +77,24 @@ def lines(sizes: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
 def rows(found: list[Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
     """Yield name and cells of every row."""
     calm: list[Steady] = [each["steady"] for each in found]
-    yield "CPU, cores", [f"{each.cores:.2f}" for each in calm]
-    yield "memory, MiB", [f"{each.memory_mib:.0f}" for each in calm]
+    yield "CPU, cores (goal: under 0.5)", [f"{each.cores:.2f}" for each in calm]
+    yield "memory, MiB (goal: under 300)", [f"{each.memory_mib:.0f}" for each in calm]
     yield "evaluations a minute", [f"{each.ticks_per_minute:,.0f}" for each in calm]
     yield "tick lag p99, at most", [f"{each.lag_p99_seconds:g} s" for each in calm]
     yield "one evaluation p99, at most", [f"{each.tick_p99_seconds:g} s" for each in calm]
     yield "API calls a minute", [f"{each.api_calls_per_minute:,.0f}" for each in calm]
-    yield "Prometheus queries a minute", [f"{each.queries_per_minute:,.0f}" for each in calm]
+    yield "Prometheus queries a minute (goal: the same for all)", [f"{each.queries_per_minute:,.0f}" for each in calm]
     edits: list[Burst] = [each["burst"] for each in found]
     yield "edit of all specs, until all are answered", [f"{each.answered_seconds:g} s" for each in edits]
     starts: list[Restart] = [each["restart"] for each in found]
-    yield "restart, until all are evaluated", [f"{each.evaluated_seconds:g} s" for each in starts]
+    yield "restart, until all are taken over", [f"{each.evaluated_seconds:g} s" for each in starts]
     breaches: list[Reaction] = [each["reaction"] for each in found]
     for share, label in ((0.5, "p50"), (0.99, "p99")):
         yield f"breach scraped to flag written, {label}", [f"{percentile(each.seconds, share):.1f} s" for each in breaches]
     for share, label in ((0.5, "p50"), (0.99, "p99")):
         cells = [f"{percentile(each['watchers']['seconds'], share):.3f} s" if "watchers" in each else "-" for each in found]
-        yield f"flag written to watching sidecars on baseline, {label}", cells
+        goal = " (goal: under 1 s)" if label == "p99" else ""
+        yield f"flag written to watching sidecars on baseline, {label}{goal}", cells
 
 
 def _parser() -> argparse.ArgumentParser:
