@@ -7,6 +7,7 @@ An account is what was really stored, in its order: as the proxy between operato
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,16 +89,18 @@ class Account:
 
     def _of_the_evidence(self, final: SarkRolloutStatus) -> Iterator[str]:
         """Yield what is wrong with the chain, and every step that was taken without proof."""
-        for number, found in self.records.items():
-            if len(found) > 1:
-                yield f"record {number} was changed"
+        changed = [number for number, found in self.records.items() if len(found) > 1]
+        if changed:
+            yield f"record {changed[0]} was changed"
+            return
         texts = {number: next(iter(each)) for number, each in self.records.items()}
         if not self.gone:  # of one that is gone nobody holds the end any more
             broken = verify(self.uid, final.ledger, texts.items())
             if broken is not None:
                 yield f"its evidence is broken at record {broken.number}: {broken.message}"
         for number in sorted(texts):
-            yield from _unproven(to_record(texts[number]))
+            with contextlib.suppress(ValueError):  # one that cannot be read breaks the chain
+                yield from _unproven(to_record(texts[number]))
 
 
 def broken_promises(journal: Sequence[Exchange]) -> list[str]:
