@@ -1,9 +1,11 @@
 //! A decision and how it is written on the wire.
 
-use bytes::Bytes;
 use regorus::Value;
 
-use crate::document::{UndefinedPart, write};
+use crate::{
+    body::Body,
+    document::{UndefinedPart, write},
+};
 
 /// What a decision means for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,18 +48,18 @@ const FALSE: &[u8] = b"{\"result\":false}\n";
 /// A decision, kept as the body of its HTTP answer so that a cached one is sent without copying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    body: Bytes,
+    body: Body,
     outcome: Outcome,
 }
 
 impl Decision {
     /// The decision of a path without a value.
     pub const fn undefined() -> Self {
-        Self { body: Bytes::from_static(UNDEFINED), outcome: Outcome::Undefined }
+        Self { body: Body::fixed(UNDEFINED), outcome: Outcome::Undefined }
     }
 
     /// The decision whose answer's body is `body`.
-    pub(crate) const fn from_body(body: Bytes, outcome: Outcome) -> Self {
+    pub(crate) const fn from_body(body: Body, outcome: Outcome) -> Self {
         Self { body, outcome }
     }
 
@@ -73,8 +75,8 @@ impl Decision {
     pub(crate) fn from_value(value: &Value) -> Result<Self, UndefinedPart> {
         match value {
             Value::Undefined => return Ok(Self::undefined()),
-            Value::Bool(true) => return Ok(Self::from_body(Bytes::from_static(TRUE), Outcome::Allow)),
-            Value::Bool(false) => return Ok(Self::from_body(Bytes::from_static(FALSE), Outcome::Deny)),
+            Value::Bool(true) => return Ok(Self::from_body(Body::fixed(TRUE), Outcome::Allow)),
+            Value::Bool(false) => return Ok(Self::from_body(Body::fixed(FALSE), Outcome::Deny)),
             _ => {}
         }
         let mut body = Vec::with_capacity(64);
@@ -90,7 +92,7 @@ impl Decision {
     }
 
     /// The body of the HTTP answer, newline-terminated as OPA's.
-    pub fn body(&self) -> &Bytes {
+    pub const fn body(&self) -> &Body {
         &self.body
     }
 
@@ -132,7 +134,7 @@ mod tests {
         let undefined = Decision::from_value(&Value::Undefined).unwrap();
         assert_eq!(undefined, Decision::undefined());
         assert_eq!(undefined.result(), None);
-        assert_eq!(undefined.body().as_ref(), b"{}\n");
+        assert_eq!(**undefined.body(), *b"{}\n");
     }
 
     #[test]

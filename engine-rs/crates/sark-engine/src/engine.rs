@@ -13,9 +13,9 @@ use parking_lot::Mutex;
 use regorus::Value;
 
 use crate::{
-    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling},
+    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Scope, Spelling},
     decision::Decision,
-    document::{Document, parse_input},
+    document::{Document, Input, parse_input},
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::{Evaluator, decision_of},
     lifetimes::Lifetimes,
@@ -50,8 +50,8 @@ pub struct Engine {
 pub enum Source {
     /// It was evaluated.
     Evaluation {
-        /// What it took to keep the decision; None when it was not to be kept.
-        kept_in: Option<Duration>,
+        /// When keeping the decision began; it has ended. None when it was not to be kept.
+        kept_since: Option<Instant>,
     },
     /// Another spelling of the same input was answered before.
     CanonicalInput,
@@ -63,6 +63,20 @@ struct Serving {
     policies: Arc<Policies>,
     prospects: Prospects,
     idle: Mutex<Vec<Evaluator>>,
+}
+
+/// What is known of a path under the policies that serve.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    is_supported: bool,
+    scope: Option<Scope>,
+}
+
+impl Standing {
+    /// Whether the engine answers; what it was found not to at load, OPA does.
+    pub const fn is_supported(&self) -> bool {
+        self.is_supported
+    }
 }
 
 /// A serving thread's own evaluator. It follows the engine's policies by itself.
@@ -110,10 +124,11 @@ impl Engine {
         Arc::clone(&self.serving.load().policies)
     }
 
-    /// Whether the engine answers for `path`; what it was found not to at load, OPA does. Remembered for paths asked again.
-    pub fn answers_for(&self, path: &DecisionPath) -> bool {
+    /// What is known of `path`. Remembered for paths asked again.
+    pub fn standing(&self, path: &DecisionPath) -> Standing {
         let serving = self.serving.load();
-        serving.prospects.of(path, &serving.policies, Prospect::is_supported)
+        let see = |prospect: &Prospect| Standing { is_supported: prospect.is_supported(), scope: prospect.scope() };
+        serving.prospects.of(path, &serving.policies, see)
     }
 
     /// The decision cache.
@@ -146,9 +161,17 @@ impl Engine {
 
     /// Key of a question under the policies that serve now; None when its answer must not be kept.
     pub fn cache_key<'s>(&self, path: &DecisionPath, spelling: impl Into<Spelling<'s>>) -> Option<CacheKey> {
-        let serving = self.serving.load();
-        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope)?;
-        Some(self.cache.key(&scope, path.joined(), spelling))
+        self.cache_key_of(path, &self.standing(path), spelling)
+    }
+
+    /// Key of a question about a path that had this standing; None when its answer must not be kept.
+    pub fn cache_key_of<'s>(
+        &self,
+        path: &DecisionPath,
+        standing: &Standing,
+        spelling: impl Into<Spelling<'s>>,
+    ) -> Option<CacheKey> {
+        Some(self.cache.key(standing.scope.as_ref()?, path.joined(), spelling))
     }
 
     /// Evaluate `path` on a waiting evaluator.
@@ -198,7 +221,7 @@ impl Engine {
             Begun::Lead(lead) => {
                 let serving = self.serving.load_full();
                 let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
-                let answer = self.lead(&serving, &mut evaluator, lead, path, input);
+                let answer = self.lead(&serving, &mut evaluator, lead, path, Input::of(input));
                 serving.give_back(evaluator);
                 answer.map(|(decision, _)| decision)
             }
@@ -212,7 +235,7 @@ impl Engine {
         lane: &mut Lane,
         lead: Lead,
         path: &DecisionPath,
-        input: Option<&[u8]>,
+        input: Input<'_>,
         limit: Duration,
     ) -> Result<(Decision, Source), EvaluationError> {
         self.in_lane(lane, limit, |serving, evaluator| self.lead(serving, evaluator, lead, path, input))
@@ -246,10 +269,11 @@ impl Engine {
         evaluator: &mut Evaluator,
         lead: Lead,
         path: &DecisionPath,
-        input: Option<&[u8]>,
+        input: Input<'_>,
     ) -> Result<(Decision, Source), EvaluationError> {
         serving.refuse_unsupported(path)?;
-        self.lead_with(serving, evaluator, lead, path, parse_input(input)?, input.map_or(0, <[u8]>::len))
+        let length = input.length();
+        self.lead_with(serving, evaluator, lead, path, input.read()?, length)
     }
 
     /// `length` is that of the input's text, in bytes; 0 when it has none.
@@ -273,14 +297,13 @@ impl Engine {
         };
         let by_input = self.lifetimes.of_input(&input.value);
         let began = Instant::now();
-        let result = evaluator.evaluate_value(path.segments(), input)?;
+        let result = evaluator.evaluate_value(path.segments(), input, began)?;
         let decision = decision_of(&result)?;
         let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
         serving.prospects.of(path, &serving.policies, |prospect| prospect.took(keeping.saturating_duration_since(began)));
         lead.complete_for(&decision, longest);
-        let kept_in = (!longest.is_zero()).then(|| keeping.elapsed());
-        Ok((decision, Source::Evaluation { kept_in }))
+        Ok((decision, Source::Evaluation { kept_since: (!longest.is_zero()).then_some(keeping) }))
     }
 
     /// Longest an evaluation may run.
@@ -294,7 +317,7 @@ impl Engine {
         &self,
         lane: &mut Lane,
         path: &DecisionPath,
-        input: Option<&[u8]>,
+        input: Input<'_>,
         limit: Duration,
     ) -> Result<Decision, EvaluationError> {
         self.in_lane(lane, limit, |serving, evaluator| serving.answer(evaluator, path, input))
@@ -323,12 +346,12 @@ impl Engine {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
             serving.refuse_unsupported(path)?;
-            evaluator.evaluate_value(path.segments(), input)
+            evaluator.evaluate_value(path.segments(), input, Instant::now())
         })
     }
 
     fn evaluate_with(&self, serving: &Serving, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
-        self.with_evaluator(serving, |evaluator| serving.answer(evaluator, path, input))
+        self.with_evaluator(serving, |evaluator| serving.answer(evaluator, path, Input::of(input)))
     }
 
     fn with_evaluator<T>(
@@ -370,14 +393,9 @@ impl Serving {
         Ok(evaluator)
     }
 
-    fn answer(
-        &self,
-        evaluator: &mut Evaluator,
-        path: &DecisionPath,
-        input: Option<&[u8]>,
-    ) -> Result<Decision, EvaluationError> {
+    fn answer(&self, evaluator: &mut Evaluator, path: &DecisionPath, input: Input<'_>) -> Result<Decision, EvaluationError> {
         self.refuse_unsupported(path)?;
-        evaluator.evaluate(path.segments(), parse_input(input)?)
+        evaluator.evaluate(path.segments(), input.read()?)
     }
 
     fn refuse_unsupported(&self, path: &DecisionPath) -> Result<(), EvaluationError> {

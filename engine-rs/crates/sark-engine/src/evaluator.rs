@@ -1,10 +1,9 @@
 //! One thread's evaluator: a program, and what its evaluations keep from one to the next.
 
 use std::{
-    cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant},
 };
 
 use regorus::Value;
@@ -47,13 +46,18 @@ impl Evaluator {
 
     /// The decision at `path` for `input`.
     pub(crate) fn evaluate(&mut self, path: &[String], input: Document) -> Result<Decision, EvaluationError> {
-        decision_of(&self.evaluate_value(path, input)?)
+        decision_of(&self.evaluate_value(path, input, Instant::now())?)
     }
 
-    /// As [`Self::evaluate`], without the writing.
-    pub(crate) fn evaluate_value(&mut self, path: &[String], input: Document) -> Result<Value, EvaluationError> {
+    /// As [`Self::evaluate`], without the writing, for who has looked at the clock already.
+    pub(crate) fn evaluate_value(
+        &mut self,
+        path: &[String],
+        input: Document,
+        began: Instant,
+    ) -> Result<Value, EvaluationError> {
         // Its state may be torn after a panic: `panicked` makes the owner take a new one.
-        match contained(|| self.value(path, input)) {
+        match contained(|| self.value(path, input, began)) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(failure)) => Err(told(failure)),
             Err(message) => {
@@ -63,11 +67,11 @@ impl Evaluator {
         }
     }
 
-    fn value(&mut self, path: &[String], input: Document) -> Result<Value, Failure> {
+    fn value(&mut self, path: &[String], input: Document, began: Instant) -> Result<Value, Failure> {
         rehearsal::panic_if_rehearsed();
         let asked = Asked { path, input: input.value, spelled: &self.spelled };
-        let circumstances = Circumstances { now_ns: unix_time_ns(), spelled: RefCell::new(input.spelled) };
-        program::evaluate(&self.program, &mut self.state, asked, circumstances, Limits { time: self.limit })
+        let (circumstances, limits) = (Circumstances::now(input.spelled), Limits { began, time: self.limit });
+        program::evaluate(&self.program, &mut self.state, asked, circumstances, limits)
     }
 }
 
@@ -86,11 +90,6 @@ fn told(failure: Failure) -> EvaluationError {
         ),
         Failure::Unsupported(message) => EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message),
     }
-}
-
-fn unix_time_ns() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {

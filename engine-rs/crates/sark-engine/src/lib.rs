@@ -5,6 +5,7 @@
 
 mod analysis;
 pub mod assignment;
+mod body;
 mod builtins;
 mod cache;
 mod compilation;
@@ -29,13 +30,14 @@ mod rules;
 mod source;
 mod verdict;
 
+pub use body::Body;
 pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Spelling, Waiter};
 pub use decision::{Decision, Outcome};
 pub use document::{
-    Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, shared as shared_key, sorted as elements_in_order,
+    Document, Input, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, shared as shared_key, sorted as elements_in_order,
     write as write_json,
 };
-pub use engine::{Engine, EngineOptions, Lane, Source};
+pub use engine::{Engine, EngineOptions, Lane, Source, Standing};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
 pub use lifetimes::{LifetimeError, Lifetimes};
 pub use loading::{LoadLimits, Sources};

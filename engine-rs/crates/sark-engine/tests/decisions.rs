@@ -5,7 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Outcome, Policies,
+    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Input, Module, Outcome,
+    Policies,
 };
 
 const AUTHZ: &str = r#"package authz
@@ -174,12 +175,12 @@ fn a_lane_follows_the_policies() {
     let engine = engine("package p\nv := 1");
     let mut lane = engine.lane().unwrap();
     assert_eq!(
-        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        engine.evaluate_in(&mut lane, &path("p/v"), Input::of(None), Duration::from_secs(1)).unwrap().result(),
         Some(b"1".as_slice())
     );
     engine.replace_policies(policies(&["package p\nv := 2"], "{}")).unwrap();
     assert_eq!(
-        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        engine.evaluate_in(&mut lane, &path("p/v"), Input::of(None), Duration::from_secs(1)).unwrap().result(),
         Some(b"2".as_slice())
     );
 }
@@ -211,7 +212,7 @@ fn a_lane_stops_after_the_shorter_of_the_calls_limit_and_the_engines() {
     let mut lane = engine.lane().unwrap();
     let timed = |lane: &mut sark_engine::Lane, limit| {
         let began = std::time::Instant::now();
-        let answer = engine.evaluate_in(lane, &path("p/slow"), None, limit);
+        let answer = engine.evaluate_in(lane, &path("p/slow"), Input::of(None), limit);
         assert!(matches!(answer, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. })), "{answer:?}");
         began.elapsed()
     };
@@ -222,7 +223,7 @@ fn a_lane_stops_after_the_shorter_of_the_calls_limit_and_the_engines() {
     assert!(short < long, "{short:?} {long:?}");
     // And the lane goes on.
     assert_eq!(
-        engine.evaluate_in(&mut lane, &path("p/v"), None, Duration::from_secs(1)).unwrap().result(),
+        engine.evaluate_in(&mut lane, &path("p/v"), Input::of(None), Duration::from_secs(1)).unwrap().result(),
         Some(b"1".as_slice())
     );
 }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies, PolicyError, RegoVersion};
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Input, Module, Policies, PolicyError, RegoVersion};
 
 const OLD: &str = "package p\nallow { input.x == 1 }";
 const NEW: &str = "package p\nallow if input.x == 1";
@@ -32,7 +32,7 @@ fn every_evaluator_of_old_policies_reads_the_old_version() {
     // The first is warmed by the engine, the others are built from the sources.
     let mut lanes = [engine.lane().unwrap(), engine.lane().unwrap(), engine.lane().unwrap()];
     for lane in &mut lanes {
-        let decision = engine.evaluate_in(lane, &path, Some(br#"{"x": 1}"#), limit).unwrap();
+        let decision = engine.evaluate_in(lane, &path, Input::of(Some(br#"{"x": 1}"#)), limit).unwrap();
         assert_eq!(decision.result(), Some(b"true".as_slice()));
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, Module, Policies, Source};
+use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, Input, Module, Policies, Source};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -173,7 +173,8 @@ fn a_lane_leads_for_all() {
         let Begun::Lead(lead) = engine.cache().begin(engine.cache_key(&path("p/v"), Some(input.as_bytes())).unwrap()) else {
             panic!("nobody answered it yet");
         };
-        sources.push(engine.lead_in(&mut lane, lead, &path("p/v"), Some(input.as_bytes()), LIMIT).unwrap().1);
+        let input = Input::of(Some(input.as_bytes()));
+        sources.push(engine.lead_in(&mut lane, lead, &path("p/v"), input, LIMIT).unwrap().1);
     }
-    assert!(matches!(sources[..], [Source::Evaluation { kept_in: Some(_) }, Source::CanonicalInput]), "{sources:?}");
+    assert!(matches!(sources[..], [Source::Evaluation { kept_since: Some(_) }, Source::CanonicalInput]), "{sources:?}");
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use sark_engine::Body;
 
 use crate::{arms::Arm, events::RequestResult};
 
@@ -45,7 +46,7 @@ pub struct Answered {
     /// HTTP status.
     pub status: u16,
     /// Body of the answer.
-    pub body: Bytes,
+    pub body: Body,
     /// What it means.
     pub result: RequestResult,
     /// Revision of the engine's policies while it was answered; empty when they were replaced meanwhile.

@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, Cache as Follower};
 use bytes::Bytes;
-use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Policies, Source};
+use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Policies, Source, Standing};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -82,14 +82,22 @@ impl Drop for Meter {
     }
 }
 
+/// When the clock was read for a question.
+#[derive(Clone, Copy)]
+struct Times {
+    /// When it was asked.
+    began: Instant,
+    /// The last time.
+    looked: Instant,
+}
+
 /// What the shadow is told of a path that has no arms to compare.
 const LEFT_TO_BASELINE: FallbackReason = FallbackReason::Evaluation(EvaluationErrorKind::UnsupportedBuiltin);
 
 /// What the rust arm did with a request.
 enum Step {
-    Decided(Decision, Origin),
-    /// It was kept; when it was found.
-    Found(Decision, Instant),
+    /// With when the decision was there, if somebody has looked at the clock then.
+    Decided(Decision, Origin, Option<Instant>),
     HandOver {
         opa: Opa,
         cache: Cache,
@@ -145,25 +153,27 @@ impl Answering {
     /// Answer a question from inside the process.
     pub(crate) async fn tell(&self, call: &Call) -> Result<Told, Problem> {
         let question = Question::new(self.paths.inside(&call.path), &call.body, call.subject.as_deref().map(str::as_bytes));
-        self.told(question, call.began, Some(call.drawn)).await
+        self.told(question, Times { began: call.began, looked: Instant::now() }, Some(call.drawn)).await
     }
 
     pub(crate) async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
-        Ok(self.told(question, began, None).await?.reply)
+        Ok(self.told(question, Times { began, looked: began }, None).await?.reply)
     }
 
     /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
-    async fn told(&self, question: Question<'_>, began: Instant, drawn: Option<bool>) -> Result<Told, Problem> {
+    async fn told(&self, question: Question<'_>, times: Times, drawn: Option<bool>) -> Result<Told, Problem> {
+        let began = times.began;
         let in_force = self.in_force();
         let arm = self.shared.arm(&question, &in_force)?;
         let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
         let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
         let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
         // What was left to baseline at load is nobody's failure, and no arm has a request that the other could not have.
-        let in_arms = self.shared.engine.answers_for(&question.asked.path);
+        let standing = self.shared.engine.standing(&question.asked.path);
+        let in_arms = standing.is_supported();
         let mut meter = Meter { in_force, arm, in_arms, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = if in_arms && arm == Arm::Rust {
-            self.rust_arm(&question, &meter.in_force).await
+            self.rust_arm(&question, &standing, times.looked, &meter.in_force).await
         } else {
             question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
         };
@@ -176,10 +186,9 @@ impl Answering {
         };
         let (decider, fallback) = (step.decider(&meter.in_force), step.fallback());
         let (reply, result, origin) = match step {
-            Step::Decided(decision, origin) => from(decided(&decision), origin),
-            Step::Found(decision, at) => {
-                meter.ended = Some(at);
-                from(decided(&decision), Origin::Cache)
+            Step::Decided(decision, origin, at) => {
+                meter.ended = at;
+                from(decided(&decision), origin)
             }
             Step::Refused(problem) => (problem.reply(), RequestResult::Error, None),
             Step::HandOver { opa, cache, key, fallback } => {
@@ -233,20 +242,27 @@ impl Answering {
     }
 
     /// What the rust arm does. Err: the question turned out to be none.
-    async fn rust_arm(&self, question: &Question<'_>, in_force: &InForce) -> Result<Step, Problem> {
+    async fn rust_arm(
+        &self,
+        question: &Question<'_>,
+        standing: &Standing,
+        mut looked: Instant,
+        in_force: &InForce,
+    ) -> Result<Step, Problem> {
         if let Some(strike) = self.shared.faults.strike() {
             question.input()?;
             if !strike.delay.is_zero() {
                 tokio::time::sleep(strike.delay).await;
+                looked = Instant::now();
             }
             if strike.fails {
                 return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation)));
             }
         }
         let (flags, metrics) = (&in_force.flags, &in_force.metrics);
-        let key = if flags.rust_cache { self.key(question) } else { None };
+        let key = if flags.rust_cache { self.key(question, standing) } else { None };
         match (flags.rust_opa, flags.rust_cache, key) {
-            (true, true, Some(key)) => self.evaluate_once(question, key, metrics).await,
+            (true, true, Some(key)) => self.evaluate_once(question, key, looked, metrics).await,
             (true, true, None) => Ok(self.evaluate(question, question.input()?, None, metrics).await),
             (true, false, _) => {
                 question.input()?;
@@ -254,7 +270,7 @@ impl Answering {
             }
             (false, _, key) => {
                 if let Some(decision) = key.and_then(|key| self.look_up(&key, metrics)) {
-                    return Ok(Step::Decided(decision, Origin::Cache));
+                    return Ok(Step::Decided(decision, Origin::Cache, None));
                 }
                 question.input()?;
                 Ok(Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None })
@@ -262,8 +278,8 @@ impl Answering {
         }
     }
 
-    fn key(&self, question: &Question<'_>) -> Option<CacheKey> {
-        self.shared.engine.cache_key(&question.asked.path, question.spelling())
+    fn key(&self, question: &Question<'_>, standing: &Standing) -> Option<CacheKey> {
+        self.shared.engine.cache_key_of(&question.asked.path, standing, question.spelling())
     }
 
     fn look_up(&self, key: &CacheKey, metrics: &Metrics) -> Option<Decision> {
@@ -274,24 +290,33 @@ impl Answering {
         found
     }
 
-    /// The decision of a question that may be kept. Of all who ask it at the same time, one evaluates.
-    async fn evaluate_once(&self, question: &Question<'_>, key: CacheKey, metrics: &Metrics) -> Result<Step, Problem> {
-        let asked_at = Instant::now();
+    /// The decision of a question that may be kept. Of all who ask it at the same time, one evaluates. The look into the cache
+    /// counts from `looked`, which is the last time somebody read the clock.
+    async fn evaluate_once(
+        &self,
+        question: &Question<'_>,
+        key: CacheKey,
+        looked: Instant,
+        metrics: &Metrics,
+    ) -> Result<Step, Problem> {
         let begun = self.shared.engine.cache().begin(key);
         let told_at = Instant::now();
-        let took = told_at.saturating_duration_since(asked_at);
+        let took = told_at.saturating_duration_since(looked);
         if let Begun::Hit(decision) = begun {
             metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
-            return Ok(Step::Found(decision, told_at));
+            return Ok(Step::Decided(decision, Origin::Cache, Some(told_at)));
         }
-        let input = question.input()?;
+        let evaluates = matches!(begun, Begun::Lead(_)) && !self.evaluating.is_slow(question);
+        let input = if evaluates { question.input_to_evaluate()? } else { question.input()? };
         metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
-            Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine)),
+            Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine, None)),
             Err(lead) => lead,
         };
         if !self.evaluating.is_slow(question) {
-            if let Some(evaluated) = self.evaluating.here(question, input, lead) {
+            // Whoever waited for another has to look at the clock anew.
+            let start = if evaluates { told_at } else { Instant::now() };
+            if let Some(evaluated) = self.evaluating.here(question, input, lead, start) {
                 return Ok(settled(evaluated, metrics));
             }
         } else if lead.is_some() {
@@ -299,7 +324,7 @@ impl Answering {
         }
         // Whoever led gave up because it takes long. One leads again, on the pool, and the others wait for that one.
         Ok(match self.follow(self.shared.engine.cache().begin(key)).await {
-            Ok(decision) => Step::Decided(decision, Origin::Engine),
+            Ok(decision) => Step::Decided(decision, Origin::Engine, None),
             Err(lead) => self.evaluate(question, input, lead, metrics).await,
         })
     }
@@ -320,7 +345,7 @@ impl Answering {
         let lead = if self.evaluating.is_slow(question) {
             lead
         } else {
-            match self.evaluating.here(question, input, lead) {
+            match self.evaluating.here(question, input, lead, Instant::now()) {
                 Some(evaluated) => return settled(evaluated, metrics),
                 None => None,
             }
@@ -377,14 +402,15 @@ fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
     let took = evaluated.took;
     match evaluated.answer {
         Ok((decision, source)) => {
-            if let Source::Evaluation { kept_in } = source {
+            if let Source::Evaluation { kept_since } = source {
                 metrics.evaluation(Arm::Rust, decision.outcome().into(), took, "");
-                if let Some(kept_in) = kept_in {
+                if let Some(kept_since) = kept_since {
+                    let kept_in = evaluated.ended.saturating_duration_since(kept_since);
                     metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, kept_in);
                 }
             }
             let origin = if matches!(source, Source::Evaluation { .. }) { Origin::Engine } else { Origin::Cache };
-            Step::Decided(decision, origin)
+            Step::Decided(decision, origin, Some(evaluated.ended))
         }
         Err(EvaluationError::Input(error)) => {
             Step::Refused(Problem::invalid(format!("body contains malformed input document: {error}")))
@@ -421,7 +447,7 @@ pub(crate) fn deliver(answer: Answer, is_fallback: bool) -> (Reply, RequestResul
     }
     // However well baseline answered: the arm that was asked did not.
     let result = if is_fallback { RequestResult::Error } else { answer.result };
-    let reply = Reply::json(answer.status, answer.body).with_headers(&answer.headers);
+    let reply = Reply::json(answer.status, answer.body.into()).with_headers(&answer.headers);
     (reply.with_cache_control(answer.cache_control), result)
 }
 

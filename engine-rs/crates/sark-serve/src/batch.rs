@@ -210,8 +210,8 @@ mod tests {
 
     #[test]
     fn statuses_are_told_when_they_differ() {
-        let good = Reply::json(status::OK, bytes::Bytes::from_static(b"{\"result\":true}\n"));
-        let none = Reply::json(status::OK, bytes::Bytes::from_static(b"{}\n"));
+        let good = Reply::json(status::OK, sark_engine::Body::fixed(b"{\"result\":true}\n"));
+        let none = Reply::json(status::OK, sark_engine::Body::fixed(b"{}\n"));
         let bad = Problem::internal("x").reply();
         let of = |replies: &[&Reply]| {
             let reply = together(["a", "b\""].into_iter().zip(replies.iter().copied()));

@@ -100,7 +100,7 @@ impl Connection {
                     // Once draining, the last answer of a connection is the one behind which nothing has come.
                     self.look_around();
                     let is_last = reply.closes || !keep_alive || (self.drains && self.incoming.is_empty());
-                    reply.write(&mut self.line.outgoing, &thread.clock.date(), Delivery { is_last, is_old, without_body });
+                    reply.write(&mut self.line.outgoing, &thread.clock.opening(), Delivery { is_last, is_old, without_body });
                     if is_last {
                         return self.line.flush().await;
                     }
@@ -132,7 +132,7 @@ impl Connection {
     async fn refuse(&mut self, problem: &Problem) -> Result<(), Gone> {
         self.line.thread.refused(problem);
         let delivery = Delivery { is_last: true, is_old: false, without_body: false };
-        problem.reply().write(&mut self.line.outgoing, &self.line.thread.clock.date(), delivery);
+        problem.reply().write(&mut self.line.outgoing, &self.line.thread.clock.opening(), delivery);
         self.line.flush().await
     }
 

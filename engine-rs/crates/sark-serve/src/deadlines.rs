@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use crate::opening::Opening;
+
 const SHORTEST_TICK: Duration = Duration::from_millis(5);
 const LONGEST_TICK: Duration = Duration::from_millis(100);
 /// A deadline is kept this much more exactly than it is long.
@@ -17,7 +19,7 @@ pub(crate) struct Clock {
     begun: Instant,
     tick: Duration,
     now: Cell<Duration>,
-    date: RefCell<String>,
+    opening: RefCell<Opening>,
     second: Cell<u64>,
     watches: RefCell<Vec<Weak<Watch>>>,
 }
@@ -37,7 +39,7 @@ impl Clock {
             begun: Instant::now(),
             tick: (shortest / TICKS_A_DEADLINE).clamp(SHORTEST_TICK, LONGEST_TICK),
             now: Cell::default(),
-            date: RefCell::default(),
+            opening: RefCell::new(Opening::at(SystemTime::now())),
             second: Cell::new(u64::MAX),
             watches: RefCell::default(),
         };
@@ -73,9 +75,9 @@ impl Clock {
         }
     }
 
-    /// The value of the Date header, always 29 bytes.
-    pub(crate) fn date(&self) -> Ref<'_, String> {
-        self.date.borrow()
+    /// What answers begin with now.
+    pub(crate) fn opening(&self) -> Ref<'_, Opening> {
+        self.opening.borrow()
     }
 
     fn advance(&self) {
@@ -84,7 +86,7 @@ impl Clock {
         let today = SystemTime::now();
         let second = today.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         if self.second.replace(second) != second {
-            *self.date.borrow_mut() = httpdate::fmt_http_date(today);
+            *self.opening.borrow_mut() = Opening::at(today);
         }
         self.watches.borrow_mut().retain(|watch| {
             let alive = watch.upgrade();
@@ -162,12 +164,5 @@ mod tests {
         clock.advance();
         assert!(!kept.is_late());
         assert_eq!(clock.watches.borrow().len(), 1);
-    }
-
-    #[test]
-    fn the_date_is_one_of_http() {
-        let clock = Clock::new(Duration::from_secs(1));
-        assert_eq!(clock.date().len(), 29);
-        assert!(clock.date().ends_with(" GMT"));
     }
 }

@@ -2,8 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use bytes::Bytes;
-use sark_engine::DecisionPath;
+use sark_engine::{Body, DecisionPath};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -65,14 +64,14 @@ impl Look {
 }
 
 /// The result alone; None when there is none.
-fn bare(body: &[u8]) -> Result<Option<Bytes>, ()> {
+fn bare(body: &[u8]) -> Result<Option<Body>, ()> {
     // An optional member would take a null for none.
     let members: BTreeMap<String, &RawValue> = serde_json::from_slice(body).map_err(|_| ())?;
     Ok(members.get("result").map(|result| [result.get().as_bytes(), b"\n"].concat().into()))
 }
 
 /// With the warning as the last member. A body that is no object stays as it is.
-fn warned(body: &Bytes) -> Bytes {
+fn warned(body: &Body) -> Body {
     let Some(open) = body.trim_ascii_end().strip_suffix(b"}").filter(|open| open.starts_with(b"{")) else {
         return body.clone();
     };
@@ -109,7 +108,7 @@ mod tests {
 
     fn dressed(look: Look, body: &'static str) -> (u16, String) {
         let path = DecisionPath::parse("a/b c/0").unwrap();
-        let reply = look.dress(Reply::json(status::OK, Bytes::from_static(body.as_bytes())), &path);
+        let reply = look.dress(Reply::json(status::OK, Body::fixed(body.as_bytes())), &path);
         (reply.status, String::from_utf8_lossy(&reply.body).into_owned())
     }
 
@@ -143,9 +142,9 @@ mod tests {
     #[test]
     fn a_long_answer_is_packed_and_says_so() {
         let path = DecisionPath::parse("a").unwrap();
-        let body = Bytes::from(format!("{{\"result\":\"{}\"}}\n", "x".repeat(2000)));
+        let body = Body::from(format!("{{\"result\":\"{}\"}}\n", "x".repeat(2000)).into_bytes());
         let reply = Look { packs: true, ..PLAIN }.dress(Reply::json(status::OK, body.clone()), &path);
         assert!(reply.lines.contains("Content-Encoding: gzip"));
-        assert_eq!(compression::unpack(&reply.body, 10_000).as_deref(), Ok(body.as_ref()));
+        assert_eq!(compression::unpack(&reply.body, 10_000).as_deref(), Ok(&*body));
     }
 }

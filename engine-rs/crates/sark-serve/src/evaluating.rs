@@ -11,7 +11,7 @@ use sark_engine::{EvaluationError, EvaluationErrorKind, Lane, Lead};
 
 use crate::{
     metrics::Metrics,
-    pool::{Evaluated, PoolFull, evaluate},
+    pool::{Evaluated, PoolFull, Span, evaluate},
     question::Question,
     shared::Shared,
 };
@@ -34,10 +34,17 @@ impl Evaluating {
     }
 
     /// Evaluate on this thread; None when that would have taken so long that it was stopped. Then the lead is given up too.
-    pub(crate) fn here(&self, question: &Question<'_>, input: Option<&[u8]>, lead: Option<Lead>) -> Option<Evaluated> {
+    pub(crate) fn here(
+        &self,
+        question: &Question<'_>,
+        input: Option<&[u8]>,
+        lead: Option<Lead>,
+        began: Instant,
+    ) -> Option<Evaluated> {
         let (engine, asked) = (&self.shared.engine, &question.asked);
         let limit = self.shared.options.inline_evaluation;
-        let evaluated = evaluate(engine, &mut self.lane.borrow_mut(), lead, &asked.path, input, limit);
+        let (lane, input) = (&mut self.lane.borrow_mut(), question.to_evaluate(input));
+        let evaluated = evaluate(engine, lane, lead, &asked.path, input, Span { began, limit });
         let stopped = matches!(evaluated.answer, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. }));
         if stopped && limit < engine.time_limit() {
             asked.pace.exceeded(limit);
@@ -71,7 +78,8 @@ impl Evaluating {
             Err(_) => {
                 let kind = EvaluationErrorKind::Timeout;
                 let answer = Err(EvaluationError::Failed { kind, message: no_decision(limit) });
-                Ok(Evaluated { answer, took: began.elapsed() })
+                let ended = Instant::now();
+                Ok(Evaluated { answer, took: ended.saturating_duration_since(began), ended })
             }
         }
     }

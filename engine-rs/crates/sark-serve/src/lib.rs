@@ -24,6 +24,7 @@ mod listener;
 mod logged;
 mod mailbox;
 mod metrics;
+mod opening;
 mod options;
 mod parameters;
 mod pool;

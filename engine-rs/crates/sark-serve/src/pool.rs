@@ -9,7 +9,9 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
-use sark_engine::{Decision, DecisionPath, Engine, EvaluationError, EvaluationErrorKind, Lane, Lead, PolicyError, Source};
+use sark_engine::{
+    Decision, DecisionPath, Engine, EvaluationError, EvaluationErrorKind, Input, Lane, Lead, PolicyError, Source,
+};
 use tokio::sync::oneshot;
 
 /// Deep policies recurse deeply.
@@ -19,6 +21,15 @@ const STACK_BYTES: usize = 8 << 20;
 pub(crate) struct Evaluated {
     pub answer: Result<(Decision, Source), EvaluationError>,
     pub took: Duration,
+    pub ended: Instant,
+}
+
+/// The time of an evaluation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub began: Instant,
+    /// Longest it may take.
+    pub limit: Duration,
 }
 
 /// An evaluation that waits for a thread.
@@ -119,12 +130,13 @@ impl Pool {
         while let Some(task) = self.next() {
             let evaluated = match lane.take().map_or_else(|| engine.lane(), Ok) {
                 Ok(mut own) => {
-                    let input = task.input.as_deref();
-                    let evaluated = evaluate(engine, &mut own, task.lead, &task.path, input, engine.time_limit());
+                    let input = Input::of(task.input.as_deref());
+                    let span = Span { began: Instant::now(), limit: engine.time_limit() };
+                    let evaluated = evaluate(engine, &mut own, task.lead, &task.path, input, span);
                     lane = Some(own);
                     evaluated
                 }
-                Err(error) => Evaluated { answer: Err(no_evaluator(&error)), took: Duration::ZERO },
+                Err(error) => Evaluated { answer: Err(no_evaluator(&error)), took: Duration::ZERO, ended: Instant::now() },
             };
             // Whoever asked may have gone.
             let _ = task.answer.send(evaluated);
@@ -145,15 +157,17 @@ pub(crate) fn evaluate(
     lane: &mut Lane,
     lead: Option<Lead>,
     path: &DecisionPath,
-    input: Option<&[u8]>,
-    limit: Duration,
+    input: Input<'_>,
+    Span { began, limit }: Span,
 ) -> Evaluated {
-    let began = Instant::now();
     let answer = match lead {
         Some(lead) => engine.lead_in(lane, lead, path, input, limit),
-        None => engine.evaluate_in(lane, path, input, limit).map(|decision| (decision, Source::Evaluation { kept_in: None })),
+        None => {
+            engine.evaluate_in(lane, path, input, limit).map(|decision| (decision, Source::Evaluation { kept_since: None }))
+        }
     };
-    Evaluated { answer, took: began.elapsed() }
+    let ended = Instant::now();
+    Evaluated { answer, took: ended.saturating_duration_since(began), ended }
 }
 
 fn no_evaluator(error: &PolicyError) -> EvaluationError {

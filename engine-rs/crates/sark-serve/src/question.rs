@@ -1,10 +1,15 @@
 //! From an HTTP request to a question: what is asked.
 
-use std::{cell::OnceCell, ops::Range, rc::Rc, sync::Arc};
+use std::{
+    cell::{OnceCell, RefCell},
+    ops::Range,
+    rc::Rc,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use sark_engine::{
-    Spelling,
+    Document, Input, Spelling,
     document::{ReadError, input_in, value_in},
 };
 
@@ -22,12 +27,14 @@ pub(crate) struct Question<'r> {
     pub asker: Option<&'r Arc<str>>,
     /// Where the input is in the body; looked for once it is needed.
     place: OnceCell<Result<Option<Range<usize>>, Problem>>,
+    /// The input's value, until somebody takes it.
+    document: RefCell<Option<Document>>,
 }
 
 impl<'r> Question<'r> {
     /// What `body` asks of `asked`.
     pub(crate) const fn new(asked: Rc<Asked>, body: &'r [u8], subject: Option<&'r [u8]>) -> Self {
-        Self { asked, body, subject, asker: None, place: OnceCell::new() }
+        Self { asked, body, subject, asker: None, place: OnceCell::new(), document: RefCell::new(None) }
     }
 
     /// The question as the client at this address asks it.
@@ -39,6 +46,23 @@ impl<'r> Question<'r> {
     pub(crate) fn input(&self) -> Result<Option<&[u8]>, Problem> {
         let place = self.place.get_or_init(|| input_in(self.body).map_err(|error| malformed("body", &error)));
         Ok(place.clone()?.and_then(|place| self.body.get(place)))
+    }
+
+    /// As [`Self::input`], for who is about to evaluate it: it is read on the way, where that takes one pass less.
+    pub(crate) fn input_to_evaluate(&self) -> Result<Option<&[u8]>, Problem> {
+        if self.place.get().is_none()
+            && let Some((place, document)) = Input::in_plain_body(self.body)
+        {
+            self.document.replace(Some(document));
+            // Nobody was there before.
+            let _ = self.place.set(Ok(Some(place)));
+        }
+        self.input()
+    }
+
+    /// The input at this place for its evaluation.
+    pub(crate) fn to_evaluate<'t>(&self, text: Option<&'t [u8]>) -> Input<'t> {
+        Input::read_before(text, self.document.take())
     }
 
     /// Whether there is no input. Most bodies show at their beginning that there is one, and need not be read for it.

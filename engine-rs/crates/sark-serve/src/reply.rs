@@ -1,7 +1,9 @@
 //! Answers on the wire, in OPA's shapes.
 
-use bytes::Bytes;
+use sark_engine::Body;
 use serde::Serialize;
+
+use crate::opening::Opening;
 
 /// Status codes.
 pub(crate) mod status {
@@ -23,7 +25,7 @@ pub(crate) mod status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub status: u16,
-    pub body: Bytes,
+    pub body: Body,
     /// Value of the Cache-Control header; empty for none.
     pub cache_control: String,
     /// Header lines instead of the Content-Type of JSON; empty for none.
@@ -110,35 +112,22 @@ impl Problem {
 }
 
 impl Reply {
-    pub(crate) const fn json(status: u16, body: Bytes) -> Self {
+    pub(crate) const fn json(status: u16, body: Body) -> Self {
         Self { status, body, cache_control: String::new(), lines: String::new(), closes: false }
     }
 
     /// Answer of `GET /health`.
     pub(crate) const fn healthy() -> Self {
-        Self::json(status::OK, Bytes::from_static(b"{}\n"))
+        Self::json(status::OK, Body::fixed(b"{}\n"))
     }
 
     /// Write head and body behind what is in `out` already, so that both are sent at once.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, date: &str, delivery: Delivery) {
-        match self.status {
-            status::OK => out.extend_from_slice(b"HTTP/1.1 200 OK\r\n"),
-            other => {
-                out.extend_from_slice(b"HTTP/1.1 ");
-                out.extend_from_slice(itoa::Buffer::new().format(other).as_bytes());
-                out.push(b' ');
-                out.extend_from_slice(reason(other).as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
-        }
-        if self.lines.is_empty() {
-            out.extend_from_slice(b"Content-Type: application/json\r\n");
+    pub(crate) fn write(&self, out: &mut Vec<u8>, opening: &Opening, delivery: Delivery) {
+        if self.status == status::OK && self.lines.is_empty() {
+            out.extend_from_slice(opening.text());
         } else {
-            out.extend_from_slice(self.lines.as_bytes());
+            self.write_opening(out, opening.date());
         }
-        out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(date.as_bytes());
-        out.extend_from_slice(b"\r\nContent-Length: ");
         out.extend_from_slice(itoa::Buffer::new().format(self.body.len()).as_bytes());
         out.extend_from_slice(b"\r\n");
         if !self.cache_control.is_empty() {
@@ -158,6 +147,20 @@ impl Reply {
         if !delivery.without_body {
             out.extend_from_slice(&self.body);
         }
+    }
+
+    /// Everything up to the length.
+    fn write_opening(&self, out: &mut Vec<u8>, date: &str) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(itoa::Buffer::new().format(self.status).as_bytes());
+        out.push(b' ');
+        out.extend_from_slice(reason(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        let lines = if self.lines.is_empty() { "Content-Type: application/json\r\n" } else { &self.lines };
+        out.extend_from_slice(lines.as_bytes());
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(date.as_bytes());
+        out.extend_from_slice(b"\r\nContent-Length: ");
     }
 
     /// With these headers instead of the Content-Type of JSON; without any, as it is.
@@ -200,6 +203,7 @@ fn header_lines(headers: &[(String, String)]) -> String {
 
 const fn reason(code: u16) -> &'static str {
     match code {
+        status::OK => "OK",
         status::BAD_REQUEST => "Bad Request",
         status::MIXED => "Multi-Status",
         status::UNAUTHORIZED => "Unauthorized",
@@ -220,13 +224,16 @@ const fn reason(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     const STAYS: Delivery = Delivery { is_last: false, is_old: false, without_body: false };
 
     fn written(reply: &Reply, delivery: Delivery) -> String {
         let mut out = Vec::new();
-        reply.write(&mut out, "Sun, 06 Nov 1994 08:49:37 GMT", delivery);
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        reply.write(&mut out, &Opening::at(then), delivery);
         String::from_utf8(out).unwrap()
     }
 
@@ -248,7 +255,7 @@ mod tests {
     #[test]
     fn a_problem_is_worded_as_by_opa() {
         let reply = Problem::unavailable("busy").reply();
-        assert_eq!(reply.body.as_ref(), b"{\n  \"code\": \"internal_error\",\n  \"message\": \"busy\"\n}\n");
+        assert_eq!(*reply.body, *b"{\n  \"code\": \"internal_error\",\n  \"message\": \"busy\"\n}\n");
         assert!(written(&reply, STAYS).starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
         assert!(written(&reply, STAYS).contains("\r\nRetry-After: 1\r\n"));
     }

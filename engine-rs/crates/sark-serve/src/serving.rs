@@ -15,8 +15,8 @@ use sark_engine::Lane;
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
+    runtime::LocalOptions,
     sync::{Notify, mpsc, watch},
-    task::LocalSet,
 };
 
 use crate::{
@@ -250,10 +250,10 @@ pub(crate) fn serve(
     mut calls: mpsc::Receiver<Call>,
     mut orders: watch::Receiver<Order>,
 ) -> io::Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_io().enable_time().build_local(LocalOptions::default())?;
     let thread = Rc::new(Thread::new(shared, lane));
-    let everything = LocalSet::new();
-    everything.block_on(&runtime, async {
+    runtime.block_on(async {
         let listeners = listeners.into_iter().map(Listening::begin).collect::<io::Result<Vec<_>>>()?;
         tokio::task::spawn_local(Rc::clone(&thread.clock).run());
         let limit = thread.take_in_all(&listeners, &mut calls, &mut orders).await;

@@ -30,7 +30,12 @@ pub(crate) mod spelling;
 mod split;
 mod uri;
 
-use std::{cell::RefCell, collections::HashMap, sync::LazyLock};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    sync::LazyLock,
+    time::SystemTime,
+};
 
 use regorus::{Value, unstable::BUILTINS};
 
@@ -40,10 +45,31 @@ pub(crate) use availability::{Availability, availability, is_nondeterministic};
 /// What a builtin may know besides its operands.
 #[derive(Debug)]
 pub(crate) struct Circumstances {
-    /// Unix time of the query's start in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
-    pub now_ns: i64,
+    /// Looked at by the first who asks: most queries never do.
+    now_ns: OnceCell<i64>,
     /// Numbers that are spelled otherwise than the engine writes them: the input's, and those read or calculated on the way.
     pub spelled: RefCell<Spelled>,
+}
+
+impl Circumstances {
+    /// Those of a query that begins now, with an input that has these numbers spelled otherwise.
+    pub(crate) fn now(spelled: Spelled) -> Self {
+        Self { now_ns: OnceCell::new(), spelled: RefCell::new(spelled) }
+    }
+
+    /// As [`Self::now`], of a query at this Unix time in nanoseconds.
+    #[cfg(test)]
+    pub(crate) fn at(now_ns: i64, spelled: Spelled) -> Self {
+        Self { now_ns: now_ns.into(), spelled: RefCell::new(spelled) }
+    }
+
+    /// Unix time in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
+    pub(crate) fn now_ns(&self) -> i64 {
+        *self.now_ns.get_or_init(|| {
+            let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
+        })
+    }
 }
 
 /// Why a builtin has no answer, as one sentence. The call is undefined then, unless builtin errors are strict.
@@ -102,7 +128,7 @@ pub(crate) mod tests {
     pub(crate) fn called(name: &str, operands: &[Value]) -> Result<Value, BuiltinError> {
         let builtin = own(name).unwrap();
         assert_eq!(usize::from(builtin.arity), operands.len(), "operands of {name}");
-        (builtin.call)(operands, &Circumstances { now_ns: 1_767_225_600_000_000_000, spelled: RefCell::default() })
+        (builtin.call)(operands, &Circumstances::at(1_767_225_600_000_000_000, Spelled::default()))
     }
 
     pub(crate) fn json(text: &str) -> Value {

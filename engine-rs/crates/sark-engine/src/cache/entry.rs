@@ -1,9 +1,13 @@
 //! A decision as it is kept: sixteen bytes, and its body where it is not one of the common ones.
 
-use bytes::Bytes;
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use triomphe::ThinArc;
 
-use crate::decision::{Decision, Outcome};
+use crate::{
+    body::Body,
+    decision::{Decision, Outcome},
+};
 
 /// Bodies that most decisions have; they take no memory of their own.
 const COMMON: [(&[u8], Outcome); 7] = [
@@ -16,33 +20,37 @@ const COMMON: [(&[u8], Outcome); 7] = [
     (b"{\"result\":{}}\n", Outcome::Deny),
 ];
 
-/// What an entry takes in the table, measured: key, entry, lives, and its part of the hash index.
+/// What an entry takes in the table: 33 bytes, and its part of the room that is free, which makes them 38 to 75.
 const TABLE_BYTES: u64 = 64;
 /// What a body of its own takes besides its bytes: reference count, length, rounding of the allocator.
 const BODY_OVERHEAD: u64 = 24;
 
+/// Lives of an entry that is asked for often.
+pub(super) const MOST_LIVES: u8 = 3;
+/// One life among the marks; what the decision means is below.
+const LIFE: u8 = 1 << 4;
+const MEANING: u8 = LIFE - 1;
+
 /// A kept decision.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug)]
 pub(super) struct Entry {
     /// The body, unless it is a common one.
     body: Option<ThinArc<(), u8>>,
     /// When it becomes too old, in milliseconds of the cache's clock: forty bits, which are 34 years.
     expires_low: u32,
     expires_high: u8,
-    /// Place in `COMMON`, or of the outcome in `OUTCOMES` when there is a body.
-    meaning: u8,
+    /// Place in `COMMON`, or of the outcome in `OUTCOMES` when there is a body; above that the lives that it has left.
+    marks: AtomicU8,
     tag: u16,
 }
 
 const OUTCOMES: [Outcome; 3] = [Outcome::Allow, Outcome::Deny, Outcome::Undefined];
 const LATEST: u64 = (1 << 40) - 1;
 
-/// A kept body, lent to an answer without copying.
-struct Lent(ThinArc<(), u8>);
-
-impl AsRef<[u8]> for Lent {
-    fn as_ref(&self) -> &[u8] {
-        &self.0.slice
+/// A copy begins its life anew.
+impl Clone for Entry {
+    fn clone(&self) -> Self {
+        Self { body: self.body.clone(), marks: AtomicU8::new(self.meaning()), ..*self }
     }
 }
 
@@ -54,16 +62,37 @@ impl Entry {
             None => (Some(ThinArc::from_header_and_slice((), bytes)), place(&OUTCOMES, &decision.outcome())),
         };
         let [a, b, c, d, high, ..] = expires.min(LATEST).to_le_bytes();
-        Self { body, expires_low: u32::from_le_bytes([a, b, c, d]), expires_high: high, meaning, tag }
+        let marks = AtomicU8::new(meaning & MEANING);
+        Self { body, expires_low: u32::from_le_bytes([a, b, c, d]), expires_high: high, marks, tag }
     }
 
     /// The decision; None only if the entry were inconsistent.
     pub(super) fn decision(&self) -> Option<Decision> {
-        let meaning = usize::from(self.meaning);
+        let meaning = usize::from(self.meaning());
         match &self.body {
-            Some(body) => Some(Decision::from_body(Bytes::from_owner(Lent(body.clone())), *OUTCOMES.get(meaning)?)),
-            None => COMMON.get(meaning).map(|(body, outcome)| Decision::from_body(Bytes::from_static(body), *outcome)),
+            Some(body) => Some(Decision::from_body(Body::lent(body), *OUTCOMES.get(meaning)?)),
+            None => COMMON.get(meaning).map(|(body, outcome)| Decision::from_body(Body::fixed(body), *outcome)),
         }
+    }
+
+    fn meaning(&self) -> u8 {
+        self.marks.load(Ordering::Relaxed) & MEANING
+    }
+
+    /// It was asked for.
+    pub(super) fn gain_life(&self) {
+        let marks = self.marks.load(Ordering::Relaxed);
+        if marks < MOST_LIVES * LIFE {
+            // Two readers at once may count as one: an entry is no less wanted for that.
+            self.marks.store(marks + LIFE, Ordering::Relaxed);
+        }
+    }
+
+    /// Lives that are left when one is lost; None when there was none.
+    pub(super) fn lose_life(&mut self) -> Option<u8> {
+        let marks = self.marks.get_mut();
+        *marks = marks.checked_sub(LIFE)?;
+        Some(*marks / LIFE)
     }
 
     pub(super) fn is_fresh(&self, now: u64) -> bool {
@@ -89,7 +118,7 @@ impl Entry {
 pub(super) const LEAST_WEIGHT: u64 = TABLE_BYTES;
 
 fn common(decision: &Decision) -> Option<u8> {
-    let at = COMMON.iter().position(|(body, outcome)| *outcome == decision.outcome() && *body == decision.body().as_ref())?;
+    let at = COMMON.iter().position(|(body, outcome)| *outcome == decision.outcome() && *body == &**decision.body())?;
     u8::try_from(at).ok()
 }
 
@@ -111,11 +140,24 @@ mod tests {
         let bodies = COMMON.iter().map(|(body, _)| *body).chain([b"{\"result\":{\"reason\":\"x\"}}\n".as_slice()]);
         for body in bodies {
             for outcome in OUTCOMES {
-                let decision = Decision::from_body(Bytes::copy_from_slice(body), outcome);
+                let decision = Decision::from_body(Body::from(body.to_vec()), outcome);
                 let entry = Entry::new(&decision, 1 << 36, 7);
                 assert_eq!(entry.decision(), Some(decision.clone()));
                 assert_eq!(entry.weight(), Entry::weight_of(&decision));
             }
+        }
+    }
+
+    #[test]
+    fn lives_come_and_go_and_leave_the_meaning_alone() {
+        for (body, outcome) in COMMON {
+            let decision = Decision::from_body(Body::fixed(body), outcome);
+            let mut entry = Entry::new(&decision, 1, 0);
+            (0..10).for_each(|_| entry.gain_life());
+            assert_eq!(entry.clone().lose_life(), None);
+            let left: Vec<_> = std::iter::from_fn(|| entry.lose_life()).collect();
+            assert_eq!(left, (0..MOST_LIVES).rev().collect::<Vec<_>>());
+            assert_eq!(entry.decision(), Some(decision));
         }
     }
 

@@ -1,27 +1,23 @@
 //! A bounded map that drops what was not asked for lately.
 //!
-//! Entries lie in rows, and a hand goes round over them when room is needed: what was asked for since it last came by loses
-//! one of up to three lives and stays, anything else goes. The hand reads memory in order and gives up being choosy after
-//! a few hundred entries, so that making room takes about as long in the worst case as on average.
+//! A hand goes round over the table when room is needed: what was asked for since it last came by loses one of up to three lives
+//! and stays, anything else goes. The hand reads memory in order and gives up being choosy after a few hundred entries, so that
+//! making room takes about as long in the worst case as on average.
+//!
+//! An entry lies where its hash leads, in half a line of memory. In a table that is larger than the processor's caches, a search
+//! waits for memory once, and once more for the body.
 
-use std::{
-    mem,
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::mem;
 
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
 use super::{entry::Entry, key::Digest};
 
-/// Lives of an entry that is asked for often.
-const MOST_LIVES: u8 = 3;
-/// Marks a place without an entry.
-const VACANT: u8 = u8::MAX;
 /// Entries the hand looks at before it takes the one with the fewest lives.
 const CHOICE: usize = 256;
 
-/// Room that is asked of the system at once, in entries; growing later would copy the map while others wait.
+/// Room that is asked of the system at once, in entries; growing later would copy the table while others wait.
 const MOST_RESERVED: usize = 1 << 21;
 
 /// The map, split so that threads seldom meet.
@@ -39,19 +35,18 @@ struct Padded(RwLock<Shard>);
 
 #[derive(Debug)]
 struct Shard {
-    map: HashTable<u32>,
-    places: Vec<Place>,
-    vacant: Vec<u32>,
+    places: HashTable<Place>,
     hand: usize,
     weight: u64,
     least: u64,
 }
 
+/// Aligned to its size, so that none lies in two lines of memory.
 #[derive(Debug)]
+#[repr(align(32))]
 struct Place {
     digest: Digest,
     entry: Entry,
-    lives: AtomicU8,
 }
 
 /// Entries that made room; dropped when the lock is given back.
@@ -78,12 +73,8 @@ impl SecondChance {
 
     pub(super) fn get(&self, digest: &Digest) -> Option<Entry> {
         let shard = self.shard(digest)?.read();
-        let place = shard.places.get(shard.find(digest)?)?;
-        let lives = place.lives.load(Ordering::Relaxed);
-        if lives < MOST_LIVES {
-            // Two readers at once may count as one: an entry is no less wanted for that.
-            place.lives.store(lives + 1, Ordering::Relaxed);
-        }
+        let place = shard.places.find(digest.low(), |place| place.digest == *digest)?;
+        place.entry.gain_life();
         Some(place.entry.clone())
     }
 
@@ -98,9 +89,7 @@ impl SecondChance {
 
     /// Remove an entry if `condition` holds for it.
     pub(super) fn remove_if(&self, digest: &Digest, condition: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
-        let mut shard = self.shard(digest)?.write();
-        let at = shard.find(digest)?;
-        condition(&shard.places.get(at)?.entry).then(|| shard.vacate(at)).flatten()
+        self.shard(digest)?.write().remove_if(digest, condition)
     }
 
     /// Remove the entries for which `condition` does not hold, and return how many there were.
@@ -111,19 +100,16 @@ impl SecondChance {
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             let mut shard = shard.0.write();
-            shard.map.clear();
-            shard.vacant.clear();
-            shard.hand = 0;
-            shard.weight = 0;
+            let empty = Shard::new(shard.places.capacity(), shard.least);
+            let full = mem::replace(&mut *shard, empty);
             // What is dropped is dropped without the lock.
-            let places = mem::take(&mut shard.places);
             drop(shard);
-            drop(places);
+            drop(full);
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.0.read().map.len()).sum()
+        self.shards.iter().map(|shard| shard.0.read().places.len()).sum()
     }
 
     pub(super) fn weight(&self) -> u64 {
@@ -138,61 +124,33 @@ impl SecondChance {
 
 impl Shard {
     fn new(entries: usize, least: u64) -> Self {
-        Self {
-            map: HashTable::with_capacity(entries),
-            places: Vec::with_capacity(entries),
-            vacant: Vec::new(),
-            hand: 0,
-            weight: 0,
-            least,
-        }
-    }
-
-    fn find(&self, digest: &Digest) -> Option<usize> {
-        let is_it = |at: &u32| self.places.get(*at as usize).is_some_and(|place| place.digest == *digest);
-        self.map.find(digest.low(), is_it).map(|at| *at as usize)
+        Self { places: HashTable::with_capacity(entries), hand: 0, weight: 0, least }
     }
 
     /// Returns what was kept under the same key.
     fn insert(&mut self, digest: Digest, entry: Entry, capacity: u64, evicted: &mut Evicted) -> Option<Entry> {
-        let replaced = self.find(&digest).and_then(|at| self.vacate(at));
+        let replaced = self.remove_if(&digest, |_| true);
         let weight = self.weight_of(&entry);
         while self.weight + weight > capacity {
             let Some(victim) = self.victim().and_then(|at| self.vacate(at)) else { break };
             evicted.add(victim);
         }
-        let place = Place { digest, entry, lives: AtomicU8::new(0) };
-        let at = match self.vacant.pop() {
-            Some(at) => at,
-            None => u32::try_from(self.places.len()).ok()?,
-        };
-        match self.places.get_mut(at as usize) {
-            Some(vacant) => *vacant = place,
-            None => self.places.push(place),
-        }
         self.weight += weight;
-        let places = &self.places;
-        let hash = |at: &u32| places.get(*at as usize).map_or(0, |place| place.digest.low());
-        self.map.insert_unique(digest.low(), at, hash);
+        self.places.insert_unique(digest.low(), Place { digest, entry }, |place| place.digest.low());
         replaced
     }
 
-    /// The entry to go next.
+    /// Where the entry lies that is to go next.
     fn victim(&mut self) -> Option<usize> {
         let mut fewest: Option<(u8, usize)> = None;
         let mut seen = 0;
-        for _ in 0..self.places.len() {
-            let at = if self.hand < self.places.len() { self.hand } else { 0 };
+        for _ in 0..self.places.num_buckets() {
+            let at = if self.hand < self.places.num_buckets() { self.hand } else { 0 };
             self.hand = at + 1;
-            let lives = self.places.get_mut(at)?.lives.get_mut();
-            match *lives {
-                VACANT => continue,
-                0 => return Some(at),
-                _ => {}
-            }
-            *lives -= 1;
-            if fewest.is_none_or(|(fewest, _)| *lives < fewest) {
-                fewest = Some((*lives, at));
+            let Some(place) = self.places.get_bucket_mut(at) else { continue };
+            let Some(lives) = place.entry.lose_life() else { return Some(at) };
+            if fewest.is_none_or(|(fewest, _)| lives < fewest) {
+                fewest = Some((lives, at));
             }
             seen += 1;
             if seen == CHOICE {
@@ -204,26 +162,33 @@ impl Shard {
 
     /// Take out the entry at a place.
     fn vacate(&mut self, at: usize) -> Option<Entry> {
-        let place = self.places.get_mut(at).filter(|place| place.lives.load(Ordering::Relaxed) != VACANT)?;
-        place.lives = AtomicU8::new(VACANT);
-        let digest = place.digest;
-        let entry = mem::take(&mut place.entry);
-        self.weight -= self.weight_of(&entry);
-        if let Ok(found) = self.map.find_entry(digest.low(), |found| *found as usize == at) {
-            self.vacant.push(*found.get());
-            found.remove();
+        let (place, _) = self.places.get_bucket_entry(at).ok()?.remove();
+        self.weight -= self.weight_of(&place.entry);
+        Some(place.entry)
+    }
+
+    fn remove_if(&mut self, digest: &Digest, condition: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+        let found = self.places.find_entry(digest.low(), |place| place.digest == *digest).ok()?;
+        if !condition(&found.get().entry) {
+            return None;
         }
-        Some(entry)
+        let (place, _) = found.remove();
+        self.weight -= self.weight_of(&place.entry);
+        Some(place.entry)
     }
 
     fn retain(&mut self, condition: impl Fn(&Entry) -> bool) -> u64 {
-        let before = self.map.len();
-        for at in 0..self.places.len() {
-            if self.places.get(at).is_some_and(|place| !condition(&place.entry)) {
-                self.vacate(at);
+        let before = self.places.len();
+        let (mut weight, least) = (self.weight, self.least);
+        self.places.retain(|place| {
+            let stays = condition(&place.entry);
+            if !stays {
+                weight -= place.entry.weight().max(least);
             }
-        }
-        (before - self.map.len()) as u64
+            stays
+        });
+        self.weight = weight;
+        (before - self.places.len()) as u64
     }
 
     fn weight_of(&self, entry: &Entry) -> u64 {
@@ -247,7 +212,7 @@ impl Evicted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::Decision;
+    use crate::{cache::entry::MOST_LIVES, decision::Decision};
 
     fn digest(number: u64) -> Digest {
         // Even bits, as a hash has them.
@@ -260,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn a_place_takes_forty_bytes() {
-        assert_eq!(size_of::<Place>(), 40);
+    fn a_place_is_half_a_line_of_memory() {
+        assert_eq!((size_of::<Place>(), align_of::<Place>()), (32, 32));
     }
 
     #[test]
@@ -302,7 +267,7 @@ mod tests {
             assert_eq!(map.retain(|_| false), 200);
             assert_eq!((map.len(), map.weight()), (0, 0));
         }
-        let places: usize = map.shards.iter().map(|shard| shard.0.read().places.len()).sum();
-        assert!(places <= 300, "{places} places for 200 entries");
+        let places: usize = map.shards.iter().map(|shard| shard.0.read().places.num_buckets()).sum();
+        assert!(places <= 2 * 1_024, "{places} places for 1,000 entries");
     }
 }

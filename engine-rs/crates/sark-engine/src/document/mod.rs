@@ -5,6 +5,7 @@
 //! a changed value could mean a changed decision.
 
 mod envelope;
+mod input;
 mod keys;
 mod number;
 mod order;
@@ -18,6 +19,7 @@ use regorus::Value;
 use thiserror::Error;
 
 pub use envelope::{input_in, value_in};
+pub use input::Input;
 pub use keys::shared;
 pub(crate) use number::decimal;
 pub(crate) use order::compare;

@@ -66,18 +66,24 @@ struct Reader<'t> {
 /// Read the only value in `json`.
 pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
     let text = replaced(json);
-    let mut reader = Reader {
-        text: &text,
-        bytes: text.as_bytes(),
-        at: 0,
-        levels: MAX_DEPTH,
-        values: purpose.most_values(),
-        purpose,
-        spelled: Spelled::default(),
-    };
+    let mut reader = Reader::at(&text, 0, purpose);
     match reader.document() {
         Ok(value) => Ok(Document { value, spelled: reader.spelled }),
         Err(fault) => Err(reader.explain(fault)),
+    }
+}
+
+/// Read the input at `start` of `text`, and where it ends; None when it cannot be read.
+pub(super) fn read_front(text: &str, start: usize) -> Option<(Document, usize)> {
+    let mut reader = Reader::at(text, start, Purpose::Input);
+    let value = reader.value().ok()?;
+    Some((Document { value, spelled: reader.spelled }, reader.at))
+}
+
+impl<'t> Reader<'t> {
+    fn at(text: &'t str, at: usize, purpose: Purpose) -> Self {
+        let (bytes, values) = (text.as_bytes(), purpose.most_values());
+        Self { text, bytes, at, levels: MAX_DEPTH, values, purpose, spelled: Spelled::default() }
     }
 }
 

@@ -7,7 +7,13 @@ use regorus::{
     unstable::{Module, Rule},
 };
 
-use crate::{compilation::Stopped, document::Spelled, error::PolicyError, footprint::whole, source::PartId};
+use crate::{
+    compilation::Stopped,
+    document::Spelled,
+    error::PolicyError,
+    footprint::{Footprint, whole},
+    source::PartId,
+};
 
 use super::{
     Keep, Program,
@@ -17,7 +23,9 @@ use super::{
     ir::{Definition, Expr, Group, GroupId, Kind, Leaf},
     lower::{self, Blocked, Outline, Shared},
     names::{Head, Names, PackageRules},
-    place, text_of,
+    place,
+    recurring::Recurring,
+    text_of,
     tree::Tree,
     visit,
 };
@@ -61,6 +69,7 @@ impl Builder {
             fixed: 0,
             wanted: BTreeSet::new(),
             spelled: Spelled::default(),
+            recurring: Recurring::default(),
         };
         Self {
             names: Vec::new(),
@@ -180,7 +189,11 @@ impl Builder {
             }
         }
         // Known while they are made: what is far too large is never there as a whole.
-        if self.bytes > self.most_bytes { Err(PolicyError::too_large(self.most_bytes).into()) } else { Ok(()) }
+        if self.bytes + self.shared.recurring.heap() > self.most_bytes {
+            Err(PolicyError::too_large(self.most_bytes).into())
+        } else {
+            Ok(())
+        }
     }
 
     fn lower_rule(&mut self, id: GroupId, module: usize, (part, position): (PartId, u32), rule: &Rule) -> Result<(), Blocked> {
@@ -271,6 +284,7 @@ impl Builder {
             fixed: Vec::new(),
             packages,
             spelled: shared.spelled,
+            recurring: shared.recurring.heap(),
         };
         program.fixed = fixed(&program, shared.fixed);
         Ok(program)

@@ -37,6 +37,8 @@ struct Entry {
     bounded: bool,
     /// Which operands' spelling the answer may depend on.
     spelling: Spelling,
+    /// Whether the answer has numbers that it reads from a text, as they are spelled there.
+    reads_numbers: bool,
 }
 
 /// Builtins by number. A number is given when the name is first seen.
@@ -86,6 +88,7 @@ impl BuiltinTable {
             deterministic: !is_nondeterministic(name),
             bounded: bounds::applies(name) || exactness::applies(name),
             spelling: spelling::of(name),
+            reads_numbers: spelling::reads_numbers(name),
         });
         self.numbers.insert(name.to_owned(), number);
         Some(number)
@@ -128,7 +131,7 @@ impl BuiltinTable {
 
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
     pub(crate) fn reads_numbers(&self, id: BuiltinId) -> bool {
-        spelling::reads_numbers(self.name(id))
+        self.entry(id).is_some_and(|entry| entry.reads_numbers)
     }
 
     /// Whether OPA may answer with `-0`.
@@ -167,7 +170,7 @@ impl BuiltinTable {
                 }
                 _ => Err(BuiltinError(format!("{} takes at most {MAX_ARGUMENTS} arguments", entry.name))),
             },
-            Code::Now => Ok(Value::from(circumstances.now_ns)),
+            Code::Now => Ok(Value::from(circumstances.now_ns())),
             Code::Missing => Err(BuiltinError(format!("{} is a builtin that only OPA has", entry.name))),
             Code::Print => Ok(Value::Bool(true)),
         }

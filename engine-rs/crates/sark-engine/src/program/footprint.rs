@@ -1,5 +1,7 @@
 //! How much memory a program takes.
 
+use regorus::Value;
+
 use super::{
     Keep, Program,
     facts::Facts,
@@ -12,7 +14,7 @@ use crate::footprint::Footprint;
 
 impl Footprint for Program {
     fn heap(&self) -> usize {
-        self.tree.heap() + self.groups.heap() + self.facts.heap() + self.fixed.heap() + self.packages.heap()
+        self.tree.heap() + self.groups.heap() + self.facts.heap() + self.fixed.heap() + self.packages.heap() + self.recurring
     }
 }
 
@@ -119,9 +121,9 @@ impl Footprint for Comprehension {
 impl Footprint for Expr {
     fn heap(&self) -> usize {
         match self {
-            Self::Slot(_) | Self::Group(_) | Self::Document(_) => 0,
+            // Texts and paths are shared, and count once for the whole program.
+            Self::Slot(_) | Self::Group(_) | Self::Document(_) | Self::Input(_) | Self::Const(Value::String(_)) => 0,
             Self::Const(value) => value.heap(),
-            Self::Input(path) => path.heap(),
             Self::Base(base) => base.heap(),
             Self::Entry(_, inner) | Self::Fixed(_, inner) => inner.heap(),
             Self::Below(_, items)

@@ -5,8 +5,10 @@
 //! a bucket. The index only leaves out what cannot hold: a definition that it keeps is evaluated with its guards.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    hash::{Hash, Hasher},
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher},
+    slice,
+    sync::Arc,
 };
 
 use regorus::{Value, unstable::BoolOp};
@@ -21,7 +23,7 @@ const SMALL: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// A constant path of the input.
-    Input(Box<[Value]>),
+    Input(Arc<[Value]>),
     /// An argument of the function.
     Argument(usize),
 }
@@ -29,7 +31,23 @@ pub(crate) enum Subject {
 #[derive(Debug)]
 struct Guard {
     subject: Subject,
-    keys: Vec<Scalar>,
+    keys: Keys,
+}
+
+/// The constants that a guard's subject may equal: mostly one.
+#[derive(Debug)]
+enum Keys {
+    One(Scalar),
+    Many(Box<[Scalar]>),
+}
+
+impl Keys {
+    fn iter(&self) -> slice::Iter<'_, Scalar> {
+        match self {
+            Self::One(key) => slice::from_ref(key).iter(),
+            Self::Many(keys) => keys.iter(),
+        }
+    }
 }
 
 /// A scalar as a key of a hash map: equal values hash equally, `1` and `1.0` among them.
@@ -59,25 +77,43 @@ impl Hash for Scalar {
 }
 
 /// A choice between definitions by what they are guarded by.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    subject: Option<Subject>,
-    buckets: HashMap<Scalar, Index>,
+#[derive(Debug)]
+pub(crate) enum Index {
+    /// No choice: all of these.
+    All(Box<[u32]>),
+    By(Box<Choice>),
+}
+
+/// Who is chosen by the value of one subject.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    subject: Subject,
+    buckets: Buckets,
     /// Definitions that the subject does not decide about.
-    rest: Option<Box<Index>>,
-    /// Definitions to evaluate when the way ends here.
-    definitions: Box<[u32]>,
+    rest: Index,
+}
+
+/// Who asks cannot put anything in here: nothing is gained by a secret in each of many maps.
+type Buckets = HashMap<Scalar, Index, BuildHasherDefault<DefaultHasher>>;
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::All(Box::default())
+    }
 }
 
 impl Footprint for Index {
     fn heap(&self) -> usize {
-        self.subject.heap() + self.buckets.heap() + self.rest.heap() + self.definitions.heap()
+        match self {
+            Self::All(definitions) => definitions.heap(),
+            Self::By(choice) => choice.heap(),
+        }
     }
 }
 
-impl Footprint for Subject {
+impl Footprint for Choice {
     fn heap(&self) -> usize {
-        if let Self::Input(path) = self { path.heap() } else { 0 }
+        self.buckets.heap() + self.rest.heap()
     }
 }
 
@@ -102,7 +138,7 @@ impl Index {
     }
 
     fn leaf(definitions: Vec<u32>) -> Self {
-        Self { definitions: definitions.into(), ..Self::default() }
+        Self::All(definitions.into())
     }
 
     fn split(guards: &[Vec<Guard>], definitions: Vec<u32>, used: &mut Vec<Subject>) -> Self {
@@ -118,7 +154,7 @@ impl Index {
             let guard = guards.get(id as usize).and_then(|guards| guards.iter().find(|guard| guard.subject == subject));
             match guard {
                 Some(guard) => {
-                    for key in &guard.keys {
+                    for key in guard.keys.iter() {
                         let bucket = by_key.entry(key.clone()).or_default();
                         if bucket.last() != Some(&id) {
                             bucket.push(id);
@@ -130,45 +166,47 @@ impl Index {
         }
         used.push(subject.clone());
         let buckets = by_key.into_iter().map(|(key, ids)| (key, Self::split(guards, ids, used))).collect();
-        let rest = (!rest.is_empty()).then(|| Box::new(Self::split(guards, rest, used)));
+        let rest = Self::split(guards, rest, used);
         used.pop();
-        Self { subject: Some(subject), buckets, rest, definitions: Box::default() }
+        Self::By(Box::new(Choice { subject, buckets, rest }))
     }
 
     /// Add every definition that may hold to `into`. `value_of` gives a subject's value, None when it has none.
     pub(crate) fn select(&self, value_of: &dyn Fn(&Subject) -> Option<Value>, into: &mut Vec<u32>) {
-        into.extend_from_slice(&self.definitions);
-        if let Some(subject) = &self.subject
-            && let Some(key) = value_of(subject).as_ref().and_then(Scalar::of)
-            && let Some(bucket) = self.buckets.get(&key)
+        let choice = match self {
+            Self::All(definitions) => return into.extend_from_slice(definitions),
+            Self::By(choice) => choice,
+        };
+        if let Some(key) = value_of(&choice.subject).as_ref().and_then(Scalar::of)
+            && let Some(bucket) = choice.buckets.get(&key)
         {
             bucket.select(value_of, into);
         }
-        if let Some(rest) = &self.rest {
-            rest.select(value_of, into);
-        }
+        choice.rest.select(value_of, into);
     }
 
     /// Whether every definition is always evaluated.
-    pub(crate) fn is_trivial(&self) -> bool {
-        self.subject.is_none()
+    pub(crate) const fn is_trivial(&self) -> bool {
+        matches!(self, Self::All(_))
     }
 
     /// Most definitions that one look-up can select.
     pub(crate) fn widest(&self) -> usize {
-        let bucket = self.buckets.values().map(Self::widest).max().unwrap_or(0);
-        self.definitions.len() + bucket + self.rest.as_ref().map_or(0, |rest| rest.widest())
+        match self {
+            Self::All(definitions) => definitions.len(),
+            Self::By(choice) => choice.buckets.values().map(Self::widest).max().unwrap_or(0) + choice.rest.widest(),
+        }
     }
 }
 
 /// The subject that most definitions are guarded by; among equals the one with most constants.
 fn best_subject(guards: &[Vec<Guard>], definitions: &[u32], used: &[Subject]) -> Option<Subject> {
-    let mut seen: BTreeMap<&Subject, (usize, std::collections::HashSet<&Scalar>)> = BTreeMap::new();
+    let mut seen: BTreeMap<&Subject, (usize, HashSet<&Scalar>)> = BTreeMap::new();
     for guard in definitions.iter().filter_map(|id| guards.get(*id as usize)).flatten() {
         if !used.contains(&guard.subject) {
             let (count, keys) = seen.entry(&guard.subject).or_default();
             *count += 1;
-            keys.extend(&guard.keys);
+            keys.extend(guard.keys.iter());
         }
     }
     let useful = seen.into_iter().filter(|(_, (_, keys))| keys.len() > 1);
@@ -186,7 +224,7 @@ fn guards_of(definition: &Definition) -> Vec<Guard> {
                 arguments.insert(*slot, number);
             }
             Pattern::Equal(Expr::Const(value)) => {
-                guards.extend(Scalar::of(value).map(|key| Guard { subject: Subject::Argument(number), keys: vec![key] }));
+                guards.extend(Scalar::of(value).map(|key| Guard { subject: Subject::Argument(number), keys: Keys::One(key) }));
             }
             _ => {}
         }
@@ -207,14 +245,14 @@ fn guards_of(definition: &Definition) -> Vec<Guard> {
 fn guard_of(step: &Step, arguments: &HashMap<Slot, usize>) -> Option<Guard> {
     let (subject, keys) = match step {
         Step::Check(Expr::Compare(BoolOp::Eq, left, right)) => match (subject_of(left, arguments), right.as_ref()) {
-            (Some(subject), Expr::Const(value)) => (subject, vec![Scalar::of(value)?]),
+            (Some(subject), Expr::Const(value)) => (subject, Keys::One(Scalar::of(value)?)),
             _ => match (left.as_ref(), subject_of(right, arguments)) {
-                (Expr::Const(value), Some(subject)) => (subject, vec![Scalar::of(value)?]),
+                (Expr::Const(value), Some(subject)) => (subject, Keys::One(Scalar::of(value)?)),
                 _ => return None,
             },
         },
         Step::Check(Expr::Member(None, value, collection)) => match (subject_of(value, arguments), collection.as_ref()) {
-            (Some(subject), Expr::Const(collection)) => (subject, members(collection)?),
+            (Some(subject), Expr::Const(collection)) => (subject, Keys::Many(members(collection)?)),
             _ => return None,
         },
         _ => return None,
@@ -223,7 +261,7 @@ fn guard_of(step: &Step, arguments: &HashMap<Slot, usize>) -> Option<Guard> {
 }
 
 /// The members of a constant collection, when all of them are scalars.
-fn members(collection: &Value) -> Option<Vec<Scalar>> {
+fn members(collection: &Value) -> Option<Box<[Scalar]>> {
     match collection {
         Value::Set(items) => items.iter().map(Scalar::of).collect(),
         Value::Array(items) => items.iter().map(Scalar::of).collect(),
@@ -233,7 +271,7 @@ fn members(collection: &Value) -> Option<Vec<Scalar>> {
 
 fn subject_of(expr: &Expr, arguments: &HashMap<Slot, usize>) -> Option<Subject> {
     match expr {
-        Expr::Input(path) if !path.is_empty() => Some(Subject::Input(path.clone())),
+        Expr::Input(path) if !path.is_empty() => Some(Subject::Input(Arc::clone(path))),
         Expr::Slot(slot) => arguments.get(slot).copied().map(Subject::Argument),
         _ => None,
     }

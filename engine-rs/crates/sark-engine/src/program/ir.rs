@@ -3,6 +3,8 @@
 //! An [`Expr`] is pure: it has one value, or is undefined. Whatever can have several solutions is a [`Step`], so that
 //! running a body is a walk over its steps with backtracking in the few that iterate.
 
+use std::sync::Arc;
+
 use regorus::{
     Value,
     unstable::{ArithOp, BinOp, BoolOp},
@@ -23,7 +25,7 @@ pub(crate) enum Expr {
     Const(Value),
     Slot(Slot),
     /// `input` and constant keys below it.
-    Input(Box<[Value]>),
+    Input(Arc<[Value]>),
     /// A constant path into base data, where no rule is, with its value.
     Base(Box<Base>),
     /// The value of all definitions of a rule.

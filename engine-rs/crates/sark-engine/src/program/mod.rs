@@ -13,6 +13,7 @@ mod lower;
 mod machine;
 mod names;
 mod place;
+mod recurring;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -40,6 +41,8 @@ pub(crate) struct Program {
     fixed: Vec<Keep>,
     packages: Vec<String>,
     spelled: Spelled,
+    /// Bytes of the texts and paths that several places share.
+    recurring: usize,
 }
 
 /// How long the value of an expression without local variables holds.

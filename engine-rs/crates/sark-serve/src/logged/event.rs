@@ -232,7 +232,7 @@ mod tests {
                 decider: Decider::Engine,
                 fallback: "",
                 status,
-                body: bytes::Bytes::from_static(body.as_bytes()),
+                body: sark_engine::Body::fixed(body.as_bytes()),
                 result: RequestResult::Allow,
                 revision: "r1".into(),
             },

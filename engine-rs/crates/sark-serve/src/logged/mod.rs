@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use sark_engine::Engine;
+use sark_engine::{Body, Engine};
 
 use crate::{
     answered::{Answered, QueueLimits, Weighed, WeighedQueue},
@@ -62,7 +62,7 @@ impl DecisionId {
     }
 
     /// The body of an answer with this number as its first member, as OPA has it; what is no object stays as it is.
-    pub(crate) fn stamped(self, body: &Bytes) -> Bytes {
+    pub(crate) fn stamped(self, body: &Body) -> Body {
         let Some(members) = body.strip_prefix(b"{") else {
             return body.clone();
         };
@@ -254,8 +254,7 @@ mod tests {
     #[test]
     fn an_answer_gets_its_number_as_opa_writes_it() {
         let id = DecisionId(0);
-        let stamped =
-            |body: &'static str| String::from_utf8(id.stamped(&Bytes::from_static(body.as_bytes())).to_vec()).unwrap();
+        let stamped = |body: &'static str| String::from_utf8(id.stamped(&Body::fixed(body.as_bytes())).to_vec()).unwrap();
         let number = "\"decision_id\":\"00000000-0000-0000-0000-000000000000\"";
         assert_eq!(stamped("{\"result\":true}\n"), format!("{{{number},\"result\":true}}\n"));
         assert_eq!(stamped("{}\n"), format!("{{{number}}}\n"));

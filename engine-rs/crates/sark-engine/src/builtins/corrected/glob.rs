@@ -4,12 +4,13 @@
 //! has ways of its own: only `!` negates a list, and a range is one range.
 
 use std::{
+    borrow::Cow,
     iter::Peekable,
     str::Chars,
     sync::{Arc, LazyLock},
 };
 
-use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, sync::Cache};
 use regex::Regex;
 use regorus::Value;
 
@@ -27,14 +28,31 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 static COMPILED: LazyLock<Cache<Written, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
 
 /// A pattern and its delimiters.
-type Written = (Box<str>, Box<str>);
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Written {
+    pattern: Box<str>,
+    delimiters: Box<str>,
+}
+
+/// The same as it is looked for, without a copy.
+#[derive(Hash)]
+struct Sought<'t> {
+    pattern: &'t str,
+    delimiters: &'t str,
+}
+
+impl Equivalent<Written> for Sought<'_> {
+    fn equivalent(&self, key: &Written) -> bool {
+        (self.pattern, self.delimiters) == (&*key.pattern, &*key.delimiters)
+    }
+}
 
 fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);
-    let key = (Box::from(pattern), delimiters(operand(operands, 1))?.into_boxed_str());
-    let regex = COMPILED.get(&key).unwrap_or_else(|| {
-        let regex = translated(pattern, &key.1).and_then(|translated| Regex::new(&translated).ok().map(Arc::new));
-        COMPILED.insert(key, regex.clone());
+    let delimiters = delimiters(operand(operands, 1))?;
+    let regex = COMPILED.get(&Sought { pattern, delimiters: &delimiters }).unwrap_or_else(|| {
+        let regex = translated(pattern, &delimiters).and_then(|translated| Regex::new(&translated).ok().map(Arc::new));
+        COMPILED.insert(Written { pattern: pattern.into(), delimiters: (&*delimiters).into() }, regex.clone());
         regex
     });
     let regex = regex.ok_or_else(|| BuiltinError(format!("no glob: {pattern:?}")))?;
@@ -42,21 +60,24 @@ fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinErr
 }
 
 /// Null means none, and an empty list the dot.
-fn delimiters(operand: &Value) -> Result<String, BuiltinError> {
+fn delimiters(operand: &Value) -> Result<Cow<'_, str>, BuiltinError> {
     let items = match operand {
-        Value::Null => return Ok(String::new()),
+        Value::Null => return Ok("".into()),
         Value::Array(items) if items.is_empty() => return Ok(".".into()),
         Value::Array(items) => items,
         other => return Err(none_of(1, "array, null", other)),
     };
-    let mut delimiters = String::new();
+    // One is mostly all there are, and is not copied.
+    let mut delimiters = Cow::Borrowed("");
     for item in items.iter() {
-        let text = item.as_string().map_err(|_| BuiltinError("operand 2 must be array of strings".into()))?;
+        let Value::String(text) = item else {
+            return Err(BuiltinError("operand 2 must be array of strings".into()));
+        };
         let mut chars = text.chars();
-        match (chars.next(), chars.next()) {
-            (Some(one), None) => delimiters.push(one),
-            _ => return Err(BuiltinError("operand 2 must be array of strings of one character".into())),
+        if chars.next().is_none() || chars.next().is_some() {
+            return Err(BuiltinError("operand 2 must be array of strings of one character".into()));
         }
+        delimiters += &**text;
     }
     Ok(delimiters)
 }

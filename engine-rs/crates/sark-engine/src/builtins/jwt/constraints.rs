@@ -54,7 +54,7 @@ impl Constraints {
         };
         let time_ns = match time_ns {
             Some(time_ns) => time_ns,
-            None => nanoseconds(&Value::from(circumstances.now_ns))?,
+            None => nanoseconds(&Value::from(circumstances.now_ns()))?,
         };
         Ok(Self { trusted, alg, iss, aud, time_ns })
     }

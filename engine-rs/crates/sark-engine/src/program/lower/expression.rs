@@ -50,7 +50,7 @@ impl Lowering<'_> {
                 }
             }
             Ast::String { value, .. } | Ast::RawString { value, .. } | Ast::Bool { value, .. } | Ast::Null { value, .. } => {
-                Ok(Expr::Const(value.clone()))
+                Ok(self.constant(value))
             }
             Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } => self.reference(expr, out),
             Ast::Array { items, .. } => {

@@ -22,6 +22,7 @@ use super::{
     builtin_table::BuiltinTable,
     ir::{Expr, GroupId, Kind, Slot, Step},
     names::{Names, PackageRules},
+    recurring::Recurring,
     tree::Tree,
     visit,
 };
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     pub wanted: BTreeSet<GroupId>,
     /// Numbers that are spelled otherwise than the engine writes them.
     pub spelled: Spelled,
+    pub recurring: Recurring,
 }
 
 impl Shared {
@@ -86,6 +88,10 @@ pub(crate) struct Lowering<'a> {
 impl<'a> Lowering<'a> {
     fn new(shared: &'a mut Shared, names: &'a Names) -> Self {
         Self { shared, names, scopes: Scopes::default(), nesting: 0, in_front: HashMap::new() }
+    }
+
+    fn constant(&mut self, value: &Value) -> Expr {
+        Expr::Const(self.shared.recurring.value(value))
     }
 
     /// Mark an expression that can be computed once for one input, or for all.

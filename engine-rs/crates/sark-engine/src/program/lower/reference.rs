@@ -29,7 +29,10 @@ impl Lowering<'_> {
                 return self.along(value, &parts, out);
             }
             return match self.names.meaning(name, &self.shared.rules) {
-                Some(Meaning::Input(path)) => self.along(Expr::Input(path.into()), &parts, out),
+                Some(Meaning::Input(path)) => {
+                    let path = self.shared.recurring.path(&path, None);
+                    self.along(Expr::Input(path), &parts, out)
+                }
                 Some(Meaning::Data(path)) => self.in_data(path, &parts, out),
                 None => super::refused(span, &format!("var {name} is unsafe: nothing gives it a value")),
             };
@@ -50,18 +53,29 @@ impl Lowering<'_> {
     fn along(&mut self, mut at: Expr, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
         for part in parts {
             at = match part {
-                Part::Key(key) => below(at, Expr::Const(key.clone())),
+                Part::Key(key) => self.below(at, key),
                 Part::Expr(index) => self.indexed(at, index, out)?,
             };
         }
         Ok(at)
     }
 
+    /// The part of `at` under a constant key. Below the input, all constant keys make one path.
+    fn below(&mut self, at: Expr, key: &Value) -> Expr {
+        match at {
+            Expr::Input(path) => Expr::Input(self.shared.recurring.path(&path, Some(key))),
+            at => Expr::Index(Box::new(at), Box::new(self.constant(key))),
+        }
+    }
+
     fn indexed(&mut self, at: Expr, index: &Ref<Ast>, out: &mut Steps) -> Lower<Expr> {
         match self.tried(|lowering, steps| lowering.expr(index, steps)) {
             Ok((key, steps)) => {
                 out.extend(steps);
-                return Ok(below(at, key));
+                return Ok(match key {
+                    Expr::Const(key) => self.below(at, &key),
+                    key => Expr::Index(Box::new(at), Box::new(key)),
+                });
             }
             Err(Blocked::Unbound(_)) => {}
             Err(other) => return Err(other),
@@ -126,7 +140,7 @@ impl Lowering<'_> {
         let kind = self.shared.outline(group).map_or(Kind::Complete, |outline| outline.kind);
         if let (Kind::Set | Kind::Object, Some((first, rest))) = (kind, parts.split_first()) {
             let key = match first {
-                Part::Key(key) => Some((Expr::Const(key.clone()), Steps::new())),
+                Part::Key(key) => Some((self.constant(key), Steps::new())),
                 Part::Expr(index) => match self.tried(|lowering, steps| lowering.expr(index, steps)) {
                     Ok(ready) => Some(ready),
                     Err(Blocked::Unbound(_)) => None,
@@ -148,7 +162,7 @@ impl Lowering<'_> {
         for part in parts {
             let Part::Expr(index) = part else {
                 keys.push(match part {
-                    Part::Key(key) => Expr::Const(key.clone()),
+                    Part::Key(key) => self.constant(key),
                     Part::Expr(_) => continue,
                 });
                 continue;
@@ -165,17 +179,5 @@ impl Lowering<'_> {
         let rest = parts.get(keys.len()..).unwrap_or_default();
         let at = if keys.is_empty() { Expr::Document(node) } else { Expr::Below(node, keys.into()) };
         self.along(at, rest, out)
-    }
-}
-
-/// The part of `at` under `key`.
-fn below(at: Expr, key: Expr) -> Expr {
-    match (at, key) {
-        (Expr::Input(path), Expr::Const(key)) => {
-            let mut path = path.into_vec();
-            path.push(key);
-            Expr::Input(path.into())
-        }
-        (at, key) => Expr::Index(Box::new(at), Box::new(key)),
     }
 }

@@ -77,7 +77,7 @@ pub(crate) fn keyed(shared: &mut Shared, names: &Names, rule: &Rule, bodies: Ran
     lowering.open(statements(body), &lowering_heads(rule, &head, body)).ok()?;
     let mut after = Steps::new();
     let key = match first {
-        Part::Key(key) => Pattern::Equal(Expr::Const(key.clone())),
+        Part::Key(key) => Pattern::Equal(lowering.constant(key)),
         Part::Expr(expr) => lowering.pattern(expr, &mut after).ok()?,
     };
     // A key that reads what the body binds, or iterates, is compared when the body has run.
@@ -192,7 +192,7 @@ impl Lowering<'_> {
 
     fn head_part(&mut self, part: &Part<'_>, steps: &mut Steps) -> Lower<Expr> {
         match part {
-            Part::Key(key) => Ok(Expr::Const(key.clone())),
+            Part::Key(key) => Ok(self.constant(key)),
             Part::Expr(expr) => self.head_term(expr, steps),
         }
     }

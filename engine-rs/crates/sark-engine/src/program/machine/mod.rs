@@ -62,6 +62,8 @@ enum Flow {
 /// Bounds of one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
+    /// When it began.
+    pub began: Instant,
     /// Longest it may run.
     pub time: Duration,
 }
@@ -154,7 +156,6 @@ pub(crate) fn evaluate(
     limits: Limits,
 ) -> Result<Value, Failure> {
     let scope = Scope::outermost(asked.input, state.next_scope());
-    let now = Instant::now();
     let mut machine = Machine {
         program,
         state: &mut *state,
@@ -167,7 +168,7 @@ pub(crate) fn evaluate(
         spelled: asked.spelled,
         notes: 0,
         ticks: 0,
-        deadline: now.checked_add(limits.time).unwrap_or(now),
+        deadline: limits.began.checked_add(limits.time).unwrap_or(limits.began),
     };
     let answer = machine.at(asked.path).and_then(|value| machine.nameable(value));
     drop(machine);

@@ -1,0 +1,97 @@
+//! Texts and paths that come up again and again in policies, each kept once.
+//!
+//! They are copies: a text that a program shared with the syntax tree would keep the memory around it from being used again.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use regorus::Value;
+
+use crate::footprint::Footprint;
+
+/// What was kept so far.
+#[derive(Debug, Default)]
+pub(crate) struct Recurring {
+    texts: HashSet<Arc<str>>,
+    paths: BTreeSet<Arc<[Value]>>,
+    /// A path that is looked for.
+    sought: Vec<Value>,
+    bytes: usize,
+}
+
+impl Recurring {
+    /// The value equal to `value`, shared with others when it is a text.
+    pub(crate) fn value(&mut self, value: &Value) -> Value {
+        let Value::String(text) = value else {
+            return value.clone();
+        };
+        if let Some(known) = self.texts.get(&**text) {
+            return Value::String(Arc::clone(known));
+        }
+        let copy: Arc<str> = Arc::from(&**text);
+        self.texts.insert(Arc::clone(&copy));
+        let copied = Value::String(copy);
+        self.bytes += copied.heap();
+        copied
+    }
+
+    /// The path of the keys in `above`, and then `key` if there is one.
+    pub(crate) fn path(&mut self, above: &[Value], key: Option<&Value>) -> Arc<[Value]> {
+        let mut sought = std::mem::take(&mut self.sought);
+        sought.clear();
+        sought.extend(above.iter().chain(key).cloned());
+        let path = match self.paths.get(sought.as_slice()) {
+            Some(known) => Arc::clone(known),
+            None => self.new_path(&sought),
+        };
+        self.sought = sought;
+        path
+    }
+
+    fn new_path(&mut self, keys: &[Value]) -> Arc<[Value]> {
+        let path: Arc<[Value]> = keys.iter().map(|key| self.value(key)).collect();
+        self.bytes += size_of_val(&*path);
+        self.paths.insert(Arc::clone(&path));
+        path
+    }
+}
+
+/// What is shared, without the means to find it again: these are there only while a program is made.
+impl Footprint for Recurring {
+    fn heap(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_texts_are_one_and_a_copy() {
+        let mut recurring = Recurring::default();
+        let (first, second) = (Value::from("abc"), Value::from("abc"));
+        let kept = [recurring.value(&first), recurring.value(&second)];
+        assert_eq!(kept, [first.clone(), second]);
+        let text = |value: &Value| match value {
+            Value::String(text) => Arc::as_ptr(text),
+            _ => panic!("no text"),
+        };
+        assert!(std::ptr::eq(text(&kept[0]), text(&kept[1])) && !std::ptr::eq(text(&kept[0]), text(&first)));
+        assert_eq!(recurring.heap(), first.heap());
+        assert_eq!(recurring.value(&Value::from(1_u64)), Value::from(1_u64));
+    }
+
+    #[test]
+    fn equal_paths_are_one() {
+        let mut recurring = Recurring::default();
+        let (user, id) = (Value::from("user"), Value::from("id"));
+        let whole = recurring.path(&[user.clone(), id.clone()], None);
+        let by_steps = recurring.path(std::slice::from_ref(&user), Some(&id));
+        assert!(Arc::ptr_eq(&whole, &by_steps));
+        assert_eq!(*whole, [user, id]);
+        assert!(recurring.path(&[], None).is_empty());
+    }
+}
