@@ -9,15 +9,14 @@ use std::{
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
 use sark_engine::{
-    Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, Lifetimes, Outcome, Value,
+    Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, Lifetimes, Outcome,
     document::read_decision,
 };
 use sark_serve::{Arm, EvaluationResult, Server};
 
 use crate::{
     errors,
-    input::from_python,
-    output::to_python,
+    object_question::{Given, ObjectQuestion, object_of},
     paths::Paths,
     policies::{Policies, short},
     records,
@@ -51,17 +50,6 @@ fn zero_or_more(name: &str, value: f64) -> PyResult<Duration> {
 
 fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
     if value == 0 { Err(PyValueError::new_err(format!("{name} must be at least 1"))) } else { Ok(value) }
-}
-
-/// An argument that tells None from nothing at all.
-struct Given<'py>(Option<Bound<'py, PyAny>>);
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
-    type Error = std::convert::Infallible;
-
-    fn extract(object: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
-        Ok(Self(Some(object.to_owned())))
-    }
 }
 
 impl Engine {
@@ -196,22 +184,14 @@ impl Engine {
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let path = &self.paths.get(path)?.0;
-        let undefined = records::undefined(py)?;
-        let document = match input.0 {
-            Some(object) if !object.is(undefined) => from_python(&object, path)?,
-            _ => Document::absent(),
-        };
+        let ObjectQuestion { path, input, otherwise } = ObjectQuestion::read(py, &self.paths, path, input, default)?;
         let answer = py.detach(|| {
             let began = Instant::now();
-            let answer = self.engine.evaluate_value(path, document);
+            let answer = self.engine.evaluate_value(&path, input.unwrap_or_else(Document::absent));
             self.record(began.elapsed(), &answer, Outcome::of);
             answer
         });
-        match answer.map_err(|error| self.raised(py, &error, path))? {
-            Value::Undefined => Ok(default.0.unwrap_or_else(|| undefined.clone())),
-            value => to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path)),
-        }
+        object_of(&answer.map_err(|error| self.raised(py, &error, &path))?, &path, otherwise)
     }
 
     /// Longest that a decision about `input` may be kept, in seconds: of the cache's own limit and its classes the strictest.
@@ -230,22 +210,18 @@ impl Engine {
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let path = &self.paths.get(path)?.0;
-        let undefined = records::undefined(py)?;
-        let answer = match input.0 {
-            Some(object) if !object.is(undefined) => {
-                let document = from_python(&object, path)?;
-                py.detach(|| self.engine.decide_value(path, document))
-            }
-            _ => py.detach(|| self.engine.decide(path, None)),
-        };
-        let decision = answer.map_err(|error| self.raised(py, &error, path))?;
+        let ObjectQuestion { path, input, otherwise } = ObjectQuestion::read(py, &self.paths, path, input, default)?;
+        let answer = py.detach(|| match input {
+            Some(document) => self.engine.decide_value(&path, document),
+            None => self.engine.decide(&path, None),
+        });
+        let decision = answer.map_err(|error| self.raised(py, &error, &path))?;
         let Some(result) = decision.result() else {
-            return Ok(default.0.unwrap_or_else(|| undefined.clone()));
+            return Ok(otherwise);
         };
         let value =
-            read_decision(result).map_err(|error| errors::unwritable(py, &PyValueError::new_err(error.to_string()), path))?;
-        to_python(py, &value).map_err(|error| errors::unwritable(py, &error, path))
+            read_decision(result).map_err(|error| errors::unwritable(py, &PyValueError::new_err(error.to_string()), &path))?;
+        object_of(&value, &path, otherwise)
     }
 
     /// What the decision cache did, and what it holds.

@@ -6,6 +6,7 @@ mod engine;
 mod errors;
 mod input;
 mod job;
+mod object_question;
 mod output;
 mod paths;
 mod policies;
