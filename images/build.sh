@@ -1,5 +1,6 @@
 #!/bin/sh
-# Build both images with docker, podman or buildah, whichever is there, and print their sizes: `make images`.
+# Build both images with docker, podman or buildah, whichever is there, print their sizes, and copy the list of what each is made of
+# into build/sbom: `make images`.
 # BASE is the base image (see the Dockerfiles), TAG the tag (default: the project's version), REGISTRY what goes before the names. With
 # podman and buildah VOLUMES are mounted while it builds, as behind a proxy with its own authority:
 # VOLUMES="/etc/ssl/certs:/etc/ssl/certs:ro /etc/pip.conf:/etc/pip.conf:ro".
@@ -23,9 +24,20 @@ buildah) build="buildah build --isolation ${ISOLATION:-oci}" ;;
     ;;
 esac
 mounts=$(for volume in ${VOLUMES:-}; do printf -- '--volume %s ' "$volume"; done)
+list=/usr/share/doc/sark/sbom.cdx.json
+mkdir -p build/sbom
 for name in operator sidecar; do
-    echo "== $registry/sark-$name:$tag with $tool"
+    image=$registry/sark-$name:$tag
+    echo "== $image with $tool"
     # shellcheck disable=SC2086 - the words of $build and $mounts are arguments
-    $build $mounts ${BASE:+--build-arg "BASE=$BASE"} --file "images/$name.Dockerfile" --tag "$registry/sark-$name:$tag" .
+    $build $mounts ${BASE:+--build-arg "BASE=$BASE"} --file "images/$name.Dockerfile" --tag "$image" .
+    if [ "$tool" = buildah ]; then
+        container=$(buildah from --quiet --pull-never "$image")
+        buildah run --isolation "${ISOLATION:-oci}" "$container" -- cat "$list" >"build/sbom/sark-$name.cdx.json"
+        buildah rm "$container" >/dev/null
+    else
+        $tool run --rm --entrypoint cat "$image" "$list" >"build/sbom/sark-$name.cdx.json"
+    fi
+    echo "build/sbom/sark-$name.cdx.json"
 done
-$tool images
+for name in operator sidecar; do $tool images "$registry/sark-$name:$tag"; done

@@ -10,6 +10,7 @@ COPY requirements/operator.txt requirements/image-build.txt requirements/
 RUN /build/bin/python -m pip --python /opt/sark/bin/python install --require-hashes --no-compile -r requirements/operator.txt \
     && /build/bin/python -m pip install --require-hashes -r requirements/image-build.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY images/*.py images/
 COPY crds crds
 COPY client client
 COPY sidecar sidecar
@@ -17,6 +18,8 @@ COPY operator operator
 RUN /build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile /wheels/*.whl \
     && rm -rf /opt/sark/lib/python3*/site-packages/sark_sidecar /opt/sark/lib/python3*/site-packages/sark_client /opt/sark/bin/sark-sidecar \
+    && python3 images/prune_client.py /opt/sark \
+    && /build/bin/python images/sbom.py operator /opt/sark --output /sbom.cdx.json \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/sark/lib
 
 FROM ${BASE}
@@ -24,6 +27,8 @@ LABEL org.opencontainers.image.title="sark-operator" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/sark /opt/sark
 COPY LICENSE /usr/share/doc/sark/LICENSE
+# What this image is made of, as CycloneDX JSON.
+COPY --from=build /sbom.cdx.json /usr/share/doc/sark/sbom.cdx.json
 ENV PATH=/opt/sark/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
 WORKDIR /

@@ -12,6 +12,7 @@ RUN /build/bin/python -m pip --python /opt/sark/bin/python install --require-has
 COPY .cache/wheels wheels
 RUN /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile wheels/*.whl
 COPY pyproject.toml README.md LICENSE ./
+COPY images/*.py images/
 COPY crds crds
 COPY client client
 COPY sidecar sidecar
@@ -20,6 +21,8 @@ RUN /build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /w
     && /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile /wheels/*.whl \
     && rm -rf /opt/sark/lib/python3*/site-packages/sark_operator /opt/sark/lib/python3*/site-packages/sark_cli \
         /opt/sark/bin/sark-operator /opt/sark/bin/sark-rollout /opt/sark/bin/kubectl-sark_rollout \
+    && python3 images/prune_client.py /opt/sark \
+    && /build/bin/python images/sbom.py sidecar /opt/sark --output /sbom.cdx.json \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/sark/lib
 
 FROM ${BASE}
@@ -27,6 +30,8 @@ LABEL org.opencontainers.image.title="sark-sidecar" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/sark /opt/sark
 COPY LICENSE /usr/share/doc/sark/LICENSE
+# What this image is made of, as CycloneDX JSON.
+COPY --from=build /sbom.cdx.json /usr/share/doc/sark/sbom.cdx.json
 ENV PATH=/opt/sark/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 65532:65532
 WORKDIR /

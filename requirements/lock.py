@@ -4,7 +4,8 @@ bootstrap.txt pins pip and uv; dev.txt pins everything else: every extra and eve
 docs and performance, which have files of their own, because only `make docs` and `make report` need them; performance.txt is
 installed beside dev.txt, so it has the versions that dev.txt pins.
 operator.txt and sidecar.txt are what their images need of it, in the same versions, and image-build.txt what builds
-the project's wheel there. sark-engine is left out, because it is built from engine-rs and installed as a local wheel.
+the project's wheel there and lists what the image is made of. sark-engine is left out, because it is built from engine-rs and
+installed as a local wheel.
 A version that is pinned already stays, unless pyproject.toml excludes it or an upgrade is asked for, so that a new
 dependency brings nothing else along.
 """
@@ -96,7 +97,8 @@ def main() -> None:
             compile_file(named, HERE / f"{group}.txt", versions=beside, upgrade=upgrade)
     for image, extras in IMAGES.items():
         compile_file("\n".join(runtime(project, extras)), HERE / f"{image}.txt", versions=HERE / "dev.txt")
-    compile_file("\n".join(project["build-system"]["requires"]), HERE / "image-build.txt", versions=HERE / "dev.txt")
+    tools = [*project["build-system"]["requires"], *project["dependency-groups"]["sbom"]]
+    compile_file("\n".join(tools), HERE / "image-build.txt", versions=HERE / "dev.txt")
 
 
 if __name__ == "__main__":
