@@ -19,6 +19,7 @@ NAMESPACED: Final[dict[str, Any]] = {
     "page": {"enabled": True, "tokenSecret": "sark-page", "from": [{"podSelector": {"matchLabels": {"app": "ingress"}}}]},
     "prometheusRule": {"enabled": True, "labels": {"release": "monitoring"}},
     "serviceMonitor": {"enabled": True, "labels": {"release": "monitoring"}},
+    "podMonitor": {"enabled": True, "interval": "5s", "labels": {"release": "monitoring"}},
     "networkPolicy": {
         "prometheusPorts": [9090, 9091],
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],

@@ -103,6 +103,7 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"image": IMAGE | {"digest": "sha256:1"}}, "at '/image/digest'"),
         (DEFAULT | {"clusterWide": True, "namespaces": ["shop"]}, "at '/namespaces': maxItems: got 1, want 0"),
         (DEFAULT | {"fleets": [{"namespace": "shop"}]}, "missing property 'flagsConfigMap'"),
+        (DEFAULT | {"podMonitor": {"enabled": True}}, "podMonitor.enabled: name the fleets"),
         (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
         (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
     ],

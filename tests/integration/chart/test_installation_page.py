@@ -48,5 +48,16 @@ def test_helm_takes_the_fleet(tmp_path: Path):
     assert "data" not in flags
 
 
+def test_the_prometheus_operator_finds_the_sidecars_port(tmp_path: Path):
+    # Given the page's fleet, to be scraped
+    values = DEFAULT | example("fleets") | {"podMonitor": {"enabled": True}}
+    [monitor] = [each for each in chart.objects(chart.template(values, tmp_path)) if each["kind"] == "PodMonitor"]
+
+    # Then it is looked for where the fleet is, at the port that the page's sidecar names
+    assert monitor["metadata"]["namespace"] == example("fleets")["fleets"][0]["namespace"]
+    [container] = example("spec")["spec"]["template"]["spec"]["initContainers"]
+    assert [each["port"] for each in monitor["spec"]["podMetricsEndpoints"]] == [each["name"] for each in container["ports"]]
+
+
 def load_name(section: str, key: str) -> str:
     return str(example("policies")[section][key])

@@ -24,6 +24,7 @@ from sark_cli.lint.check import check
 from sark_cli.lint.documents import read
 from sark_cli.lint.finding import Level
 from sark_e2e.documented import Block, Command, blocks, commands
+from sark_e2e.prometheus import relabeling
 from sark_operator.shell.settings import _parser
 from sark_sidecar.settings import Settings
 
@@ -153,5 +154,7 @@ def test_yaml_is_what_it_says(block: Block, tmp_path: Path, monkeypatch: pytest.
     elif set(document) <= set(Settings.model_fields):
         monkeypatch.setenv("SARK_SIDECAR_FLAGS__NAMESPACE", "shop")
         Settings(**({"policies": {"directory": tmp_path}} | document))
+    elif "scrape_configs" in document:
+        assert [each["relabel_configs"] for each in document["scrape_configs"]] == [relabeling()]
     else:
         assert {"kind", "servers", "sidecars", "fleets", "receivers"} & set(document), "what kind of YAML is this?"
