@@ -39,22 +39,24 @@ def test_what_the_others_show_reverts_all_the_same(baking: SimulatedTarget) -> N
     assert baking.percent == 0
 
 
-def test_nothing_starts_before_all_are_seen(target: SimulatedTarget) -> None:
-    target.unscraped = 1
-    target.run(30)
-    assert target.status.phase is Phase.PENDING
-    target.unscraped = 0
-    target.run_to(5)
+def test_a_sidecar_that_does_not_answer_is_what_the_step_waits_for(baking: SimulatedTarget) -> None:
+    # Given a sidecar that has died: neither the operator nor Prometheus reach it
+    baking.sidecars["gw-1"].reachable = False
+    baking.unscraped = 1
+    baking.tick(1)
+
+    # Then the step waits for it, and not for metrics
+    assert baking.status.reason == "SidecarsUnreachable"
 
 
 @pytest.mark.parametrize("scraped", [None, 3, 4])
-def test_more_than_are_ready_or_series_that_do_not_tell_hold_nothing(target: SimulatedTarget, scraped: int | None) -> None:
-    assert unscraped(_seen(target, scraped)) is None
+def test_more_than_are_ready_or_series_that_do_not_tell_hold_nothing(baking: SimulatedTarget, scraped: int | None) -> None:
+    assert unscraped(baking.identity, _seen(baking, scraped)) is None
 
 
-def test_an_answer_that_is_missing_holds(target: SimulatedTarget) -> None:
+def test_an_answer_that_is_missing_holds(baking: SimulatedTarget) -> None:
     late = Missing("MetricsTimeout", "Prometheus did not answer within 5 s")
-    assert unscraped(_seen(target, late)) is late
+    assert unscraped(baking.identity, _seen(baking, late)) is late
 
 
 def _seen(target: SimulatedTarget, scraped: int | Missing | None) -> Observation:

@@ -78,7 +78,7 @@ def _converged(tick: Tick) -> _State:
 
 
 def _metrics_available(tick: Tick) -> _State:
-    missing = next(missing_metrics(tick.observation.metrics), None) or unscraped(tick.observation)
+    missing = next(missing_metrics(tick.observation.metrics), None) or unscraped(tick.identity, tick.observation)
     if missing is not None:
         return _FALSE, found(reasons.METRICS_UNAVAILABLE, message=missing.message)
     return _TRUE, found(reasons.METRICS_READ)

@@ -25,7 +25,7 @@ def find_problems(
     problems += _flags_problem(identity, spec, observation)
     problems += _pods_problem(identity, spec, observation)
     if not terminal:
-        missing = blocking_metrics(spec.criteria, observation.metrics) or unscraped(observation)
+        missing = blocking_metrics(spec.criteria, observation.metrics) or unscraped(identity, observation)
         problems += [found(reasons.METRICS_UNAVAILABLE, message=missing.message)] if missing else []
     return tuple(problems)
 
@@ -62,17 +62,21 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
     return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)
 
 
-def unscraped(observation: Observation) -> Missing | None:
-    """Return that Prometheus does not see every ready sidecar, or None when it does.
+def unscraped(identity: Identity, observation: Observation) -> Missing | None:
+    """Return that Prometheus does not see every ready sidecar that follows the rollout, or None when it does.
 
-    The sums of the others would prove a share of a part of the fleet only.
+    The sums of the others would prove a share of a part of the fleet only. One that does not answer, or follows nothing yet, is
+    what convergence waits for.
     """
     scraped, pods = observation.metrics.scraped, observation.pods
-    if scraped is None or isinstance(scraped, Missing) or isinstance(pods, Missing) or scraped >= len(pods):
+    if scraped is None or isinstance(scraped, Missing) or isinstance(pods, Missing):
         return scraped if isinstance(scraped, Missing) else None
+    following = sum(not pod.error and pod.rollout == identity.key for pod in pods)
+    if scraped >= following:
+        return None
     return Missing(
         "MetricsPartial",
-        f"Prometheus has fresh samples of {scraped} of {len(pods)} ready sidecars: check that it scrapes every one of them",
+        f"Prometheus has fresh samples of {scraped} of {following} ready sidecars: check that it scrapes every one of them",
     )
 
 
