@@ -58,7 +58,7 @@ check-python: setup
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -W error -m compileall -q crds client operator sidecar e2e tests requirements
+	$(BIN)/python -W error -m compileall -q crds client operator sidecar e2e tests requirements images
 
 check-contract: setup
 	$(BIN)/python -m sark_api.crd | diff -u $(CRD) - || { echo "error: $(CRD) is stale: run make crds"; exit 1; }
@@ -94,7 +94,7 @@ test-integration: setup tools ## Tests against a real API server, Prometheus, OP
 scenarios: setup tools ## Every rehearsed fault of a rollout, with those that `make test` leaves out for their time
 	$(PYTEST) -m "scenario or long" tests/integration
 
-test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about 2 min)
+test-page: setup tools ## Look at the page in a real Chromium, with axe-core (SHOTS=folder keeps pictures; about a minute); CI runs it
 	sh tools/browser.sh
 	SARK_BROWSER=1 $(PYTEST) tests/integration/page
 
@@ -132,7 +132,7 @@ tools: setup ## Find or build etcd, kube-apiserver, OPA, Prometheus ... (cold: a
 
 performance-tools: setup tools $(STAMPS)/performance ## What the performance suite needs besides: pytest-benchmark, matplotlib, py-spy
 
-images: setup ## Build the images of operator and sidecar with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
+images: setup ## Build the images of operator and sidecar, and lists of their parts, with docker, podman or buildah (BASE=, TAG=, REGISTRY=)
 	sh images/build.sh
 
 page-assets: ## Copy the page's browser files anew from the packages in tools/page/package-lock.json (needs npm)

@@ -20,6 +20,8 @@ from sark_e2e.scenario import Scenario
 PROJECT = Path(__file__).parents[3]
 LOCK = PROJECT / "tools" / "page"
 INSTALLED = PROJECT / ".cache" / "page"
+_LOOKING = bool(os.environ.get("SARK_BROWSER"))
+"""Whether this is `make test-page`, in which nothing is skipped."""
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -27,6 +29,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def packages() -> Path:
     """The folder with the npm packages, in the versions and with the integrity of the lock file."""
     npm = shutil.which("npm")
+    if npm is None and _LOOKING:
+        pytest.fail("npm is not installed: axe-core, the accessibility checker, is a package of npm")
     if npm is None:
         pytest.skip("npm is not installed: the browser files are not compared with their packages")
     INSTALLED.mkdir(parents=True, exist_ok=True)
@@ -47,7 +51,7 @@ def axe(packages: Path) -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium."""
-    if not os.environ.get("SARK_BROWSER"):
+    if not _LOOKING:
         pytest.skip("the page is looked at by `make test-page`")
     found = next(filter(None, map(shutil.which, _BROWSERS)), None)
     if found is None:
