@@ -35,7 +35,7 @@ bench-engine: setup tools ## Print the engine's figures beside its goals (about 
 bench-operator: setup tools ## Print what one operator costs with 100, 300 and 1,000 rollouts, and how soon it answers (ROLLOUTS="100 300")
 	$(BIN)/python -m sark_e2e.bench.operator $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
 
-report: performance-tools ## Run the performance suite scaled down (about 15 min; SCALE=) and write docs/PERFORMANCE_REPORT.md
+report: performance-tools ## Run the performance suite scaled down (about 30 min; SCALE=) and write docs/PERFORMANCE_REPORT.md
 	$(BIN)/python -m sark_e2e.performance $(if $(SCALE),--scale $(SCALE)) $(if $(RUN),--run $(RUN))
 
 report-full: performance-tools ## The same at the report's full lengths: about 55 h, of which 24 h for each arm's memory

@@ -16,7 +16,7 @@ from sark_e2e.performance.suite import Recording, Suite
 
 OPERATIONS = 100_000
 SCALED_HOURS = 2 / 60
-"""At the default scale, so that a report of a quarter of an hour has something to show; a full run takes a day."""
+"""At the default scale, so that a report of half an hour has something to show; a full run takes a day."""
 RATE = 200.0
 
 

@@ -79,7 +79,7 @@ def _sizes(document: Document, facts: Facts) -> None:
                 rust.cell("memory"),
             ]
         )
-    document.table(("Cache Size", "Redis p95 (ms)", "Rust p95 (ms)", "Improvement", "Redis memory", "Rust memory"), rows)
+    document.table(("Cache Size", "Redis p95", "Rust p95", "Improvement", "Redis memory", "Rust memory"), rows)
     full, moka, quick = (_of(facts, "cache-full", arm).cell("p99") for arm in ("rust", "moka", "quick-cache"))
     large = _of(facts, "cache-size-1000000", "rust").cell("memory")
     in_redis = _of(facts, "cache-size-1000000", "python").cell("memory")
@@ -99,7 +99,7 @@ def _at_once(document: Document, facts: Facts) -> None:
     for name, title in _AT_ONCE.items():
         redis, rust = (_of(facts, f"cache-at-once-{name}", arm) for arm in ("python", "rust"))
         rows.append([title, redis.cell("p95"), rust.cell("p95"), times(redis.cell("p95"), rust.cell("p95"))])
-    document.table(("Workload", "Redis p95 (ms)", "Rust p95 (ms)", "Improvement"), rows)
+    document.table(("Workload", "Redis p95", "Rust p95", "Improvement"), rows)
     ten, hundred = (_of(facts, f"cache-at-once-reads-{count}", "rust") for count in ("10", "100"))
     cores = ten.raw.environment.cores
     document.analysis(

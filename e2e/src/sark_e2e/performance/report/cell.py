@@ -10,6 +10,9 @@ from typing import Final
 
 MET: Final = "✅"
 MISSED: Final = "❌"
+_LEAST_MS: Final = 0.1
+_LEAST_US: Final = 0.001
+"""In ms: below a tenth of a millisecond times are in microseconds, below a microsecond in nanoseconds."""
 _ATTACHED: Final = frozenset({"%", "x"})
 
 
@@ -64,7 +67,9 @@ def status(*, met: bool, of: Iterable[Cell]) -> Cell:
 
 
 def shown(value: float, unit: str) -> str:
-    """Return a figure for people: three digits, thousands with commas, and its unit."""
+    """Return a figure for people: three digits, thousands with commas, and its unit; milliseconds as what they are best read in."""
+    if unit == "ms" and 0 < abs(value) < _LEAST_MS:
+        value, unit = (value * 1e6, "ns") if abs(value) < _LEAST_US else (value * 1e3, "\N{MICRO SIGN}s")
     number = _number(value)
     if unit in _ATTACHED:
         return f"{number}{unit}"

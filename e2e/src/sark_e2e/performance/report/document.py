@@ -20,6 +20,8 @@ _PLACEHOLDER: Final = re.compile(
     r"\[X[^\]]*\]|✅/❌|\{\{|\bTODO\b|\bTBD\b|n/a|\bnan\b|\[(?:Analysis|Recommendation|Component|Start|End|Success|Improvement)[^\]]*\](?!\()"
 )
 _SHOWN_SOURCES: Final = 12
+_LISTED: Final = "b-raw-data-files"
+"""Where the appendix lists every raw file."""
 
 
 class Document:
@@ -92,9 +94,9 @@ class Document:
             raise NoSourceError(f"the sentence {template!r} has no figure {error}") from error
 
     def _named(self, files: set[Path]) -> str:
-        names = [self.link(path) for path in sorted(files)]
-        more = f" and {len(names) - _SHOWN_SOURCES} more of the appendix" if len(names) > _SHOWN_SOURCES else ""
-        return f"<sub>Raw: {', '.join(names[:_SHOWN_SOURCES])}{more}</sub>"
+        if len(files) > _SHOWN_SOURCES:
+            return f"<sub>Raw: {len(files)} files, listed in [appendix B](#{_LISTED})</sub>"
+        return f"<sub>Raw: {', '.join(self.link(path) for path in sorted(files))}</sub>"
 
 
 def _refuse_digits(text: str) -> None:

@@ -73,7 +73,7 @@ def _policy(document: Document, facts: Facts, policy: str) -> None:
     better = [times(measured["python"].cell(name), measured["rust"].cell(name)) for name in _COLUMNS]
     more = times(measured["rust"].cell("ops"), measured["python"].cell("ops"))
     rows.append(["**Improvement** (last over first)", *(word(f"**{each}**", each) for each in (*better, more))])
-    document.table(("Implementation", "p50 (ms)", "p95 (ms)", "p99 (ms)", "Ops/sec"), rows)
+    document.table(("Implementation", "p50", "p95", "p99", "Ops/sec"), rows)
 
 
 def _at_once(document: Document, facts: Facts) -> None:
@@ -94,7 +94,7 @@ def _at_once(document: Document, facts: Facts) -> None:
                 rust.cell("ops"),
             ]
         )
-    document.table(("Concurrency", "Python p95 (ms)", "Rust p95 (ms)", "Improvement", "Python ops/sec", "Rust ops/sec"), rows)
+    document.table(("Concurrency", "Python p95", "Rust p95", "Improvement", "Python ops/sec", "Rust ops/sec"), rows)
     few, many = pairs["10"], pairs["1000"]
     cores = few[1].raw.environment.cores
     document.analysis(

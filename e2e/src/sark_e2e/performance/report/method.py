@@ -140,7 +140,7 @@ def environment(document: Document, facts: Facts) -> None:
             [
                 "Others on the machine",
                 word(
-                    f"up to {shown(heaviest, '')} runnable tasks in the minute before a measurement",
+                    f"up to {shown(heaviest, '')} runnable tasks in the minute before a measurement, those of the measurement before it included",
                     last.cell(next(iter(last.raw.numbers))),
                 ),
             ],

@@ -67,7 +67,7 @@ def _opa_latency(facts: Facts, pyplot: Any) -> Any:
             _PERCENTILES,
         )
         axes.set_title(title)
-    both[0].set_ylabel("latency in ms (logarithmic)")
+    both[0].set_ylabel("latency (logarithmic)")
     both[0].legend(loc="upper left")
     return figure
 
@@ -85,7 +85,7 @@ def _cache_performance(facts: Facts, pyplot: Any) -> Any:
             bars[name] = (COLOURS[arm], [_value(measured, percent) for percent in _PERCENTILES])
         _bars(axes, bars, _PERCENTILES)
         axes.set_title(title)
-    both[0].set_ylabel("latency in ms (logarithmic)")
+    both[0].set_ylabel("latency (logarithmic)")
     handles, labels = both[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.07))
     return figure
@@ -192,11 +192,12 @@ def _bars(axes: Any, bars: Mapping[str, tuple[str, list[float]]], labels: tuple[
     for place, (name, (colour, values)) in enumerate(bars.items()):
         at = [number - _WIDTH / 2 + width * (place + 0.5) for number in range(len(labels))]
         drawn = axes.bar(at, values, width * 0.94, color=colour, label=name)
-        axes.bar_label(drawn, labels=[shown(value, "") for value in values], fontsize=8.5, padding=2)
+        axes.bar_label(drawn, labels=[shown(value, "ms").replace(" ", "\n") for value in values], fontsize=8, padding=2)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: shown(value, "ms"))
     axes.set_xticks(range(len(labels)), labels)
     axes.tick_params(axis="x", length=0)
-    axes.margins(y=0.18)
+    axes.margins(y=0.22)
     axes.grid(axis="y")
 
 
