@@ -199,7 +199,7 @@ def recommendations(document: Document, facts: Facts) -> None:
             {"hit": hit, "miss": miss},
         ),
         (
-            "`cache.max_entries` of a million takes {million} instead of {usual} for the default's ten thousand; ask for it only where the share of hits shows the need.",
+            "`cache.max_size` of a million takes {million} instead of {usual} for the default's ten thousand; ask for it only where the share of hits shows the need.",
             {"million": million.cell("memory"), "usual": usual.cell("memory")},
         ),
     )

@@ -84,8 +84,8 @@ opa:
   timeout: 10s
 
 cache:
-  backend: rust     # the Python arm: redis, with hiredis
-  max_entries: 10000
+  backend: redis    # keeps the Python arm's decisions; the Rust arm's are in the process
+  max_size: 10000
   ttl: 300s
 
 feature_flags:
