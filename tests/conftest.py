@@ -1,4 +1,4 @@
-"""What all tests share: texts that are compared with golden files."""
+"""What all tests share: texts that are compared with golden files, and how long an example may take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 from collections.abc import Callable
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+"""A machine that does other things too is no finding: what takes too long ends by the timeout of the whole test."""
 
 
 @pytest.fixture
