@@ -13,9 +13,11 @@ from sark_e2e.deadline import eventually
 from sark_e2e.reaper import start_time
 
 SCRIPT = """
-import time
+import signal, time
 from sark_e2e.cluster import LocalCluster
 
+# Whatever runs the tests in the background may have had the signal ignored, which children inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with LocalCluster("interrupted") as cluster:
     plane = cluster.control_plane
     servers = (plane.etcd, plane.api_server, plane.controllers, cluster.prometheus, cluster.opa, cluster.redis)
