@@ -121,7 +121,9 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             else:
                 yield f"{key} is missing; set it in the file or as {variable_name(key)}"
         else:
-            yield f"{_where(key)}: {problem['msg'].removeprefix('Value error, ')}"
+            sentence = problem["msg"].removeprefix("Value error, ")
+            # What concerns several sections names them itself.
+            yield f"{_where(key)}: {sentence}" if key else sentence
     if len(problems) > _MOST_SENTENCES:
         yield f"and {len(problems) - _MOST_SENTENCES} more"
 

@@ -6,7 +6,6 @@ The same life is lived inside an application, by a thread that serves no port fo
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -41,8 +40,11 @@ from .rest.desk import Desk
 from .rest.upstream import OpaUpstream
 from .securing import secure_admin_port, secure_data_port
 from .settings import Assignment, Authentication, CacheBackend, FlagMode, Settings, StaticFlags
+from .settings.fields import is_loopback
 from .shadow.assembly import open_shadow
 from .telemetry import Telemetry
+from .writing.assembly import writer_of, written_data
+from .writing.gate import EngineGate
 
 log = structlog.get_logger()
 _EVALUATION_THREADS = 2
@@ -111,6 +113,8 @@ class Service:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, parts = self._settings, self._parts
+        if self._in_process and settings.writes.documents:
+            raise StartError("writes.documents needs a sidecar: inside an application there is no port to write at")
         admin = AdminServer(settings.admin, parts)
         try:
             await secure_admin_port(parts.credentials, settings.admin, admin)
@@ -136,11 +140,13 @@ class Service:
         self._spawn("credentials", parts.credentials.follow(telemetry))
         for _ in range(self._bundles_not_kept):
             telemetry.bundle_not_kept()
-        await self._start_baseline(stack, server, engine, policies, telemetry)
+        assignment = settings.flags.assignment
+        gate = EngineGate(lambda share: _set_flags(server, share, assignment), telemetry)
+        await self._start_baseline(stack, server, engine, policies, telemetry, gate=gate)
         self._start_faults(server, telemetry)
         self._spawn("policies", policies.follow(engine, telemetry))
         parts.waiting = "the flags are not known yet"
-        await self._start_flags(stack, server, telemetry)
+        await self._start_flags(stack, gate, telemetry)
         parts.data_port = self._listen(server)
         self._listening = server
         parts.waiting = ""
@@ -170,7 +176,14 @@ class Service:
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({first, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return EmbeddedPolicies(source, first.result()) if first.done() else None
+            if not first.done():
+                return None
+            return EmbeddedPolicies(
+                source,
+                first.result(),
+                written=self._settings.writes.documents,
+                max_memory_bytes=settings.max_memory_bytes,
+            )
         except PolicySourceError as error:
             raise StartError(f"{settings.source}: {error}") from error
         finally:
@@ -193,7 +206,7 @@ class Service:
             self._parts.in_process
             or data.host is None
             or data.authentication is not Authentication.OFF
-            or _is_loopback(data.host)
+            or is_loopback(data.host)
         ):
             return
         log.warning(
@@ -236,6 +249,7 @@ class Service:
             port=None if self._in_process or data.host is None else data.port,
             unix_path=None if self._in_process else data.unix_path,
             in_process=self._in_process,
+            writes=bool(settings.writes.documents),
             unix_mode=data.unix_mode,
             workers=limits.workers,
             max_body_bytes=limits.max_body_bytes,
@@ -259,7 +273,14 @@ class Service:
         )
 
     async def _start_baseline(
-        self, stack: AsyncExitStack, server: Server, engine: Engine, policies: EmbeddedPolicies, telemetry: Telemetry
+        self,
+        stack: AsyncExitStack,
+        server: Server,
+        engine: Engine,
+        policies: EmbeddedPolicies,
+        telemetry: Telemetry,
+        *,
+        gate: EngineGate,
     ) -> None:
         settings, parts = self._settings, self._parts
         opa = await stack.enter_async_context(OpaServer(settings.opa, max_decision_bytes=settings.limits.max_decision_bytes))
@@ -270,6 +291,7 @@ class Service:
             decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, guard))
         parts.redis_problem = lambda: decisions.problem
         parts.redis_breaker = decisions.breaker
+        written = written_data(settings, opa, engine, policies, gate)
         view = OpaView(
             opa,
             ours=lambda: (policies.sources, policies.policies.revision),
@@ -278,6 +300,7 @@ class Service:
             memory=settings.cache.ttl + _MEMORY_BEYOND_TTL_SECONDS,
             # What OPA decided and the cache in process keeps is found by the engine's revision, which may come back.
             on_change=engine.cache_clear,
+            written=written,
         )
         parts.opa = view
         threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")
@@ -297,7 +320,10 @@ class Service:
         upstream = await stack.enter_async_context(
             OpaUpstream(settings.opa, max_answer_bytes=settings.limits.max_decision_bytes)
         )
-        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry), server)
+        writer = writer_of(settings, upstream, view, written, gate=gate, counter=telemetry) if written is not None else None
+        if writer is not None:
+            parts.writes = writer.status
+        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry, writer), server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
             server,
             desk,
@@ -344,11 +370,11 @@ class Service:
             self._parts.faults = FaultHook(faults.file, server)
             self._spawn("faults", self._parts.faults.follow())
 
-    async def _start_flags(self, stack: AsyncExitStack, server: Server, telemetry: Telemetry) -> None:
+    async def _start_flags(self, stack: AsyncExitStack, gate: EngineGate, telemetry: Telemetry) -> None:
         settings = self._settings.flags
         follower = FlagFollower(
             follows_api=settings.mode is FlagMode.WATCH,
-            apply=lambda share: _set_flags(server, share, settings.assignment),
+            apply=gate.apply,
             telemetry=telemetry,
             state_file=settings.state_file,
             fixed=_fixed_share(self._settings) if settings.mode is FlagMode.STATIC else None,
@@ -444,13 +470,6 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _set_flags(server: Server, share: Share, assignment: Assignment) -> None:

@@ -37,6 +37,8 @@ _COUNTERS = {
     "sark_credential_failures_total": "Times certificates or tokens were refused; the last good ones stayed in use.",
     "sark_passed_on_total": "Requests of OPA's REST API that only OPA can answer; they are in no arm.",
     "sark_passed_on_failures_total": "Those of them that OPA answered with an error of its own, or not at all.",
+    "sark_data_writes_total": "Writes of data that were handed to OPA, or refused for want of room.",
+    "sark_data_write_failures_total": "Those of them that ended with 4xx or 5xx.",
     "sark_opa_skipped_total": "Questions not sent to OPA because it had failed; answered 503.",
     "sark_opa_breaker_opened_total": "Times OPA failed so often that it was left alone.",
     "sark_redis_skipped_total": "Redis commands not sent because Redis had failed.",
@@ -52,6 +54,7 @@ _GAUGES = {
     "sark_opa_breaker_state": "0: OPA is asked; 1: one question at a time is a try; 2: it is left alone.",
     "sark_redis_breaker_state": "0: Redis is used; 1: one command at a time is a try; 2: it is left alone.",
     "sark_credentials_stale": "1 while certificates or tokens in use are not those that the files hold.",
+    "sark_engine_set_aside": "1 while baseline answers everybody, for it is not known that the engine has what was written.",
     "sark_start_seconds": "Seconds from the start of the process until it was ready.",
     "sark_ready": "1 while the sidecar takes requests and is ready.",
     "sark_fault_injection_enabled": "1 when fault injection is enabled by configuration.",
@@ -120,6 +123,15 @@ class Telemetry:
         """Count a request that only OPA can answer."""
         self._count("sark_passed_on_total", 1)
         self._count("sark_passed_on_failures_total", int(failed))
+
+    def written(self, *, failed: bool) -> None:
+        """Count a write of data."""
+        self._count("sark_data_writes_total", 1)
+        self._count("sark_data_write_failures_total", int(failed))
+
+    def engine_set_aside(self, is_aside: bool) -> None:
+        """Show whether the engine is kept from deciding."""
+        self._gauge("sark_engine_set_aside", is_aside)
 
     def credentials_refused(self) -> None:
         """Count certificates or tokens that cannot be used."""

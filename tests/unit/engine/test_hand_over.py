@@ -66,6 +66,29 @@ def test_what_only_opa_understands_is_handed_over_whole_and_is_in_no_arm(start: 
     assert set(counted) == {0}
 
 
+def test_writes_of_data_are_handed_over_only_when_they_are_taken(start: Any):
+    def answer(plane: Any, job: Any) -> None:
+        plane.completed.append(plane.server.complete(job.id, 204, b"", outcome="error"))
+
+    plane = start(answer, writes=True)
+    assert plane.request("PUT", "/v1/data/users/a?metrics", b'{"a":1}', {"If-None-Match": "*"}).status == 204
+    assert plane.request("PATCH", "/v1/data/users", b"[]").status == 204
+    reply = plane.request("DELETE", "/v1/data/users/a")
+    # What has no body tells no length, or the next answer on the connection would be looked for in the wrong place.
+    assert (reply.status, reply.body, set(reply.headers) & {"content-type", "content-length"}) == (204, b"", set())
+    assert [(job.method, job.target, job.body) for job in plane.jobs] == [
+        ("PUT", "/v1/data/users/a?metrics", b'{"a":1}'),
+        ("PATCH", "/v1/data/users", b"[]"),
+        ("DELETE", "/v1/data/users/a", b""),
+    ]
+    assert ("If-None-Match", "*") in plane.jobs[0].headers
+    assert plane.request("PUT", "/v1/policies/a", b"package a").status == 403
+    # And without it nothing is
+    plain = start(answer)
+    assert [plain.request(method, "/v1/data/users", b"[]").status for method in ("PUT", "PATCH", "DELETE")] == [403] * 3
+    assert plain.jobs == []
+
+
 def test_a_decision_of_http_opa_is_kept_in_process_and_found_again(start: Any):
     plane = start()
     plane.flags(opa=False)

@@ -63,6 +63,7 @@ fn server_options(options: &ServeOptions) -> Result<ServerOptions, String> {
         inline_evaluation: Duration::from_millis(2),
         evaluation_threads: 2,
         evaluation_queue: 256,
+        writes: false,
         subject: SubjectRule::new(None, ["/user/id"]).map_err(wrong)?,
         shadow: ShadowLimits::default(),
     };

@@ -50,12 +50,13 @@ impl Server {
         inline_evaluation_seconds = 0.002, evaluation_threads = 2, evaluation_queue = 256, subject_pointer = "/user/id",
         subject_fallbacks = vec!["/agent/id".into(), "/source_agent/id".into(), "/subject".into(), "/user".into()],
         subject_header = None, shadow_queue = 1024, shadow_queue_bytes = 16_777_216, shadow_request_bytes = 65_536, in_process = false,
+        writes = false,
     ), text_signature = "(engine, *, host=None, port=None, unix_path=None, unix_mode=0o660, workers=1, max_body_bytes=1048576, \
         max_header_bytes=16384, idle_timeout_seconds=60.0, header_timeout_seconds=5.0, body_timeout_seconds=5.0, \
         write_timeout_seconds=5.0, max_connections=1024, baseline_queue=1024, baseline_timeout_seconds=10.0, \
         inline_evaluation_seconds=0.002, evaluation_threads=2, evaluation_queue=256, subject_pointer='/user/id', \
         subject_fallbacks=('/agent/id', '/source_agent/id', '/subject', '/user'), subject_header=None, \
-        shadow_queue=1024, shadow_queue_bytes=16777216, shadow_request_bytes=65536, in_process=False)")]
+        shadow_queue=1024, shadow_queue_bytes=16777216, shadow_request_bytes=65536, in_process=False, writes=False)")]
     fn new(
         engine: &Engine,
         host: Option<&str>,
@@ -82,6 +83,7 @@ impl Server {
         shadow_queue_bytes: usize,
         shadow_request_bytes: usize,
         in_process: bool,
+        writes: bool,
     ) -> PyResult<Self> {
         let refused = |error| errors::configuration(&error);
         let pointers = std::iter::once(subject_pointer).chain(subject_fallbacks.iter().map(String::as_str));
@@ -105,6 +107,7 @@ impl Server {
             inline_evaluation: seconds("inline_evaluation_seconds", inline_evaluation_seconds)?,
             evaluation_threads,
             evaluation_queue,
+            writes,
             subject: SubjectRule::new(subject_header, pointers).map_err(refused)?,
             shadow: ShadowLimits {
                 queue: QueueLimits { requests: shadow_queue, bytes: shadow_queue_bytes },

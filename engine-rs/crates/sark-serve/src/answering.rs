@@ -130,7 +130,7 @@ impl Step {
 impl Answering {
     pub(crate) fn new(shared: &Arc<Shared>, lane: Lane) -> Self {
         Self {
-            paths: Paths::default(),
+            paths: Paths::new(shared.options.writes),
             evaluating: Evaluating::new(shared, lane),
             in_force: RefCell::new(Follower::new(Arc::clone(&shared.in_force))),
             held: RefCell::new(Rc::new(Held(shared.in_force.load_full()))),

@@ -77,9 +77,16 @@ pub(crate) struct Paths {
     known: RefCell<HashMap<Box<str>, Rc<Asked>>>,
     /// Those asked for inside the process, which are not written as in a request.
     inside: RefCell<HashMap<Box<str>, Rc<Asked>>>,
+    /// Writes of data go to the embedder.
+    writes: bool,
 }
 
 impl Paths {
+    /// None known yet; with `writes` those of data go elsewhere instead of being refused.
+    pub(crate) fn new(writes: bool) -> Self {
+        Self { writes, ..Self::default() }
+    }
+
     /// Where `method` on `path` goes.
     pub(crate) fn route(&self, method: &str, path: &str) -> Result<Route, Problem> {
         if let Some(below) = below(path, "/v1/data")
@@ -87,7 +94,10 @@ impl Paths {
         {
             return Ok(self.asked(below).map_or(Route::Elsewhere, Route::Data));
         }
-        routes::check(method, path)?;
+        routes::check(method, path, self.writes)?;
+        if matches!(method, "PUT" | "PATCH" | "DELETE") {
+            return Ok(Route::Elsewhere);
+        }
         if path == "/health" {
             return Ok(Route::Health);
         }
@@ -211,6 +221,16 @@ mod tests {
             assert_eq!(joined(method, path), goes, "{method} {path}");
             assert_eq!(joined(method, path), goes, "{method} {path} again");
         }
+    }
+
+    #[test]
+    fn writes_of_data_go_elsewhere_when_they_are_taken() {
+        let paths = Paths::new(true);
+        for (method, path) in [("PUT", "/v1/data/a"), ("PATCH", "/v1/data/a/b"), ("DELETE", "/v1/data/a")] {
+            assert!(matches!(paths.route(method, path), Ok(Route::Elsewhere)), "{method} {path}");
+        }
+        assert_eq!(paths.route("PUT", "/v1/policies/a").unwrap_err().status, 403);
+        assert!(matches!(paths.route("GET", "/v1/data/a"), Ok(Route::Data(_))));
     }
 
     #[test]

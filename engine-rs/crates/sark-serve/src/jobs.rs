@@ -50,11 +50,11 @@ impl FallbackReason {
 /// A request of which the data plane understands no more than where it goes.
 #[derive(Debug, Clone)]
 pub struct Passed {
-    /// GET, HEAD or POST.
+    /// GET, HEAD or POST; of writes PUT, PATCH or DELETE.
     pub method: String,
     /// Path and query string as received.
     pub target: String,
-    /// Content-Type, Content-Encoding and Accept-Encoding, as far as there are any.
+    /// Content-Type, Content-Encoding, Accept-Encoding and, of writes, If-None-Match, as far as there are any.
     pub headers: Vec<(&'static str, String)>,
 }
 

@@ -50,6 +50,8 @@ pub struct ServerOptions {
     pub evaluation_threads: usize,
     /// Most evaluations that wait for such a thread.
     pub evaluation_queue: usize,
+    /// Writes of data are handed over; without it they are refused.
+    pub writes: bool,
     /// Where the subject of a request is found.
     pub subject: SubjectRule,
     /// Bounds of what waits to be compared with the other arm.

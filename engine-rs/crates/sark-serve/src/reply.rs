@@ -8,7 +8,9 @@ use crate::opening::Opening;
 /// Status codes.
 pub(crate) mod status {
     pub(crate) const OK: u16 = 200;
+    pub(crate) const NO_CONTENT: u16 = 204;
     pub(crate) const MIXED: u16 = 207;
+    pub(crate) const NOT_MODIFIED: u16 = 304;
     pub(crate) const BAD_REQUEST: u16 = 400;
     pub(crate) const UNAUTHORIZED: u16 = 401;
     pub(crate) const FORBIDDEN: u16 = 403;
@@ -123,13 +125,17 @@ impl Reply {
 
     /// Write head and body behind what is in `out` already, so that both are sent at once.
     pub(crate) fn write(&self, out: &mut Vec<u8>, opening: &Opening, delivery: Delivery) {
+        // These have no body, whatever they say of its length.
+        let is_bare = matches!(self.status, status::NO_CONTENT | status::NOT_MODIFIED);
         if self.status == status::OK && self.lines.is_empty() {
             out.extend_from_slice(opening.text());
         } else {
-            self.write_opening(out, opening.date());
+            self.write_opening(out, opening.date(), is_bare);
         }
-        out.extend_from_slice(itoa::Buffer::new().format(self.body.len()).as_bytes());
-        out.extend_from_slice(b"\r\n");
+        if !is_bare {
+            out.extend_from_slice(itoa::Buffer::new().format(self.body.len()).as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
         if !self.cache_control.is_empty() {
             out.extend_from_slice(b"Cache-Control: ");
             out.extend_from_slice(self.cache_control.as_bytes());
@@ -144,23 +150,29 @@ impl Reply {
             out.extend_from_slice(b"Connection: keep-alive\r\n");
         }
         out.extend_from_slice(b"\r\n");
-        if !delivery.without_body {
+        if !delivery.without_body && !is_bare {
             out.extend_from_slice(&self.body);
         }
     }
 
-    /// Everything up to the length.
-    fn write_opening(&self, out: &mut Vec<u8>, date: &str) {
+    /// Everything up to the length, and its name where there is one.
+    fn write_opening(&self, out: &mut Vec<u8>, date: &str, is_bare: bool) {
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(itoa::Buffer::new().format(self.status).as_bytes());
         out.push(b' ');
         out.extend_from_slice(reason(self.status).as_bytes());
         out.extend_from_slice(b"\r\n");
-        let lines = if self.lines.is_empty() { "Content-Type: application/json\r\n" } else { &self.lines };
-        out.extend_from_slice(lines.as_bytes());
+        if !self.lines.is_empty() {
+            out.extend_from_slice(self.lines.as_bytes());
+        } else if !is_bare {
+            out.extend_from_slice(b"Content-Type: application/json\r\n");
+        }
         out.extend_from_slice(b"Date: ");
         out.extend_from_slice(date.as_bytes());
-        out.extend_from_slice(b"\r\nContent-Length: ");
+        out.extend_from_slice(b"\r\n");
+        if !is_bare {
+            out.extend_from_slice(b"Content-Length: ");
+        }
     }
 
     /// With these headers instead of the Content-Type of JSON; without any, as it is.
@@ -206,6 +218,8 @@ const fn reason(code: u16) -> &'static str {
         status::OK => "OK",
         status::BAD_REQUEST => "Bad Request",
         status::MIXED => "Multi-Status",
+        status::NO_CONTENT => "No Content",
+        status::NOT_MODIFIED => "Not Modified",
         status::UNAUTHORIZED => "Unauthorized",
         status::FORBIDDEN => "Forbidden",
         status::NOT_FOUND => "Not Found",
@@ -274,6 +288,15 @@ mod tests {
         assert!(text.contains("\r\nContent-Type: text/plain\r\nDate: "), "{text}");
         assert_eq!(text.matches("ontent-").count(), 2, "{text}");
         assert!(!text.contains("chunked") && !text.contains("D: y"), "{text}");
+    }
+
+    #[test]
+    fn an_answer_that_has_no_body_tells_no_length() {
+        for code in [status::NO_CONTENT, status::NOT_MODIFIED] {
+            let text = written(&Reply::json(code, Body::fixed(b"{}")), STAYS);
+            assert!(text.starts_with(&format!("HTTP/1.1 {code} ")), "{text}");
+            assert!(text.ends_with("\r\n\r\n") && !text.contains("Content-"), "{text}");
+        }
     }
 
     #[test]

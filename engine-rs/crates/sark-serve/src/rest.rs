@@ -124,8 +124,14 @@ impl Answering {
 
 fn passed(head: &Head<'_>) -> Passed {
     let query = if head.query.is_empty() { String::new() } else { format!("?{}", head.query) };
-    let headers =
-        [("Content-Type", head.content_type), ("Content-Encoding", head.encoding), ("Accept-Encoding", head.accept_encoding)];
+    // Of a question OPA does not look at it, and neither does anybody else.
+    let condition = if matches!(head.method, "GET" | "HEAD" | "POST") { b"".as_slice() } else { head.if_none_match };
+    let headers = [
+        ("Content-Type", head.content_type),
+        ("Content-Encoding", head.encoding),
+        ("Accept-Encoding", head.accept_encoding),
+        ("If-None-Match", condition),
+    ];
     let text = |(name, value): (&'static str, &[u8])| Some((name, std::str::from_utf8(value).ok()?.to_owned()));
     Passed {
         method: head.method.to_owned(),

@@ -35,8 +35,9 @@ pub(crate) fn below<'p>(path: &'p str, base: &str) -> Option<&'p str> {
     path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Refuse a path that is no endpoint, a method it does not take, and everything that writes.
-pub(crate) fn check(method: &str, path: &str) -> Result<(), Problem> {
+/// Refuse a path that is no endpoint, a method it does not take, and what writes: all of it, or policies alone when the
+/// embedder takes `writes` of data.
+pub(crate) fn check(method: &str, path: &str, writes: bool) -> Result<(), Problem> {
     let is_here =
         |endpoint: &&Endpoint| if endpoint.deep { below(path, endpoint.path).is_some() } else { path == endpoint.path };
     let Some(endpoint) = ENDPOINTS.iter().find(is_here) else {
@@ -47,8 +48,12 @@ pub(crate) fn check(method: &str, path: &str) -> Result<(), Problem> {
         return Ok(());
     }
     if endpoint.writes.contains(&method) {
+        if writes && endpoint.path == "/v1/data" {
+            return Ok(());
+        }
         let message = "policies and data cannot be changed through the sidecar, for then its two arms would decide by different \
-                       ones; change them where policies.directory or policies.bundle takes them from, and in OPA";
+                       ones; change them where policies.directory or policies.bundle takes them from, and in OPA. Documents \
+                       that writes.documents names may be written";
         return Err(Problem::new(status::FORBIDDEN, "invalid_operation", message));
     }
     let message = format!("method {method} is not allowed on {path}; use one of {}", endpoint.allow);
@@ -60,7 +65,7 @@ mod tests {
     use super::*;
 
     fn checked(method: &str, path: &str) -> u16 {
-        check(method, path).map_or_else(|problem| problem.status, |()| status::OK)
+        check(method, path, false).map_or_else(|problem| problem.status, |()| status::OK)
     }
 
     #[test]
@@ -97,6 +102,20 @@ mod tests {
             ("DELETE", "/v1/policies/a"),
         ] {
             assert_eq!(checked(method, path), 403, "{method} {path}");
+        }
+        for (method, path, expected) in [
+            ("PUT", "/v1/data/a/b", 200),
+            ("PATCH", "/v1/data", 200),
+            ("DELETE", "/v1/data/a", 200),
+            ("PUT", "/v1/policies/a", 403),
+            ("DELETE", "/v1/policies/a", 403),
+            ("PUT", "/v0/data/a", 405),
+            ("PATCH", "/v1/policies/a", 405),
+            ("OPTIONS", "/v1/data/a", 405),
+            ("PUT", "/v1/query", 405),
+        ] {
+            let status = check(method, path, true).map_or_else(|problem| problem.status, |()| status::OK);
+            assert_eq!(status, expected, "{method} {path} when data is written");
         }
         for method in ["PUT", "PATCH", "DELETE", "get", "CONNECT", ""] {
             for endpoint in &ENDPOINTS {

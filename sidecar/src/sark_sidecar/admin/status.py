@@ -46,6 +46,8 @@ class Parts:
     redis_problem: Callable[[], str] = lambda: ""
     redis_breaker: Callable[[], dict[str, Any]] = dict
     opa_breaker: Callable[[], dict[str, Any]] = dict
+    writes: Callable[[], dict[str, Any]] = dict
+    """What is known of documents that clients write; empty when nothing can be written."""
     metrics: Callable[[], bytes] | None = None
     data_port: int | None = None
     waiting: str = "starting"
@@ -111,6 +113,7 @@ def status(parts: Parts) -> dict[str, Any]:
             "redis_problem": parts.redis_problem(),
             "redis_breaker": parts.redis_breaker(),
         },
+        "writes": parts.writes(),
         "shadow": parts.shadow.status() if parts.shadow else {},
         "decision_logs": parts.decision_logs.status() if parts.decision_logs else {},
         "credentials": parts.credentials.status(),

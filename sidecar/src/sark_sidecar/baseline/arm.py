@@ -172,7 +172,7 @@ class BaselineArm:
     def _still_holds(self, asked: Asked) -> bool:
         """Return whether nobody was seen to change policies since it was asked: else it may be a decision of the new ones."""
         before, now = asked.policies, self._opa_policies()
-        if before is None or now is None or now.kept_under != before.kept_under:
+        if before is None or now is None or (now.kept_under, now.trust) != (before.kept_under, before.trust):
             return False
         needs_both = asked.job.opa == "rust" or asked.keep_in_process
         return not needs_both or now.revision == self._embedded_revision()

@@ -43,6 +43,20 @@ class MatchGauge(Protocol):
         """Show it."""
 
 
+class WrittenRefused(ValueError):  # noqa: N818 - a verdict on what was written
+    """The embedded engine cannot be given what clients wrote into OPA."""
+
+
+class WrittenDocuments(Protocol):
+    """What clients write into OPA, and the embedded engine is given."""
+
+    async def take_over(self, graph: RuleGraph) -> None:
+        """Give the engine what OPA holds now. Raises OpaFailure or WrittenRefused."""
+
+    def compared(self, *, equal: bool) -> None:
+        """Take note whether both serve the same, as far as is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpaPolicies:
     """OPA's policies at one moment."""
@@ -52,6 +66,8 @@ class OpaPolicies:
     at: datetime
     kept_under: str = ""
     """What their decisions are kept under: the revision, and what stands for those before it."""
+    trust: int = 0
+    """Grows whenever it was not known for a while what OPA serves."""
     _verdicts: dict[DataPath, bool] = field(default_factory=dict)
 
     def may_be_kept(self, path: DataPath) -> bool:
@@ -76,10 +92,12 @@ class OpaView:
         telemetry: MatchGauge,
         memory: float = 3600.0,
         on_change: Callable[[], None] = lambda: None,
+        written: WrittenDocuments | None = None,
     ) -> None:
         """`ours` returns the embedded engine's sources and revision; `interval` is in seconds.
 
         No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look.
+        `written` takes over what clients wrote into OPA, before the two are compared.
         """
         self._server = server
         self._ours = ours
@@ -87,6 +105,11 @@ class OpaView:
         self._telemetry = telemetry
         self._lineage = Lineage(memory)
         self._on_change = on_change
+        self._written = written
+        self._one_at_a_time = asyncio.Lock()
+        self._took = 0.0
+        """Seconds of the last look."""
+        self._distrusted = 0
         self._known: OpaPolicies | None = None
         self._last = ""
         """The revision seen last."""
@@ -117,42 +140,77 @@ class OpaView:
     async def follow(self) -> None:
         """Ask for ever; run until cancelled."""
         while True:
-            began = time.monotonic()
             await self.look()
             # A look that failed was no work for OPA: waiting long after it would only mean to learn late that OPA is back.
-            took = 0.0 if self.problem else time.monotonic() - began
+            took = 0.0 if self.problem else self._took
             await asyncio.sleep(max(self._interval, _MOST_OF_THE_TIME * took))
 
+    def distrust(self, why: str) -> Callable[[], None]:
+        """Know nothing of OPA's policies until a look that begins from now on is over: no decision is kept or found meanwhile.
+
+        What is returned takes it back: for who then knows that nothing happened.
+        """
+        before = (self._known, self.problem)
+        self._distrusted += 1
+        distrusted = self._distrusted
+        self._known, self.problem = None, why
+
+        def take_back() -> None:
+            if distrusted == self._distrusted and self._known is None:
+                self._known, self.problem = before
+
+        return take_back
+
     async def look(self) -> None:
-        """Ask once."""
+        """Ask once; of several who want a look each gets one that began after they wanted it."""
+        async with self._one_at_a_time:
+            began = time.monotonic()
+            await self._look()
+            self._took = time.monotonic() - began
+
+    async def _look(self) -> None:
         before = self.revision
+        distrusted = self._distrusted
         awaited, self._awaited = self._awaited, []
         try:
-            self._known = await self._read()
-            self.problem = ""
-            if self._last not in {"", self._known.revision}:
-                self._on_change()
-            self._last = self._known.revision
+            known = await self._read()
+            if distrusted == self._distrusted:
+                self._know(known)
+        except WrittenRefused as error:
+            # OPA decides by what the engine cannot be given: what is kept under the revision before is out of date.
+            if str(error) != self.problem:
+                log.error("the embedded engine cannot be given what was written", reason=str(error))  # noqa: TRY400
+            self.distrust(str(error))
         except (OpaFailure, DataTooScattered, ValueError) as error:
             if str(error) != self.problem:
                 log.warning("policies of OPA are unknown", reason=str(error))
             self.problem = str(error)
         self._telemetry.policies_match(self.matches, opa_up=not self.problem)
+        if self._written is not None:
+            self._written.compared(equal=self.matches)
         if self.revision and self.revision != before:
             log.info("policies of OPA", revision=self.revision, match=self.matches)
         for future in awaited:
             if not future.done():
                 future.set_result(None)
 
+    def _know(self, known: OpaPolicies) -> None:
+        self._known, self.problem = known, ""
+        if self._last not in {"", known.revision}:
+            self._on_change()
+        self._last = known.revision
+
     async def _read(self) -> OpaPolicies:
-        ours, _ = self._ours()
         raw = await self._server.modules()
         sources, graph = await asyncio.to_thread(_parse, raw)
+        if self._written is not None:
+            await self._written.take_over(graph)
+        ours, _ = self._ours()
         documents = await self._server.documents(base_paths(ours.data, graph))
         data = exact_json.dumps(assemble(ours.data, graph, documents))
         revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
-        return OpaPolicies(revision=revision, graph=graph, at=datetime.now(UTC), kept_under=kept_under)
+        return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted)
 
 
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,13 +11,15 @@ import sark_engine
 import structlog
 from sark_engine import Engine, Policies
 
+from sark_sidecar import exact_json
 from sark_sidecar.nudge import Nudge
 from sark_sidecar.telemetry import Telemetry
 
-from .compilation import CompiledPolicies
+from .compilation import CompiledPolicies, compile_sources
 from .source import PolicySource
 from .sources import PolicySourceError, PolicySources
 from .verdicts import PolicyVerdicts
+from .written import check_names, written_over
 
 log = structlog.get_logger()
 
@@ -50,9 +52,23 @@ async def first_policies(source: PolicySource, *, waits: bool, on_problem: Calla
 class EmbeddedPolicies:
     """The set in force, and the follower of its source."""
 
-    def __init__(self, source: PolicySource, compiled: CompiledPolicies) -> None:
-        """Begin with a set that compiled."""
+    def __init__(
+        self, source: PolicySource, compiled: CompiledPolicies, *, written: Sequence[str] = (), max_memory_bytes: int = 1 << 30
+    ) -> None:
+        """Begin with a set that compiled; `written` are names below `data` that clients write and the source must not have.
+
+        Raises:
+            PolicySourceError: the source has one of them.
+        """
+        check_names(written, compiled.sources, compiled.policies.packages)
         self._source = source
+        self._names = written
+        self._max_memory_bytes = max_memory_bytes
+        self._replacing = asyncio.Lock()
+        self._own = compiled
+        """What the source has, without what clients wrote."""
+        self._documents: Mapping[str, Any] = {}
+        self._spelled = exact_json.dumps({})
         self._compiled = compiled
         self._failed = False
         self.nudge = Nudge()
@@ -93,6 +109,32 @@ class EmbeddedPolicies:
             await self.nudge.cut(self._source.pause(failed=self._failed))
             await self.look(engine, telemetry)
 
+    async def lay_over(self, engine: Engine, documents: Mapping[str, Any]) -> None:
+        """Serve these documents, by their names below `data`, beside what the source has.
+
+        Raises:
+            PolicySourceError: they cannot be served; what served before goes on.
+        """
+        try:
+            spelled = exact_json.dumps(dict(documents))
+        except exact_json.JsonError as error:
+            raise PolicySourceError(f"written documents: {error}") from error
+        async with self._replacing:
+            if spelled != self._spelled:
+                await self._put_in_force(engine, await self._joined(self._own, documents))
+                self._documents, self._spelled = documents, spelled
+
+    async def _joined(self, own: CompiledPolicies, documents: Mapping[str, Any]) -> CompiledPolicies:
+        if not documents:
+            return own
+        return await asyncio.to_thread(
+            compile_sources,
+            written_over(own.sources, documents),
+            max_memory_bytes=self._max_memory_bytes,
+            label=own.label,
+            ignored=own.ignored,
+        )
+
     async def look(self, engine: Engine, telemetry: Telemetry) -> None:
         """Compare the source with what serves once, and act on a difference."""
         try:
@@ -112,7 +154,13 @@ class EmbeddedPolicies:
             self.problem = str(error)
         telemetry.policies_stale(stale=self._failed)
 
-    async def _replace(self, engine: Engine, compiled: CompiledPolicies) -> None:
+    async def _replace(self, engine: Engine, own: CompiledPolicies) -> None:
+        check_names(self._names, own.sources, own.policies.packages)
+        async with self._replacing:
+            await self._put_in_force(engine, await self._joined(own, self._documents))
+            self._own = own
+
+    async def _put_in_force(self, engine: Engine, compiled: CompiledPolicies) -> None:
         if compiled.sources.digest == self.sources.digest:
             self._compiled = compiled
             return

@@ -16,6 +16,7 @@ from .request import BadTarget, RestRequest
 log = structlog.get_logger()
 _METRICS = (("Content-Type", "text/plain; version=0.0.4; charset=utf-8"),)
 _OWN_ERROR = 500
+_WRITES = frozenset({"PUT", "PATCH", "DELETE"})
 
 
 class Upstream(Protocol):
@@ -23,6 +24,13 @@ class Upstream(Protocol):
 
     async def forward(self, request: RestRequest) -> RestAnswer:
         """Return OPA's answer; never raise for what OPA does."""
+
+
+class Writing(Protocol):
+    """Takes writes of data."""
+
+    async def answer(self, request: RestRequest) -> RestAnswer:
+        """Return the answer to one."""
 
 
 class RestCounter(Protocol):
@@ -35,8 +43,16 @@ class RestCounter(Protocol):
 class RestAnswering:
     """Answers by path; what is not the sidecar's own goes to OPA."""
 
-    def __init__(self, parts: Parts, upstream: Upstream, engine: HealthEngine, counter: RestCounter) -> None:
-        """Wire the parts."""
+    def __init__(
+        self,
+        parts: Parts,
+        upstream: Upstream,
+        engine: HealthEngine,
+        counter: RestCounter,
+        writing: Writing | None = None,
+    ) -> None:
+        """Wire the parts; without `writing` nothing can be written."""
+        self._writing = writing
         self._parts = parts
         self._upstream = upstream
         self._engine = engine
@@ -45,6 +61,8 @@ class RestAnswering:
     async def answer(self, request: RestRequest) -> RestAnswer:
         """Return the answer; an error in OPA's shape when something fails, never a decision."""
         try:
+            if self._writing is not None and request.method in _WRITES:
+                return await self._writing.answer(request)
             mine = self._own(request)
             if mine is not None:
                 return mine

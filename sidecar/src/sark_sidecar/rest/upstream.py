@@ -16,6 +16,16 @@ from .answer import RestAnswer, problem
 from .request import RestRequest
 
 log = structlog.get_logger()
+
+
+class Undetermined(Exception):  # noqa: N818 - what is known
+    """OPA may have written it, or not."""
+
+
+class NothingSent(Exception):  # noqa: N818 - what is known
+    """OPA was not reached."""
+
+
 AT_A_TIME = 16
 """Requests under way to OPA; as many wait, and more are refused."""
 _SHOWN = ("Content-Type", "Content-Encoding", "Vary", "Location")
@@ -69,12 +79,29 @@ class OpaUpstream:
         finally:
             self._waiting -= 1
 
+    async def change(self, request: RestRequest) -> RestAnswer:
+        """Return OPA's answer to a write.
+
+        Raises:
+            NothingSent: OPA could not be reached.
+            Undetermined: it was sent, or may have been, and there is no answer.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._ask(request)
+        except aiohttp.ClientConnectorError as error:
+            raise NothingSent(str(error)) from error
+        except TimeoutError as error:
+            raise Undetermined(f"OPA did not answer within {self._timeout:g} s") from error
+        except (aiohttp.ClientError, OSError, AnswerTooLarge) as error:
+            raise Undetermined(f"OPA gave no whole answer: {error}") from error
+
     async def _ask(self, request: RestRequest) -> RestAnswer:
         # Percent-encoding stays the client's: decoded and encoded anew it could name another path.
         url = URL(self._base + request.target, encoded=True)
         # Go's HTTP client and aiohttp agree that a missing Accept-Encoding lets anything come; say what was said.
         headers = {"Accept-Encoding": "identity", **dict(request.headers)}
-        body = request.body if request.method == "POST" else None
+        body = None if request.method in {"GET", "HEAD"} else request.body
         async with self._session.request(request.method, url, data=body, headers=headers, allow_redirects=False) as reply:
             raw = await read_at_most(reply, self._max_bytes)
             shown = tuple((name, value) for name in _SHOWN if (value := reply.headers.get(name)) is not None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -18,11 +19,12 @@ from sark_sidecar.seconds import Seconds
 from .breaker import OpaBreakerSettings, RedisBreakerSettings
 from .cache import CacheBackend, CacheSettings, ClassSettings
 from .decision_logs import DecisionLogSettings, LogServiceSettings
-from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath
+from .fields import FileMode, HttpUrl, Pointer, Port, Section, SocketPath, is_loopback
 from .flags import Assignment, FlagMode, FlagSettings
 from .policies import BundleSettings, PolicySettings, SigningKey, SigningSettings
 from .shadow import ShadowSettings
 from .transport import Authentication, SecuredSection, TlsSettings
+from .writes import WriteSettings
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -52,6 +54,7 @@ __all__ = [
     "SigningSettings",
     "StaticFlags",
     "TlsSettings",
+    "WriteSettings",
 ]
 
 ENVIRONMENT_PREFIX = "SARK_SIDECAR_"
@@ -224,7 +227,24 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     shadow: ShadowSettings = ShadowSettings()
     decision_logs: DecisionLogSettings = DecisionLogSettings()
+    writes: WriteSettings = WriteSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _writes_are_safe(self) -> Self:
+        if not self.writes.documents:
+            return self
+        if not is_loopback(urlsplit(self.opa.url).hostname or ""):
+            raise ValueError(
+                "writes.documents needs an OPA of this pod's own: set opa.url to localhost; others that write to it, or ask "
+                "it, would not know of each other"
+            )
+        if self.data.authentication is Authentication.OFF and self.data.host is not None:
+            raise ValueError(
+                "writes.documents needs data.authentication token or tls, or data.host null with data.unix_path: "
+                "whoever can write decides who may do what"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -52,6 +53,14 @@ def _socket(value: Path) -> Path:
     if not value.is_absolute():
         raise ValueError(f"{str(value)!r} must be an absolute path, as in /run/sark/data.sock")
     return value
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether nobody outside this network namespace is reached at, or reaches, `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 HttpUrl = Annotated[str, AfterValidator(_http_url)]

@@ -206,7 +206,7 @@ class BaselineJob:
 
     @property
     def method(self) -> str:
-        """GET, HEAD or POST of a request that is no question for an arm; empty for a question."""
+        """Method of a request that is no question for an arm: GET, HEAD, POST, or one that writes; empty for a question."""
 
     @property
     def target(self) -> str:
@@ -214,7 +214,7 @@ class BaselineJob:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Its Content-Type, Content-Encoding and Accept-Encoding, as far as there are any."""
+        """Its Content-Type, Content-Encoding, Accept-Encoding and, of a write, If-None-Match, as far as there are any."""
 
 @final
 class Answered:
@@ -300,6 +300,7 @@ class Server:
         shadow_queue_bytes: int = 16_777_216,
         shadow_request_bytes: int = 65_536,
         in_process: bool = False,
+        writes: bool = False,
     ) -> Server:
         """Make a server that does not listen yet.
 
@@ -313,7 +314,10 @@ class Server:
         When `evaluation_queue` of them wait already, the request is answered with 503.
 
         At most `shadow_queue` requests of `shadow_queue_bytes` bytes together wait for take_drawn; one that has more than
-        `shadow_request_bytes` with its answer is skipped. Raises ValueError.
+        `shadow_request_bytes` with its answer is skipped.
+
+        With `writes`, PUT, PATCH and DELETE below /v1/data are handed over as jobs; without it they are refused. Raises
+        ValueError.
         """
 
     def start(self) -> int:

@@ -85,6 +85,10 @@ impl Answering {
 
 /// The decision path and the shape of its answer.
 fn decision_asked(head: &Head<'_>) -> Option<(String, Shape)> {
+    if !matches!(head.method, "GET" | "HEAD" | "POST") {
+        // What writes asks for no decision.
+        return None;
+    }
     let (path, shape) = match (below(head.path, "/v1/data"), below(head.path, "/v0/data")) {
         (Some(path), _) => (path, Shape::Enveloped),
         (None, Some(path)) => (path, Shape::Bare),

@@ -43,6 +43,7 @@ pub(crate) struct Head<'b> {
     pub encoding: &'b [u8],
     pub content_type: &'b [u8],
     pub accept_encoding: &'b [u8],
+    pub if_none_match: &'b [u8],
     pub subject: Option<&'b [u8]>,
     pub authorization: Option<&'b [u8]>,
     /// Bytes of the head.
@@ -79,6 +80,7 @@ impl HeadRule {
             encoding: found.encoding,
             content_type: found.content_type,
             accept_encoding: found.accept_encoding,
+            if_none_match: found.if_none_match,
             subject: found.subject,
             authorization: found.authorization,
             size,
@@ -118,6 +120,7 @@ struct Found<'b> {
     encoding: &'b [u8],
     content_type: &'b [u8],
     accept_encoding: &'b [u8],
+    if_none_match: &'b [u8],
     subject: Option<&'b [u8]>,
     authorization: Option<&'b [u8]>,
 }
@@ -133,6 +136,7 @@ impl<'b> Found<'b> {
             13 if is("authorization") && self.authorization.replace(header.value).is_some() => {
                 return Err(malformed("it has more than one Authorization"));
             }
+            13 if is("if-none-match") => self.if_none_match = header.value,
             14 if is("content-length") => {
                 let length = content_length(header.value, rule)?;
                 if self.content_length.replace(length).is_some() {
@@ -218,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_matters_is_found_in_a_head() {
-        let text = "POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nX-Subject: alice\r\nExpect: 100-continue\r\n\r\n";
+        let text = "POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nIf-None-Match: *\r\nX-Subject: alice\r\nExpect: 100-continue\r\n\r\n";
         let expected = Head {
             method: "POST",
             path: "/v1/data/a",
@@ -230,6 +234,7 @@ mod tests {
             encoding: b"gzip",
             content_type: b"a/b",
             accept_encoding: b"",
+            if_none_match: b"*",
             subject: Some(b"alice"),
             authorization: None,
             size: text.len(),

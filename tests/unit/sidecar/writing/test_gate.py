@@ -1,0 +1,56 @@
+"""The gate: shut, nobody is in the new arm; and it is the flags in force that come back when it opens."""
+
+from __future__ import annotations
+
+from sark_sidecar.flags.state import Share
+from sark_sidecar.writing.gate import EngineGate
+
+HALF = Share(rollout="team/gateway", revision=3, percentage=50, salt="s", rust_opa=True, rust_cache=True, shadow=5)
+
+
+class Gauge:
+    def __init__(self) -> None:
+        self.is_aside = False
+
+    def engine_set_aside(self, is_aside: bool) -> None:
+        self.is_aside = is_aside
+
+
+def moved(share: Share) -> bool:
+    return share.rust_opa or share.rust_cache
+
+
+def test_shut_before_there_are_flags_nobody_is_ever_moved_until_it_opens():
+    applied: list[Share] = []
+    gauge = Gauge()
+    gate = EngineGate(applied.append, gauge)
+    gate.shut("nothing is known")
+    gate.apply(HALF)
+    assert (moved(applied[-1]), applied[-1].percentage, gauge.is_aside) == (False, 50, True)
+    gate.open()
+    assert (applied[-1], gauge.is_aside, gate.reason) == (HALF, False, "")
+
+
+def test_flags_that_come_while_it_is_shut_count_when_it_opens():
+    applied: list[Share] = []
+    gate = EngineGate(applied.append, Gauge())
+    gate.apply(HALF)
+    gate.shut("in doubt")
+    none = Share(rollout="team/gateway", revision=4)
+    gate.apply(none)
+    assert not moved(applied[-1])
+    assert applied[-1].revision == 4
+    gate.open()
+    assert applied[-1] == none
+
+
+def test_shut_twice_it_is_opened_once_and_says_the_last_reason():
+    applied: list[Share] = []
+    gate = EngineGate(applied.append, Gauge())
+    gate.apply(HALF)
+    gate.shut("one")
+    gate.shut("two")
+    assert gate.reason == "two"
+    gate.open()
+    gate.open()
+    assert [moved(share) for share in applied] == [True, False, True]
