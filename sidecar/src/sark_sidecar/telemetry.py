@@ -38,7 +38,7 @@ _COUNTERS = {
     "sark_passed_on_total": "Requests of OPA's REST API that only OPA can answer; they are in no arm.",
     "sark_passed_on_failures_total": "Those of them that OPA answered with an error of its own, or not at all.",
     "sark_data_writes_total": "Writes of data that were handed to OPA, or refused for want of room.",
-    "sark_data_write_failures_total": "Those of them that ended with 4xx or 5xx.",
+    "sark_data_write_failures_total": "Writes of data that were handed to OPA or refused, and ended with 4xx or 5xx.",
     "sark_opa_skipped_total": "Questions not sent to OPA because it had failed; answered 503.",
     "sark_opa_breaker_opened_total": "Times OPA failed so often that it was left alone.",
     "sark_redis_skipped_total": "Redis commands not sent because Redis had failed.",
