@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from sark_api.status import Phase
 from sark_e2e.example import quick
-from sark_e2e.pods.application import REPLICAS
+from sark_e2e.pods.application import NAME, NAMESPACE, REPLICAS, SIDECAR
 from sark_e2e.pods.stage import Stage
 
 
@@ -26,9 +31,7 @@ def test_a_whole_rollout(stage: Stage):
 def test_a_breach_goes_back(stage: Stage):
     # Given a rollout that is being proven at 50%
     before = stage.answers()
-    with stage.rollout("breach", quick(50, 100, bake="30s")) as rollout:
-        rollout.bakes(50, milliseconds=2000, seconds=180)
-
+    with stage.proof("breach") as rollout:
         # When the new arm gets slow in every pod
         stage.inject(latency_ms=400)
         try:
@@ -40,3 +43,30 @@ def test_a_breach_goes_back(stage: Stage):
         assert "latencyP95" in back.status.history[-2].message
         stage.serves(0, seconds=10)
         assert stage.undecided_since(before) == {}
+
+
+def test_sidecars_that_are_injected(stage: Stage):
+    # Given a Deployment without a sidecar, whose pods are given one when they are created
+    if "mutatingadmissionpolicies" not in stage.kubectl("api-resources", "--api-group=admissionregistration.k8s.io"):
+        pytest.skip("injection needs Kubernetes 1.36")
+    with stage.injection():
+        assert "initContainers" not in _spec(stage, "deployment", NAME)["template"]["spec"]
+        injected = stage.pods()
+        assert [[each["name"] for each in _spec(stage, "pod", pod)["initContainers"]] for pod in injected] == [
+            [SIDECAR]
+        ] * REPLICAS
+        before = stage.answers()
+
+        # When a rollout is applied
+        with stage.rollout("injected", quick(50, 100)) as rollout:
+            rollout.becomes(Phase.COMPLETED, seconds=300)
+
+            # Then it has come to 100% by the injected sidecars' own account, and they have let calls in and refused others
+            assert set(stage.serves(100, seconds=10)) == set(injected)
+            after = stage.answers()
+            assert all(after[each] > before[each] for each in ("allow", "deny"))
+            assert {kind: n for kind, n in stage.undecided_since(before).items() if kind.startswith("http")} == {}
+
+
+def _spec(stage: Stage, kind: str, name: str) -> Any:
+    return json.loads(stage.kubectl("get", kind, name, "-n", NAMESPACE, "-o", "json"))["spec"]

@@ -96,6 +96,10 @@ class AppliedRollout:
             unless=is_reverted,
         )
 
+    def proves_more(self, percent: int, *, seconds: float) -> Rollout:
+        """Wait until more of the step of `percent` is proven than is now."""
+        return self.bakes(percent, milliseconds=proven_milliseconds(self.read()) + 1, seconds=seconds)
+
     def shows(self, kind: str, status: ConditionStatus, reason: str, *, seconds: float) -> Condition:
         """Wait until the condition `kind` is `status` because of `reason`, and return it."""
 

@@ -34,15 +34,17 @@ def gateway(archives: Archives, *, opa: str, redis: str) -> list[Object]:
     return [
         account,
         config_map(NAMESPACE, "gateway-sark", {"sidecar.yaml": yaml.safe_dump(sidecar, sort_keys=False)}),
-        _deployment(archives),
+        gateway_deployment(archives),
         service(NAMESPACE, NAME, PORT),
     ]
 
 
-def _deployment(archives: Archives) -> Object:
+def gateway_deployment(archives: Archives, *, injected: bool = False) -> Object:
+    """Return the gateway's Deployment; `injected` is without a sidecar, and asks for one to be given to its pods."""
     body = example("spec")
     body["spec"]["replicas"] = REPLICAS
-    pod: Any = body["spec"]["template"]["spec"]
+    template: Any = body["spec"]["template"]
+    pod: Any = template["spec"]
     [sidecar] = pod["initContainers"]
     sidecar["image"] = archives.sidecar.image
     [application] = pod["containers"]
@@ -56,7 +58,18 @@ def _deployment(archives: Archives) -> Object:
         "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
         "securityContext": dict(sidecar["securityContext"]),
     }
+    if injected:
+        template["metadata"] = {"labels": {**LABELS, "sark.dev/inject": "true"}}
+        del pod["initContainers"], pod["volumes"]
     return body
+
+
+def injection(archives: Archives) -> Object:
+    """Return what the admission policy of manifests/injection is told of the gateway's namespace."""
+    volumes = example("spec")["spec"]["template"]["spec"]["volumes"]
+    mounted = {each["name"]: each["configMap"]["name"] for each in volumes if "configMap" in each}
+    told = {"image": archives.sidecar.image, "configuration": mounted["sark-config"], "policies": mounted["sark-policies"]}
+    return config_map(NAMESPACE, "sark-injection", told)
 
 
 def load(archives: Archives, *, target: str, rate: float) -> list[Object]:

@@ -56,10 +56,10 @@ class Release:
         return running_pods(self._cluster, NAMESPACE, LABELS)
 
     def holder(self) -> str:
-        """Return the pod that holds the Lease."""
+        """Return which of `pods` holds the Lease; nothing when none does, as while a dead one's term runs out."""
         query = ("get", "lease", "sark-operator", "-n", NAMESPACE, "-o", "jsonpath={.spec.holderIdentity}")
         holder = self._cluster.kubectl(*query)
-        return next((name for name in self.pods() if name in holder), holder)
+        return next((name for name in self.pods() if name in holder), "")
 
     def _with(self, values: Mapping[str, Any]) -> list[str]:
         path = self._cluster.folder / "values.yaml"

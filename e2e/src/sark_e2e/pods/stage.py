@@ -13,9 +13,13 @@ import yaml
 from kubernetes import client
 
 from sark_api.report import FLAGS_PATH, FlagReport
+from sark_api.status import Phase
+from sark_cli.rollout import Rollout
 from sark_e2e.applied_rollout import AppliedRollout, ExpectationError
-from sark_e2e.example import EXAMPLE, merged
+from sark_e2e.deadline import eventually
+from sark_e2e.example import EXAMPLE, merged, quick, steps
 from sark_e2e.kubectl import KubectlError
+from sark_e2e.program import ROOT
 from sark_e2e.progress import Report, silent
 
 from . import application, servers
@@ -27,7 +31,9 @@ from .release import NAMESPACE as RELEASE_NAMESPACE
 
 RATE: Final = 80.0
 """Calls a second: enough for 20 samples of 25% in a window of 5 s, and little enough for a machine that runs all of it."""
+INJECTION: Final = ROOT / "manifests" / "injection" / "policy.yaml"
 _SETTLE_SECONDS: Final = 300.0
+_PROOF: Final = (50, 100)
 _POLL_SECONDS: Final = 0.3
 _UNASKED: Final = ("allow", "deny")
 
@@ -106,6 +112,44 @@ class Stage:
                 rollout.release()
             raise
 
+    @contextlib.contextmanager
+    def proof(self, name: str) -> Iterator[AppliedRollout]:
+        """A rollout that has begun to be proven at 50%, and stays there until `finishes`: what happens meets it live."""
+        with self.rollout(name, quick(*_PROOF, bake="10m")) as rollout:
+            rollout.bakes(_PROOF[0], milliseconds=2000, seconds=180)
+            yield rollout
+
+    def finishes(self, rollout: AppliedRollout) -> Rollout:
+        """Expect that a rollout of `proof` is at 50% still and is proven further; then let it come to its end."""
+        rollout.proves_more(_PROOF[0], seconds=120)
+        rollout.edit({"steps": steps(_PROOF, bake="6s")})
+        return rollout.becomes(Phase.COMPLETED, seconds=300)
+
+    @contextlib.contextmanager
+    def injection(self) -> Iterator[None]:
+        """Give the gateway's pods their sidecar by the admission policy, as docs/install.md says, in place of their own."""
+        namespace = application.NAMESPACE
+        self._apply([application.injection(self._archives)])
+        self.kubectl("apply", "--server-side", "-f", str(INJECTION))
+        self.kubectl("label", "namespace", namespace, "sark.dev/inject=enabled")
+        try:
+            eventually(self._is_injecting, what="the admission policy to be in force", seconds=60)
+            self._apply([application.gateway_deployment(self._archives, injected=True)])
+            self.gateway_settles()
+            yield
+        finally:
+            self._apply([application.gateway_deployment(self._archives)])
+            self.gateway_settles()
+            self.kubectl("label", "namespace", namespace, "sark.dev/inject-")
+            self.kubectl("delete", "-f", str(INJECTION))
+
+    def _is_injecting(self) -> bool:
+        template = application.gateway_deployment(self._archives, injected=True)["spec"]["template"]
+        template["metadata"] |= {"name": "tried", "namespace": application.NAMESPACE}
+        pod = json.dumps({"apiVersion": "v1", "kind": "Pod", **template})
+        done = self.kubectl.run("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=pod)
+        return done.returncode == 0 and "initContainers" in json.loads(done.stdout)["spec"]
+
     def serves(self, percent: int, *, seconds: float) -> dict[str, FlagReport]:
         """Wait until every sidecar itself says that it serves `percent`, and return what they say."""
         deadline = time.monotonic() + seconds
@@ -166,6 +210,12 @@ class Stage:
             for kind, count in self.answers().items()
             if kind not in _UNASKED and count > before.get(kind, 0)
         }
+
+    def events(self, rollout: AppliedRollout) -> list[str]:
+        """Return the reasons of the events about it, as often as each was posted, sorted."""
+        fields = f"involvedObject.name={rollout.name}"
+        query = ("get", "events", "-n", rollout.namespace, f"--field-selector={fields}", "-o", "json")
+        return sorted(each["reason"] for each in json.loads(self.kubectl(*query))["items"])
 
     def note_state(self) -> None:
         """Write what a person would look at first into the run's folder."""
