@@ -69,13 +69,15 @@ def test_a_breach_is_taken_back_though_the_first_writes_fail(scenario: Scenario)
     proxy.inject(*FLAGS, body=down, status=429, headers={"Retry-After": "1"}, times=1)
     proxy.inject(*FLAGS, body=down, status=500, times=1)
     proxy.inject(*FLAGS, body=down, drop_answer=True, times=1)
-    proxy.inject(*STATUS, body="Reverting", status=500, times=2)
+    # Every status has a condition called Reverting.
+    refused = proxy.inject(*STATUS, body=r'"phase": ?"Revert', status=500, times=2)
 
     # When the new arm goes bad, then the baseline comes back all the same, once, with its reason
     fleet.inject(error_percent=40)
     reverted = rollout.becomes(Phase.REVERTED, seconds=90)
     scenario.serves(fleet, 0, seconds=5)
     assert [entry.reason for entry in reverted.status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
+    assert refused.met == 2
     assert broken_promises(proxy.journal) == []
 
 
