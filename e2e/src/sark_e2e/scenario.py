@@ -86,12 +86,19 @@ class Scenario:
         if broken:
             raise ExpectationError("\n".join(("promises that were not kept:", *broken)))
 
-    def fleet(self, name: str = "gateway", *, replicas: int = 3, embedding: int = 0) -> Fleet:
+    def fleet(
+        self,
+        name: str = "gateway",
+        *,
+        replicas: int = 3,
+        embedding: int = 0,
+        overrides: Mapping[str, dict[str, Any]] | None = None,
+    ) -> Fleet:
         """Start a fleet, with an empty flags ConfigMap, and return it when every sidecar is ready.
 
-        `embedding` of the replicas are applications that decide inside themselves.
+        `embedding` of the replicas are applications that decide inside themselves. `overrides` are settings by section.
         """
-        made = self.cluster.fleet(name, namespace=self.namespace, replicas=replicas, embedding=embedding)
+        made = self.cluster.fleet(name, namespace=self.namespace, replicas=replicas, embedding=embedding, overrides=overrides)
         fleet = self._stack.enter_context(made)
         self._processes += [pod.sidecar for pod in fleet.pods]
         return fleet

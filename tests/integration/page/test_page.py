@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from sark_client import Client
+from sark_e2e import binaries
 from sark_e2e.cluster import LocalCluster
+from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
+from sark_e2e.opa import OpaServer
 from sark_e2e.page import ServedPage
 from sark_e2e.scenario import Scenario
 
@@ -21,6 +26,16 @@ PATIENCE = 30_000
 """Milliseconds the page may take to show something, on a machine that runs a whole cluster."""
 SHOTS = os.environ.get("SHOTS", "")
 """A folder for pictures, for those who want to look."""
+
+LISTS = 'package lists\n\nclosed := {"open": false, "reason": "closed"}\n'
+DOOR = """
+package door
+
+default decision := {"allow": false, "reason": "unknown list"}
+
+decision := {"allow": data.lists[input.list].open, "reason": data.lists[input.list].reason}
+"""
+"""Policies in which OPA can know of a list that a sidecar has not loaded."""
 
 
 @pytest.fixture
@@ -120,6 +135,15 @@ def test_an_sre_signs_in_and_sees_a_rollout_go_bad(  # noqa: PLR0915 - one story
     picture(page, "phone")
     page.set_viewport_size({"width": 1280, "height": 900})
 
+    # When a sidecar dies whose pod is still taken for ready, then the page names it, until it is back
+    fleet.pods[1].sidecar.kill()
+    lagging = page.locator(".note.warn", has_text="Not confirmed yet")
+    expect(lagging).to_contain_text(fleet.pods[1].name, timeout=60_000)
+    assert accessible(page, axe) == []
+    picture(page, "laggard")
+    fleet.pods[1].restart()
+    expect(lagging).to_have_count(0, timeout=60_000)
+
     # When the new arm goes bad, then the page says so by itself, without being loaded anew
     fleet.inject(error_percent=60)
     expect(page.locator(".head .badge").first).to_contain_text("Reverted", timeout=60_000)
@@ -157,3 +181,48 @@ def test_an_sre_signs_in_and_sees_a_rollout_go_bad(  # noqa: PLR0915 - one story
     page.get_by_role("button", name="Sign out").click()
     page.goto(f"{served.url}/rollouts")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_decisions_that_differ_are_shown(
+    context: BrowserContext, cluster: LocalCluster, scenario: Scenario, axe: str, tmp_path: Path
+):
+    # Given a fleet in whose shadow every request is decided by both arms
+    policies = tmp_path / "policies"
+    shutil.copytree(cluster.policies, policies)
+    (policies / "lists.rego").write_text(LISTS, encoding="utf-8")
+    (policies / "door.rego").write_text(DOOR, encoding="utf-8")
+    served = ServedPage.at(cluster.network, cluster.folder / scenario.namespace)
+    with OpaServer(binaries.program("opa"), network=cluster.network, folder=tmp_path, policies=policies) as opa:
+        own = {"opa": {"url": opa.url}, "policies": {"directory": str(policies)}}
+        fleet = scenario.fleet(replicas=1, overrides=own)
+        scenario.operator(arguments=served.arguments)
+        scenario.traffic(fleet, rate=60)
+        compared = {"percent": 50, "bake": "10m", "shadow": {"samplePercent": 100}}
+        warned = quick(50, 100, bake="10m", decisionMismatch={"action": "Warn"})
+        rollout = scenario.apply("gateway", fleet, {**warned, "steps": [compared, {"percent": 100, "bake": "10m"}]})
+        rollout.bakes(50, milliseconds=1000, seconds=120)
+        page = context.new_page()
+        complaints = watched(page)
+        page.goto(f"{served.url}/rollouts/{scenario.namespace}/gateway")
+        page.get_by_label("Token").fill(served.token)
+        page.get_by_label("Token").press("Enter")
+        expect(page.locator("#criterion-decisionMismatch .badge")).to_contain_text("Pass", timeout=60_000)
+
+        # When OPA knows of a list that the sidecar does not, and it is asked for
+        context.request.put(f"{opa.url}/v1/data/lists/guests", data={"open": True, "reason": "welcome"})
+        found = page.get_by_role("group", name="Table of different decisions").locator("tbody tr")
+        with Client(fleet.data_urls[0], path="door/decision") as client:
+
+            def is_found() -> bool:
+                client.decide({"list": "guests", "user": {"id": "alice"}})
+                return "door/decision" in "".join(found.all_text_contents())
+
+            eventually(is_found, what="a difference on the page", seconds=90)
+
+        # Then the page says by itself which path it is, and how grave, and that it only warns
+        expect(found.filter(has_text="door/decision")).to_contain_text("allow")
+        expect(page.locator("#criterion-decisionMismatch .badge")).to_contain_text("Breach")
+        expect(page.locator(".head .badge").first).to_contain_text("Progressing")
+        assert accessible(page, axe) == []
+        picture(page, "mismatch")
+        assert complaints == []

@@ -45,6 +45,12 @@ def test_a_row_says_what_is_asked_and_what_is_seen(seen: Read):
     assert not made.lagging
 
 
+def test_a_share_that_is_not_measured_any_more_is_not_shown(seen: Read, now: datetime):
+    back = seen("reverted", lambda body: body["status"].update(observedBasisPoints=5350))
+    assert (row(back).target, row(back).observed) == ("0%", "-")
+    assert view(back, now).observed == "-"
+
+
 def test_the_list_is_searched_by_every_word(seen: Read):
     rows = [row(seen("baking")), row(seen("reverted"))]
     assert listing(rows, (), "shop reverted").found == 1
@@ -140,6 +146,13 @@ def test_a_value_is_measured_against_its_limit():
     assert card(criterion(value="3.0%", limit="1.0%")).nearness.value == 1000
     assert card(criterion(name="throughput", value="3,000 req/s", limit="1,500 req/s")).nearness.value == 500
     assert card(criterion(value="", limit="1.0%")).nearness is None
+
+
+@pytest.mark.parametrize(("verdict", "more"), [(Verdict.PASS, ", which is not proven"), (Verdict.BREACH, "")])
+def test_a_value_beyond_its_limit_that_passes_is_not_proven_to_be_there(verdict: Verdict, more: str):
+    made = card(criterion(value="641.5 MiB/h", limit="2.0 MiB/h", verdict=verdict)).nearness
+    assert made is not None
+    assert made.text == f"32,075% of the limit{more}"
 
 
 def test_too_few_samples_are_said_to_be_too_few():

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import log
 from typing import Final
 
-from sark_api.status import CriterionStatus
+from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.nearness import odds, share_of_limit
 
 from .badge import Badge, verdict_badge
@@ -89,7 +89,11 @@ def _samples(criterion: CriterionStatus) -> str:
 
 def _nearness(criterion: CriterionStatus) -> Scale | None:
     share = share_of_limit(criterion)
-    return None if share is None else Scale(min(_FULL, round(share * _FULL)), f"{share:.0%} of the limit")
+    if share is None:
+        return None
+    # A value alone breaches nothing: what it is at least, or at most, does.
+    unproven = ", which is not proven" if share > 1 and criterion.verdict is Verdict.PASS else ""
+    return Scale(min(_FULL, round(share * _FULL)), f"{share:,.0%} of the limit{unproven}")
 
 
 def _confidence(criterion: CriterionStatus) -> Scale | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sark_api.status import Phase
+from sark_api.status import Phase, SarkRolloutStatus
 
 from .badge import Badge, phase_badge, summary_badge
 from .bake import Meter, bake_meter
@@ -102,7 +102,7 @@ def row(seen: Seen) -> Row:
         href=seen.href,
         phase=phase_badge(status.phase),
         target=f"{status.flags.percent}%" if status.flags else "0%",
-        observed=observed_share(status.observed_basis_points),
+        observed=observed_share(status),
         step=status.summary.step or "-",
         bake=bake_meter(status),
         verdict=summary_badge(status.summary.verdict),
@@ -114,6 +114,12 @@ def row(seen: Seen) -> Row:
     )
 
 
-def observed_share(basis_points: int | None) -> str:
-    """Return a share of requests in percent with at most one decimal; a dash without data."""
-    return "-" if basis_points is None else f"{basis_points / 100:.1f}".removesuffix(".0") + "%"
+def observed_share(status: SarkRolloutStatus) -> str:
+    """Return the new arm's share of requests in percent with at most one decimal; a dash without data.
+
+    At 0% there is none: the arm is not measured any more, and what the status has is from before it went back.
+    """
+    points = status.observed_basis_points
+    if points is None or status.flags is None or status.flags.percent == 0:
+        return "-"
+    return f"{points / 100:.1f}".removesuffix(".0") + "%"

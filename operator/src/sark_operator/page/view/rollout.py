@@ -117,7 +117,7 @@ def view(seen: Seen, now: datetime) -> View:
         message=status.message or "No operator has looked at it yet.",
         doubts=tuple(doubts(seen.spec, status, seen.generation, now.replace(second=0, microsecond=0))),
         target=f"{status.flags.percent}%" if status.flags else "0%",
-        observed=observed_share(status.observed_basis_points),
+        observed=observed_share(status),
         facts=tuple(_facts(seen)),
         evaluated_at=status.evaluated_at,
         replicas=_replicas(seen),
