@@ -5,7 +5,7 @@ use std::{path::PathBuf, str::FromStr, time::Duration};
 const USAGE: &str = "usage: sark-bench floor|hyper --port PORT [--host IP]
        sark-bench serve --port PORT --policies FOLDER [--host IP] [--workers N]
        sark-bench load --url http://HOST:PORT/PATH --connections N --seconds S --bodies FILE [--answers FILE]
-       sark-bench paced --rate PER_SECOND [--ramp S] [--give-up S], and the options of load
+       sark-bench paced --rate PER_SECOND [--ramp S] [--give-up S] [--awake S], and the options of load
        sark-bench evaluate --engine sark|interpreter|rvm --policies FOLDER --cases FILE --seconds S
        sark-bench cache [--entries N,N] [--threads N,N] [--rounds N] [--json FILE]";
 const MAX_CONNECTIONS: usize = 4096;
@@ -62,6 +62,8 @@ pub(crate) struct PacedOptions {
     pub ramp: Duration,
     /// How long after the last question was due the rest counts as unanswered. None: that is an error.
     pub give_up: Option<Duration>,
+    /// How long before a question is due it no longer sleeps. None: it never sleeps, and takes a core for itself.
+    pub awake: Option<Duration>,
 }
 
 /// Who evaluates.
@@ -159,7 +161,9 @@ fn paced(options: &mut Options) -> Result<PacedOptions, String> {
     if ramp > load.duration {
         return Err(format!("--ramp is {} s; it must not be longer than --seconds", ramp.as_secs_f64()));
     }
-    Ok(PacedOptions { rate, load, ramp, give_up: span(options, "--give-up")?.map(Duration::from_secs_f64) })
+    let give_up = span(options, "--give-up")?.map(Duration::from_secs_f64);
+    let awake = span(options, "--awake")?.map(Duration::from_secs_f64);
+    Ok(PacedOptions { rate, load, ramp, give_up, awake })
 }
 
 fn span(options: &mut Options, name: &str) -> Result<Option<f64>, String> {
@@ -267,14 +271,15 @@ mod tests {
         let Ok(Command::Paced(paced)) = parsed(&line) else { panic!("{line}") };
         assert!((paced.rate - 5000.0).abs() < f64::EPSILON);
         assert_eq!(paced.load.answers, Some("a.jsonl".into()));
-        assert_eq!((paced.ramp, paced.give_up), (Duration::ZERO, None));
+        assert_eq!((paced.ramp, paced.give_up, paced.awake), (Duration::ZERO, None, None));
     }
 
     #[test]
-    fn a_paced_load_may_grow_and_give_up() {
-        let line = format!("{LOAD} 16 --rate 5000 --ramp 1 --give-up 5").replacen("load", "paced", 1);
+    fn a_paced_load_may_grow_sleep_and_give_up() {
+        let line = format!("{LOAD} 16 --rate 5000 --ramp 1 --give-up 5 --awake 0.0001").replacen("load", "paced", 1);
         let Ok(Command::Paced(paced)) = parsed(&line) else { panic!("{line}") };
         assert_eq!((paced.ramp, paced.give_up), (Duration::from_secs(1), Some(Duration::from_secs(5))));
+        assert_eq!(paced.awake, Some(Duration::from_micros(100)));
         for (wrong, sentence) in [
             ("--rate 5000 --ramp 3", "--ramp is 3 s"),
             ("--rate 5000 --give-up soon", "--give-up is \"soon\""),

@@ -18,6 +18,8 @@ use crate::{
 
 /// A server that has not answered everything so long after the last question was due cannot keep up.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to sleep for the last answers before the clock is looked at again.
+const LAST_ANSWERS: Duration = Duration::from_millis(10);
 
 /// What is printed: times in microseconds, from when a question was due to the last byte of its answer.
 #[derive(Debug, Serialize)]
@@ -70,6 +72,7 @@ struct Paced {
     refused: usize,
     answers_each_second: Vec<usize>,
     give_up: Option<Duration>,
+    awake: Option<Duration>,
     unanswered: usize,
 }
 
@@ -113,6 +116,14 @@ impl Schedule {
         })
     }
 
+    /// How long there is nothing to ask, less `awake`: waking up takes as long as a question does, and makes it late.
+    fn rest(&self, now: Instant, awake: Duration) -> Duration {
+        if self.next >= self.count {
+            return LAST_ANSWERS;
+        }
+        self.at(self.next).saturating_duration_since(now).saturating_sub(awake)
+    }
+
     fn end(&self) -> Instant {
         self.at(self.count)
     }
@@ -136,6 +147,7 @@ impl Paced {
             refused: 0,
             answers_each_second: Vec::new(),
             give_up: options.give_up,
+            awake: options.awake,
             unanswered: 0,
         })
     }
@@ -160,8 +172,8 @@ impl Paced {
                 self.due.push_back(at);
             }
             self.ask_what_is_due(now)?;
-            // It never sleeps: waking up takes longer than a question does.
-            for token in self.poller.wait(Some(Duration::ZERO))? {
+            let sleep = self.awake.map_or(Duration::ZERO, |awake| self.schedule.rest(Instant::now(), awake));
+            for token in self.poller.wait(Some(sleep))? {
                 self.answered(token)?;
             }
         }
@@ -243,6 +255,20 @@ impl Paced {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_sleeps_until_shortly_before_the_next_question_and_not_when_one_is_due() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(1000.0, Duration::ZERO, Duration::from_millis(2), start);
+        let awake = Duration::from_micros(100);
+        assert_eq!(schedule.rest(start, awake), Duration::ZERO);
+        assert!(schedule.take(start).is_some());
+        assert_eq!(schedule.rest(start, awake), Duration::from_micros(900));
+        assert_eq!(schedule.rest(start + Duration::from_micros(950), awake), Duration::ZERO);
+        assert_eq!(schedule.rest(start + Duration::from_millis(5), awake), Duration::ZERO);
+        assert!(schedule.take(start + Duration::from_millis(5)).is_some());
+        assert_eq!(schedule.rest(start + Duration::from_millis(5), awake), LAST_ANSWERS);
+    }
 
     #[test]
     fn questions_are_due_at_even_distances_whenever_they_are_taken() {

@@ -1,5 +1,6 @@
 //! Parsing modules.
 
+mod line;
 mod nesting;
 mod parts;
 mod statements;

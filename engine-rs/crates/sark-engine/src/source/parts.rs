@@ -4,15 +4,15 @@
 //! left out, so that every place keeps its line, and statements. Up to [`Reading::held`] bytes of modules nothing is divided, and
 //! each is parsed once.
 
-use std::{
-    collections::HashSet,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
-    thread,
-};
+use std::{collections::HashSet, fmt::Display, thread};
 
 use regorus::unstable::{Module as Ast, Ref};
 
-use super::{nesting, parse_one, statements::statements};
+use super::{
+    line::{Closing, Line},
+    nesting, parse_one,
+    statements::statements,
+};
 use crate::{
     error::PolicyError,
     evaluator::contained,
@@ -34,6 +34,9 @@ impl Default for Reading {
     }
 }
 
+/// How many parts may be parsed before they are wanted: each takes some 13 MB.
+const AHEAD: usize = 3;
+
 /// Number of a part.
 pub(crate) type PartId = u32;
 
@@ -54,6 +57,8 @@ struct Part {
     prelude: usize,
     start: usize,
     end: usize,
+    /// Lines that end between `prelude` and `start`.
+    skipped: usize,
 }
 
 /// Which of the modules' rules are looked at to know which rules there are.
@@ -98,22 +103,26 @@ impl<'m> Parts<'m> {
         })
     }
 
-    /// Show `see` every part, in order, with its number and its module's. The next one is parsed meanwhile.
+    /// Show `see` every part, in order, with its number and its module's. Those behind it are parsed meanwhile, by a thread of
+    /// their own and by this one when it would have to wait.
     pub(crate) fn each<E: From<PolicyError>>(
         &self,
         mut see: impl FnMut(PartId, usize, &Ast) -> Result<(), E>,
     ) -> Result<(), E> {
-        let numbered = || (0..).zip(&self.divided);
+        let mut numbered = (0..).zip(&self.divided);
         if !self.held.is_empty() || self.divided.len() < 2 {
-            return numbered().try_for_each(|(id, part)| see(id, part.module, &*self.parse(id)?));
+            return numbered.try_for_each(|(id, part)| see(id, part.module, &*self.parse(id)?));
         }
+        let line = Line::new(self.divided.len(), AHEAD);
+        let parse = |position: usize| PartId::try_from(position).map_or_else(|_| Err(missing(position)), |id| self.parse(id));
         thread::scope(|scope| {
-            let (sender, receiver) = sync_channel(1);
-            let ahead = thread::Builder::new().name("sark-parse".into()).spawn_scoped(scope, move || self.parse_ahead(&sender));
-            match ahead {
-                Ok(_) => numbered().try_for_each(|(id, part)| see(id, part.module, &*next(&receiver)?)),
-                Err(_) => numbered().try_for_each(|(id, part)| see(id, part.module, &*self.parse(id)?)),
-            }
+            let _closing = Closing(&line);
+            // Without it this thread parses them all.
+            let _helper = thread::Builder::new().name("sark-parse".into()).spawn_scoped(scope, || line.help(parse));
+            numbered.try_for_each(|(id, part)| {
+                let parsed = line.next(parse).unwrap_or_else(|| Err(missing(id)));
+                see(id, part.module, &*parsed?)
+            })
         })
     }
 
@@ -124,7 +133,7 @@ impl<'m> Parts<'m> {
         }
         let found = self.divided.get(id as usize).and_then(|part| Some((part, self.modules.get(part.module)?)));
         let Some((part, module)) = found else {
-            return Err(PolicyError(format!("there is no part {id}")));
+            return Err(missing(id));
         };
         match contained(|| parse_one(self.version, &module.name, &part.text(&module.source))) {
             Ok(parsed) => parsed,
@@ -136,19 +145,10 @@ impl<'m> Parts<'m> {
     pub(crate) fn module_of(&self, id: PartId) -> Option<usize> {
         self.divided.get(id as usize).map(|part| part.module)
     }
-
-    /// Parse all parts, until nobody wants the next one.
-    fn parse_ahead(&self, to: &SyncSender<Result<Ref<Ast>, PolicyError>>) {
-        for (id, _) in (0..).zip(&self.divided) {
-            if to.send(self.parse(id)).is_err() {
-                return;
-            }
-        }
-    }
 }
 
-fn next(receiver: &Receiver<Result<Ref<Ast>, PolicyError>>) -> Result<Ref<Ast>, PolicyError> {
-    receiver.recv().unwrap_or_else(|_| Err(PolicyError("the parser ended early".into())))
+fn missing(part: impl Display) -> PolicyError {
+    PolicyError(format!("there is no part {part}"))
 }
 
 /// Divide module `number` into parts that have at least `wanted` bytes, the last one excepted.
@@ -156,17 +156,18 @@ fn divide(version: RegoVersion, number: usize, text: &str, wanted: usize, into: 
     let found = if text.len() > wanted { statements(text) } else { Vec::new() };
     let prelude = found.first().map(|first| first.start).filter(|end| has_no_rules(version, text, *end));
     let Some(prelude) = prelude else {
-        into.push(Part { module: number, prelude: 0, start: 0, end: text.len() });
+        into.push(Part { module: number, prelude: 0, start: 0, end: text.len(), skipped: 0 });
         return;
     };
-    let mut start = prelude;
+    let (mut start, mut skipped) = (prelude, 0);
     for statement in &found {
         if statement.start - start >= wanted {
-            into.push(Part { module: number, prelude, start, end: statement.start });
+            into.push(Part { module: number, prelude, start, end: statement.start, skipped });
+            skipped += lines(text.get(start..statement.start).unwrap_or_default());
             start = statement.start;
         }
     }
-    into.push(Part { module: number, prelude, start, end: text.len() });
+    into.push(Part { module: number, prelude, start, end: text.len(), skipped });
 }
 
 /// Whether nothing but `package` and imports is in front of `end`: a rule there would be in every part.
@@ -178,9 +179,11 @@ fn has_no_rules(version: RegoVersion, text: &str, end: usize) -> bool {
 impl Part {
     fn text(&self, module: &str) -> String {
         let of = |range: std::ops::Range<usize>| module.get(range).unwrap_or_default();
-        let mut text = of(0..self.prelude).to_owned();
-        leave_out(of(self.prelude..self.start), &mut text);
-        text.push_str(of(self.start..self.end));
+        let (prelude, statements) = (of(0..self.prelude), of(self.start..self.end));
+        let mut text = String::with_capacity(prelude.len() + self.skipped + statements.len());
+        text.push_str(prelude);
+        text.extend(std::iter::repeat_n('\n', self.skipped));
+        text.push_str(statements);
         text
     }
 }
@@ -204,7 +207,12 @@ fn beginnings(text: &str) -> String {
 
 /// Write the ends of its lines in the place of `text`.
 fn leave_out(text: &str, into: &mut String) {
-    into.extend(std::iter::repeat_n('\n', text.bytes().filter(|byte| *byte == b'\n').count()));
+    into.extend(std::iter::repeat_n('\n', lines(text)));
+}
+
+/// How many lines end in `text`.
+fn lines(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
 #[cfg(test)]
