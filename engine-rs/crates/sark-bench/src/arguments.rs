@@ -163,7 +163,7 @@ fn paced(options: &mut Options) -> Result<PacedOptions, String> {
     }
     let give_up = span(options, "--give-up")?.map(Duration::from_secs_f64);
     let awake = span(options, "--awake")?.map(Duration::from_secs_f64);
-    Ok(PacedOptions { rate, load, ramp, give_up, awake })
+    Ok(PacedOptions { load, rate, ramp, give_up, awake })
 }
 
 fn span(options: &mut Options, name: &str) -> Result<Option<f64>, String> {

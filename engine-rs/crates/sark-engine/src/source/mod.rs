@@ -3,6 +3,7 @@
 mod line;
 mod nesting;
 mod parts;
+mod separated;
 mod statements;
 mod tokens;
 
@@ -76,7 +77,7 @@ fn between(span: &Span, start: u32, end: u32) -> &str {
 }
 
 fn parsed(version: RegoVersion, keywords: bool, name: &str, text: &str) -> Result<Ref<Ast>, PolicyError> {
-    let (name, text) = (name.to_owned(), text.to_owned());
+    let (name, text) = (name.to_owned(), separated::separated(text).into_owned());
     let source = Source::from_contents_with_limits(name, text, LENGTHS.max_file_bytes, LENGTHS.max_lines)
         .map_err(|error| refused(&error))?;
     let mut parser = Parser::new(&source).map_err(|error| refused(&error))?;

@@ -12,6 +12,11 @@ const JOINING: [&str; 12] = ["and", "as", "contains", "else", "every", "if", "im
 const INSIDE: [&str; 2] = ["some", "__target__"];
 const DEFAULT: &str = "default";
 
+/// Whether more of a statement must come behind `word`.
+pub(super) fn joins(word: &str) -> bool {
+    word == DEFAULT || word == "some" || JOINING.contains(&word)
+}
+
 /// A statement of a module: a rule, as a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Statement<'t> {
@@ -90,8 +95,7 @@ impl<'t> Scan<'t> {
         } else if matches!(word, "if" | "contains") {
             self.ends_head(token.end());
         }
-        let joins = word == DEFAULT || word == "some" || JOINING.contains(&word);
-        if joins { Before::Sign } else { Before::Operand }
+        if joins(word) { Before::Sign } else { Before::Operand }
     }
 
     fn begins_statement(&self, word: &str) -> bool {
