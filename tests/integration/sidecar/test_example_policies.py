@@ -18,6 +18,9 @@ EXAMPLES = ROOT / "examples"
         ["check", "--strict", "policies"],
         ["test", "policies", "policies_test"],
         ["fmt", "--fail", "policies/mcp", "policies_test"],
+        ["check", "--strict", "access/policies"],
+        ["test", "access/policies", "access/tests"],
+        ["fmt", "--fail", "access/policies/access", "access/tests"],
     ],
 )
 def test_opa_accepts_them(arguments: list[str]):

@@ -24,11 +24,12 @@ from .oracle import Oracle
 CORPUS: Final = ROOT / "tests" / "differential" / "corpus"
 KNOWN: Final = ROOT / "tests" / "differential" / "known"
 EXAMPLE: Final = ROOT / "examples" / "policies"
+ACCESS: Final = ROOT / "examples" / "access"
 
 
 def known_specimens() -> list[Specimen]:
-    """Return the policies of the corpus and of the example. Raises OSError, ValueError."""
-    return [*corpus(CORPUS), specimen(EXAMPLE)]
+    """Return the policies of the corpus and of the examples. Raises OSError, ValueError."""
+    return [*corpus(CORPUS), specimen(EXAMPLE), specimen(ACCESS / "policies", name="access", inputs=ACCESS / "inputs.json")]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -36,8 +36,11 @@ def corpus(folder: Path) -> list[Specimen]:
     return [specimen(below) for below in sorted(folder.iterdir()) if below.is_dir()]
 
 
-def specimen(folder: Path) -> Specimen:
-    """Read a policy folder: a data.json's place there is its place in `data`; inputs.json holds inputs to start from."""
+def specimen(folder: Path, *, name: str = "", inputs: Path | None = None) -> Specimen:
+    """Read a policy folder, called `name` or as it is: a data.json's place there is its place in `data`.
+
+    The folder's inputs.json, or the file `inputs`, holds inputs to start from. Raises OSError, ValueError.
+    """
     paths = sorted(folder.rglob("*.rego"))
     modules = tuple((str(path.relative_to(folder)), path.read_text(encoding="utf-8")) for path in paths)
     data = Fields(())
@@ -46,8 +49,9 @@ def specimen(folder: Path) -> Specimen:
         for key in reversed(path.parent.relative_to(folder).parts):
             document = Fields(((key, document),))
         data = _merged(data, document)
-    seeds = _parsed(folder / _INPUTS) if (folder / _INPUTS).exists() else []
-    return Specimen(folder.name, modules, render(data), tuple(map(render, seeds)))
+    inputs = inputs or folder / _INPUTS
+    seeds = _parsed(inputs) if inputs.exists() else []
+    return Specimen(name or folder.name, modules, render(data), tuple(map(render, seeds)))
 
 
 def _parsed(path: Path) -> Document:
