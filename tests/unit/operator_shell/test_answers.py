@@ -4,7 +4,7 @@ from math import isnan
 
 import pytest
 
-from sark_operator.shell.answers import finite, latency_by_arm, samples
+from sark_operator.shell.answers import finite, latency_by_arm, memory_by_rollout, samples
 
 
 def vector(*buckets: tuple[str, str, str]) -> list[dict[str, object]]:
@@ -13,6 +13,27 @@ def vector(*buckets: tuple[str, str, str]) -> list[dict[str, object]]:
         {"metric": {"sark_rollout": rollout, "implementation": "rust", "le": le}, "value": [1.0, count]}
         for rollout, le, count in buckets
     ]
+
+
+def test_a_pod_with_two_addresses_is_one_series_in_order_of_time_and_times_are_kept_once() -> None:
+    # Given a pod that came back elsewhere, one that is measured at the same times, and a number that is none
+    def series(pod: str, instance: str, *points: tuple[float, str]) -> dict[str, object]:
+        return {
+            "metric": {"sark_rollout": "shop/gw", "pod": pod, "instance": instance},
+            "values": [list(each) for each in points],
+        }
+
+    answer = [
+        series("gw-0", "b", (30.0, "3"), (40.0, "4")),
+        series("gw-1", "c", (10.0, "7"), (30.0, "NaN"), (40.0, "8")),
+        series("gw-0", "a", (10.0, "1"), (30.0, "5")),
+    ]
+    # When it is read
+    first, second = memory_by_rollout(answer)["shop/gw"]
+    # Then each pod has its points, the larger where there are two
+    assert (first.pod, first.points) == ("gw-0", ((10.0, 1.0), (30.0, 5.0), (40.0, 4.0)))
+    assert (second.pod, second.points) == ("gw-1", ((10.0, 7.0), (40.0, 8.0)))
+    assert first.points[0][0] is second.points[0][0]
 
 
 @pytest.mark.parametrize("bad", [("shop/bad", "abc", "1"), ("shop/bad", "0.1", "1"), ("shop/bad", "+Inf", "NaN")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import inf
 
 import pytest
@@ -31,6 +32,20 @@ def test_all_windows_since_the_last_one_are_asked_for_in_a_number_that_many_shar
     seconds: float, end: float, number: int
 ) -> None:
     assert after(seconds) == Grid(LENGTH, NOON + timedelta(seconds=end) - (number - 1) * LENGTH, NOON + timedelta(seconds=end))
+
+
+@pytest.mark.parametrize(("seconds", "sizes"), [(16, [2]), (100, [8]), (7200, [8] * 8)])
+def test_many_windows_are_asked_for_in_parts_that_leave_none_out_and_ask_for_none_twice(
+    seconds: float, sizes: list[int]
+) -> None:
+    grid = after(seconds)
+    assert grid is not None
+
+    parts = list(grid.parts())
+
+    assert [1 + (part.end - part.start) // LENGTH for part in parts] == sizes
+    assert (parts[0].start, parts[-1].end) == (grid.start, grid.end)
+    assert all(later.start - earlier.end == LENGTH for earlier, later in pairwise(parts))
 
 
 def test_counting_that_began_off_the_grid_waits_for_a_window_that_lies_wholly_behind_its_beginning() -> None:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -34,6 +34,7 @@ from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import prometheus
+from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.prometheus import PrometheusDoor
@@ -66,6 +67,19 @@ def failure(status: int, kind: str, text: str) -> Reply:
 
 def vector(*series: tuple[dict[str, str], str], **more: Any) -> Reply:
     return success("vector", [{"metric": labels, "value": [1700000000.5, value]} for labels, value in series], **more)
+
+
+class HandClock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1_700_000_000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 @dataclass
@@ -548,6 +562,80 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
 
     # Then it was asked what one rollout costs
     assert len(server.asked) == 12
+
+
+async def test_memory_is_asked_for_no_more_often_than_it_has_new_points(telemetry: Telemetry, server: Script) -> None:
+    # Given rollouts that are evaluated every fifteen seconds, by a clock set by hand
+    clock = HandClock()
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    healthy(server)
+
+    def asked(metric: str) -> int:
+        return sum(metric in each["query"] for each in server.asked)
+
+    # When time goes on
+    await read(source, spec(server.url))
+    clock.seconds += 15
+    await read(source, spec(server.url))
+
+    # Then the requests are asked for again, and the memory, whose points lie a minute apart, is not; half a minute later it is
+    assert (asked(f"{METRIC_REQUESTS}["), asked(METRIC_MEMORY)) == (2, 1)
+    clock.seconds += 16
+    await read(source, spec(server.url))
+    assert asked(METRIC_MEMORY) == 2
+    await source.close()
+
+
+async def test_memory_that_could_not_be_seen_is_soon_looked_for_again(telemetry: Telemetry, server: Script) -> None:
+    # Given a server that fails once
+    clock = HandClock()
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    healthy(server)
+    whole = server.replies[METRIC_MEMORY]
+    server.replies[METRIC_MEMORY] = Reply(b"", 500)
+    missing((await read(source, spec(server.url))).memory)
+
+    # When it is well again and the next evaluation comes
+    server.replies[METRIC_MEMORY] = whole
+    clock.seconds += 6
+
+    # Then it is seen
+    assert not isinstance((await read(source, spec(server.url))).memory, Missing)
+    await source.close()
+
+
+async def test_one_answer_is_read_at_a_time(server: Script, telemetry: Telemetry) -> None:
+    # Given a door, and a reader that notes how many are reading
+    door, inside, most = PrometheusDoor(telemetry), 0, 0
+
+    def slowly(result: Any) -> Any:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        time.sleep(0.02)
+        inside -= 1
+        return result
+
+    # When ten questions are asked at once
+    asked = prometheus.Server(server.url, 5)
+    answers = await asyncio.gather(*(door.instant(asked, f"up{number}", read=slowly) for number in range(10)))
+
+    # Then all are answered, one read after another
+    assert answers == [[]] * 10
+    assert most == 1
+    door.close()
+
+
+async def test_what_a_reader_raises_comes_out_and_the_next_answer_is_read(server: Script, telemetry: Telemetry) -> None:
+    door, asked = PrometheusDoor(telemetry), prometheus.Server(server.url, 5)
+
+    def broken(_: Any) -> Any:
+        raise AnswerError("is not what was asked for")
+
+    with pytest.raises(AnswerError, match="is not what"):
+        await door.instant(asked, "up", read=broken)
+    assert await door.instant(asked, "up") == []
+    door.close()
 
 
 EachPart = Callable[[Metrics], object]

@@ -102,6 +102,27 @@ async def test_it_does_not_grow_without_bound():
     assert len(shared._entries) < 1000
 
 
+async def test_an_answer_that_is_too_old_for_all_who_asked_for_it_is_not_kept():
+    # Given questions that name their time, as those for counting windows do, one every fifteen seconds; and one that is good
+    # for longer
+    clock = HandClock()
+    shared: SharedAnswers[int] = SharedAnswers(clock)
+    source = Source()
+    source.go.set()
+    await shared.get("memory", 30.0, source.ask)
+
+    # When time goes on
+    kept = []
+    for number in range(4):
+        clock.seconds = 15.0 * number
+        await shared.get(("windows", number), 5.0, source.ask)
+        kept.append(set(shared._entries))
+
+    # Then only what somebody may still want is there
+    assert kept[1] == {"memory", ("windows", 1)}
+    assert kept[3] == {("windows", 3)}
+
+
 async def test_what_is_under_way_ends_with_it():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
     waiting = asyncio.create_task(shared.get("q", 1.0, Source().ask))

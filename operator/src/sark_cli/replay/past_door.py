@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
-from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Server
+from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Read, Server, as_it_is
 
 CHUNK: Final = 120
 """Evaluations whose answers are asked for at once."""
@@ -49,8 +49,12 @@ class PastDoor:
         self.failure = ""
         """Why Prometheus could not be asked, when it could not: a replay must not take today's outage for one of then."""
 
-    async def instant(self, server: Server, query: str) -> Any | Missing:
-        """Return what an instant query gave at the replay's present."""
+    async def instant(self, server: Server, query: str, *, read: Read = as_it_is) -> Any | Missing:
+        """Return what `read` makes of what an instant query gave at the replay's present."""
+        answer = await self._instant(server, query)
+        return answer if isinstance(answer, Missing) else read(answer)
+
+    async def _instant(self, server: Server, query: str) -> Any | Missing:
         now = int(self._clock.now().timestamp())
         if query not in self._one_by_one:
             answer = await self._range(server, query, now, now, self._step, ahead=CHUNK * self._step)
@@ -62,12 +66,15 @@ class PastDoor:
             self._one_by_one.add(query)
         return self._noted(await self._door.instant(server, query, self._clock.now()))
 
-    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
-        """Return what a range query gives; its end is never after the replay's present."""
+    async def over(
+        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+    ) -> Any | Missing:
+        """Return what `read` makes of what a range query gives; its end is never after the replay's present."""
         first = round(start.timestamp())
         last = min(round(end.timestamp()), int(self._clock.now().timestamp()))
         ahead = min(CHUNK * self._step, MOST_POINTS * step - (last - first))
-        return await self._range(server, query, first, last, step, ahead=max(0, ahead))
+        answer = await self._range(server, query, first, last, step, ahead=max(0, ahead))
+        return answer if isinstance(answer, Missing) else read(answer)
 
     def close(self) -> None:
         """Ask nothing more."""

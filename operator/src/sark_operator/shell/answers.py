@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, isfinite, isnan, nan
 from typing import Any
 
@@ -99,8 +100,12 @@ def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
         buckets = counts[_rollout(sample), sample.labels.get(LABEL_IMPLEMENTATION, "")]
         buckets[bound] = buckets.get(bound, 0.0) + sample.value
     histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
+    known: dict[tuple[float, ...], tuple[float, ...]] = {}
+    """Each row of bounds once: all sidecars of one version have the same."""
     for (rollout, arm), buckets in counts.items():
-        histograms[rollout][arm] = _histogram(buckets)
+        histogram = _histogram(buckets)
+        bounds = known.setdefault(histogram.bounds, histogram.bounds)
+        histograms[rollout][arm] = Histogram(bounds, histogram.counts)
     return dict(histograms)
 
 
@@ -120,17 +125,21 @@ def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
     A pod that came back at another address is two series of one pod: their points are put in order of time. Points that are not
     finite are left out.
     """
-    points: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+    found: dict[tuple[str, str], tuple[tuple[float, float], ...]] = {}
+    instants: dict[float, float] = {}
+    """Each time once: all series of an answer have the same."""
     for series in _list(result):
         labels = _labels(series)
         pod = labels.get("pod") or labels.get("instance") or "unnamed"
-        known = points[labels.get(LABEL_ROLLOUT, ""), pod]
+        key = labels.get(LABEL_ROLLOUT, ""), pod
+        points: dict[float, float] = dict(found.get(key, ()))
         for at, value in map(_point, _list(_member(series, "values"))):
             if isfinite(value):
-                known[at] = max(value, known.get(at, value))
+                points[instants.setdefault(at, at)] = max(value, points.get(at, value))
+        found[key] = tuple(sorted(points.items()))
     grouped: defaultdict[str, list[MemorySeries]] = defaultdict(list)
-    for (rollout, pod), values in sorted(points.items()):
-        grouped[rollout].append(MemorySeries(pod, tuple(sorted(values.items()))))
+    for (rollout, pod), values in sorted(found.items()):
+        grouped[rollout].append(MemorySeries(pod, values))
     return {rollout: tuple(pods) for rollout, pods in grouped.items()}
 
 
@@ -192,6 +201,7 @@ def _histogram(buckets: Mapping[float, float]) -> Histogram:
     return Histogram(tuple(bounds), tuple(counts))
 
 
+@lru_cache(maxsize=1024)
 def _bound(text: str) -> float:
     try:
         return float(text)

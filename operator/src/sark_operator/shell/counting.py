@@ -6,7 +6,7 @@ question, and so that an operator that starts anew asks for the same windows its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -21,6 +21,8 @@ SETTLE: Final = timedelta(seconds=1)
 """How long a scrape may take to be stored: a window is asked for only when it has been over for this long."""
 MOST_WINDOWS: Final = 64
 """Windows asked for at once. An operator that was away for longer leaves the older ones uncounted: on them no bet is made."""
+WINDOWS_AT_ONCE: Final = 8
+"""Windows in one answer of Prometheus."""
 _EMPTY: Final = Histogram((), ())
 
 
@@ -47,6 +49,14 @@ class Grid:
         behind = min(MOST_WINDOWS, ceil((last - counted_until) / window))
         number = min(MOST_WINDOWS, max(2, 1 << (behind - 1).bit_length()))
         return cls(window, last - (number - 1) * window, last)
+
+    def parts(self) -> Iterator[Grid]:
+        """Yield the same windows, oldest first, so many at a time that an answer about a thousand rollouts stays small."""
+        start = self.start
+        while start <= self.end:
+            end = min(self.end, start + (WINDOWS_AT_ONCE - 1) * self.window)
+            yield Grid(self.window, start, end)
+            start = end + self.window
 
 
 def counted_windows(

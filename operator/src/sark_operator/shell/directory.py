@@ -14,7 +14,8 @@ from sark_operator.shell.api import RolloutObject
 class Directory:
     """Every rollout this operator serves, by uid.
 
-    It answers only who else there is. What a decision rests on is read anew in each tick, because a watch may lag.
+    It answers only who else there is. What a decision rests on is read anew in each tick, because a watch may lag. Who wrote
+    which field, half of an object, is not remembered.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,8 @@ class Directory:
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
+        metadata = {name: value for name, value in rollout.raw["metadata"].items() if name != "managedFields"}
+        rollout = RolloutObject({**rollout.raw, "metadata": metadata})
         self._rollouts[rollout.uid] = rollout
         self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = rollout
 

@@ -26,6 +26,8 @@ STALE = "MetricsStale"
 LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
+MOST_SHARED_MEMORY_SECONDS = 30.0
+"""The same for resident memory, whose points lie `promql.memory_step` apart."""
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
 
@@ -156,11 +158,14 @@ class _Question:
     async def memory(self) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
         window = self._criteria.memory_growth.window
 
+        step = promql.memory_step(window)
+
         async def ask() -> Any:
             end = self._clock.now()
-            return await self._door.over(self.server, promql.memory(), end - window, end, promql.memory_step(window))
+            return await self._door.over(self.server, promql.memory(), end - window, end, step, read=answers.memory_by_rollout)
 
-        return await self._parsed(("memory", window), promql.memory(), ask, answers.memory_by_rollout)
+        # The points lie a step apart, so until then there is hardly a new one in what is the largest answer of all.
+        return await self._parsed(("memory", window), promql.memory(), ask, max_age=min(step, MOST_SHARED_MEMORY_SECONDS))
 
     async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
@@ -188,13 +193,21 @@ class _Question:
         return await self._grown(promql.counted_comparisons(grid.window), grid, answers.results_by_rollout)
 
     async def _grown(self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]) -> Mapping[float, Parsed] | Missing:
-        async def ask() -> Any:
-            return await self._door.over(self.server, query, grid.start, grid.end, round(grid.window.total_seconds()))
-
-        def parsed(result: Any) -> Mapping[float, Parsed]:
+        def read(result: Any) -> Mapping[float, Parsed]:
             return {at: parse(found) for at, found in answers.by_time(result).items()}
 
-        return await self._parsed(("windows", grid), query, ask, parsed)
+        async def ask() -> Mapping[float, Parsed] | Missing:
+            step = round(grid.window.total_seconds())
+            found: dict[float, Parsed] = {}
+            for answer in await asyncio.gather(
+                *(self._door.over(self.server, query, part.start, part.end, step, read=read) for part in grid.parts())
+            ):
+                if isinstance(answer, Missing):
+                    return answer
+                found |= answer
+            return found
+
+        return await self._parsed(("windows", grid), query, ask)
 
     async def custom(self) -> dict[str, float | Missing]:
         criteria = self._criteria.custom
@@ -211,25 +224,25 @@ class _Question:
         """Return the parsed answer to an instant query."""
 
         async def ask() -> Any:
-            return await self._door.instant(self.server, query)
+            return await self._door.instant(self.server, query, read=parse)
 
-        return await self._parsed(("instant", parse is answers.number), query, ask, parse)
+        return await self._parsed(("instant", parse is answers.number), query, ask)
 
     async def _parsed(
-        self, kind: tuple[object, ...], query: str, ask: Callable[[], Awaitable[Any]], parse: Callable[[Any], Parsed]
-    ) -> Parsed | Missing:
-        """Return the parsed answer; it is parsed once, not once for each rollout."""
+        self, kind: tuple[object, ...], query: str, ask: Callable[[], Awaitable[Any]], *, max_age: float = 0.0
+    ) -> Any | Missing:
+        """Return what was read from the answer, which is read once, not once for each rollout."""
 
-        async def answer() -> Parsed | Missing:
-            result = await ask()
-            if isinstance(result, Missing):
-                return result
+        async def answer() -> Any | Missing:
             try:
-                return parse(result)
+                return await ask()
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
 
-        found: Parsed | Missing = await self._shared.get((self.server, query, *kind), self._max_age, answer)
+        key = (self.server, query, *kind)
+        found = await self._shared.get(key, max(self._max_age, max_age), answer)
+        if isinstance(found, Missing) and max_age > self._max_age:
+            return await self._shared.get(key, self._max_age, answer)  # what could not be seen is soon looked for again
         return found
 
 

@@ -3,6 +3,9 @@
 The library is synchronous, has no deadline unless given one, retries by itself, and drops the warnings by which a server says
 that its answer is partial. So each question runs in a small pool of its own, in a session that enforces a deadline on the whole
 answer and a limit on its size, follows no redirect, and keeps the raw answer so that warnings are seen.
+
+An answer about a thousand rollouts is some hundred thousand small objects before it is read, many times what is kept of it. So
+it is read in the thread that fetched it, and one answer at a time.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,15 +65,26 @@ class Server:
         return re.sub(r"//[^/]*@", "//", self.address)  # not urlsplit: this must work for what is not a URL, too
 
 
-class Door(Protocol):
-    """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised."""
+Read = Callable[[Any], Any]
+"""What is made of `data.result`; called in another thread, so it must touch nothing but its argument."""
 
-    async def instant(self, server: Server, query: str) -> Any | Missing:
-        """Return `data.result` of an instant query at the present."""
+
+def as_it_is(result: Any) -> Any:
+    """Return `data.result` as the server gave it."""
+    return result
+
+
+class Door(Protocol):
+    """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised but what `read` raises."""
+
+    async def instant(self, server: Server, query: str, *, read: Read = as_it_is) -> Any | Missing:
+        """Return what `read` makes of `data.result` of an instant query at the present."""
         ...
 
-    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
-        """Return `data.result` of a range query; `step` is in seconds."""
+    async def over(
+        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+    ) -> Any | Missing:
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
         ...
 
     def close(self) -> None:
@@ -78,61 +93,72 @@ class Door(Protocol):
 
 
 class PrometheusDoor:
-    """Asks PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised."""
+    """Asks PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised but what `read` raises."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._desk = threading.Lock()
+        """Held while an answer is read."""
 
-    async def instant(self, server: Server, query: str, at: datetime | None = None) -> Any | Missing:
-        """Return `data.result` of an instant query at the server's own present, or at `at`."""
+    async def instant(self, server: Server, query: str, at: datetime | None = None, *, read: Read = as_it_is) -> Any | Missing:
+        """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
 
         def ask(connect: PrometheusConnect) -> Any:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, ask)
+        return await self._run(server, ask, read)
 
-    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any | Missing:
-        """Return `data.result` of a range query; `step` is in seconds."""
+    async def over(
+        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+    ) -> Any | Missing:
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
 
         def ask(connect: PrometheusConnect) -> Any:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, ask)
+        return await self._run(server, ask, read)
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+    async def _run(self, server: Server, ask: Callable[[PrometheusConnect], Any], read: Read) -> Any | Missing:
         started = time.monotonic()
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                answer = await self._asked(server, ask)
+                answer = await self._asked(server, ask, read)
         except TimeoutError:
             answer = _late(server)
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
-    async def _asked(self, server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
+    async def _asked(self, server: Server, ask: Callable[[PrometheusConnect], Any], read: Read) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
         room = self._rooms.setdefault(server.address, asyncio.Semaphore(WORKERS_PER_SERVER))
         await room.acquire()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask)
-        future.add_done_callback(lambda _: room.release())
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask, read, self._desk)
+
+        def left(done: asyncio.Future[Any]) -> None:
+            room.release()
+            if not done.cancelled():
+                done.exception()  # nobody may be waiting for it any more
+
+        future.add_done_callback(left)
         return await asyncio.shield(future)
 
 
-def _ask(server: Server, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
-    with _BoundedSession(server.timeout) as session:
+def _ask(server: Server, ask: Callable[[PrometheusConnect], Any], read: Read, desk: threading.Lock) -> Any | Missing:
+    with _BoundedSession(server.timeout, desk) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
             return Missing(ACCESS, f"Prometheus at {server.shown} was not asked: {error}")
-        return _answered(server, session, ask)
+        result = _answered(server, session, ask)
+        return result if isinstance(result, Missing) else read(result)
 
 
 def _answered(server: Server, session: _BoundedSession, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
@@ -159,9 +185,12 @@ class _TooLongError(Exception):
 
 
 class _BoundedSession(requests.Session):
-    """A session for one question, with a deadline for the whole answer and a limit on its size."""
+    """A session for one question, with a deadline for the whole answer and a limit on its size.
 
-    def __init__(self, seconds: float) -> None:
+    From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
+    """
+
+    def __init__(self, seconds: float, desk: threading.Lock) -> None:
         super().__init__()
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
@@ -170,6 +199,15 @@ class _BoundedSession(requests.Session):
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
+        self._desk = desk
+        self._at_desk = False
+
+    def close(self) -> None:
+        """Let the next answer be read."""
+        super().close()
+        if self._at_desk:
+            self._at_desk = False
+            self._desk.release()
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send `request`, and read the answer while time and room are left."""
@@ -183,6 +221,10 @@ class _BoundedSession(requests.Session):
             raise requests.ConnectionError(error) from error
         finally:
             response.close()
+        if not self._at_desk:
+            self._at_desk = self._desk.acquire(timeout=max(0.0, self._deadline - time.monotonic()))
+            if not self._at_desk:
+                raise requests.ReadTimeout
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
         self.status = response.status_code
         return response

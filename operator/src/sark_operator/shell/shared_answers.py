@@ -1,4 +1,8 @@
-"""Answers shared between rollouts: one request under way per question, and its answer kept for a moment."""
+"""Answers shared between rollouts: one request under way per question, and its answer kept for as long as it is good for.
+
+An answer about a thousand rollouts is megabytes, and many questions name a time and are never asked again. So what is too old
+for whoever asked for it is dropped, not kept until there are too many.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,8 @@ MAX_ANSWERS = 512
 class _Entry(Generic[Answer]):
     asked_at: float
     task: asyncio.Task[Answer]
+    max_age: float
+    """The oldest that anybody has taken it so far."""
 
 
 class SharedAnswers(Generic[Answer]):
@@ -37,10 +43,12 @@ class SharedAnswers(Generic[Answer]):
         """Return the answer to `key`, asked for at most `max_age` seconds ago; `ask` must not raise for expected failures."""
         entry = self._entries.get(key)
         if entry is None or self._worn(entry, max_age):
-            entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)))
+            self._drop_worn()
+            entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
             self._entries[key] = entry
             self._entries.move_to_end(key)
             self._shrink()
+        entry.max_age = max(entry.max_age, max_age)
         return await asyncio.shield(entry.task)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
@@ -53,6 +61,10 @@ class SharedAnswers(Generic[Answer]):
             failed = entry.task.cancelled() or entry.task.exception() is not None
             return failed or self._clock.monotonic() - entry.asked_at > max_age
         return False
+
+    def _drop_worn(self) -> None:
+        for key in [key for key, entry in self._entries.items() if self._worn(entry, entry.max_age)]:
+            del self._entries[key]
 
     def _shrink(self) -> None:
         for key in [key for key, entry in self._entries.items() if entry.task.done()]:

@@ -1,0 +1,28 @@
+"""How the C library hands out memory: few places to take it from, and large pieces given back when they are done with.
+
+Answers of Prometheus are megabytes, read in many threads. By default glibc keeps up to eight places for each core, one for
+each thread that is busy, and after the first large piece it keeps all others of that size for later: what a process once
+needed for a moment it has for ever.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+_TRIM_THRESHOLD: Final = -1
+_MMAP_THRESHOLD: Final = -3
+_ARENA_MAX: Final = -8
+"""Numbers of glibc's malloc.h."""
+LARGE_BYTES: Final = 256 * 1024
+PLACES: Final = 2
+
+
+def give_back_large_pieces() -> bool:
+    """Set it up for this process, before it has started a thread; return whether the C library knows of it."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False  # musl and macOS have no such settings, and need none
+    known = [mallopt(_MMAP_THRESHOLD, LARGE_BYTES), mallopt(_TRIM_THRESHOLD, LARGE_BYTES), mallopt(_ARENA_MAX, PLACES)]
+    return all(known)
