@@ -564,7 +564,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     assert len(server.asked) == 12
 
 
-async def test_memory_is_asked_for_no_more_often_than_it_has_new_points(telemetry: Telemetry, server: Script) -> None:
+async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry, server: Script) -> None:
     # Given rollouts that are evaluated every fifteen seconds, by a clock set by hand
     clock = HandClock()
     source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
@@ -578,7 +578,7 @@ async def test_memory_is_asked_for_no_more_often_than_it_has_new_points(telemetr
     clock.seconds += 15
     await read(source, spec(server.url))
 
-    # Then the requests are asked for again, and the memory, whose points lie a minute apart, is not; half a minute later it is
+    # Then the requests are asked for again, and the memory of the last hour is not; half a minute later it is
     assert (asked(f"{METRIC_REQUESTS}["), asked(METRIC_MEMORY)) == (2, 1)
     clock.seconds += 16
     await read(source, spec(server.url))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, isnan, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
 from sark_operator.core.alerts import FiringAlert
@@ -24,9 +24,8 @@ class AnswerError(ValueError):
     """The answer is not what was asked for; the message is a clause that says what is wrong with it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One series at one time."""
+class Sample(NamedTuple):
+    """One series at one time. A tuple: an answer about a thousand rollouts has some ten thousand."""
 
     labels: Mapping[str, str]
     value: float
@@ -95,10 +94,10 @@ def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
     blind the others in the same answer.
     """
     counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
-    for sample in found:
-        bound = _bound(sample.labels.get("le", ""))
-        buckets = counts[_rollout(sample), sample.labels.get(LABEL_IMPLEMENTATION, "")]
-        buckets[bound] = buckets.get(bound, 0.0) + sample.value
+    for labels, value in found:
+        buckets = counts[labels.get(LABEL_ROLLOUT, ""), labels.get(LABEL_IMPLEMENTATION, "")]
+        bound = _bound(labels.get("le", ""))
+        buckets[bound] = buckets.get(bound, 0.0) + value
     histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
     known: dict[tuple[float, ...], tuple[float, ...]] = {}
     """Each row of bounds once: all sidecars of one version have the same."""
@@ -114,7 +113,7 @@ def by_time(result: Any) -> dict[float, list[Sample]]:
     found: defaultdict[float, list[Sample]] = defaultdict(list)
     for series in _list(result):
         labels = _labels(series)
-        for at, value in map(_point, _list(_member(series, "values"))):
+        for at, value in _points(series):
             found[at].append(Sample(labels, value))
     return dict(found)
 
@@ -132,15 +131,20 @@ def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
         labels = _labels(series)
         pod = labels.get("pod") or labels.get("instance") or "unnamed"
         key = labels.get(LABEL_ROLLOUT, ""), pod
-        points: dict[float, float] = dict(found.get(key, ()))
-        for at, value in map(_point, _list(_member(series, "values"))):
-            if isfinite(value):
-                points[instants.setdefault(at, at)] = max(value, points.get(at, value))
-        found[key] = tuple(sorted(points.items()))
+        points = sorted((instants.setdefault(at, at), value) for at, value in _points(series) if isfinite(value))
+        found[key] = _merged(found[key], points) if key in found else tuple(points)
     grouped: defaultdict[str, list[MemorySeries]] = defaultdict(list)
     for (rollout, pod), values in sorted(found.items()):
         grouped[rollout].append(MemorySeries(pod, values))
     return {rollout: tuple(pods) for rollout, pods in grouped.items()}
+
+
+def _merged(one: Iterable[tuple[float, float]], other: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return the points of both in order of time, the larger one where there are two."""
+    points = dict(one)
+    for at, value in other:
+        points[at] = max(value, points.get(at, value))
+    return tuple(sorted(points.items()))
 
 
 def number_by_rollout(found: Iterable[Sample]) -> dict[str, float]:
@@ -230,6 +234,15 @@ def _labels(series: Any) -> Mapping[str, str]:
     if not isinstance(labels, dict):
         raise AnswerError("has an unexpected form: labels that are no mapping")
     return labels
+
+
+def _points(series: Any) -> list[tuple[float, float]]:
+    """Return the points of a series of a range answer."""
+    values = _list(_member(series, "values"))
+    try:
+        return [(float(at), float(value)) for at, value in values]
+    except (TypeError, ValueError) as error:
+        raise AnswerError("has an unexpected form: a sample that is not a time and a number") from error
 
 
 def _point(pair: Any) -> tuple[float, float]:

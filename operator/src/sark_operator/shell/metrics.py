@@ -27,7 +27,10 @@ LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
 MOST_SHARED_MEMORY_SECONDS = 30.0
-"""The same for resident memory, whose points lie `promql.memory_step` apart."""
+"""The same for resident memory, and at most an eighth of its window."""
+MOST_SHARED_WINDOWS_SECONDS = 15.0
+"""The same for counting windows, and at most the length of one: they are over, and are counted once for each rollout."""
+_MEMORY_PARTS = 8
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
 
@@ -164,8 +167,9 @@ class _Question:
             end = self._clock.now()
             return await self._door.over(self.server, promql.memory(), end - window, end, step, read=answers.memory_by_rollout)
 
-        # The points lie a step apart, so until then there is hardly a new one in what is the largest answer of all.
-        return await self._parsed(("memory", window), promql.memory(), ask, max_age=min(step, MOST_SHARED_MEMORY_SECONDS))
+        # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
+        max_age = min(window.total_seconds() / _MEMORY_PARTS, MOST_SHARED_MEMORY_SECONDS)
+        return await self._parsed(("memory", window), promql.memory(), ask, max_age=max_age)
 
     async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
@@ -207,7 +211,8 @@ class _Question:
                 found |= answer
             return found
 
-        return await self._parsed(("windows", grid), query, ask)
+        max_age = min(grid.window.total_seconds(), MOST_SHARED_WINDOWS_SECONDS)
+        return await self._parsed(("windows", grid), query, ask, max_age=max_age)
 
     async def custom(self) -> dict[str, float | Missing]:
         criteria = self._criteria.custom
