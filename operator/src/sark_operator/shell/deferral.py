@@ -6,9 +6,9 @@ status is not the one they were decided on, somebody else has written it, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
 
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
@@ -22,8 +22,8 @@ from sark_operator.shell.clock import Clock
 class _Kept:
     """A status that waits."""
 
-    stored: Mapping[str, Any]
-    """What is stored instead, as the API server gave it."""
+    stored: bytes
+    """Digest of what is stored instead."""
     status: SarkRolloutStatus
     since: float
     """Monotonic seconds at which the oldest change in it was decided."""
@@ -66,6 +66,6 @@ class Deferral:
         self._kept.pop(uid, None)
 
 
-def _stored(rollout: RolloutObject) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = rollout.raw.get("status") or {}
-    return found
+def _stored(rollout: RolloutObject) -> bytes:
+    text = json.dumps(rollout.raw.get("status") or {}, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode("utf-8", "surrogatepass")).digest()

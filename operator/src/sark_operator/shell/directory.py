@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from pydantic import ValidationError
 
 from sark_api.spec import Alerts
 from sark_operator.core.alerts import is_about
-from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.api import RolloutObject, UnreadableError
+
+_TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledger", "message", "next", "policies", "summary"})
+"""Parts of a status that say nothing of who holds a target."""
 
 
 class Directory:
     """Every rollout this operator serves, by uid.
 
-    It answers only who else there is. What a decision rests on is read anew in each tick, because a watch may lag. Who wrote
-    which field, half of an object, is not remembered.
+    It answers only who else there is. What a decision rests on is read anew in each tick, because a watch may lag. So what is
+    large in an object and tells nothing of that is not remembered.
     """
 
     def __init__(self) -> None:
@@ -24,8 +28,7 @@ class Directory:
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
-        metadata = {name: value for name, value in rollout.raw["metadata"].items() if name != "managedFields"}
-        rollout = RolloutObject({**rollout.raw, "metadata": metadata})
+        rollout = _lean(rollout)
         self._rollouts[rollout.uid] = rollout
         self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = rollout
 
@@ -48,6 +51,21 @@ class Directory:
         for other in self._by_namespace.get(rollout.namespace, {}).values():
             if other.uid != rollout.uid:
                 yield other
+
+
+def _lean(rollout: RolloutObject) -> RolloutObject:
+    """Return the object without who wrote which field, and without what its status tells people.
+
+    A status that cannot be read is kept as it is: that it cannot be read is what others want to know of it.
+    """
+    metadata = {name: value for name, value in rollout.raw["metadata"].items() if name != "managedFields"}
+    lean = {**rollout.raw, "metadata": metadata}
+    try:
+        rollout.status()
+    except UnreadableError:
+        return RolloutObject(lean)
+    status = {name: value for name, value in (rollout.raw.get("status") or {}).items() if name not in _TOLD}
+    return RolloutObject({**lean, "status": status})
 
 
 def _alert_settings(rollout: RolloutObject) -> Alerts:

@@ -1,0 +1,81 @@
+"""Who else there is, remembered without what tells nothing of that."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sark_operator.core.observation import ObservedFlags
+from sark_operator.shell.api import RolloutObject, UnreadableError
+from sark_operator.shell.directory import Directory
+from sark_operator.shell.rivalry import find_rival
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+FLAGS = ObservedFlags(resource_version="1", document=None)
+TOLD: dict[str, Any] = {
+    "message": "bakes",
+    "criteria": [{"name": "errorRate", "verdict": "Pass", "action": "Revert", "message": "0% <= 1%"}],
+    "evidence": [{"name": "errorRate", "percent": 50, "pools": [0, -17]}],
+}
+APPLIED = {"revision": 7, "shareRevision": 7, "percent": 25, "sha256": "", "writtenAt": "2026-01-01T11:00:00.000Z"}
+STATUSES: list[dict[str, Any]] = [
+    {},
+    {"phase": "Progressing", "flags": APPLIED},
+    {"phase": "Progressing", "flags": {**APPLIED, "percent": 0}},
+    {"phase": "Reverted"},
+    {"phase": "Completed", "completedAt": "2026-01-01T11:00:00.000Z"},
+    {"phase": "Completed", "completedAt": "2026-01-01T11:59:50.000Z"},
+    {"phase": "Sideways"},
+]
+
+
+def rollout(name: str, second: int, status: dict[str, Any], **labels: str) -> RolloutObject:
+    metadata = {
+        "namespace": "shop",
+        "name": name,
+        "uid": name,
+        "creationTimestamp": f"2026-01-01T11:00:{second:02}Z",
+        "managedFields": [{"manager": "sark-operator", "fieldsV1": {"f:status": {}}}],
+    }
+    spec = {
+        "target": {"matchLabels": {"app": "gateway"}, "flagsConfigMap": "gateway-flags"},
+        "prometheus": {"address": "http://prometheus:9090"},
+        "watchAfter": "30s",
+        "criteria": {"alerts": {"matchLabels": labels}} if labels else {},
+    }
+    return RolloutObject({"metadata": metadata, "spec": spec, "status": status})
+
+
+@pytest.mark.parametrize(
+    "status", STATUSES, ids=lambda status: f"{status.get('phase')}-{status.get('flags', {}).get('percent')}"
+)
+def test_who_holds_a_target_is_told_from_memory_as_from_the_whole_object(status: dict[str, Any]):
+    # Given two rollouts on one target, the other one with all that its status tells people
+    mine, other = rollout("mine", 30, {}), rollout("other", 10, {**TOLD, **status})
+
+    # When the other is remembered
+    directory = Directory()
+    directory.put(other)
+
+    # Then it holds the target, or not, as it does by the object itself
+    assert find_rival(mine, directory.others(mine), FLAGS, NOW) == find_rival(mine, [other], FLAGS, NOW)
+
+
+def test_what_is_large_and_tells_nothing_is_not_remembered():
+    mine, other = rollout("mine", 30, {}), rollout("other", 10, {**TOLD, "phase": "Reverted"})
+    directory = Directory()
+    directory.put(other)
+    (kept,) = directory.others(mine)
+    assert kept.raw["status"] == {"phase": "Reverted"}
+    assert "managedFields" not in kept.raw["metadata"]
+
+
+def test_a_status_that_cannot_be_read_is_remembered_as_one():
+    mine, other = rollout("mine", 30, {}), rollout("other", 10, {"phase": "Progressing", "criteria": ["no criterion"]})
+    directory = Directory()
+    directory.put(other)
+    (kept,) = directory.others(mine)
+    with pytest.raises(UnreadableError):
+        kept.status()
