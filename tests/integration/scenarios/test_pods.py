@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
+from math import ceil
 
 import pytest
 from kubernetes import client
@@ -14,11 +16,11 @@ from sark_e2e.scenario import Scenario
 
 
 def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
-    # Given a rollout that is being proven at 50%
+    # Given a rollout that is being proven at 50%, for longer than any of this takes
     fleet = scenario.fleet(replicas=2)
     scenario.operator()
     traffic = scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="8s"))
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="10m"))
     before = rollout.bakes(50, milliseconds=1000, seconds=60)
     assert before.status.convergence is not None
 
@@ -32,7 +34,7 @@ def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
     traffic.stop()
     scenario.traffic(fleet)
 
-    # Then the new ones confirm the share in force, and only what they prove leads on
+    # Then the new ones confirm the share in force, and what the old ones have proven is kept
     confirmed = rollout.until(
         "two new pods that confirm",
         lambda seen: (
@@ -44,10 +46,21 @@ def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
         seconds=60,
         unless=lambda seen: seen.status.phase is Phase.REVERTED,
     )
-    assert proven_milliseconds(confirmed) >= 1000 or serves(confirmed, 100)
+    assert serves(confirmed, 50)
+    proven = proven_milliseconds(confirmed)
+    assert proven >= proven_milliseconds(before)
+
+    # And what is left they prove themselves: the next step begins that much later, and not before
+    left = timedelta(seconds=3)
+    seconds = (proven + left / timedelta(milliseconds=1)) / 1000
+    steps = quick(50, 100, bake=f"{ceil(seconds)}s")["steps"]
+    rollout.edit({"steps": steps})
     rollout.reaches(100, seconds=90)
     scenario.serves(fleet, 100, seconds=10)
-    assert [entry.reason for entry in rollout.read().status.history][:2] == ["Started", "Advanced"]
+    history = rollout.read().status.history
+    assert [entry.reason for entry in history][:2] == ["Started", "Advanced"]
+    assert confirmed.status.evaluated_at is not None
+    assert history[1].at - confirmed.status.evaluated_at >= left - timedelta(seconds=1)
 
 
 @pytest.mark.long
