@@ -71,3 +71,31 @@ def test_the_site_loads_nothing_from_elsewhere():
     ]  # type: ignore[index]
     assert theme["font"] is False
     assert "pymdownx.superfences.fence_code_format" not in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+
+
+def glued(text: str) -> list[str]:
+    """Return lines that begin a table or list right below a line of another kind: the site shows them as text."""
+    found = []
+    above = ""
+    for line in text.splitlines():
+        kind = next((kind for kind in ("|", "- ") if line.startswith(kind)), "text")
+        if kind != "text" and above not in {"", kind}:
+            found.append(line)
+        if not line.strip() or line.startswith(("#", "<!--")):
+            above = ""
+        elif not line.startswith(" "):
+            above = kind
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tables_and_lists_are_apart_from_what_is_above_them(page: Path):
+    # Code that is taken away leaves its place empty, and a table right below its end is glued all the same.
+    text = re.sub(r"^( *)```.*?^\1```$", "code", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    assert glued(text) == []
+
+
+def test_a_table_or_list_that_is_glued_is_found():
+    assert glued("text:\n- a\n- b\n") == ["- a"]
+    assert glued("code\n| a |\n|---|\n") == ["| a |"]
+    assert glued("text\n\n- a\n  goes on\n- b\n\n| a |\n|---|\n| b |\n\n## Title\n| c |\n") == []

@@ -136,6 +136,7 @@ All of it is one object, `spec.schedule: Seed`; the operator keeps the watch, pr
 - Week 6: 100% traffic
 
 **At each stage**:
+
 - Monitor for 48 hours
 - Validate metrics
 - Proceed if stable

@@ -38,7 +38,7 @@ def section(document: Document, facts: Facts) -> None:
 def _plan(document: Document, facts: Facts, scenario: Scenario) -> None:
     measured = _of(facts, scenario.name, "rust")
     document.say(
-        "**Configuration**:\n- Users: {users}\n- Spawn rate: {spawn}\n- Duration: {minutes} minutes; measured: {seconds}",
+        "**Configuration**:\n\n- Users: {users}\n- Spawn rate: {spawn}\n- Duration: {minutes} minutes; measured: {seconds}",
         users=given(scenario.users),
         spawn=given(scenario.spawn_rate, "1/s"),
         minutes=given(scenario.minutes),
