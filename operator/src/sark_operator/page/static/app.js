@@ -80,6 +80,7 @@
     return {
       width: Math.max(200, place.clientWidth),
       height: 170,
+      padding: [8, 30, null, null],  // half of the last time's width
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
