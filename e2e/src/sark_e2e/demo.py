@@ -27,6 +27,7 @@ from .applied_rollout import AppliedRollout, ExpectationError
 from .cluster import LocalCluster
 from .example import steps
 from .fleet import Fleet
+from .kept_running import KeptRunning
 from .kubectl import KubectlError
 from .page import ServedPage
 from .process import ProcessError
@@ -57,6 +58,8 @@ class Demonstration:
         self._view = LiveView(console)
         self.scenario = Scenario(cluster, prefix="demo", watch=self._view.show)
         self._page = ServedPage.at(cluster.network, cluster.folder)
+        self.keeping = contextlib.ExitStack()
+        """To be entered within the scenario: what a cluster's controllers would keep running."""
         self.fleets: list[Fleet] = []
         self.loads: list[Traffic] = []
 
@@ -64,7 +67,9 @@ class Demonstration:
         """Tell all of it. Raises ExpectationError when something is not as it should be."""
         self._heading("A fleet on the slow path, under load, and an operator")
         gateway = self._fleet("gateway")
-        self.scenario.operator(arguments=self._page.arguments)
+        operator = self.scenario.operator(arguments=self._page.arguments)
+        # On a machine that has too much to do it may lose its Lease, and ends.
+        self.keeping.enter_context(KeptRunning(operator))
         self._say(f"A page to look at: {self._page.url}   token {self._page.token}")
         self._complete(gateway)
         self._heading("A second fleet, whose new arm will turn out to be bad")
@@ -176,6 +181,7 @@ def run(console: Console, *, keep: bool) -> None:
         cluster = stack.enter_context(LocalCluster("demo", report=report))
         demonstration = Demonstration(cluster, console)
         stack.enter_context(demonstration.scenario)
+        stack.enter_context(demonstration.keeping)
         stack.callback(report, f"ending everything; the logs stay in {cluster.folder}")
         demonstration.tell()
         report("all of it was as it should be")
