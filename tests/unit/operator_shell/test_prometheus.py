@@ -578,11 +578,17 @@ async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry
     clock.seconds += 15
     await read(source, spec(server.url))
 
-    # Then the requests are asked for again, and the memory of the last hour is not; half a minute later it is
+    # Then the requests are asked for again, and the memory of the last hour is not; an interval later it is
     assert (asked(f"{METRIC_REQUESTS}["), asked(METRIC_MEMORY)) == (2, 1)
-    clock.seconds += 16
+    clock.seconds += 1
     await read(source, spec(server.url))
     assert asked(METRIC_MEMORY) == 2
+
+    # And for a rollout that is not in the answer it is asked again as soon as anything is
+    await read(source, spec(server.url), "shop/new")
+    clock.seconds += 6
+    await read(source, spec(server.url), "shop/new")
+    assert asked(METRIC_MEMORY) == 3
     await source.close()
 
 

@@ -27,9 +27,9 @@ LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
 MOST_SHARED_MEMORY_SECONDS = 30.0
-"""The same for resident memory, and at most an eighth of its window."""
+"""The same for resident memory, and at most an eighth of its window and one interval."""
 MOST_SHARED_WINDOWS_SECONDS = 15.0
-"""The same for counting windows, and at most the length of one: they are over, and are counted once for each rollout."""
+"""The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
 _MEMORY_PARTS = 8
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
@@ -89,7 +89,7 @@ class PrometheusMetrics:
                 question.ages(),
                 question.requests(),
                 question.latency(),
-                question.memory(),
+                question.memory(rollout),
                 read_data_plane(question.vector, spec.criteria.window),
                 question.custom(),
             ),
@@ -138,7 +138,8 @@ class _Question:
         self._shared = shared
         self._clock = clock
         self._criteria = spec.criteria
-        self._max_age = max(_LEAST_SHARED_SECONDS, min(spec.interval.total_seconds() / 2, MOST_SHARED_SECONDS))
+        self._interval = spec.interval.total_seconds()
+        self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
 
     async def ages(self) -> Mapping[str, float] | Missing:
         return await self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
@@ -158,7 +159,7 @@ class _Question:
         query = promql.latency(self._criteria.window)
         return await self.vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
 
-    async def memory(self) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
+    async def memory(self, rollout: str) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
         window = self._criteria.memory_growth.window
 
         step = promql.memory_step(window)
@@ -168,8 +169,12 @@ class _Question:
             return await self._door.over(self.server, promql.memory(), end - window, end, step, read=answers.memory_by_rollout)
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
-        max_age = min(window.total_seconds() / _MEMORY_PARTS, MOST_SHARED_MEMORY_SECONDS)
-        return await self._parsed(("memory", window), promql.memory(), ask, max_age=max_age)
+        max_age = min(window.total_seconds() / _MEMORY_PARTS, self._interval, MOST_SHARED_MEMORY_SECONDS)
+        kind = ("memory", window)
+        found = await self._parsed(kind, promql.memory(), ask, max_age=max_age)
+        if isinstance(found, Missing) or rollout in found:
+            return found
+        return await self._parsed(kind, promql.memory(), ask)  # its pods may have come since
 
     async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
@@ -211,7 +216,7 @@ class _Question:
                 found |= answer
             return found
 
-        max_age = min(grid.window.total_seconds(), MOST_SHARED_WINDOWS_SECONDS)
+        max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
         return await self._parsed(("windows", grid), query, ask, max_age=max_age)
 
     async def custom(self) -> dict[str, float | Missing]:
