@@ -1,4 +1,4 @@
-"""The pacer: turns come one after another, in the order in which they were asked for."""
+"""The pacer: turns come one after another, in the order in which they were asked for, and few are taken at once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ async def test_turns_are_given_in_order_and_the_loop_runs_between_them() -> None
             await asyncio.sleep(0)
 
     async def take(number: int) -> None:
-        await pacer.turn()
-        given.append((number, rounds))
+        async with pacer.turn():
+            given.append((number, rounds))
 
     pacer = Pacer(0)
     counting = asyncio.create_task(count())
@@ -37,9 +37,68 @@ async def test_turns_are_given_in_order_and_the_loop_runs_between_them() -> None
     assert len({at for _, at in given}) == 100
 
 
+async def test_few_are_under_way_at_once_and_each_that_ends_lets_another_begin() -> None:
+    # Given three places, and work that notes how many are at it
+    pacer, under_way, most = Pacer(0, places=3, longest_seconds=60), 0, 0
+
+    async def work(number: int) -> None:
+        nonlocal under_way, most
+        async with pacer.turn():
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0.005)
+            under_way -= 1
+            if number % 2:
+                raise ValueError
+
+    # When many have it to do, and half of it fails
+    ended = await asyncio.gather(*(work(number) for number in range(20)), return_exceptions=True)
+
+    # Then all have done it, three at a time
+    assert sum(isinstance(each, ValueError) for each in ended) == 10
+    assert most == 3
+
+
+async def test_those_that_hang_give_up_their_places_and_hold_up_nobody() -> None:
+    # Given two places, and work of which most hangs
+    pacer, hang, all_have_begun = Pacer(0, places=2, longest_seconds=0.02), asyncio.Event(), asyncio.Event()
+    begun: list[int] = []
+
+    async def work(number: int) -> None:
+        async with pacer.turn():
+            begun.append(number)
+            if len(begun) == len(tasks):
+                all_have_begun.set()
+            await hang.wait()
+
+    tasks = [asyncio.create_task(work(number)) for number in range(10)]
+
+    # When time goes on, then all begin nevertheless
+    await asyncio.wait_for(all_have_begun.wait(), 10)
+    assert begun == list(range(10))
+
+    # And when they end, no place is given back twice
+    hang.set()
+    await asyncio.gather(*tasks)
+    assert pacer._free._value == 2
+
+
 async def test_one_that_gives_up_waiting_holds_up_nobody() -> None:
-    pacer = Pacer(0)
-    impatient, patient = asyncio.create_task(pacer.turn()), asyncio.create_task(pacer.turn())
-    await asyncio.sleep(0)
-    impatient.cancel()
-    await asyncio.wait_for(patient, 5)
+    # Given one that waits for the only place, one that waits for the place before it, and one behind both
+    pacer, done = Pacer(0, places=1, longest_seconds=60), asyncio.Event()
+
+    async def work() -> None:
+        async with pacer.turn():
+            await done.wait()
+
+    tasks = [asyncio.create_task(work()) for _ in range(4)]
+    await asyncio.sleep(0.01)
+
+    # When those in the middle give up
+    tasks[1].cancel()
+    tasks[2].cancel()
+    done.set()
+
+    # Then the last one has its turn
+    await asyncio.wait_for(tasks[3], 5)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -65,10 +65,10 @@ class Worker:
         """
         part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
         while True:
-            await self._pacer.turn()
-            self._telemetry.lag(self.overdue_seconds)
-            self._changed.clear()
-            wait = await self._tick()
+            async with self._pacer.turn():
+                self._telemetry.lag(self.overdue_seconds)
+                self._changed.clear()
+                wait = await self._tick()
             if wait is None:
                 _log.info("gone", rollout=self.key)
                 return
