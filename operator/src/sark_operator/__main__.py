@@ -8,9 +8,9 @@ import sys
 import structlog
 
 from sark_operator.page.server import PageError, page_beside
+from sark_operator.shell import interpreter
 from sark_operator.shell.allocation import give_back_large_pieces
 from sark_operator.shell.connection import ConnectionSettingsError
-from sark_operator.shell.garbage import look_seldom
 from sark_operator.shell.leadership import LeaseLostError
 from sark_operator.shell.logs import configure_logging
 from sark_operator.shell.operator import StartError, run, take_signals
@@ -20,7 +20,7 @@ from sark_operator.shell.settings import Settings, parse_settings
 def main() -> None:
     """Run the operator; the exit status is 0 after a stop, 1 when it cannot start, 3 when it lost the Lease."""
     give_back_large_pieces()
-    look_seldom()
+    interpreter.prepare()
     settings = parse_settings(sys.argv[1:])
     configure_logging(settings.log_format, settings.log_level)
     log = structlog.get_logger("sark.operator")

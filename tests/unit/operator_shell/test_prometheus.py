@@ -610,6 +610,26 @@ async def test_memory_that_could_not_be_seen_is_soon_looked_for_again(telemetry:
     await source.close()
 
 
+async def test_a_server_that_is_late_is_not_asked_twice_in_one_evaluation(telemetry: Telemetry, server: Script) -> None:
+    # Given a server that answers nothing in time
+    clock = HandClock()
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    hold = threading.Event()
+    server.all_metrics(Reply(b"", release=hold))
+    reading = asyncio.create_task(read(source, spec(server.url, timeout=0.3)))
+    await asyncio.sleep(0)
+    clock.seconds += 60
+
+    # When an evaluation has waited for it
+    metrics = await reading
+    hold.set()
+
+    # Then each question was asked once
+    missing(metrics.memory)
+    assert len({each["query"] for each in server.asked}) == len(server.asked)
+    await source.close()
+
+
 async def test_one_answer_is_read_at_a_time(server: Script, telemetry: Telemetry) -> None:
     # Given a door, and a reader that notes how many are reading
     door, inside, most = PrometheusDoor(telemetry), 0, 0

@@ -123,6 +123,33 @@ async def test_an_answer_that_is_too_old_for_all_who_asked_for_it_is_not_kept():
     assert kept[3] == {("windows", 3)}
 
 
+@pytest.mark.parametrize(("took", "age", "asked"), [(1.0, 2.0, 1), (1.0, 2.1, 2), (4.0, 8.0, 1), (4.0, 8.1, 2)])
+async def test_how_long_an_answer_is_good_for_may_depend_on_it_and_on_how_long_it_took(took: float, age: float, asked: int):
+    # Given an answer that took so long, and is good for as long again
+    clock = HandClock()
+    shared: SharedAnswers[int] = SharedAnswers(clock)
+    source = Source()
+    first = asyncio.create_task(shared.get("q", 1.0, source.ask))
+    await asyncio.sleep(0)
+    clock.seconds = took
+    source.go.set()
+    assert await first == 1
+    await asyncio.sleep(0)
+
+    # When somebody asks again, so long after it was asked for
+    clock.seconds = age
+    told: list[int] = []
+
+    def good_for(answer: int, seconds: float) -> float:
+        told.append(answer)
+        return 2 * seconds
+
+    await shared.get("q", 1.0, source.ask, good_for)
+
+    # Then it is asked for anew when it is older than that
+    assert (told[0], source.asked) == (1, asked)
+
+
 async def test_what_is_under_way_ends_with_it():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
     waiting = asyncio.create_task(shared.get("q", 1.0, Source().ask))

@@ -30,6 +30,8 @@ MOST_SHARED_MEMORY_SECONDS = 30.0
 """The same for resident memory, and at most an eighth of its window and one interval."""
 MOST_SHARED_WINDOWS_SECONDS = 15.0
 """The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
+MOST_SHARED_BUSY_SECONDS = 15.0
+"""The same for answers that are long in coming, and at most one interval."""
 _MEMORY_PARTS = 8
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
@@ -170,11 +172,10 @@ class _Question:
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
         max_age = min(window.total_seconds() / _MEMORY_PARTS, self._interval, MOST_SHARED_MEMORY_SECONDS)
-        kind = ("memory", window)
-        found = await self._parsed(kind, promql.memory(), ask, max_age=max_age)
-        if isinstance(found, Missing) or rollout in found:
-            return found
-        return await self._parsed(kind, promql.memory(), ask)  # its pods may have come since
+        # Of a rollout that is not in it the pods may have come since.
+        return await self._parsed(
+            ("memory", window), promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age
+        )
 
     async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
@@ -217,7 +218,7 @@ class _Question:
             return found
 
         max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
-        return await self._parsed(("windows", grid), query, ask, max_age=max_age)
+        return await self._parsed(("windows", grid), query, ask, max_age=lambda _: max_age)
 
     async def custom(self) -> dict[str, float | Missing]:
         criteria = self._criteria.custom
@@ -239,9 +240,19 @@ class _Question:
         return await self._parsed(("instant", parse is answers.number), query, ask)
 
     async def _parsed(
-        self, kind: tuple[object, ...], query: str, ask: Callable[[], Awaitable[Any]], *, max_age: float = 0.0
+        self,
+        kind: tuple[object, ...],
+        query: str,
+        ask: Callable[[], Awaitable[Any]],
+        *,
+        max_age: Callable[[Any], float] = lambda _: 0.0,
     ) -> Any | Missing:
-        """Return what was read from the answer, which is read once, not once for each rollout."""
+        """Return what was read from the answer, which is read once, not once for each rollout.
+
+        `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
+        as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
+        but read. What could not be seen is soon looked for again.
+        """
 
         async def answer() -> Any | Missing:
             try:
@@ -249,11 +260,12 @@ class _Question:
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
 
-        key = (self.server, query, *kind)
-        found = await self._shared.get(key, max(self._max_age, max_age), answer)
-        if isinstance(found, Missing) and max_age > self._max_age:
-            return await self._shared.get(key, self._max_age, answer)  # what could not be seen is soon looked for again
-        return found
+        def good_for(found: Any | Missing, took: float) -> float:
+            if isinstance(found, Missing):
+                return self._max_age
+            return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
+
+        return await self._shared.get((self.server, query, *kind), self._max_age, answer, good_for)
 
 
 def _short(query: str) -> str:

@@ -24,6 +24,8 @@ class _Entry(Generic[Answer]):
     task: asyncio.Task[Answer]
     max_age: float
     """The oldest that anybody has taken it so far."""
+    took: float = 0.0
+    """Seconds until it was there."""
 
 
 class SharedAnswers(Generic[Answer]):
@@ -39,12 +41,23 @@ class SharedAnswers(Generic[Answer]):
         self._most = most
         self._entries: OrderedDict[Hashable, _Entry[Answer]] = OrderedDict()
 
-    async def get(self, key: Hashable, max_age: float, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """Return the answer to `key`, asked for at most `max_age` seconds ago; `ask` must not raise for expected failures."""
+    async def get(
+        self,
+        key: Hashable,
+        max_age: float,
+        ask: Callable[[], Awaitable[Answer]],
+        good_for: Callable[[Answer, float], float] | None = None,
+    ) -> Answer:
+        """Return the answer to `key`, asked for at most `max_age` seconds ago; `ask` must not raise for expected failures.
+
+        Where it depends on the answer how old it may be, `good_for` says so, from the answer and the seconds it took to come.
+        """
         entry = self._entries.get(key)
+        if entry is not None and good_for is not None and _has_come(entry):
+            max_age = good_for(entry.task.result(), entry.took)
         if entry is None or self._worn(entry, max_age):
             self._drop_worn()
-            entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
+            entry = self._asked(ask, max_age, good_for)
             self._entries[key] = entry
             self._entries.move_to_end(key)
             self._shrink()
@@ -57,10 +70,20 @@ class SharedAnswers(Generic[Answer]):
             del self._entries[key]
 
     def _worn(self, entry: _Entry[Answer], max_age: float) -> bool:
-        if entry.task.done():
-            failed = entry.task.cancelled() or entry.task.exception() is not None
-            return failed or self._clock.monotonic() - entry.asked_at > max_age
-        return False
+        return entry.task.done() and (not _has_come(entry) or self._clock.monotonic() - entry.asked_at > max_age)
+
+    def _asked(
+        self, ask: Callable[[], Awaitable[Answer]], max_age: float, good_for: Callable[[Answer, float], float] | None
+    ) -> _Entry[Answer]:
+        entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
+
+        def come(_: asyncio.Task[Answer]) -> None:
+            entry.took = self._clock.monotonic() - entry.asked_at
+            if good_for is not None and _has_come(entry):
+                entry.max_age = max(entry.max_age, good_for(entry.task.result(), entry.took))
+
+        entry.task.add_done_callback(come)
+        return entry
 
     def _drop_worn(self) -> None:
         for key in [key for key, entry in self._entries.items() if self._worn(entry, entry.max_age)]:
@@ -79,6 +102,10 @@ class SharedAnswers(Generic[Answer]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._entries.clear()
+
+
+def _has_come(entry: _Entry[Answer]) -> bool:
+    return entry.task.done() and not entry.task.cancelled() and entry.task.exception() is None
 
 
 async def _awaited(ask: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -1,4 +1,4 @@
-"""How often Python looks for garbage in circles."""
+"""What Python is told before it works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 _PROGRAM = """
 import gc, json
-from sark_operator.shell.garbage import look_seldom
+from sark_operator.shell import interpreter
 
 rounds = 0
 
@@ -16,7 +16,7 @@ def count(phase, info):
     rounds += phase == "start"
 
 text = json.dumps([[number, str(number)] for number in range(100_000)])
-look_seldom()
+interpreter.prepare()
 frozen = gc.get_freeze_count()
 gc.callbacks.append(count)
 kept = json.loads(text)
