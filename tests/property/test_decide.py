@@ -607,7 +607,9 @@ ALWAYS = [
     "BaselineRestored",
 ]
 """What the stories must have come to; else the invariants held because nothing happened."""
-TestRollout = pytest.mark.timeout(1800)(Rollout.TestCase)
+SECONDS = max(1800, 30 * EXAMPLES)
+"""How long they may take: some two seconds of processor time each, on a machine that may have much else to do."""
+TestRollout = pytest.mark.timeout(SECONDS)(Rollout.TestCase)
 
 
 def test_the_stories_were_not_idle() -> None:
