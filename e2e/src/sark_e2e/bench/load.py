@@ -37,11 +37,13 @@ def run_load(
     seconds: float,
     answers: Path | None = None,
     per_second: float | None = None,
+    awake_seconds: float | None = None,
 ) -> Load:
     """Ask `url` the questions in `bodies` over and over for `seconds`, and return what was seen.
 
     `answers` are the bodies of the right answers, a line for each line of `bodies`; without them any decision will do.
-    With `per_second` questions are sent by the clock, and latencies count from when each was due.
+    With `per_second` questions are sent by the clock, and latencies count from when each was due. The generator does not sleep
+    then, or only until `awake_seconds` before a question is due: its waking up is in the figures, and a core is free.
 
     Raises:
         BenchError: the server could not be asked, or an answer was not the right one.
@@ -51,6 +53,8 @@ def run_load(
         options["--answers"] = answers
     if per_second is not None:
         options["--rate"] = per_second
+        if awake_seconds is not None:
+            options["--awake"] = awake_seconds
     mode = "load" if per_second is None else "paced"
     command = [str(client), mode, *(str(part) for option in options.items() for part in option)]
     try:

@@ -60,7 +60,8 @@ _APPROACH = """## Methodology
 2. **Load Testing** (an open-loop generator, and Locust)
    - Every decision is compared with OPA's; one wrong decision ends the run
    - Open loop: questions are sent by the clock, two a second for each user, and a latency counts from when the question was *due*.
-     A server that stalls makes everybody wait who comes meanwhile, so nothing is omitted because of coordination
+     A server that stalls makes everybody wait who comes meanwhile, so nothing is omitted because of coordination.
+     The generator sleeps until 0.1 ms before a question is due: awake all the time it would take a core from what it measures
    - Locust puts the same three loads of the report; where it is itself the limit the tables say so
    - Questions are drawn from a mix of users, tenants and tools, of which a fifth was never asked before
 
