@@ -23,7 +23,9 @@ from .rule_graph import DataPath, RuleGraph, rule_graph
 log = structlog.get_logger()
 _MAX_VERDICTS = 1024
 _MOST_OF_THE_TIME = 20
-"""A look that takes long is repeated no sooner than after this many times its duration."""
+"""A look that takes long is repeated no sooner than after this many times its duration, up to the pause below."""
+_LONGEST_PAUSE_SECONDS = 30.0
+"""A single slow look, as in a busy start, must not leave a change of OPA's policies unseen for minutes."""
 
 
 class PolicyServer(Protocol):
@@ -142,8 +144,7 @@ class OpaView:
         while True:
             await self.look()
             # A look that failed was no work for OPA: waiting long after it would only mean to learn late that OPA is back.
-            took = 0.0 if self.problem else self._took
-            await asyncio.sleep(max(self._interval, _MOST_OF_THE_TIME * took))
+            await asyncio.sleep(pause_after(0.0 if self.problem else self._took, interval=self._interval))
 
     def distrust(self, why: str) -> Callable[[], None]:
         """Know nothing of OPA's policies until a look that begins from now on is over: no decision is kept or found meanwhile.
@@ -211,6 +212,11 @@ class OpaView:
         revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
         return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted)
+
+
+def pause_after(took: float, *, interval: float) -> float:
+    """Return how many seconds to wait after a look that took so many, where one every `interval` seconds is asked for."""
+    return max(interval, min(_MOST_OF_THE_TIME * took, _LONGEST_PAUSE_SECONDS))
 
 
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
