@@ -115,6 +115,14 @@ def _target(document: Document, facts: Facts) -> None:
             {"rust": rust.cell("p95"), "python": python.cell("p95"), "ratio": times(python.cell("p95"), rust.cell("p95"))},
         ),
         (
+            "At the sidecar itself it is {rust} and {python}: {ratio}. What a caller waits for besides is the same in both arms: the machine's waking up, on either side of the socket.",
+            {
+                "rust": rust.cell("server-p95"),
+                "python": python.cell("server-p95"),
+                "ratio": times(python.cell("server-p95"), rust.cell("server-p95")),
+            },
+        ),
+        (
             "At this load the Python arm answered {answered} and had no decision for {errors} of the questions, with {cpu} of a core in use: "
             "what it cannot serve it turns away with a status of its own, and no answer is an allow that should not be one.",
             {"answered": python.cell("throughput"), "errors": python.cell("errors"), "cpu": python.cell("cpu")},
