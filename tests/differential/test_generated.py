@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sark_e2e.differential.__main__ import KNOWN, known_specimens
+from sark_e2e.differential.__main__ import ACCESS, KNOWN, known_specimens
 from sark_e2e.differential.campaign import Campaign, Plan
 from sark_e2e.differential.comparison import Comparison
 from sark_e2e.differential.corpus import Specimen
@@ -39,7 +39,9 @@ def told(campaign: Campaign) -> str:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_generated_question_is_answered_differently(seed: int, comparison: Comparison, tmp_path: Path):
     known = known_differences(KNOWN)
-    plan = Plan(seed, 480.0, known_specimens(), most_findings=3, minimise_seconds=5.0, known=known, most_cases=CASES)
+    # One specimen more changes what a seed asks; this one came after the seeds.
+    specimens = [specimen for specimen in known_specimens() if specimen.name != ACCESS.name]
+    plan = Plan(seed, 480.0, specimens, most_findings=3, minimise_seconds=5.0, known=known, most_cases=CASES)
     campaign = Campaign(plan, comparison, tmp_path)
 
     campaign.run()

@@ -26,6 +26,7 @@ mod jwt;
 mod operands;
 mod pem;
 mod renamed;
+mod rounding;
 pub(crate) mod spelling;
 mod split;
 mod uri;
@@ -98,6 +99,7 @@ const SUBJECTS: &[&[OwnBuiltin]] = &[
     infix::OWN,
     jwt::OWN,
     renamed::OWN,
+    rounding::OWN,
     split::OWN,
     uri::OWN,
 ];
