@@ -7,6 +7,11 @@ use std::{fmt::Write, iter::Peekable, str::Chars};
 
 /// Go's largest count in a repetition.
 const MOST_REPETITIONS: u32 = 1000;
+/// What may stand between `[:` and `:]`, or behind a `^` there. Go refuses all else.
+const POSIX_CLASSES: [&str; 14] = [
+    "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
+    "xdigit",
+];
 
 /// `pattern` in the regex crate's syntax; None when Go refuses it, or it has no equal here.
 pub(super) fn translated(pattern: &str) -> Option<String> {
@@ -166,11 +171,13 @@ impl Translator<'_> {
     }
 
     fn class_item(&mut self, class: &mut String) -> Option<()> {
-        if self.rest.starts_with("[:")
-            && let Some(end) = self.rest.find(":]")
-        {
-            class.push_str(self.rest.get(..end + 2)?);
-            self.rest = self.rest.get(end + 2..)?;
+        if let Some((name, rest)) = self.rest.strip_prefix("[:").and_then(|after| after.split_once(":]")) {
+            // Any other name the regex crate takes for a class inside the class.
+            if !POSIX_CLASSES.contains(&name.strip_prefix('^').unwrap_or(name)) {
+                return None;
+            }
+            let _ = write!(class, "[:{name}:]");
+            self.rest = rest;
             return Some(());
         }
         let mut chars = self.rest.chars().peekable();
@@ -341,6 +348,8 @@ mod tests {
             (r"[\d\-x]", r"[0-9\x{2d}-\x{2d}\x{78}-\x{78}]"),
             (r"[^\W]", "[^[^0-9A-Za-z_]]"),
             ("[[:alpha:]]", "[[:alpha:]]"),
+            ("[[:^word:]x]", r"[[:^word:]\x{78}-\x{78}]"),
+            ("[[:]]", r"[\x{5b}-\x{5b}\x{3a}-\x{3a}]\]"),
             (r"(?P<n>a)(?i:b)(?-s)", "(?P<n>a)(?i:b)(?-s)"),
             (r"\bx\x41\101\p{^Greek}\pL", r"(?-u:\b)xAA\P{Greek}\p{L}"),
         ] {
@@ -350,9 +359,25 @@ mod tests {
 
     #[test]
     fn what_go_refuses_is_refused() {
-        for pattern in
-            ["a**", "*", "a{2}{3}", "(?=a)", "(?x)a", r"\1", r"\Z", r"\h", "[b-a]", "[a", "a{1001}", "(?i", r"\pé", "\\"]
-        {
+        for pattern in [
+            "a**",
+            "*",
+            "a{2}{3}",
+            "(?=a)",
+            "(?x)a",
+            r"\1",
+            r"\Z",
+            r"\h",
+            "[b-a]",
+            "[a",
+            "a{1001}",
+            "(?i",
+            r"\pé",
+            "\\",
+            "[[:ALPHA:]]",
+            "[[:al:]]",
+            "[[::]]",
+        ] {
             let is_refused = translated(pattern).is_none_or(|text| regex::Regex::new(&text).is_err());
             assert!(is_refused, "{pattern}");
         }
