@@ -115,7 +115,7 @@ def _target(document: Document, facts: Facts) -> None:
             {"rust": rust.cell("p95"), "python": python.cell("p95"), "ratio": times(python.cell("p95"), rust.cell("p95"))},
         ),
         (
-            "At the sidecar itself it is {rust} and {python}: {ratio}. What a caller waits for besides is the same in both arms: the machine's waking up, on either side of the socket.",
+            "At the sidecar itself it is {rust} and {python}: {ratio}. The rest is what callers wait for on either side of the socket, in both arms; its parts were not measured.",
             {
                 "rust": rust.cell("server-p95"),
                 "python": python.cell("server-p95"),
