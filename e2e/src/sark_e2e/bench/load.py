@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from .failure import BenchError
 
+AWAKE_SECONDS: Final = 0.0001
+"""How long before a question is due a generator wakes that may sleep: awake all the time, it takes a core from its subject."""
 _PATIENCE_SECONDS: Final = 60
 
 

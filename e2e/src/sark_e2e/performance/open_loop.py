@@ -15,10 +15,9 @@ from typing import Final
 import psutil
 
 from sark_e2e.bench.failure import BenchError
+from sark_e2e.bench.load import AWAKE_SECONDS
 
 GIVE_UP_SECONDS: Final = 5
-AWAKE_SECONDS: Final = 0.0001
-"""How long before a question is due the generator wakes: awake all the time, it would take a core from what it measures."""
 _PATIENCE_SECONDS: Final = 60
 
 

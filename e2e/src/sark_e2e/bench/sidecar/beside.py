@@ -16,7 +16,7 @@ from sark_api.assignment import in_new_arm
 from sark_e2e.bench import questions
 from sark_e2e.bench.contestants import Programs
 from sark_e2e.bench.decisions import WARM_UP_SECONDS
-from sark_e2e.bench.load import Load, run_load
+from sark_e2e.bench.load import AWAKE_SECONDS, Load, run_load
 from sark_e2e.cluster import POLICIES
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
@@ -37,8 +37,6 @@ _IDLE, _BUSY, _HUNG = (
     f"answers {BUSY_RATE} new questions a second",
     "hangs: OPA is stopped, 16 questions wait",
 )
-_AWAKE_SECONDS: Final = 0.0001
-"""Generators that never sleep would take all of two cores, and be what the arms wait for."""
 _PATIENT: Final = {"timeout": "60s", "breaker": {"failures": 1000, "slow_after": "60s"}}
 """So that who hangs goes on hanging: neither the deadline nor the circuit ends it within a measurement."""
 
@@ -66,7 +64,7 @@ def measure_beside(programs: Programs, folder: Path, rounds: int, seconds: float
 
         def measured(state: str, number: int) -> Beside:
             report(f"round {number} of {rounds}, the baseline {state}")
-            ask = {"url": url, "bodies": new, "connections": _CONNECTIONS, "per_second": RATE, "awake_seconds": _AWAKE_SECONDS}
+            ask = {"url": url, "bodies": new, "connections": _CONNECTIONS, "per_second": RATE, "awake_seconds": AWAKE_SECONDS}
             run_load(programs.bench, seconds=WARM_UP_SECONDS, **ask)  # type: ignore[arg-type]  # one dict of several types
             return Beside(state, number, run_load(programs.bench, seconds=seconds, **ask))  # type: ignore[arg-type]
 
@@ -108,7 +106,7 @@ def _is_in(line: str) -> bool:
 @contextlib.contextmanager
 def _background(client: Path, url: str, bodies: Path, *, rate: int | None) -> Iterator[None]:
     """Ask meanwhile, `rate` questions a second or as soon as there is an answer; what comes of it does not matter."""
-    mode = ["load"] if rate is None else ["paced", "--rate", str(rate), "--awake", str(_AWAKE_SECONDS)]
+    mode = ["load"] if rate is None else ["paced", "--rate", str(rate), "--awake", str(AWAKE_SECONDS)]
     asked = ["--url", url, "--bodies", str(bodies), "--connections", str(_CONNECTIONS), "--seconds", "600"]
     with subprocess.Popen([client, *mode, *asked], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as asking:
         try:
