@@ -95,7 +95,7 @@ impl Paths {
             return Ok(self.asked(below).map_or(Route::Elsewhere, Route::Data));
         }
         routes::check(method, path, self.writes)?;
-        if matches!(method, "PUT" | "PATCH" | "DELETE") {
+        if !routes::asks(method) {
             return Ok(Route::Elsewhere);
         }
         if path == "/health" {

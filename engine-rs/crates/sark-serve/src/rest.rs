@@ -17,6 +17,7 @@ use crate::{
     parameters::Parameters,
     question::{Question, body_around},
     reply::{Problem, Reply, status},
+    routes::asks,
     wire::{Head, Request},
 };
 
@@ -125,7 +126,7 @@ impl Answering {
 fn passed(head: &Head<'_>) -> Passed {
     let query = if head.query.is_empty() { String::new() } else { format!("?{}", head.query) };
     // Of a question OPA does not look at it, and neither does anybody else.
-    let condition = if matches!(head.method, "GET" | "HEAD" | "POST") { b"".as_slice() } else { head.if_none_match };
+    let condition = if asks(head.method) { b"".as_slice() } else { head.if_none_match };
     let headers = [
         ("Content-Type", head.content_type),
         ("Content-Encoding", head.encoding),

@@ -35,6 +35,11 @@ pub(crate) fn below<'p>(path: &'p str, base: &str) -> Option<&'p str> {
     path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether `method` is one of those that ask; of the methods that [`check`] lets through, all others write.
+pub(crate) fn asks(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "POST")
+}
+
 /// Refuse a path that is no endpoint, a method it does not take, and what writes: all of it, or policies alone when the
 /// embedder takes `writes` of data.
 pub(crate) fn check(method: &str, path: &str, writes: bool) -> Result<(), Problem> {

@@ -19,7 +19,7 @@ use crate::{
     question::Question,
     reply::Reply,
     rest::is_yaml,
-    routes::below,
+    routes::{asks, below},
     wire::{Head, Request},
 };
 
@@ -85,7 +85,7 @@ impl Answering {
 
 /// The decision path and the shape of its answer.
 fn decision_asked(head: &Head<'_>) -> Option<(String, Shape)> {
-    if !matches!(head.method, "GET" | "HEAD" | "POST") {
+    if !asks(head.method) {
         // What writes asks for no decision.
         return None;
     }
