@@ -69,12 +69,17 @@ class PrometheusMetrics:
         await self._answers.close()
         self._door.close()
 
-    def forget_alerts(self) -> None:
-        """Ask anew which alerts fire, whoever asks next: one has just begun or ended. At most once a second."""
+    def forget_alerts(self) -> float:
+        """Ask anew which alerts fire, whoever asks next: one has just begun or ended.
+
+        At most once a second: else nothing is done, and the seconds are returned after which it may be. 0 when it is done.
+        """
         now = self._clock.monotonic()
-        if now - self._forgot_at >= _LEAST_SHARED_ALERTS_SECONDS:
-            self._forgot_at = now
-            self._answers.forget(lambda key: isinstance(key, tuple) and promql.alerts() in key)
+        if (left := self._forgot_at + _LEAST_SHARED_ALERTS_SECONDS - now) > 0:
+            return left
+        self._forgot_at = now
+        self._answers.forget(lambda key: isinstance(key, tuple) and promql.alerts() in key)
+        return 0.0
 
     async def read(
         self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None

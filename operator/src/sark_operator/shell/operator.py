@@ -21,6 +21,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from sark_api.names import GROUP, PLURAL, VERSION
 from sark_operator.shell.actor import Actor
+from sark_operator.shell.alarm import Alarm
 from sark_operator.shell.alert_receiver import AlertReceiver, TokenError
 from sark_operator.shell.api import ClusterError, RolloutObject, UnavailableError
 from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
@@ -157,11 +158,8 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
         if notifier is not None:
             notifier.on_told = crew.wake
 
-        def look_now(uid: str) -> None:
-            metrics.forget_alerts()
-            crew.wake(uid)
-
-        receiver = await _receiver(settings, telemetry, directory, look_now, leads)
+        alarm = Alarm(metrics.forget_alerts, crew.wake, asyncio.get_running_loop().call_later)
+        receiver = await _receiver(settings, telemetry, directory, alarm.ring, leads)
         try:
             yield crew
         finally:
