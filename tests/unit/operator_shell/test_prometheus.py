@@ -578,9 +578,12 @@ async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry
     clock.seconds += 15
     await read(source, spec(server.url))
 
-    # Then the requests are asked for again, and the memory of the last hour is not; an interval later it is
+    # Then the requests are asked for again, and the memory of the last hour is not; when it has a new point it is
     assert (asked(f"{METRIC_REQUESTS}["), asked(METRIC_MEMORY)) == (2, 1)
-    clock.seconds += 1
+    clock.seconds += 44
+    await read(source, spec(server.url))
+    assert asked(METRIC_MEMORY) == 1
+    clock.seconds += 2
     await read(source, spec(server.url))
     assert asked(METRIC_MEMORY) == 2
 

@@ -14,6 +14,7 @@ from sark_api.flags import FlagDocument
 from sark_api.status import LedgerSegment
 
 from .alerts import FiringAlert
+from .theil_sen import Slope, theil_sen
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,17 @@ class MemorySeries:
     pod: str
     points: tuple[tuple[float, float], ...]
     """Pairs of (Unix seconds, bytes), oldest first."""
+    _slope: list[Slope | None] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def slope(self) -> Slope | None:
+        """Return the trend in bytes per second, or None where the points tell none.
+
+        It is reckoned once: an answer of Prometheus serves several ticks, and the slopes of all pairs of points are much of
+        what one costs.
+        """
+        if not self._slope:
+            self._slope.append(theil_sen(self.points))
+        return self._slope[0]
 
 
 _NOT_ASKED: Final = Missing("MetricsNotAsked", "Prometheus has not been asked for it")

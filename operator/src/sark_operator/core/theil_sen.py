@@ -36,6 +36,10 @@ class Slope:
     points: int
     """Number of points it rests on, after thinning."""
 
+    def times(self, unit: float) -> Slope:
+        """Return the same slope with y in another unit, `unit` of which make one of this one's; it is above zero."""
+        return Slope(self.value * unit, self.lower * unit, self.upper * unit, self.points)
+
 
 def finite_points(points: Sequence[Point]) -> list[Point]:
     """Return the points whose two numbers are finite, by x."""

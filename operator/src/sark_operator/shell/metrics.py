@@ -26,8 +26,8 @@ STALE = "MetricsStale"
 LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
-MOST_SHARED_MEMORY_SECONDS = 30.0
-"""The same for resident memory, and at most an eighth of its window and one interval."""
+MOST_SHARED_MEMORY_SECONDS = 60.0
+"""The same for resident memory, and at most the time between two of its points, or an eighth of its window and one interval."""
 MOST_SHARED_WINDOWS_SECONDS = 15.0
 """The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
 MOST_SHARED_BUSY_SECONDS = 15.0
@@ -176,7 +176,7 @@ class _Question:
             return await self._door.over(self.server, promql.memory(), end - window, end, step, read=answers.memory_by_rollout)
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
-        max_age = min(window.total_seconds() / _MEMORY_PARTS, self._interval, MOST_SHARED_MEMORY_SECONDS)
+        max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), MOST_SHARED_MEMORY_SECONDS)
         # Of a rollout that is not in it the pods may have come since.
         return await self._parsed(
             ("memory", window), promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age

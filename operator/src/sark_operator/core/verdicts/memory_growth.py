@@ -16,7 +16,7 @@ from sark_api.spec import MemoryGrowth
 from sark_api.status import CriterionStatus
 from sark_operator.core.figures import count, mebibytes_per_hour
 from sark_operator.core.observation import MemorySeries, Missing
-from sark_operator.core.theil_sen import MIN_POINTS, Slope, finite_points, theil_sen
+from sark_operator.core.theil_sen import MIN_POINTS, Slope, finite_points
 
 from .ruling import Ruling
 
@@ -66,8 +66,7 @@ def _slopes(memory: Sequence[MemorySeries], window: timedelta) -> list[tuple[str
         points = finite_points(series.points)
         if not points or points[-1][0] - points[0][0] < needed:
             continue
-        unit = _BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR
-        slope = theil_sen([(at, size * unit) for at, size in points])
+        slope = series.slope()
         if slope is not None:
-            slopes.append((series.pod, slope))
+            slopes.append((series.pod, slope.times(_BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR)))
     return slopes
