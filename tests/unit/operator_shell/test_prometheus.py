@@ -398,7 +398,7 @@ async def test_one_number_is_read(source: PrometheusMetrics, server: Script, rep
         (vector(({}, "NaN")), "nan"),
         (success("scalar", [1700000000, "+Inf"]), "inf"),
         (success("matrix", [{"metric": {}, "values": [[1, "1"], [2, "2"]]}]), "value"),
-        (success("vector", {"surprise": 1}), "unexpected form"),
+        (success("vector", {"surprise": 1}), "in the form of its query API"),
         (success("vector", [[1, 2, 3]]), "unexpected form"),
     ],
 )
@@ -643,7 +643,7 @@ async def test_one_answer_is_read_at_a_time(server: Script, telemetry: Telemetry
         most = max(most, inside)
         time.sleep(0.02)
         inside -= 1
-        return result
+        return list(result)
 
     # When ten questions are asked at once
     asked = prometheus.Server(server.url, 5)
@@ -664,6 +664,18 @@ async def test_what_a_reader_raises_comes_out_and_the_next_answer_is_read(server
     with pytest.raises(AnswerError, match="is not what"):
         await door.instant(asked, "up", read=broken)
     assert await door.instant(asked, "up") == []
+    door.close()
+
+
+async def test_a_series_that_cannot_be_read_is_a_foreign_answer_and_no_failure(server: Script, telemetry: Telemetry) -> None:
+    # Given an answer whose outside is in order, and one of whose series is not JSON
+    door, asked = PrometheusDoor(telemetry), prometheus.Server(server.url, 5)
+    server.all_metrics(Reply(rb'{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"\ud800"}}]}}'))
+
+    # Then it is missing with a sentence, as any other answer that is not Prometheus'
+    answer = missing(await door.instant(asked, "up"))
+    assert answer.reason == prometheus.INVALID
+    assert "did not answer in JSON" in answer.message
     door.close()
 
 

@@ -6,7 +6,7 @@ A number that is not finite makes the answer of its rollout unusable: NaN compar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, isnan, nan
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import Histogram, MemorySeries
+from sark_operator.shell.series import Series
 
 _PAIR = 2
 _REFUSALS = frozenset({"deny", "undefined"})
@@ -48,9 +49,10 @@ class Requests:
         )
 
 
-def samples(result: Any) -> list[Sample]:
-    """Return the series of an instant vector. Raises `AnswerError`."""
-    return [Sample(_labels(series), _point(_member(series, "value"))[1]) for series in _list(result)]
+def samples(result: Any) -> Iterator[Sample]:
+    """Yield the series of an instant vector. Raises `AnswerError`."""
+    for series in _list(result):
+        yield Sample(_labels(series), _point(_member(series, "value"))[1])
 
 
 def firing(result: Any) -> tuple[FiringAlert, ...]:
@@ -218,7 +220,7 @@ def _rollout(sample: Sample) -> str:
 
 
 def _list(value: Any) -> Sequence[Any]:
-    if not isinstance(value, list):
+    if not isinstance(value, list | Series):
         raise AnswerError("has an unexpected form: a list of series was expected")
     return value
 

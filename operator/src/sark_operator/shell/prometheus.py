@@ -4,14 +4,13 @@ The library is synchronous, has no deadline unless given one, retries by itself,
 that its answer is partial. So each question runs in a small pool of its own, in a session that enforces a deadline on the whole
 answer and a limit on its size, follows no redirect, and keeps the raw answer so that warnings are seen.
 
-An answer about a thousand rollouts is some hundred thousand small objects before it is read, many times what is kept of it. So
-it is read in the thread that fetched it, and one answer at a time.
+An answer about a thousand rollouts is megabytes, and many times that while it is read. So it is read in the thread that fetched
+it, series by series, and one answer at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import threading
 import time
@@ -22,6 +21,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+import msgspec
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -31,6 +31,7 @@ from urllib3.util.retry import Retry
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
+from sark_operator.shell.series import Series, SeriesError
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -70,8 +71,8 @@ Read = Callable[[Any], Any]
 
 
 def as_it_is(result: Any) -> Any:
-    """Return `data.result` as the server gave it."""
-    return result
+    """Return `data.result` as the server gave it, in a list."""
+    return list(result)
 
 
 class Door(Protocol):
@@ -158,7 +159,10 @@ def _ask(server: Server, ask: Callable[[PrometheusConnect], Any], read: Read, de
         except AccessError as error:
             return Missing(ACCESS, f"Prometheus at {server.shown} was not asked: {error}")
         result = _answered(server, session, ask)
-        return result if isinstance(result, Missing) else read(result)
+        try:
+            return result if isinstance(result, Missing) else read(result)
+        except SeriesError:
+            return _foreign(server, session)
 
 
 def _answered(server: Server, session: _BoundedSession, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
@@ -226,6 +230,7 @@ class _BoundedSession(requests.Session):
             if not self._at_desk:
                 raise requests.ReadTimeout
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
+        response.json = self._document  # type: ignore[method-assign] # what the library takes the series from
         self.status = response.status_code
         return response
 
@@ -246,10 +251,14 @@ class _BoundedSession(requests.Session):
                 raise requests.ReadTimeout
         return bytes(body)
 
+    def _document(self, **_: Any) -> Any:
+        """Return what the library reads of an answer. Raises `SeriesError`."""
+        return {"data": {"result": Series.of(self.body)}}
+
     def member(self, name: str) -> Any:
         """Return a member of the answer's outermost object, or None."""
         try:
-            document = json.loads(self.body)
+            document = msgspec.json.decode(self.body)
         except (ValueError, RecursionError):
             return None
         return document.get(name) if isinstance(document, dict) else None
