@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 import structlog
+import uvloop
 
 from sark_operator.page.server import PageError, page_beside
 from sark_operator.shell import interpreter
@@ -25,7 +26,8 @@ def main() -> None:
     configure_logging(settings.log_format, settings.log_level)
     log = structlog.get_logger("sark.operator")
     try:
-        asyncio.run(_serve(settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
     except (StartError, ConnectionSettingsError, PageError) as error:
         log.error("cannot start", problem=str(error))  # noqa: TRY400 - the sentence says it all
         sys.exit(1)

@@ -20,6 +20,7 @@ OVER = {"phase": "Reverted"}
 WATCH_OVER = {"phase": "Completed", "completedAt": "2026-01-01T11:00:00.000Z"}
 WATCHED = {"phase": "Completed", "completedAt": "2026-01-01T11:59:50.000Z"}
 BROKEN = {"phase": "Sideways"}
+ELSEWHERE = {"target": {"matchLabels": {"app": "till"}, "flagsConfigMap": "till-flags"}, "mode": "Sideways"}
 
 
 def flags_applied(percent: int) -> Mapping[str, object]:
@@ -142,6 +143,9 @@ OLDER, YOUNGER = 120, 30
         pytest.param(MINE, rollout("other", YOUNGER, spec={}), document_of("other"), "other", id="unreadable but in force"),
         pytest.param(MINE, rollout("other", YOUNGER, status=BROKEN), document_of("other"), "other", id="the same by status"),
         pytest.param(MINE, rollout("other", spec={}, deleting=True), document_of("other"), "mine", id="unreadable and deleted"),
+        pytest.param(MINE, rollout("other", YOUNGER, spec=ELSEWHERE), NO_DOCUMENT, "mine", id="unreadable and elsewhere"),
+        pytest.param(MINE, rollout("other", YOUNGER, spec=ELSEWHERE), document_of("other"), "other", id="... but in force"),
+        pytest.param(MINE, rollout("other", OLDER, spec={"target": 3}), NO_DOCUMENT, "mine", id="unreadable target"),
     ],
 )
 def test_one_of_two_holds_the_target(

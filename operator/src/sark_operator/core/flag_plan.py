@@ -194,7 +194,7 @@ def _applied(document: FlagDocument, share_revision: int, written_at: datetime) 
         revision=document.revision,
         share_revision=share_revision,
         percent=document.percentage,
-        sha256=document.digest(),
+        sha256=document.sha256,
         written_at=to_milliseconds(written_at),
         valid_until=document.valid_until,
     )

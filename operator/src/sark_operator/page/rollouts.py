@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kubernetes.aio.client import ApiClient, CustomObjectsApi
+from kubernetes.aio.client import ApiClient
 
 from sark_api.evidence import EvidenceRecord, record_key, segment_name, to_record
-from sark_api.names import GROUP, PLURAL, VERSION
 from sark_api.status import Leader
 from sark_operator.shell.api import ClusterError, ObjectMissingError, RolloutObject, UnreadableError
 from sark_operator.shell.clock import Clock
-from sark_operator.shell.cluster import CALL_SECONDS, KubernetesCluster
+from sark_operator.shell.cluster import CALL_SECONDS, KubernetesCluster, rollouts_path
+from sark_operator.shell.documents import Documents
 from sark_operator.shell.evidence_store import ConfigMapEvidence
 from sark_operator.shell.shared_answers import SharedAnswers
 from sark_operator.shell.telemetry import Telemetry
@@ -69,7 +69,7 @@ class Rollouts:
         """Read through `client`; no `namespaces` means all."""
         self._cluster = KubernetesCluster(client, Telemetry(), _Bystander(), instance="page")
         self._evidence = ConfigMapEvidence(client, self._cluster)
-        self._objects = CustomObjectsApi(client)
+        self._documents = Documents(client, seconds=CALL_SECONDS)
         self._namespaces = tuple(namespaces)
         self._clock = clock
         self._one: SharedAnswers[Seen] = SharedAnswers(clock, KEPT)
@@ -153,13 +153,7 @@ class Rollouts:
     async def _parts(self, namespace: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         token: str | None = None
         while True:
-            options: dict[str, Any] = {"limit": CHUNK, "_request_timeout": CALL_SECONDS}
-            if token:
-                options["_continue"] = token
-            if namespace:
-                call = self._objects.list_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, **options)
-            else:
-                call = self._objects.list_cluster_custom_object(GROUP, VERSION, PLURAL, **options)
+            call = self._documents.get(rollouts_path(namespace), {"limit": CHUNK, "continue": token})
             answer = await self._cluster.ask("list", f"SarkRollouts of {namespace or 'all namespaces'}", call)
             yield answer.get("items") or ()
             token = (answer.get("metadata") or {}).get("continue")

@@ -14,7 +14,8 @@ _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
 _ARENA_MAX: Final = -8
 """Numbers of glibc's malloc.h."""
-LARGE_BYTES: Final = 256 * 1024
+LARGE_BYTES: Final = 512 * 1024
+"""Above the quarter of a mebibyte into which TLS reads whatever has come: each of those would be taken from the system anew."""
 PLACES: Final = 2
 
 

@@ -7,17 +7,16 @@ import json
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, CoreV1Api, CustomObjectsApi, EventsV1Api
+from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.client.models import V1ConfigMap, V1ObjectMeta
-from kubernetes.aio.client.rest import RESTResponse
 from pydantic import ValidationError
 
-from sark_api.flags import FlagDocumentError, flagd_document, parse_flag_document
+from sark_api.flags import FlagDocument, FlagDocumentError, flagd_document, parse_flag_document
 from sark_api.names import API_VERSION, FIELD_MANAGER, FINALIZER, FLAGD_KEY, FLAGS_KEY, GROUP, KIND, PLURAL, VERSION
 from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import ObservedFlags
@@ -33,6 +32,7 @@ from sark_operator.shell.api import (
     StaleVersionError,
     UnavailableError,
 )
+from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query
 from sark_operator.shell.fence import Leads, require_lead
 from sark_operator.shell.telemetry import Telemetry
 
@@ -43,10 +43,10 @@ REQUESTS_AT_ONCE = 32
 a thousand rollouts that are due at once would else let each other time out, and be tried again on top. A share that is taken
 down does not wait."""
 PAGE_SIZE = 500
+MAX_FLAG_DOCUMENTS = 4_096
+"""Flag documents that are remembered as they were read, some kilobytes each."""
 MAX_PODS = 5_000
 """A target with more ready pods is refused: asking them all would not fit into a tick."""
-_APPLY = "application/apply-patch+yaml"
-_JSON_PATCH = "application/json-patch+json"
 _MAX_NOTE_BYTES = 1024
 _MAX_MANAGER = 64
 _MOST_MANAGERS = 3
@@ -59,9 +59,7 @@ class KubernetesCluster:
     """`Cluster` on a real API server."""
 
     def __init__(self, client: ApiClient, telemetry: Telemetry, leads: Leads, *, instance: str) -> None:
-        self._core = CoreV1Api(client)
-        self._custom = CustomObjectsApi(client)
-        self._events = EventsV1Api(client)
+        self._documents = Documents(client, seconds=CALL_SECONDS)
         self._telemetry = telemetry
         self._leads = leads
         self._instance = instance[:128]
@@ -71,7 +69,7 @@ class KubernetesCluster:
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         """Return the rollout as it is now."""
-        call = self._custom.get_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, name, _request_timeout=CALL_SECONDS)
+        call = self._documents.get(rollouts_path(namespace, name))
         return RolloutObject(await self._ask("read", f"SarkRollout {namespace}/{name}", call))
 
     async def count_rollouts(self, namespace: str) -> int:
@@ -79,27 +77,16 @@ class KubernetesCluster:
 
         It is the question whether the resource exists and may be read, asked before the watches begin.
         """
-        if namespace:
-            call = self._custom.list_namespaced_custom_object(
-                GROUP, VERSION, namespace, PLURAL, limit=1, _request_timeout=CALL_SECONDS
-            )
-        else:
-            call = self._custom.list_cluster_custom_object(GROUP, VERSION, PLURAL, limit=1, _request_timeout=CALL_SECONDS)
+        call = self._documents.get(rollouts_path(namespace), {"limit": 1})
         answer = await self._ask("list", f"{PLURAL}.{GROUP}", call)
         return len(answer["items"])
 
     async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
         """Replace the status; the resourceVersion in the body makes it conditional."""
-        call = self._custom.replace_namespaced_custom_object_status(
-            GROUP,
-            VERSION,
-            rollout.namespace,
-            PLURAL,
-            rollout.name,
+        call = self._documents.replace(
+            rollouts_path(rollout.namespace, rollout.name, "status"),
             {**rollout.raw, "status": dict(status)},
-            field_manager=FIELD_MANAGER,
-            field_validation="Strict",
-            _request_timeout=CALL_SECONDS,
+            {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
         )
         return RolloutObject(await self._ask("write", f"status of SarkRollout {rollout.key}", call))
 
@@ -119,24 +106,19 @@ class KubernetesCluster:
 
     async def _patch_rollout(self, rollout: RolloutObject, change: Mapping[str, object]) -> Any:
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": rollout.resource_version}
-        call = self._custom.patch_namespaced_custom_object(
-            GROUP,
-            VERSION,
-            rollout.namespace,
-            PLURAL,
-            rollout.name,
+        call = self._documents.patch(
+            rollouts_path(rollout.namespace, rollout.name),
             [test, dict(change)],
-            field_manager=FIELD_MANAGER,
-            _content_type=_JSON_PATCH,
-            _request_timeout=CALL_SECONDS,
+            {"fieldManager": FIELD_MANAGER},
+            kind=JSON_PATCH,
         )
         return await self._ask("write", f"finalizer of SarkRollout {rollout.key}", call, failed_test_is_stale=True)
 
     async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
         """Return the flags ConfigMap as it is now."""
-        call = self._core.read_namespaced_config_map_without_preload_content(name, namespace, _request_timeout=CALL_SECONDS)
         self._uids.pop((namespace, name), None)
-        found = await self._ask("read", f"ConfigMap {namespace}/{name}", _document_of(call))
+        call = self._documents.get(config_maps_path(namespace, name))
+        found = await self._ask("read", f"ConfigMap {namespace}/{name}", call)
         metadata = found.get("metadata") or {}
         version = str(metadata.get("resourceVersion") or "")
         if not version:
@@ -147,7 +129,7 @@ class KubernetesCluster:
         if not text:
             return ObservedFlags(version, None, owners=owners)
         try:
-            return ObservedFlags(version, parse_flag_document(text), owners=owners)
+            return ObservedFlags(version, _parsed(text), owners=owners)
         except FlagDocumentError as error:
             return ObservedFlags(version, None, f"ConfigMap {namespace}/{name}: {error}", owners)
 
@@ -174,26 +156,17 @@ class KubernetesCluster:
             },
             "data": {FLAGS_KEY: write.document.to_json(), FLAGD_KEY: flagd_document(write.document)},
         }
-        call = self._core.patch_namespaced_config_map(
-            name,
-            namespace,
-            body,
-            field_manager=FIELD_MANAGER,
-            force=write.force,
-            _content_type=_APPLY,
-            _request_timeout=CALL_SECONDS,
-        )
+        query: Query = {"fieldManager": FIELD_MANAGER, "force": "true" if write.force else "false"}
+        call = self._documents.patch(config_maps_path(namespace, name), body, query, kind=APPLY)
         written = await self._ask("write", f"ConfigMap {namespace}/{name}", call, urgent=write.force)
-        return str(written.metadata.resource_version)
+        return str(written["metadata"]["resourceVersion"])
 
     async def _create_empty(self, namespace: str, name: str) -> str:
-        body = V1ConfigMap(metadata=V1ObjectMeta(name=name, namespace=namespace))
-        call = self._core.create_namespaced_config_map(
-            namespace, body, field_manager=FIELD_MANAGER, _request_timeout=CALL_SECONDS
-        )
-        created = await self._ask("create", f"ConfigMap {namespace}/{name}", call)
-        self._uids[namespace, name] = str(created.metadata.uid)
-        return str(created.metadata.resource_version)
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+        call = self._documents.create(config_maps_path(namespace), body, {"fieldManager": FIELD_MANAGER})
+        metadata = (await self._ask("create", f"ConfigMap {namespace}/{name}", call))["metadata"]
+        self._uids[namespace, name] = str(metadata["uid"])
+        return str(metadata["resourceVersion"])
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         """Return the ready pods that carry all `labels`, by name."""
@@ -201,10 +174,9 @@ class KubernetesCluster:
         pods: list[Mapping[str, Any]] = []
         token: str | None = None
         while True:
-            call = self._core.list_namespaced_pod_without_preload_content(
-                namespace, label_selector=selector, limit=PAGE_SIZE, _continue=token, _request_timeout=CALL_SECONDS
-            )
-            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", _document_of(call))
+            query: Query = {"labelSelector": selector, "limit": PAGE_SIZE, "continue": token}
+            call = self._documents.get(("api", "v1", "namespaces", namespace, "pods"), query)
+            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", call)
             pods.extend(page.get("items") or ())
             token = (page.get("metadata") or {}).get("continue")
             if len(pods) > MAX_PODS:
@@ -235,7 +207,8 @@ class KubernetesCluster:
                 "resourceVersion": rollout.resource_version,
             },
         }
-        call = self._events.create_namespaced_event(rollout.namespace, body, _request_timeout=CALL_SECONDS)
+        path = ("apis", "events.k8s.io", "v1", "namespaces", rollout.namespace, "events")
+        call = self._documents.create(path, body, {})
         await self._ask("create", f"event about SarkRollout {rollout.key}", call)
 
     async def ask(self, verb: str, what: str, call: Coroutine[Any, Any, Any]) -> Any:
@@ -342,20 +315,20 @@ def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
     return details.get("causes") or ()
 
 
-async def _document_of(call: Coroutine[Any, Any, Any]) -> Mapping[str, Any]:
-    """Await a request whose answer is taken as it came.
+def config_maps_path(namespace: str, *name: str) -> Path:
+    """Return the path of the ConfigMaps of a namespace, or of one of them."""
+    return ("api", "v1", "namespaces", namespace, "configmaps", *name)
 
-    Of a pod three things are wanted; the client's models would build and check some hundred fields of each, at every
-    evaluation of every rollout.
-    """
-    answer = await call
-    body = (await answer.read()).decode("utf-8")
-    if answer.status != 200:  # noqa: PLR2004
-        raise ApiException.from_response(http_resp=RESTResponse(answer), body=body, data=None)
-    found = json.loads(body)
-    if not isinstance(found, dict):
-        raise TypeError("no JSON object")
-    return found
+
+def rollouts_path(namespace: str, *name: str) -> Path:
+    """Return the path of the rollouts of a namespace, or of one of them; an empty `namespace` means all."""
+    return ("apis", GROUP, VERSION, *(("namespaces", namespace) if namespace else ()), PLURAL, *name)
+
+
+@lru_cache(MAX_FLAG_DOCUMENTS)
+def _parsed(text: str) -> FlagDocument:
+    """Return the document in `text`, which is the same at most evaluations, with its checksum verified once."""
+    return parse_flag_document(text)
 
 
 def _other_owners(managed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

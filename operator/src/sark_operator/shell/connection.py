@@ -27,6 +27,7 @@ async def load_configuration(settings: Settings) -> Configuration:
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = _POOL_SIZE
+    configuration.client_session_kwargs = {"trust_env": False}  # which also reads ~/.netrc at each request
     try:
         if settings.kubeconfig:
             await load_kube_config(  # type: ignore[no-untyped-call]

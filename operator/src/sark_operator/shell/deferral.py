@@ -6,9 +6,10 @@ status is not the one they were decided on, somebody else has written it, and th
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
@@ -67,5 +68,4 @@ class Deferral:
 
 
 def _stored(rollout: RolloutObject) -> bytes:
-    text = json.dumps(rollout.raw.get("status") or {}, sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return sha256(msgspec.json.encode(rollout.raw.get("status") or {}, order="deterministic")).digest()

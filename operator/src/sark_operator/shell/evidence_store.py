@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from kubernetes.aio.client import ApiClient, CoreV1Api
-from kubernetes.aio.client.models import V1DeleteOptions, V1OwnerReference, V1Preconditions
+from kubernetes.aio.client import ApiClient
 
 from sark_api.evidence import ANNOTATION_ROLLOUT, LABEL_EVIDENCE
 from sark_api.names import API_VERSION, FIELD_MANAGER, KIND
 from sark_operator.shell.api import ObjectMissingError, RolloutObject
-from sark_operator.shell.cluster import CALL_SECONDS, KubernetesCluster
+from sark_operator.shell.cluster import CALL_SECONDS, KubernetesCluster, config_maps_path
+from sark_operator.shell.documents import Documents
 
 _ORPHAN: Final = "orphan"
 """The API server's finalizer on an object whose dependents shall outlive it."""
@@ -61,29 +61,28 @@ class ConfigMapEvidence:
     """`EvidenceStore` on a real API server."""
 
     def __init__(self, client: ApiClient, cluster: KubernetesCluster) -> None:
-        self._core = CoreV1Api(client)
+        self._documents = Documents(client, seconds=CALL_SECONDS)
         self._cluster = cluster
 
     async def read(self, namespace: str, name: str) -> StoredSegment:
         """Return a segment."""
-        call = self._core.read_namespaced_config_map(name, namespace, _request_timeout=CALL_SECONDS)
+        call = self._documents.get(config_maps_path(namespace, name))
         found = await self._cluster.ask("read", f"ConfigMap {namespace}/{name}", call)
+        metadata = found["metadata"]
         return StoredSegment(
             name=name,
-            uid=str(found.metadata.uid),
-            resource_version=str(found.metadata.resource_version),
-            rollout=str((found.metadata.labels or {}).get(LABEL_EVIDENCE, "")),
-            closed=bool(found.immutable),
-            records=dict(found.data or {}),
-            owners=tuple(_as_sent(owner) for owner in found.metadata.owner_references or ()),
+            uid=str(metadata["uid"]),
+            resource_version=str(metadata["resourceVersion"]),
+            rollout=str((metadata.get("labels") or {}).get(LABEL_EVIDENCE, "")),
+            closed=bool(found.get("immutable")),
+            records=dict(found.get("data") or {}),
+            owners=tuple(metadata.get("ownerReferences") or ()),
         )
 
     async def create(self, rollout: RolloutObject, name: str, records: Mapping[str, str], after: StoredSegment | None) -> None:
         """Make a segment. It has the owners of the one before."""
         body: Any = _body(rollout, name, records, _owners(rollout) if after is None else after.owners)
-        call = self._core.create_namespaced_config_map(
-            rollout.namespace, body, field_manager=FIELD_MANAGER, _request_timeout=CALL_SECONDS
-        )
+        call = self._documents.create(config_maps_path(rollout.namespace), body, {"fieldManager": FIELD_MANAGER})
         await self._cluster.ask("create", f"ConfigMap {rollout.namespace}/{name}", call)
 
     async def replace(
@@ -94,34 +93,18 @@ class ConfigMapEvidence:
         body["metadata"] |= {"uid": segment.uid, "resourceVersion": segment.resource_version}
         if closed:
             body["immutable"] = True
-        call = self._core.replace_namespaced_config_map(
-            segment.name, rollout.namespace, body, field_manager=FIELD_MANAGER, _request_timeout=CALL_SECONDS
-        )
+        path = config_maps_path(rollout.namespace, segment.name)
+        call = self._documents.replace(path, body, {"fieldManager": FIELD_MANAGER})
         await self._cluster.ask("write", f"ConfigMap {rollout.namespace}/{segment.name}", call)
 
     async def delete(self, namespace: str, segment: StoredSegment) -> None:
         """Give a segment up."""
-        conditions = V1Preconditions(uid=segment.uid, resource_version=segment.resource_version)
-        call = self._core.delete_namespaced_config_map(
-            segment.name, namespace, body=V1DeleteOptions(preconditions=conditions), _request_timeout=CALL_SECONDS
-        )
+        conditions = {"uid": segment.uid, "resourceVersion": segment.resource_version}
+        call = self._documents.delete(config_maps_path(namespace, segment.name), {"preconditions": conditions})
         try:
             await self._cluster.ask("delete", f"ConfigMap {namespace}/{segment.name}", call)
         except ObjectMissingError:
             return
-
-
-def _as_sent(owner: V1OwnerReference) -> Mapping[str, object]:
-    """Return an owner reference in the form in which the API takes it."""
-    members = {
-        "apiVersion": owner.api_version,
-        "kind": owner.kind,
-        "name": owner.name,
-        "uid": owner.uid,
-        "controller": owner.controller,
-        "blockOwnerDeletion": owner.block_owner_deletion,
-    }
-    return {name: value for name, value in members.items() if value is not None}
 
 
 def _owners(rollout: RolloutObject) -> Sequence[Mapping[str, object]]:

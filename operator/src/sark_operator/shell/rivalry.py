@@ -52,10 +52,22 @@ def find_rival(mine: RolloutObject, others: Iterable[RolloutObject], flags: Obse
 
 
 def _competes_for(target: Target, other: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
+    if _is_elsewhere(target, other) and not _named(other, document):
+        return False
     try:
         return _same(target, other.spec().target) and _has_work(other, document, now)
     except UnreadableError:
         return _named(other, document) and not other.deleting
+
+
+def _is_elsewhere(target: Target, other: RolloutObject) -> bool:
+    """Return whether `other` plainly names another target: most do, and are not read any further for it."""
+    spec = other.raw.get("spec")
+    theirs = spec.get("target") if isinstance(spec, dict) else None
+    if not isinstance(theirs, dict):
+        return False
+    flags, labels = theirs.get("flagsConfigMap"), theirs.get("matchLabels")
+    return flags not in (None, target.flags_config_map) and labels not in (None, target.match_labels)
 
 
 def _has_work(rollout: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:

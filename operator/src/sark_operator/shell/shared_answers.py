@@ -62,7 +62,7 @@ class SharedAnswers(Generic[Answer]):
             self._entries.move_to_end(key)
             self._shrink()
         entry.max_age = max(entry.max_age, max_age)
-        return await asyncio.shield(entry.task)
+        return entry.task.result() if _has_come(entry) else await asyncio.shield(entry.task)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
         """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
