@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use regorus::Value;
 
 use crate::{
-    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Scope, Spelling},
+    cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling, Stem},
     decision::Decision,
     document::{Document, Input, parse_input},
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
@@ -37,6 +37,8 @@ pub struct EngineOptions {
 #[derive(Debug)]
 pub struct Engine {
     serving: ArcSwap<Serving>,
+    /// Number of the prospects of what serves; written right after it.
+    number: AtomicU64,
     cache: DecisionCache,
     lifetimes: Lifetimes,
     time_limit: Duration,
@@ -69,13 +71,18 @@ struct Serving {
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
     is_supported: bool,
-    scope: Option<Scope>,
+    stem: Option<Stem>,
 }
 
 impl Standing {
     /// Whether the engine answers; what it was found not to at load, OPA does.
     pub const fn is_supported(&self) -> bool {
         self.is_supported
+    }
+
+    /// Key of a question about the path; None when its answer must not be kept.
+    pub fn cache_key<'s>(&self, spelling: impl Into<Spelling<'s>>) -> Option<CacheKey> {
+        Some(self.stem.as_ref()?.key(spelling.into()))
     }
 }
 
@@ -97,8 +104,9 @@ impl Engine {
     pub fn new(policies: Arc<Policies>, options: EngineOptions) -> Result<Self, PolicyError> {
         let cache = DecisionCache::new(options.cache)
             .map_err(|error| PolicyError(format!("no randomness for the cache's hash key: {error}")))?;
-        let serving = Serving::warmed(policies, 0, 1, options.evaluation_timeout)?;
+        let serving = Serving::warmed(policies, Prospects::new(0, *cache.keys()), 1, options.evaluation_timeout)?;
         Ok(Self {
+            number: AtomicU64::new(serving.prospects.number()),
             serving: ArcSwap::from_pointee(serving),
             cache,
             lifetimes: Lifetimes::default(),
@@ -126,8 +134,18 @@ impl Engine {
 
     /// What is known of `path`. Remembered for paths asked again.
     pub fn standing(&self, path: &DecisionPath) -> Standing {
+        self.prospect(path, |prospect| Standing { is_supported: prospect.is_supported(), stem: prospect.stem().copied() })
+    }
+
+    /// What is known of `path` under the policies that serve now, shown to `see`. What the path remembers is asked first, for that
+    /// costs less than to hold what serves.
+    fn prospect<T>(&self, path: &DecisionPath, see: impl FnOnce(&Prospect) -> T) -> T {
+        if let Some(prospect) = path.remembered().load().as_deref()
+            && prospect.is_of(self.number.load(Ordering::Acquire))
+        {
+            return see(prospect);
+        }
         let serving = self.serving.load();
-        let see = |prospect: &Prospect| Standing { is_supported: prospect.is_supported(), scope: prospect.scope() };
         serving.prospects.of(path, &serving.policies, see)
     }
 
@@ -151,27 +169,20 @@ impl Engine {
         let _in_order = self.replacing.lock();
         let before = self.serving.load_full();
         let wanted = self.lanes.load(Ordering::Relaxed) + 1;
-        let serving = Serving::warmed(policies, before.prospects.generation() + 1, wanted, self.time_limit)?;
+        let prospects = Prospects::new(before.prospects.generation() + 1, *self.cache.keys());
+        let serving = Serving::warmed(policies, prospects, wanted, self.time_limit)?;
         let unchanged = serving.prospects.take_over(&before.prospects, &serving.policies);
         self.cache.advance(serving.prospects.generation());
+        let number = serving.prospects.number();
         self.serving.store(Arc::new(serving));
+        self.number.store(number, Ordering::Release);
         self.cache.retain(&unchanged);
         Ok(())
     }
 
     /// Key of a question under the policies that serve now; None when its answer must not be kept.
     pub fn cache_key<'s>(&self, path: &DecisionPath, spelling: impl Into<Spelling<'s>>) -> Option<CacheKey> {
-        self.cache_key_of(path, &self.standing(path), spelling)
-    }
-
-    /// Key of a question about a path that had this standing; None when its answer must not be kept.
-    pub fn cache_key_of<'s>(
-        &self,
-        path: &DecisionPath,
-        standing: &Standing,
-        spelling: impl Into<Spelling<'s>>,
-    ) -> Option<CacheKey> {
-        Some(self.cache.key(standing.scope.as_ref()?, path.joined(), spelling))
+        self.prospect(path, |prospect| Some(prospect.stem()?.key(spelling.into())))
     }
 
     /// Evaluate `path` on a waiting evaluator.
@@ -191,8 +202,7 @@ impl Engine {
     /// As [`Self::decide`], for an input that has no text. It shares decisions with all texts of the same value.
     pub fn decide_value(&self, path: &DecisionPath, input: Document) -> Result<Decision, EvaluationError> {
         let serving = self.serving.load_full();
-        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope);
-        let key = scope.and_then(|scope| self.cache.object_key(&scope, path.joined(), &input));
+        let key = serving.prospects.of(path, &serving.policies, |prospect| prospect.stem()?.object_key(&input));
         let evaluate = |input: Document| {
             self.with_evaluator(&serving, |evaluator| {
                 serving.refuse_unsupported(path)?;
@@ -246,18 +256,17 @@ impl Engine {
     pub fn find_other_spelling(&self, lead: Lead, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, Lead> {
         let serving = self.serving.load();
         match parse_input(input) {
-            Ok(input) => self.find_canonical(&serving, lead, path, &input),
+            Ok(input) => Self::find_canonical(&serving, lead, path, &input),
             Err(_) => Err(lead),
         }
     }
 
-    fn find_canonical(&self, serving: &Serving, lead: Lead, path: &DecisionPath, input: &Document) -> Result<Decision, Lead> {
+    fn find_canonical(serving: &Serving, lead: Lead, path: &DecisionPath, input: &Document) -> Result<Decision, Lead> {
         // Under other policies than it was asked under, the question may mean something else.
         if serving.prospects.generation() != lead.generation() {
             return Err(lead);
         }
-        let scope = serving.prospects.of(path, &serving.policies, Prospect::scope);
-        match scope.and_then(|scope| self.cache.canonical_key(&scope, path.joined(), input)) {
+        match serving.prospects.of(path, &serving.policies, |prospect| prospect.stem()?.canonical_key(input)) {
             Some(key) => lead.complete_from_canonical(key),
             None => Err(lead),
         }
@@ -288,7 +297,7 @@ impl Engine {
     ) -> Result<(Decision, Source), EvaluationError> {
         let look = serving.prospects.of(path, &serving.policies, |prospect| prospect.is_worth_a_look(length));
         let lead = if look {
-            match self.find_canonical(serving, lead, path, &input) {
+            match Self::find_canonical(serving, lead, path, &input) {
                 Ok(decision) => return Ok((decision, Source::CanonicalInput)),
                 Err(lead) => lead,
             }
@@ -377,8 +386,8 @@ impl Engine {
 }
 
 impl Serving {
-    fn warmed(policies: Arc<Policies>, generation: u64, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
-        let serving = Self { policies, prospects: Prospects::new(generation), idle: Mutex::default() };
+    fn warmed(policies: Arc<Policies>, prospects: Prospects, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
+        let serving = Self { policies, prospects, idle: Mutex::default() };
         let evaluators: Result<Vec<_>, _> = (0..count).map(|_| serving.take(time_limit)).collect();
         *serving.idle.lock() = evaluators?;
         Ok(serving)

@@ -11,7 +11,11 @@ use std::{
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
-use crate::{cache::Scope, path::DecisionPath, policies::Policies};
+use crate::{
+    cache::{KeyMaker, Scope, Stem},
+    path::DecisionPath,
+    policies::Policies,
+};
 
 /// Most paths remembered; a fleet asks for a handful.
 const MAX_PATHS: usize = 1024;
@@ -30,6 +34,7 @@ pub(crate) struct Prospects {
     /// No other policies of this process have it.
     number: u64,
     generation: u64,
+    keys: KeyMaker,
     known: Cache<DecisionPath, Arc<Prospect>>,
     /// Working one out may read much data: a single thread at a time does.
     working: Mutex<()>,
@@ -40,29 +45,41 @@ pub(crate) struct Prospects {
 pub(crate) struct Prospect {
     policies: u64,
     /// None: answers must not be kept.
-    scope: Option<Scope>,
+    kept: Option<Kept>,
     is_supported: bool,
     /// Mean time of its evaluations in nanoseconds, the last ones counting most.
     mean: AtomicU64,
     evaluations: AtomicU64,
 }
 
+/// How answers are kept.
+#[derive(Debug)]
+struct Kept {
+    revision: [u8; 16],
+    stem: Stem,
+}
+
 impl Prospects {
-    /// For the policies numbered `generation` of their engine.
-    pub(crate) fn new(generation: u64) -> Self {
+    /// For the policies numbered `generation` of their engine, whose cache's keys are made by `keys`.
+    pub(crate) fn new(generation: u64, keys: KeyMaker) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { number, generation, known: Cache::new(MAX_PATHS), working: Mutex::default() }
+        Self { number, generation, keys, known: Cache::new(MAX_PATHS), working: Mutex::default() }
     }
 
     pub(crate) const fn generation(&self) -> u64 {
         self.generation
     }
 
+    /// No other prospects of this process have it.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What is known of `path` under `policies`, shown to `see`. The path itself remembers it.
     pub(crate) fn of<T>(&self, path: &DecisionPath, policies: &Policies, see: impl FnOnce(&Prospect) -> T) -> T {
         if let Some(prospect) = path.remembered().load().as_deref()
-            && prospect.policies == self.number
+            && prospect.is_of(self.number)
         {
             return see(prospect);
         }
@@ -79,12 +96,13 @@ impl Prospects {
         if let Some(known) = self.known.get(path) {
             return known;
         }
-        let scope = policies
-            .is_cacheable(path)
-            .then(|| Scope { revision: policies.dependency_revision(path), generation: self.generation });
+        let kept = policies.is_cacheable(path).then(|| {
+            let scope = Scope { revision: policies.dependency_revision(path), generation: self.generation };
+            Kept { revision: scope.revision, stem: self.keys.stem(&scope, path.joined()) }
+        });
         let prospect = Arc::new(Prospect {
             policies: self.number,
-            scope,
+            kept,
             is_supported: policies.is_supported(path),
             mean: AtomicU64::new(0),
             evaluations: AtomicU64::new(0),
@@ -97,17 +115,26 @@ impl Prospects {
     /// remain.
     pub(crate) fn take_over(&self, before: &Self, policies: &Policies) -> Vec<[u8; 16]> {
         let remaining = before.known.iter().filter_map(|(path, old)| {
-            let new = self.worked_out(&path, policies).scope?;
-            (old.scope?.revision == new.revision).then_some(new.revision)
+            let new = self.worked_out(&path, policies).revision()?;
+            (old.revision()? == new).then_some(new)
         });
         remaining.collect()
     }
 }
 
 impl Prospect {
-    /// What its decisions depend on; None when they must not be kept.
-    pub(crate) const fn scope(&self) -> Option<Scope> {
-        self.scope
+    /// Whether it belongs to the prospects of this number.
+    pub(crate) const fn is_of(&self, number: u64) -> bool {
+        self.policies == number
+    }
+
+    /// What the keys of its decisions begin with; None when they must not be kept.
+    pub(crate) fn stem(&self) -> Option<&Stem> {
+        self.kept.as_ref().map(|kept| &kept.stem)
+    }
+
+    fn revision(&self) -> Option<[u8; 16]> {
+        self.kept.as_ref().map(|kept| kept.revision)
     }
 
     /// Whether the engine can evaluate it.
@@ -147,17 +174,18 @@ mod tests {
     }
 
     fn prospect() -> Prospect {
-        Prospect { policies: 0, scope: None, is_supported: true, mean: AtomicU64::new(0), evaluations: AtomicU64::new(0) }
+        Prospect { policies: 0, kept: None, is_supported: true, mean: AtomicU64::new(0), evaluations: AtomicU64::new(0) }
     }
 
     #[test]
     fn a_path_remembers_only_what_the_policies_that_are_asked_about_say() {
         let (path, clock) = (DecisionPath::parse("p/v").unwrap(), "package p\nv := time.now_ns()");
         let (constant, changing) = (policies("package p\nv := 1"), policies(clock));
-        let (first, second) = (Prospects::new(0), Prospects::new(0));
+        let keys = KeyMaker::new().unwrap();
+        let (first, second) = (Prospects::new(0, keys), Prospects::new(0, keys));
         for _ in 0..3 {
-            assert!(first.of(&path, &constant, |prospect| prospect.scope().is_some()));
-            assert!(second.of(&path, &changing, |prospect| prospect.scope().is_none()));
+            assert!(first.of(&path, &constant, |prospect| prospect.stem().is_some()));
+            assert!(second.of(&path, &changing, |prospect| prospect.stem().is_none()));
         }
     }
 

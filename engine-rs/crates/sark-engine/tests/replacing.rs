@@ -181,3 +181,24 @@ fn threads_that_decide_while_policies_change_never_get_an_answer_of_the_past() {
         }
     });
 }
+
+#[test]
+fn a_path_that_is_kept_follows_every_replacement_of_every_engine() {
+    let rule = |value: usize| compile(&[format!("package p\nv := {value}")], "{}");
+    let engines = [engine(rule(0)), engine(rule(1))];
+    let kept = path("p/v");
+    for round in 1..6 {
+        for (number, engine) in engines.iter().enumerate() {
+            let value = 10 * round + number;
+            engine.replace_policies(rule(value)).unwrap();
+            for _ in 0..2 {
+                assert_eq!(engine.decide(&kept, None).unwrap().result(), Some(value.to_string().as_bytes()));
+            }
+        }
+    }
+    // What cannot be kept or answered any more shows too.
+    engines[0].replace_policies(compile(&["package p\nv := time.now_ns()".to_owned()], "{}")).unwrap();
+    assert!(engines[0].cache_key(&kept, None).is_none());
+    assert!(engines[0].standing(&kept).cache_key(None).is_none());
+    assert!(engines[1].cache_key(&kept, None).is_some());
+}

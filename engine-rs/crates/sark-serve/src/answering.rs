@@ -260,7 +260,7 @@ impl Answering {
             }
         }
         let (flags, metrics) = (&in_force.flags, &in_force.metrics);
-        let key = if flags.rust_cache { self.key(question, standing) } else { None };
+        let key = if flags.rust_cache { standing.cache_key(question.spelling()) } else { None };
         match (flags.rust_opa, flags.rust_cache, key) {
             (true, true, Some(key)) => self.evaluate_once(question, key, looked, metrics).await,
             (true, true, None) => Ok(self.evaluate(question, question.input()?, None, metrics).await),
@@ -276,10 +276,6 @@ impl Answering {
                 Ok(Step::HandOver { opa: Opa::Http, cache: Cache::Rust, key, fallback: None })
             }
         }
-    }
-
-    fn key(&self, question: &Question<'_>, standing: &Standing) -> Option<CacheKey> {
-        self.shared.engine.cache_key_of(&question.asked.path, standing, question.spelling())
     }
 
     fn look_up(&self, key: &CacheKey, metrics: &Metrics) -> Option<Decision> {

@@ -96,7 +96,12 @@ impl Entry {
     }
 
     pub(super) fn is_fresh(&self, now: u64) -> bool {
-        now < (u64::from(self.expires_high) << 32 | u64::from(self.expires_low))
+        now < self.expires()
+    }
+
+    /// When it becomes too old.
+    pub(super) fn expires(&self) -> u64 {
+        u64::from(self.expires_high) << 32 | u64::from(self.expires_low)
     }
 
     pub(super) const fn tag(&self) -> u16 {

@@ -1,8 +1,11 @@
 //! Keys: keyed 128-bit hashes, so that nobody outside can choose inputs that collide.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::{Hash128, Hasher128, SipHasher24};
 
 use super::canonical::{Sink, write_canonical};
 use crate::document::Document;
@@ -109,56 +112,97 @@ enum Kind {
 }
 
 /// Makes keys. Each part is preceded by its length, so no two questions share what is hashed.
-#[derive(Debug)]
-pub(super) struct KeyMaker {
+#[derive(Clone, Copy)]
+pub(crate) struct KeyMaker {
     secret: [u8; 16],
 }
 
+/// What all keys of a path begin with under one scope, hashed once: revision, path, and zeros up to a whole word, so that what
+/// follows is hashed as it lies in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Stem {
+    hashed: SipHasher24,
+    generation: u64,
+    tag: u16,
+}
+
+/// The secret stays out of what is printed.
+impl fmt::Debug for KeyMaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyMaker").finish_non_exhaustive()
+    }
+}
+
+/// As the key maker: the state of the hash tells the secret.
+impl fmt::Debug for Stem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stem").field("generation", &self.generation).field("tag", &self.tag).finish_non_exhaustive()
+    }
+}
+
+/// Bytes that the hash takes at a time.
+const WORD: usize = 8;
+
 impl KeyMaker {
-    pub(super) fn new() -> Result<Self, getrandom::Error> {
+    pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut secret = [0; 16];
         getrandom::fill(&mut secret)?;
         Ok(Self { secret })
     }
 
+    /// What keys of `path` begin with under `scope`.
+    pub(crate) fn stem(&self, scope: &Scope, path: &str) -> Stem {
+        let mut hashed = SipHasher24::new_with_key(&self.secret);
+        hashed.write(&scope.revision);
+        hashed.write_u64(path.len() as u64);
+        hashed.write(path.as_bytes());
+        let padding = path.len().next_multiple_of(WORD) - path.len();
+        hashed.write([0; WORD].get(..padding).unwrap_or_default());
+        Stem { hashed, generation: scope.generation, tag: tag_of(&scope.revision) }
+    }
+}
+
+impl Stem {
     /// Key of an input as it was spelled.
-    pub(super) fn key(&self, scope: &Scope, path: &str, spelling: Spelling<'_>) -> CacheKey {
+    pub(crate) fn key(&self, spelling: Spelling<'_>) -> CacheKey {
         let (kind, bytes) = match spelling {
             Spelling::Absent => (Kind::Absent, &[][..]),
             Spelling::Input(text) => (Kind::Input, text),
             Spelling::Body(text) => (Kind::Body, text),
         };
-        let mut hasher = self.begin(kind, scope, path);
-        hasher.write_u64(bytes.len() as u64);
-        hasher.write(bytes);
-        finish(&hasher, scope)
+        self.finish(self.begin(kind, bytes.len()).hash(bytes))
     }
 
-    /// Key of an input's canonical form: equal for equal values of which the same numbers are spelled otherwise.
-    pub(super) fn canonical_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
-        self.key_of(Kind::Canonical, scope, path, input)
+    /// Key of a question by what its input means, and by which of its numbers are spelled otherwise; None when these are too many.
+    ///
+    /// Inputs that agree on both are answered alike: no answer depends on how the numbers so noted are spelled, and all others
+    /// are spelled in one way.
+    pub(crate) fn canonical_key(&self, input: &Document) -> Option<CacheKey> {
+        self.key_of(Kind::Canonical, input)
     }
 
-    /// Key of an input that came without a spelling: as [`Self::canonical_key`], and another one.
-    pub(super) fn object_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
-        self.key_of(Kind::Object, scope, path, input)
+    /// Key of a question whose input came without a spelling: as [`Self::canonical_key`], and another one.
+    pub(crate) fn object_key(&self, input: &Document) -> Option<CacheKey> {
+        self.key_of(Kind::Object, input)
     }
 
-    fn key_of(&self, kind: Kind, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
-        let mut hasher = self.begin(kind, scope, path);
+    fn key_of(&self, kind: Kind, input: &Document) -> Option<CacheKey> {
+        let mut hasher = self.begin(kind, 0);
         write_canonical(&input.value, &mut hasher);
         let worths = input.spelled.worths()?;
         hasher.write_u64(worths.len() as u64);
         worths.for_each(|number| write_canonical(number, &mut hasher));
-        Some(finish(&hasher, scope))
+        Some(self.finish(hasher.finish128()))
     }
 
-    fn begin(&self, kind: Kind, scope: &Scope, path: &str) -> SipHasher24 {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write(&scope.revision);
-        hasher.write_u64((kind as u64) << 56 | path.len() as u64);
-        hasher.write(path.as_bytes());
+    fn begin(&self, kind: Kind, length: usize) -> SipHasher24 {
+        let mut hasher = self.hashed;
+        hasher.write_u64((kind as u64) << 56 | length as u64);
         hasher
+    }
+
+    fn finish(&self, hash: Hash128) -> CacheKey {
+        CacheKey { slot: Slot { digest: Digest(hash.h1, hash.h2), tag: self.tag }, generation: self.generation }
     }
 }
 
@@ -168,8 +212,66 @@ impl Sink for SipHasher24 {
     }
 }
 
-fn finish(hasher: &SipHasher24, scope: &Scope) -> CacheKey {
-    let hash = hasher.finish128();
-    let slot = Slot { digest: Digest(hash.h1, hash.h2), tag: tag_of(&scope.revision) };
-    CacheKey { slot, generation: scope.generation }
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SCOPE: Scope = Scope { revision: *b"0123456789abcdef", generation: 3 };
+    const SECRET: [u8; 16] = [9; 16];
+
+    /// All that is hashed, in one piece.
+    fn written(path: &str, kind: u64, bytes: &[u8]) -> Vec<u8> {
+        let mut all = SCOPE.revision.to_vec();
+        all.extend_from_slice(&(path.len() as u64).to_le_bytes());
+        all.extend_from_slice(path.as_bytes());
+        all.resize(all.len().next_multiple_of(8), 0);
+        all.extend_from_slice(&(kind << 56 | bytes.len() as u64).to_le_bytes());
+        all.extend_from_slice(bytes);
+        all
+    }
+
+    fn hashed(all: &[u8]) -> Digest {
+        let mut hasher = SipHasher24::new_with_key(&SECRET);
+        hasher.write(all);
+        let hash = hasher.finish128();
+        Digest(hash.h1, hash.h2)
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        let keys = KeyMaker { secret: SECRET };
+        assert_eq!(format!("{keys:?}"), "KeyMaker { .. }");
+        assert_eq!(format!("{:?}", keys.stem(&SCOPE, "p")), "Stem { generation: 3, tag: 12592, .. }");
+    }
+
+    #[test]
+    fn a_path_that_ends_in_zeros_is_not_one_that_was_filled_up() {
+        let keys = KeyMaker { secret: SECRET };
+        let all: Vec<_> = ["", "\0", "p", "p\0", "p\0\0\0\0\0\0\0", "p\0\0\0\0\0\0\0\0"]
+            .map(|path| keys.stem(&SCOPE, path).key(Spelling::Absent).slot.digest)
+            .to_vec();
+        for (place, one) in all.iter().enumerate() {
+            assert!(!all.iter().skip(place + 1).any(|other| one == other), "{place}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_the_hash_of_everything_whatever_was_hashed_beforehand(path in "[a-z/]{0,40}", bytes: Vec<u8>, others: Vec<u8>) {
+            let stem = KeyMaker { secret: SECRET }.stem(&SCOPE, &path);
+            // A stem is used again and again, and nothing of one question may stay in it.
+            let _ = stem.key(Spelling::Body(&others));
+            for (spelling, kind, bytes) in [
+                (Spelling::Absent, 1, &[][..]),
+                (Spelling::Input(&bytes), 2, &bytes),
+                (Spelling::Body(&bytes), 4, &bytes),
+            ] {
+                let key = stem.key(spelling);
+                prop_assert_eq!(key.slot.digest, hashed(&written(&path, kind, bytes)));
+                prop_assert_eq!((key.slot.tag, key.generation), (tag_of(&SCOPE.revision), 3));
+            }
+        }
+    }
 }

@@ -22,19 +22,17 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use self::canonical::{Sink, write_canonical};
+pub(crate) use self::{
+    canonical::{Sink, write_canonical},
+    key::{KeyMaker, Stem},
+};
 pub use self::{
     clock::{Clock, ClockHand},
     key::{CacheKey, Scope, Spelling},
     stats::CacheStats,
 };
-use self::{
-    flight::SingleFlight,
-    key::{KeyMaker, Slot},
-    stats::Count,
-    table::Table,
-};
-use crate::{decision::Decision, document::Document};
+use self::{flight::SingleFlight, key::Slot, stats::Count, table::Table};
+use crate::decision::Decision;
 
 /// Bounds of the cache.
 #[derive(Debug, Clone, Copy)]
@@ -99,20 +97,12 @@ impl DecisionCache {
 
     /// Key of a question by the bytes that it is written in.
     pub fn key<'s>(&self, scope: &Scope, path: &str, spelling: impl Into<Spelling<'s>>) -> CacheKey {
-        self.keys.key(scope, path, spelling.into())
+        self.keys.stem(scope, path).key(spelling.into())
     }
 
-    /// Key of a question by what its input means, and by which of its numbers are spelled otherwise; None when these are too many.
-    ///
-    /// Inputs that agree on both are answered alike: no answer depends on how the numbers so noted are spelled, and all others
-    /// are spelled in one way.
-    pub(crate) fn canonical_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
-        self.keys.canonical_key(scope, path, input)
-    }
-
-    /// Key of a question whose input came without a spelling; None when too many of its numbers are spelled otherwise.
-    pub(crate) fn object_key(&self, scope: &Scope, path: &str, input: &Document) -> Option<CacheKey> {
-        self.keys.object_key(scope, path, input)
+    /// Makes the keys of this cache.
+    pub(crate) const fn keys(&self) -> &KeyMaker {
+        &self.keys
     }
 
     /// Answer the question of `key`, or say who does.

@@ -86,10 +86,10 @@ impl Table {
 
     fn fresh_entry(&self, slot: &Slot) -> Option<Entry> {
         let entry = self.entries.get(&slot.digest)?;
-        let now = self.clock.millis();
-        if entry.is_fresh(now) {
+        if self.clock.is_before(entry.expires()) {
             return Some(entry);
         }
+        let now = self.clock.millis();
         if self.entries.remove_if(&slot.digest, |entry| !entry.is_fresh(now)).is_some() {
             self.counters.add(Count::Expired, 1);
         }
