@@ -78,6 +78,17 @@ def test_replaced_policies_decide_from_the_next_question_on(engine: Engine):
     assert engine.policies.packages == ["authz"]
 
 
+def test_a_path_means_the_same_however_many_others_were_asked_for():
+    rules = "\n".join(f"r{number} := {number}" for number in range(20))
+    engine = Engine(Policies([("p.rego", f"package p\n{rules}\nyes := true\nno := false")]))
+    for _ in range(2):
+        for number in range(20):
+            assert engine.decide(f"p/r{number}") == engine.evaluate(f"p/r{number}") == b"%d" % number
+        assert (engine.decide("p/yes"), engine.decide("p/no"), engine.decide("p/none")) == (b"true", b"false", None)
+        with pytest.raises(InputError):
+            engine.decide('p/"')
+
+
 def test_threads_ask_side_by_side_while_policies_change(engine: Engine):
     versions = [Policies([("p.rego", f"package p\nv := {number}\nw := {number}")]) for number in range(4)]
     engine.replace_policies(versions[0])

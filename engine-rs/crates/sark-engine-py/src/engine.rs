@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{exceptions::PyValueError, prelude::*, sync::PyOnceLock, types::PyBytes};
 use sark_engine::{
     Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, Lifetimes, Outcome,
     document::read_decision,
@@ -52,6 +52,18 @@ fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
     if value == 0 { Err(PyValueError::new_err(format!("{name} must be at least 1"))) } else { Ok(value) }
 }
 
+/// The answers that most decisions have are one object each.
+fn bytes_of(py: Python<'_>, result: &[u8]) -> Py<PyBytes> {
+    static TRUE: PyOnceLock<Py<PyBytes>> = PyOnceLock::new();
+    static FALSE: PyOnceLock<Py<PyBytes>> = PyOnceLock::new();
+    let common = match result {
+        b"true" => &TRUE,
+        b"false" => &FALSE,
+        _ => return PyBytes::new(py, result).unbind(),
+    };
+    common.get_or_init(py, || PyBytes::new(py, result).unbind()).clone_ref(py)
+}
+
 impl Engine {
     fn bytes(
         &self,
@@ -60,7 +72,7 @@ impl Engine {
         answer: Result<Decision, EvaluationError>,
     ) -> PyResult<Option<Py<PyBytes>>> {
         let decision = answer.map_err(|error| self.raised(py, &error, path))?;
-        Ok(decision.result().map(|result| PyBytes::new(py, result).unbind()))
+        Ok(decision.result().map(|result| bytes_of(py, result)))
     }
 
     fn raised(&self, py: Python<'_>, error: &EvaluationError, path: &DecisionPath) -> PyErr {

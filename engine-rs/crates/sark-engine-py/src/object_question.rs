@@ -35,7 +35,7 @@ impl<'py> ObjectQuestion<'py> {
             Some(object) if !object.is(undefined) => Some(from_python(&object, &path)?),
             _ => None,
         };
-        Ok(Self { path, input, otherwise: default.0.unwrap_or_else(|| undefined.clone()) })
+        Ok(Self { path: Arc::clone(&path), input, otherwise: default.0.unwrap_or_else(|| undefined.clone()) })
     }
 }
 
