@@ -22,6 +22,8 @@ use crate::{
 const MAX_PATHS: usize = 4096;
 /// Longest path remembered, as it is written in a request.
 const MAX_PATH_BYTES: usize = 512;
+/// Paths that are found without hashing their text: most clients ask for fewer.
+const FIRST: usize = 8;
 
 /// What is asked for by `POST /`, as by OPA unless it is configured otherwise.
 const DEFAULT_DECISION: &str = "/system/main";
@@ -74,6 +76,8 @@ impl Pace {
 /// The paths asked for on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
+    /// Those that were asked for first. They stay.
+    first: RefCell<Vec<(Box<str>, Rc<Asked>)>>,
     known: RefCell<HashMap<Box<str>, Rc<Asked>>>,
     /// Those asked for inside the process, which are not written as in a request.
     inside: RefCell<HashMap<Box<str>, Rc<Asked>>>,
@@ -125,11 +129,20 @@ impl Paths {
 
     /// What is asked for below `data`; None when only OPA can say whether that is a path at all.
     fn asked(&self, below: &str) -> Option<Rc<Asked>> {
+        if let Some((_, asked)) = self.first.borrow().iter().find(|(first, _)| **first == *below) {
+            return Some(Rc::clone(asked));
+        }
         if let Some(asked) = self.known.borrow().get(below) {
             return Some(Rc::clone(asked));
         }
         let asked = Rc::new(Asked::read(below)?);
-        if below.len() <= MAX_PATH_BYTES {
+        let mut first = self.first.borrow_mut();
+        if below.len() > MAX_PATH_BYTES {
+            return Some(asked);
+        }
+        if first.len() < FIRST {
+            first.push((below.into(), Rc::clone(&asked)));
+        } else {
             let mut known = self.known.borrow_mut();
             if known.len() >= MAX_PATHS {
                 known.clear();
@@ -231,6 +244,17 @@ mod tests {
         }
         assert_eq!(paths.route("PUT", "/v1/policies/a").unwrap_err().status, 403);
         assert!(matches!(paths.route("GET", "/v1/data/a"), Ok(Route::Data(_))));
+    }
+
+    #[test]
+    fn a_path_keeps_what_is_known_of_it_among_the_first_and_behind_them() {
+        let paths = Paths::default();
+        let ask = |number: usize| paths.asked(&format!("/p{number}")).unwrap();
+        let before: Vec<_> = (0..3 * FIRST).map(ask).collect();
+        for (number, asked) in before.iter().enumerate() {
+            assert!(Rc::ptr_eq(&ask(number), asked), "{number}");
+            assert_eq!(asked.path.joined(), format!("p{number}"));
+        }
     }
 
     #[test]

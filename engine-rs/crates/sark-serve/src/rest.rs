@@ -143,5 +143,5 @@ fn passed(head: &Head<'_>) -> Passed {
 
 /// Whether OPA takes the body for YAML. There is one reader of YAML, and it is OPA's: another could read another input.
 pub(crate) fn is_yaml(head: &Head<'_>) -> bool {
-    head.content_type.windows(4).any(|part| part == b"yaml")
+    head.content_type != b"application/json" && head.content_type.windows(4).any(|part| part == b"yaml")
 }

@@ -24,8 +24,14 @@ pub(crate) enum Length {
     Chunked,
 }
 
+impl Default for Length {
+    fn default() -> Self {
+        Self::Sized(0)
+    }
+}
+
 /// A complete head.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // each is what one header says
 pub(crate) struct Head<'b> {
     pub method: &'b str,
@@ -48,6 +54,20 @@ pub(crate) struct Head<'b> {
     pub authorization: Option<&'b [u8]>,
     /// Bytes of the head.
     pub size: usize,
+}
+
+impl Head<'_> {
+    /// What it says in numbers and switches alone.
+    pub(super) fn without_texts(&self) -> Head<'static> {
+        Head {
+            length: self.length,
+            keep_alive: self.keep_alive,
+            is_old: self.is_old,
+            expects_continue: self.expects_continue,
+            size: self.size,
+            ..Head::default()
+        }
+    }
 }
 
 impl HeadRule {

@@ -7,6 +7,7 @@ use bytes::{Buf, BytesMut};
 use super::{
     chunks::Chunks,
     head::{Head, HeadRule, Length},
+    last_head::LastHead,
 };
 use crate::reply::Problem;
 
@@ -21,6 +22,7 @@ const KEPT: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     buffer: BytesMut,
+    last_head: LastHead,
     /// The body of the first request, when it comes in chunks.
     chunks: Option<Chunks>,
     /// Address of the client, when somebody wants to know it.
@@ -70,12 +72,18 @@ impl Incoming {
     }
 
     /// What is in front.
-    pub(crate) fn look(&self, rule: &HeadRule) -> Result<Arrival<'_>, Problem> {
+    pub(crate) fn look(&mut self, rule: &HeadRule) -> Result<Arrival<'_>, Problem> {
         if self.buffer.is_empty() {
             return Ok(Arrival::Missing(Missing::All));
         }
-        let Some(head) = rule.read(&self.buffer)? else {
-            return Ok(Arrival::Missing(Missing::Head));
+        let head = if self.last_head.begins(&self.buffer) {
+            self.last_head.head()
+        } else {
+            let Some(head) = rule.read(&self.buffer)? else {
+                return Ok(Arrival::Missing(Missing::Head));
+            };
+            self.last_head.note(&self.buffer, &head);
+            head
         };
         let missing = Missing::Body { expects_continue: head.expects_continue, head: head.size, length: head.length };
         let (body, size) = match head.length {

@@ -5,6 +5,7 @@
 mod chunks;
 mod head;
 mod incoming;
+mod last_head;
 
 pub(crate) use head::{Head, HeadRule, Length};
 pub(crate) use incoming::{Arrival, Incoming, Missing, Request};

@@ -1,0 +1,200 @@
+//! The last head of a connection. A client that stays mostly sends the same one again, and bytes that were read once need not
+//! be read anew: what a head says hangs on nothing but its bytes.
+
+use std::ops::Range;
+
+use super::head::Head;
+
+/// Longest head remembered, in bytes.
+const MAX_BYTES: usize = 1 << 10;
+/// So many heads in a row that did not come again, then none is remembered any more: this client's differ.
+const PATIENCE: u8 = 8;
+
+/// The last head of a connection, if it is remembered.
+#[derive(Debug, Default)]
+pub(super) struct LastHead {
+    /// Empty when there is none.
+    text: String,
+    /// All of it but the texts.
+    rest: Head<'static>,
+    places: Places,
+    in_vain: u8,
+}
+
+/// Where the texts are.
+#[derive(Debug, Default)]
+struct Places {
+    method: Range<usize>,
+    path: Range<usize>,
+    query: Range<usize>,
+    encoding: Range<usize>,
+    content_type: Range<usize>,
+    accept_encoding: Range<usize>,
+    if_none_match: Range<usize>,
+    subject: Option<Range<usize>>,
+    authorization: Option<Range<usize>>,
+}
+
+impl LastHead {
+    /// Whether `bytes` begin with it.
+    pub(super) fn begins(&mut self, bytes: &[u8]) -> bool {
+        let begins = !self.text.is_empty() && bytes.starts_with(self.text.as_bytes());
+        if begins {
+            self.in_vain = 0;
+        }
+        begins
+    }
+
+    /// The head itself.
+    pub(super) fn head(&self) -> Head<'_> {
+        let text = |place: &Range<usize>| self.text.get(place.clone()).unwrap_or_default();
+        let bytes = |place: &Range<usize>| text(place).as_bytes();
+        let places = &self.places;
+        Head {
+            method: text(&places.method),
+            path: text(&places.path),
+            query: text(&places.query),
+            encoding: bytes(&places.encoding),
+            content_type: bytes(&places.content_type),
+            accept_encoding: bytes(&places.accept_encoding),
+            if_none_match: bytes(&places.if_none_match),
+            subject: places.subject.as_ref().map(bytes),
+            authorization: places.authorization.as_ref().map(bytes),
+            ..self.rest
+        }
+    }
+
+    /// Remember `head`, which `bytes` begin with.
+    pub(super) fn note(&mut self, bytes: &[u8], head: &Head<'_>) {
+        if head.size > MAX_BYTES || self.in_vain >= PATIENCE {
+            self.text.clear();
+            return;
+        }
+        self.in_vain += 1;
+        let remembered =
+            bytes.get(..head.size).and_then(|bytes| Some((std::str::from_utf8(bytes).ok()?, Places::of(head, bytes)?)));
+        self.text.clear();
+        if let Some((text, places)) = remembered {
+            self.text.push_str(text);
+            self.places = places;
+            self.rest = head.without_texts();
+        }
+    }
+}
+
+impl Places {
+    /// None when a text is not in the bytes.
+    fn of(head: &Head<'_>, bytes: &[u8]) -> Option<Self> {
+        let place = |part: &[u8]| place(part, bytes);
+        let some_place = |part: Option<&[u8]>| part.map_or(Some(None), |part| place(part).map(Some));
+        Some(Self {
+            method: place(head.method.as_bytes())?,
+            path: place(head.path.as_bytes())?,
+            query: place(head.query.as_bytes())?,
+            encoding: place(head.encoding)?,
+            content_type: place(head.content_type)?,
+            accept_encoding: place(head.accept_encoding)?,
+            if_none_match: place(head.if_none_match)?,
+            subject: some_place(head.subject)?,
+            authorization: some_place(head.authorization)?,
+        })
+    }
+}
+
+/// Where `part` lies in `whole`, of which it is a piece.
+fn place(part: &[u8], whole: &[u8]) -> Option<Range<usize>> {
+    if part.is_empty() {
+        return Some(0..0);
+    }
+    let start = part.as_ptr().addr().checked_sub(whole.as_ptr().addr())?;
+    let place = start..start.checked_add(part.len())?;
+    (whole.get(place.clone()) == Some(part)).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::head::HeadRule, *};
+
+    fn rule() -> HeadRule {
+        HeadRule { max_bytes: 2048, max_body_bytes: 100, subject: Some("x-subject".into()) }
+    }
+
+    /// As the bytes are read, and as they are remembered.
+    fn noted(last: &mut LastHead, text: &[u8]) -> bool {
+        let head = rule().read(text).unwrap().unwrap();
+        last.note(text, &head);
+        let begins = last.begins(text);
+        assert!(!begins || last.head() == head, "{:?} is not {head:?}", last.head());
+        begins
+    }
+
+    #[test]
+    fn a_head_that_comes_again_says_what_it_said() {
+        let text = b"POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nIf-None-Match: *\r\nX-Subject: alice\r\nAuthorization:\r\nExpect: 100-continue\r\n\r\n{\"a\":1}";
+        let mut last = LastHead::default();
+        assert!(!last.begins(text));
+        assert!(noted(&mut last, text));
+        assert_eq!(last.head().subject, Some(b"alice".as_slice()));
+        assert_eq!(last.head().authorization, Some(b"".as_slice()));
+        for cut in 0..last.text.len() {
+            assert!(!last.begins(&text[..cut]), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_differs_in_one_byte_is_another() {
+        let text = b"POST /v1/data/a HTTP/1.1\r\nX-Subject: alice\r\nContent-Length: 7\r\n\r\n";
+        let mut last = LastHead::default();
+        assert!(noted(&mut last, text));
+        for place in 0..text.len() {
+            let mut other = text.to_vec();
+            other[place] ^= 1;
+            assert!(!last.begins(&other), "{place}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_found_again_is_not_remembered() {
+        let mut last = LastHead::default();
+        assert!(noted(&mut last, b"GET /a HTTP/1.1\r\n\r\n"));
+        for text in [
+            // The path is not in it.
+            b"GET http://h HTTP/1.1\r\n\r\n".to_vec(),
+            b"GET /a HTTP/1.1\r\nA: \xff\r\n\r\n".to_vec(),
+            format!("GET /a HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(MAX_BYTES)).into_bytes(),
+        ] {
+            assert!(!noted(&mut last, &text), "{}", text.escape_ascii());
+            assert!(noted(&mut last, b"GET /a HTTP/1.1\r\n\r\n"), "the next one is");
+        }
+    }
+
+    #[test]
+    fn heads_that_never_come_again_are_soon_left_alone() {
+        let mut last = LastHead::default();
+        for number in 0..20 {
+            let text = format!("GET /{number} HTTP/1.1\r\n\r\n");
+            let head = rule().read(text.as_bytes()).unwrap().unwrap();
+            last.note(text.as_bytes(), &head);
+            assert_eq!(last.text.is_empty(), number >= PATIENCE.into(), "{number}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_remembered_is_what_would_be_read(
+            heads in proptest::collection::vec("(GET|POST) (http://h)?/[a-b]{0,3}([?][a-b]{0,2})?(#a)? HTTP/1.[01]\r\n((Content-Length: [0-9]{1,2}|(X-Subject|Authorization|Content-Type): ?[a-b]{0,2}|Connection: (close|keep-alive)|Expect: 100-continue)\r\n){0,3}\r\n[a-b]{0,3}", 1..12),
+        ) {
+            let mut last = LastHead::default();
+            for text in heads {
+                let read = rule().read(text.as_bytes());
+                if last.begins(text.as_bytes()) {
+                    prop_assert_eq!(Ok(Some(last.head())), read);
+                } else if let Ok(Some(head)) = read {
+                    last.note(text.as_bytes(), &head);
+                }
+            }
+        }
+    }
+}
