@@ -2,7 +2,7 @@
 
 The generated methods of the client check their arguments and build a model of each answer. Of a pod three things are wanted,
 and a model of it has some hundred fields. With a thousand rollouts that was much of what a request cost, and the methods and
-models of the core group alone take 26 MiB of memory. So requests use the layer below those methods: the same connections, TLS
+models of the core group alone take 25 MB of memory. So requests use the layer below those methods: the same connections, TLS
 and credentials, which are renewed as the client renews them.
 """
 
