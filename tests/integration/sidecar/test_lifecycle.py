@@ -99,7 +99,7 @@ def test_a_config_map_steers_the_whole_process(
     assert sidecar.metric("sark_flag_revision") == 1
 
     # When a broken document comes, then it is refused, counted and explained
-    write(document(50, 2).to_json().replace("50", "99"))
+    write(document(50, 2).to_json().replace('"rollout_percentage": 50', '"rollout_percentage": 99'))
     eventually(lambda: sidecar.metric("sark_flag_documents_refused_total") == 1, what="the refusal", seconds=20)
     assert report(sidecar).revision == 1
     assert "sha256" in sidecar.get("/v1/status")["flags"]["last_refusals"][0]["reason"]
