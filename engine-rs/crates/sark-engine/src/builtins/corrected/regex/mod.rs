@@ -144,6 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn between_letters_of_a_word_is_no_boundary_and_inside_a_letter_is_nothing() {
+        let matches = |pattern: &str, text: &str| called("regex.match", &[pattern.into(), text.into()]);
+        for (pattern, text, expected) in [
+            (r"\Bb", "ab", true),
+            (r"\Bb", "b", false),
+            (r"\B", "a\u{e9}a", false),
+            (r"\B", "\u{e9}", true),
+            (r"a\B\x{e9}", "a\u{e9}", false),
+            (r"\BA", "\0", false),
+        ] {
+            assert_eq!(matches(pattern, text), Ok(Value::from(expected)), "{pattern} {text:?}");
+        }
+    }
+
+    #[test]
     fn groups_that_took_no_part_are_empty() {
         let found = called("regex.find_all_string_submatch_n", &["(a)(b)?".into(), "ab a".into(), Value::from(-1_i64)]);
         assert_eq!(found, Ok(json(r#"[["ab", "a", "b"], ["a", "a", ""]]"#)));

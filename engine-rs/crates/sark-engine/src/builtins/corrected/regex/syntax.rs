@@ -1,6 +1,6 @@
 //! Go's regular expressions, written anew for the regex crate.
 //!
-//! Both have one ancestor and differ in what they accept: in Go `\d`, `\w`, `\s` and `\b` know ASCII only, `\Q...\E` quotes,
+//! Both have one ancestor and differ in what they accept: in Go `\d`, `\w`, `\s`, `\b` and `\B` know ASCII only, `\Q...\E` quotes,
 //! a brace that starts no repetition is a brace, and inside a class `[`, `&&`, `--` and `~~` mean nothing special.
 
 use std::{fmt::Write, iter::Peekable, str::Chars};
@@ -129,9 +129,9 @@ impl Translator<'_> {
                 self.take();
                 self.item(&format!("\\{c}"));
             }
-            'b' => {
+            c @ ('b' | 'B') => {
                 self.take();
-                self.item("(?-u:\\b)");
+                self.item(&format!("(?-u:\\{c})"));
             }
             'p' | 'P' => {
                 let mut chars = self.rest.chars().peekable();
