@@ -84,3 +84,11 @@ def test_missing_memory_is_unknown_and_unseen() -> None:
 
 def test_young_memory_is_seen() -> None:
     assert is_seen((grown(0, timedelta(minutes=1)),))
+
+
+def test_the_trend_of_a_pod_is_reckoned_once():
+    # An answer of Prometheus serves several ticks, and the slope of sixty points is much of what one costs.
+    series = MemorySeries("gw-0", tuple((60.0 * minute, 1e8 + minute) for minute in range(60)))
+
+    assert series.slope() is not None
+    assert series.slope() is series.slope()
