@@ -88,6 +88,10 @@ fn told(failure: Failure) -> EvaluationError {
             EvaluationErrorKind::UnsupportedInput,
             "a number becomes part of a text, and OPA keeps its spelling (as in 1.0), which the engine does not",
         ),
+        Failure::EqualKeys => EvaluationError::failed(
+            EvaluationErrorKind::UnsupportedInput,
+            "two keys of an object are written apart and equal for this input, and OPA orders them by names of its own",
+        ),
         Failure::Unsupported(message) => EvaluationError::failed(EvaluationErrorKind::UnsupportedBuiltin, message),
     }
 }

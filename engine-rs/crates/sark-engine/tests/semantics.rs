@@ -176,3 +176,44 @@ fn rules_may_call_each_other_thousands_deep() {
     let deep = small.spawn(move || answer(&engine, "t/p", r#"{"x": 7}"#)).unwrap().join().unwrap();
     assert_eq!(deep.unwrap().as_deref(), Some("7"));
 }
+
+#[test]
+fn of_two_fields_with_one_constant_key_the_last_counts() {
+    check(&[
+        (r#"p := {"x": 1, "x": 2}"#, "{}", Some(r#"{"x":2}"#)),
+        (r#"p := {"x": input.a, "x": 2}"#, "{}", Some(r#"{"x":2}"#)),
+        (r#"p := {"x": 2, "x": input.a}"#, "{}", None),
+        (r#"p := b if { {"x": a, "x": b} = {"x": 3}; a := 1 }"#, "{}", Some("3")),
+        (r#"p if { {"x": 1, "x": 2} = input.o }"#, r#"{"o": {"x": 2}}"#, Some("true")),
+        (r#"p if { {"x": 1, "x": 2} = input.o }"#, r#"{"o": {"x": 1}}"#, None),
+    ]);
+}
+
+#[test]
+fn keys_that_turn_out_equal_are_left_to_opa_where_their_values_differ() {
+    let opposed = [
+        r#"p := {input.a: 1, "x": 2}"#,
+        r#"p := {"x": 2, input.a: 1}"#,
+        "p := {input.a: 1, input.b: 2}",
+        r#"p if { {input.a: 1, "x": 2} = input.o }"#,
+        r#"p if f({"x": 1})
+f({input.a: 1, "x": 1}) := true"#,
+    ];
+    for body in opposed {
+        let engine = engine(&[&format!("package t\n{body}")], "{}");
+
+        let error = answer(&engine, "t/p", r#"{"a": "x", "b": "x", "o": {"x": 1}}"#).unwrap_err();
+
+        assert!(
+            matches!(&error, EvaluationError::Failed { kind: EvaluationErrorKind::UnsupportedInput, .. }),
+            "{body}: {error:?}"
+        );
+    }
+    check(&[
+        (r#"p := {input.a: 1, "x": 2}"#, r#"{"a": "y"}"#, Some(r#"{"x":2,"y":1}"#)),
+        (r#"p := {input.a: 1, "x": 1}"#, r#"{"a": "x"}"#, Some(r#"{"x":1}"#)),
+        (r#"p := {input.a: 1, "x": input.b}"#, r#"{"a": "x"}"#, None),
+        (r#"p if { {input.a: 1, "x": 2} = input.o }"#, r#"{"a": "y", "o": {"x": 2, "y": 1}}"#, Some("true")),
+        (r#"p if { {input.a: 1, "x": 2} = input.o }"#, r#"{"a": "x", "o": 7}"#, None),
+    ]);
+}

@@ -10,6 +10,7 @@ use crate::document::{decimal, is_plain};
 use super::{
     super::ir::{Comprehension, Expr, Yields},
     Blocked, Lower, Lowering, MAX_NESTING, Steps,
+    fields::{Written, counted},
 };
 
 /// What a comprehension collects, in the syntax tree.
@@ -158,9 +159,9 @@ impl Lowering<'_> {
         }
     }
 
-    fn object(&mut self, fields: &[(regorus::unstable::Span, Ref<Ast>, Ref<Ast>)], out: &mut Steps) -> Lower<Expr> {
+    fn object(&mut self, fields: &Written, out: &mut Steps) -> Lower<Expr> {
         let mut lowered = Vec::with_capacity(fields.len());
-        for (_, key, value) in fields {
+        for (key, value) in counted(fields) {
             let key = self.expr(key, out)?;
             lowered.push((key, self.expr(value, out)?));
         }

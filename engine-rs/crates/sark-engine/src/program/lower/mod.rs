@@ -4,6 +4,7 @@
 mod call;
 mod closure;
 mod expression;
+mod fields;
 mod negation;
 mod pattern;
 mod reference;

@@ -8,6 +8,7 @@ use regorus::{
 use super::{
     super::ir::{Expr, Pattern, Step},
     Blocked, Lower, Lowering, Steps,
+    fields::{Fields, counted, side_by_side},
 };
 
 impl Lowering<'_> {
@@ -39,7 +40,7 @@ impl Lowering<'_> {
                 let pairs: Vec<_> = lefts.iter().zip(rights).collect();
                 self.pairwise(span, pairs, out)
             }
-            (Ast::Object { fields: lefts, .. }, Ast::Object { fields: rights, .. }) => match fields_by_key(lefts, rights) {
+            (Ast::Object { fields: lefts, .. }, Ast::Object { fields: rights, .. }) => match side_by_side(lefts, rights) {
                 Fields::Pairs(pairs) => self.pairwise(span, pairs, out),
                 Fields::OtherKeys => {
                     out.push(never());
@@ -125,7 +126,7 @@ impl Lowering<'_> {
             }
             Ast::Object { fields, .. } => {
                 let mut lowered = Vec::with_capacity(fields.len());
-                for (_, key, value) in fields {
+                for (key, value) in counted(fields) {
                     let mut before = Steps::new();
                     let key = self.expr(key, &mut before)?;
                     if !before.is_empty() {
@@ -165,39 +166,4 @@ fn constants(items: &[Pattern]) -> Option<Vec<Value>> {
             _ => None,
         })
         .collect()
-}
-
-/// The values of two objects side by side.
-enum Fields<'e> {
-    Pairs(Vec<(&'e Ref<Ast>, &'e Ref<Ast>)>),
-    /// One has a key that the other has not.
-    OtherKeys,
-    /// A key is no constant.
-    Unknown,
-}
-
-type Written = [(Span, Ref<Ast>, Ref<Ast>)];
-
-fn fields_by_key<'e>(lefts: &'e Written, rights: &'e Written) -> Fields<'e> {
-    let keys = |fields: &'e Written| fields.iter().map(|(_, key, _)| constant(key)).collect::<Option<Vec<_>>>();
-    let (Some(left_keys), Some(right_keys)) = (keys(lefts), keys(rights)) else {
-        return Fields::Unknown;
-    };
-    if left_keys.len() != right_keys.len() {
-        return Fields::OtherKeys;
-    }
-    let partner = |key| right_keys.iter().position(|other| *other == key).and_then(|number| rights.get(number));
-    let pairs = left_keys.into_iter().zip(lefts).map(|(key, (_, _, left))| Some((left, &partner(key)?.2)));
-    pairs.collect::<Option<Vec<_>>>().map_or(Fields::OtherKeys, Fields::Pairs)
-}
-
-fn constant(expr: &Ref<Ast>) -> Option<&Value> {
-    match expr.as_ref() {
-        Ast::String { value, .. }
-        | Ast::RawString { value, .. }
-        | Ast::Number { value, .. }
-        | Ast::Bool { value, .. }
-        | Ast::Null { value, .. } => Some(value),
-        _ => None,
-    }
 }

@@ -46,6 +46,9 @@ pub(crate) enum Failure {
     Inexact,
     /// A number that is spelled otherwise than the engine writes it would become part of a text.
     Spelling,
+    /// Two keys of an object, written apart, are equal. Which of their values counts depends in OPA on the names that its
+    /// compiler gives to the keys.
+    EqualKeys,
     /// Something this engine leaves to OPA was reached.
     Unsupported(String),
 }

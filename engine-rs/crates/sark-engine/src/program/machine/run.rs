@@ -1,5 +1,7 @@
 //! Steps: conditions that hold or not, and those that iterate.
 
+use std::collections::BTreeSet;
+
 use regorus::Value;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
         ir::{Expr, Pattern, Slot, Step},
         place,
     },
-    Flow, Machine, Outcome,
+    Failure, Flow, Machine, Outcome,
 };
 
 /// What happens with each solution.
@@ -216,6 +218,7 @@ impl<'p> Machine<'p> {
                 let Value::Object(fields) = value else {
                     return Ok(false);
                 };
+                self.refuse_equal_keys(patterns)?;
                 if fields.len() != patterns.len() {
                     return Ok(false);
                 }
@@ -231,5 +234,22 @@ impl<'p> Machine<'p> {
                 Ok(true)
             }
         }
+    }
+
+    /// Fail when two keys of a pattern are equal: scalars that are, were made one when it was read.
+    fn refuse_equal_keys(&mut self, patterns: &'p [(Expr, Pattern)]) -> Outcome<()> {
+        let is_scalar =
+            |key: &Expr| matches!(key, Expr::Const(Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null));
+        if patterns.iter().all(|(key, _)| is_scalar(key)) {
+            return Ok(());
+        }
+        let mut keys = BTreeSet::new();
+        for (key, _) in patterns {
+            let key = self.value(key)?;
+            if key != Value::Undefined && !keys.insert(key) {
+                return Err(Failure::EqualKeys);
+            }
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Values of expressions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use regorus::Value;
 
@@ -135,7 +135,13 @@ impl<'p> Machine<'p> {
             if key == Value::Undefined || value == Value::Undefined {
                 return Ok(Value::Undefined);
             }
-            object.insert(key, value);
+            match object.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                }
+                Entry::Occupied(known) if *known.get() == value => {}
+                Entry::Occupied(_) => return Err(Failure::EqualKeys),
+            }
         }
         Ok(Value::from(object))
     }
