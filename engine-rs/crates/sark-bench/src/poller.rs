@@ -6,18 +6,28 @@ use rustix::{
     buffer::spare_capacity,
     event::{Timespec, epoll},
     fd::OwnedFd,
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime},
 };
 
 const EVENTS: usize = 256;
+/// What the timer's events carry: no socket has so high a number.
+const TIMER: u64 = u64::MAX;
 
 pub(crate) struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
+    /// Ends a wait to the microsecond: a timeout of epoll's own is rounded up to whole milliseconds, and a question that is
+    /// due meanwhile would be late by up to one.
+    timer: OwnedFd,
 }
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?, events: Vec::with_capacity(EVENTS) })
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK)?;
+        // Told once each time it is set, so that nobody has to read it.
+        epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+        Ok(Self { epoll, events: Vec::with_capacity(EVENTS), timer })
     }
 
     /// Tell of `socket` as `token` whenever there is something to read. It is forgotten when it is closed.
@@ -29,11 +39,46 @@ impl Poller {
 
     /// The tokens of sockets that can be read now; none when `timeout` has passed first.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Vec<usize>> {
-        let timeout = timeout.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let timeout = match timeout {
+            None => None,
+            Some(Duration::ZERO) => Some(&at_once),
+            Some(timeout) => {
+                let it_value = Timespec::try_from(timeout).map_err(io::Error::other)?;
+                timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: at_once, it_value })?;
+                None
+            }
+        };
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        Ok(self.events.drain(..).filter_map(|event| usize::try_from(event.data.u64()).ok()).collect())
+        let tokens = self.events.drain(..).map(|event| event.data.u64()).filter(|token| *token != TIMER);
+        Ok(tokens.filter_map(|token| usize::try_from(token).ok()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_of_less_than_a_millisecond_is_not_rounded_up_to_one() {
+        let mut poller = Poller::new().unwrap();
+        let mut shortest = |wait: Duration| {
+            let times = (0..100).map(|_| {
+                let began = Instant::now();
+                assert_eq!(poller.wait(Some(wait)).unwrap(), Vec::<usize>::new());
+                began.elapsed()
+            });
+            times.min().unwrap()
+        };
+
+        let (short, long) = (shortest(Duration::from_micros(200)), shortest(Duration::from_millis(1)));
+
+        assert!(short >= Duration::from_micros(200), "{short:?}");
+        assert!(short * 2 < long, "{short:?} and {long:?}");
     }
 }
