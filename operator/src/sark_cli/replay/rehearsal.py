@@ -127,6 +127,7 @@ class Rehearsal:
         self._stage = Stage(clock, self._rollout.key)
         self._observer = Observer(
             cluster=self._stage,
+            pods=self._stage,
             sidecars=self._stage,
             metrics=metrics,
             directory=Directory(),

@@ -11,8 +11,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from sark_api.model import ApiModel
 from sark_api.spec import SarkRolloutSpec
-from sark_api.status import SarkRolloutStatus, Summary
+from sark_api.status import SarkRolloutStatus
 
 LONGEST: Final = timedelta(minutes=1)
 INTERVALS: Final = 4
@@ -26,30 +27,34 @@ def longest_wait(spec: SarkRolloutSpec) -> timedelta:
     return min(LONGEST, INTERVALS * interval) if interval >= SHORT else timedelta(0)
 
 
+_PASSING: Final = frozenset(
+    {"evaluated_at", "observed_basis_points", "baseline_p95_microseconds", "counted_until", "evidence", "message", "summary"}
+)
+"""What of a status every evaluation changes: clocks, counts, and the sentences that tell of them."""
+_IN_PARTS: Final = frozenset({"bake", "next", "criteria", "conditions"})
+"""What of a status lasts in parts only."""
+_FIGURES: Final = frozenset({"value", "samples", "message", "bound", "evidence", "windows", "seen"})
+_CLOCKS: Final = frozenset({"proven_milliseconds", "counted_at", "frozen"})
+_FORECAST: Final = frozenset({"earliest", "waits"})
+_SENTENCE: Final = frozenset({"message"})
+
+_Members = dict[str, object]
+
+
 def is_news(before: SarkRolloutStatus, after: SarkRolloutStatus) -> bool:
     """Return whether `after` says more than that time has passed and the same was seen again."""
-    return _lasting(before) != _lasting(after)
+    return _without(before, _PASSING | _IN_PARTS) != _without(after, _PASSING | _IN_PARTS) or _parts(before) != _parts(after)
 
 
-def _lasting(status: SarkRolloutStatus) -> SarkRolloutStatus:
-    """Return the status without what every evaluation changes: clocks, counts, and the sentences that tell of them."""
+def _parts(status: SarkRolloutStatus) -> tuple[object, ...]:
     bake, plan = status.bake, status.next
-    figures = {"value": "", "samples": 0, "message": "", "bound": "", "evidence": "", "windows": 0, "seen": False}
-    return status.model_copy(
-        update={
-            "evaluated_at": None,
-            "observed_basis_points": None,
-            "baseline_p95_microseconds": None,
-            "counted_until": None,
-            "evidence": [],
-            "message": "",
-            "summary": Summary(),
-            "bake": bake
-            and bake.model_copy(
-                update={"proven_milliseconds": 0, "counted_at": None, "frozen": "frozen" if bake.frozen else ""}
-            ),
-            "next": plan and plan.model_copy(update={"earliest": None, "waits": []}),
-            "criteria": [criterion.model_copy(update=figures) for criterion in status.criteria],
-            "conditions": [condition.model_copy(update={"message": ""}) for condition in status.conditions],
-        }
+    return (
+        bake and (_without(bake, _CLOCKS), bool(bake.frozen)),
+        plan and _without(plan, _FORECAST),
+        [_without(criterion, _FIGURES) for criterion in status.criteria],
+        [_without(condition, _SENTENCE) for condition in status.conditions],
     )
+
+
+def _without(model: ApiModel, passing: frozenset[str]) -> _Members:
+    return {name: value for name, value in model if name not in passing}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import msgspec
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 from pydantic import ValidationError
@@ -34,6 +36,7 @@ from sark_operator.shell.api import (
 )
 from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query
 from sark_operator.shell.fence import Leads, require_lead
+from sark_operator.shell.pods import ExpiredError, ready_pod
 from sark_operator.shell.telemetry import Telemetry
 
 CALL_SECONDS = 5.0
@@ -47,6 +50,8 @@ MAX_FLAG_DOCUMENTS = 4_096
 """Flag documents that are remembered as they were read, some kilobytes each."""
 MAX_PODS = 5_000
 """A target with more ready pods is refused: asking them all would not fit into a tick."""
+MAX_WATCHED_PODS = 20_000
+"""A namespace with more pods is not followed; its targets are asked for one by one."""
 _MAX_NOTE_BYTES = 1024
 _MAX_MANAGER = 64
 _MOST_MANAGERS = 3
@@ -171,18 +176,71 @@ class KubernetesCluster:
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         """Return the ready pods that carry all `labels`, by name."""
         selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        sentence = f"{selector} selects more than {MAX_PODS} pods; split the target by another label"
+        pods, _ = await self._pods(namespace, selector, MAX_PODS, sentence)
+        return tuple(sorted(filter(None, map(ready_pod, pods)), key=lambda pod: pod.name))
+
+    async def all_pods(self, namespace: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return every pod of a namespace, and the version from which a watch goes on."""
+        sentence = f"namespace {namespace} has more than {MAX_WATCHED_PODS} pods, which is too many to follow"
+        return await self._pods(namespace, None, MAX_WATCHED_PODS, sentence)
+
+    async def _pods(
+        self, namespace: str, selector: str | None, most: int, sentence: str
+    ) -> tuple[Sequence[Mapping[str, Any]], str]:
+        """Return all pods page by page, and the version of the list; raises `RefusedError` with `sentence` beyond `most`."""
+        what = f"pods of namespace {namespace}" + (f" with {selector}" if selector else "")
         pods: list[Mapping[str, Any]] = []
         token: str | None = None
         while True:
             query: Query = {"labelSelector": selector, "limit": PAGE_SIZE, "continue": token}
-            call = self._documents.get(("api", "v1", "namespaces", namespace, "pods"), query)
-            page = await self._ask("list", f"pods of namespace {namespace} with {selector}", call)
+            page = await self._ask("list", what, self._documents.get(pods_path(namespace), query))
+            metadata = page.get("metadata") or {}
             pods.extend(page.get("items") or ())
-            token = (page.get("metadata") or {}).get("continue")
-            if len(pods) > MAX_PODS:
-                raise RefusedError(f"{selector} selects more than {MAX_PODS} pods; split the target by another label")
+            token = metadata.get("continue")
+            if len(pods) > most:
+                raise RefusedError(sentence)
             if not token:
-                return tuple(sorted(filter(None, map(_ready, pods)), key=lambda pod: pod.name))
+                return pods, str(metadata.get("resourceVersion") or "")
+
+    @asynccontextmanager
+    async def pod_events(
+        self, namespace: str, version: str, *, seconds: int, patience: float
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """Open the watch of a namespace's pods that goes on from `version` for so many `seconds`.
+
+        A server that has not ended it after `patience` more has gone away without a word.
+
+        Raises:
+            ExpiredError: the server no longer has what came after `version`.
+            ClusterError: the watch cannot be opened, or has broken off.
+        """
+        what = f"watch pods of namespace {namespace}"
+        query: Query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": seconds,
+        }
+        sent_at = time.monotonic()
+        try:
+            async with self._documents.lines(pods_path(namespace), query, seconds=seconds + patience) as lines:
+                self._telemetry.api_call("watch", time.monotonic() - sent_at)
+                yield (_event(line) async for line in lines if line)
+        except ApiException as error:
+            if error.status == _GONE:
+                raise ExpiredError(f"{what}: {_message(error)}") from error
+            problem = translate(what, error)
+        except TimeoutError:
+            problem = UnavailableError(f"{what}: the API server has fallen silent")
+        except (aiohttp.ClientError, OSError) as error:
+            problem = UnavailableError(f"{what}: it has broken off: {error}")
+        except (ValueError, TypeError, RecursionError) as error:
+            problem = ClusterError(f"{what}: an event has an unexpected form: {error}")
+        else:
+            return
+        self._telemetry.api_error("watch", type(problem).__name__)
+        raise problem
 
     async def create_event(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
         """Post an event in the form events.k8s.io/v1 insists on."""
@@ -320,6 +378,11 @@ def config_maps_path(namespace: str, *name: str) -> Path:
     return ("api", "v1", "namespaces", namespace, "configmaps", *name)
 
 
+def pods_path(namespace: str) -> Path:
+    """Return the path of the pods of a namespace."""
+    return ("api", "v1", "namespaces", namespace, "pods")
+
+
 def rollouts_path(namespace: str, *name: str) -> Path:
     """Return the path of the rollouts of a namespace, or of one of them; an empty `namespace` means all."""
     return ("apis", GROUP, VERSION, *(("namespaces", namespace) if namespace else ()), PLURAL, *name)
@@ -348,11 +411,8 @@ def _cut(note: str) -> str:
     return note if len(raw) <= _MAX_NOTE_BYTES else raw[: _MAX_NOTE_BYTES - 3].decode(errors="ignore") + "..."
 
 
-def _ready(pod: Mapping[str, Any]) -> ReadyPod | None:
-    metadata, status = pod.get("metadata") or {}, pod.get("status") or {}
-    if metadata.get("deletionTimestamp") is not None or not status.get("podIP"):
-        return None
-    conditions = status.get("conditions") or ()
-    if not any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions):
-        return None
-    return ReadyPod(name=str(metadata["name"]), address=str(status["podIP"]))
+def _event(line: bytes) -> Mapping[str, Any]:
+    found = msgspec.json.decode(line)
+    if not isinstance(found, dict):
+        raise TypeError("no JSON object")
+    return found

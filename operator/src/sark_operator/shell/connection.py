@@ -8,11 +8,12 @@ import kopf
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
+from sark_operator.shell.pod_watch import MAX_NAMESPACES
 from sark_operator.shell.settings import Settings
 
-_POOL_SIZE = 64
+_POOL_SIZE = 64 + MAX_NAMESPACES
 """Connections to the API server: more than there are requests under way at once (see `cluster`), which would else wait for one
-inside their own deadlines."""
+inside their own deadlines, beside one for each namespace whose pods are watched."""
 
 
 class ConnectionSettingsError(Exception):

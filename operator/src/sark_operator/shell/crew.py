@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ class Crew:
         self._members: dict[str, _Member] = {}
         self.on_lost: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that is gone."""
+        self.on_closed: Callable[[], Awaitable[None]] = _nothing
+        """Ends what evaluations have begun: kopf waits for what still runs when it stops, and the Lease runs out."""
 
     def saw(self, raw: dict[str, Any]) -> None:
         """Take note of a rollout as the watch shows it.
@@ -93,6 +95,7 @@ class Crew:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._members.clear()
+        await self.on_closed()
 
     def _wake_neighbours(self, rollout: RolloutObject, *, always: bool = False) -> None:
         if not (always or rollout.deleting):
@@ -101,3 +104,7 @@ class Crew:
             member = self._members.get(other.uid)
             if member is not None:
                 member.worker.wake()
+
+
+async def _nothing() -> None:
+    pass

@@ -8,18 +8,22 @@ and credentials, which are renewed as the client renews them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 import msgspec
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.client.rest import RESTResponse
 
 JSON: Final = "application/json"
 JSON_PATCH: Final = "application/json-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
 """Content types. What is sent is JSON with each of them, which is YAML too."""
+MAX_LINE_BYTES: Final = 4 << 20
+"""Longest line of an answer that goes on. An object of Kubernetes is at most 1.5 MiB, and written as JSON not much more."""
 _CREDENTIALS: Final = ["BearerToken"]
 """What the client calls the credentials of a request; it sends none where it has none."""
 
@@ -63,17 +67,30 @@ class Documents:
         """Delete the object at `path` with these DeleteOptions."""
         return await self._ask("DELETE", path, {}, body, JSON)
 
+    @asynccontextmanager
+    async def lines(self, path: Path, query: Query, *, seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open an answer that goes on for up to so many `seconds`, as a watch does, and give its lines as they come.
+
+        Raises:
+            TimeoutError: the server has not ended it by then.
+            ValueError: a line is longer than `MAX_LINE_BYTES`.
+        """
+        answer = await self._send("GET", path, query, None, JSON, seconds=seconds)
+        try:
+            if not _is_success(answer.status):
+                raise _refusal(answer, await answer.read())  # type: ignore[no-untyped-call]
+            yield _lines(answer.response.content.iter_any())
+        finally:
+            connection = answer.response.connection
+            if connection is not None and connection.transport is not None:
+                connection.transport.abort()  # whoever leaves before the end owes nobody a goodbye, and must not wait for one
+            answer.response.close()
+
     async def _ask(self, method: str, path: Path, query: Query, body: object | None, kind: str) -> Mapping[str, Any]:
-        client = self._client
-        headers: dict[str, Any] = {"Accept": JSON, "Content-Type": kind, **client.default_headers}
-        resource = "".join(f"/{quote(part, safe='')}" for part in path)
-        await client.update_params_for_auth(headers, [], _CREDENTIALS, resource, method, body)
-        asked = urlencode({name: value for name, value in query.items() if value is not None})
-        url = f"{client.configuration.host}{resource}{'?' if asked else ''}{asked}"
-        answer = await client.call_api(method, url, header_params=headers, body=body, _request_timeout=self._seconds)
+        answer = await self._send(method, path, query, body, kind, seconds=self._seconds)
         raw = await answer.read()  # type: ignore[no-untyped-call]
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's own numbers
-            raise ApiException.from_response(http_resp=answer, body=raw.decode("utf-8", "replace"), data=None)
+        if not _is_success(answer.status):
+            raise _refusal(answer, raw)
         try:
             found = msgspec.json.decode(raw)
         except RecursionError as error:
@@ -81,3 +98,34 @@ class Documents:
         if not isinstance(found, dict):
             raise TypeError("no JSON object")
         return found
+
+    async def _send(
+        self, method: str, path: Path, query: Query, body: object | None, kind: str, *, seconds: float
+    ) -> RESTResponse:
+        client = self._client
+        headers: dict[str, Any] = {"Accept": JSON, "Content-Type": kind, **client.default_headers}
+        resource = "".join(f"/{quote(part, safe='')}" for part in path)
+        await client.update_params_for_auth(headers, [], _CREDENTIALS, resource, method, body)
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        url = f"{client.configuration.host}{resource}{'?' if asked else ''}{asked}"
+        return await client.call_api(method, url, header_params=headers, body=body, _request_timeout=seconds)
+
+
+def _is_success(status: int) -> bool:
+    return 200 <= status < 300  # noqa: PLR2004 - HTTP's own numbers
+
+
+def _refusal(answer: RESTResponse, raw: bytes) -> ApiException:
+    return ApiException.from_response(http_resp=answer, body=raw.decode("utf-8", "replace"), data=None)
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    begun = bytearray()
+    async for piece in pieces:
+        *whole, rest = piece.split(b"\n")
+        for line in whole:
+            yield bytes(begun + line)
+            begun.clear()
+        begun += rest
+        if len(begun) > MAX_LINE_BYTES:
+            raise ValueError(f"a line is longer than {MAX_LINE_BYTES} bytes")

@@ -17,12 +17,16 @@ from sark_operator.shell.metrics import MetricsSource
 from sark_operator.shell.rivalry import find_rival
 
 
-class Surroundings(Protocol):
-    """What of Kubernetes is looked at: the part of `Cluster` that only reads."""
+class Flags(Protocol):
+    """Where the flags are: the part of `Cluster` that reads them."""
 
     async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
         """Return the flags ConfigMap as it is now; raises `ObjectMissingError` when there is none."""
         ...
+
+
+class Pods(Protocol):
+    """Who tells which pods there are."""
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         """Return the ready pods that carry all `labels`, by name."""
@@ -43,7 +47,8 @@ class Observer:
     def __init__(
         self,
         *,
-        cluster: Surroundings,
+        cluster: Flags,
+        pods: Pods,
         sidecars: Sidecars,
         metrics: MetricsSource,
         directory: Directory,
@@ -52,6 +57,7 @@ class Observer:
         filing: Callable[[str], Filing | None] = lambda _: None,
     ) -> None:
         self._cluster = cluster
+        self._pods = pods
         self._sidecars = sidecars
         self._metrics = metrics
         self._directory = directory
@@ -63,7 +69,7 @@ class Observer:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
         flags, pods, metrics = await asyncio.gather(
             self._flags(rollout, spec),
-            self._pods(rollout, spec),
+            self._reports(rollout, spec),
             self._metrics.read(
                 rollout.key,
                 spec,
@@ -89,9 +95,9 @@ class Observer:
         except ClusterError as error:
             return Missing(reasons.FLAGS_UNAVAILABLE.name, str(error))
 
-    async def _pods(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> tuple[PodReport, ...] | Missing:
+    async def _reports(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> tuple[PodReport, ...] | Missing:
         try:
-            pods = await self._cluster.ready_pods(rollout.namespace, spec.target.match_labels)
+            pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
         return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace)

@@ -40,6 +40,7 @@ from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.pacer import Pacer
+from sark_operator.shell.pod_watch import PodWatch
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
@@ -126,9 +127,11 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     filer = Filer(ConfigMapEvidence(client, cluster), telemetry)
     metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings))
     notifier = _notifier(settings, leads, telemetry)
+    pods = PodWatch(cluster, clock)
     async with open_session() as session:
         observer = Observer(
             cluster=cluster,
+            pods=pods,
             sidecars=SidecarDirectory(session, _sidecars(settings)),
             metrics=metrics,
             directory=directory,
@@ -154,7 +157,7 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             return Worker(*place, reconciler=reconciler, pacer=pacer, clock=clock, telemetry=telemetry)
 
         crew = Crew(make_worker, directory, telemetry)
-        crew.on_lost = reconciler.forget
+        crew.on_lost, crew.on_closed = reconciler.forget, pods.close
         if notifier is not None:
             notifier.on_told = crew.wake
 
