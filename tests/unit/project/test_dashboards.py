@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+
+with warnings.catch_warnings():
+    # It recommends the next form of dashboards, which only new versions of Grafana import.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from grafana_foundation_sdk.models.dashboard import Dashboard
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "manifests" / "grafana"
@@ -88,3 +98,43 @@ def test_the_nine_panels_of_the_origin_come_first_and_in_its_order():
         "Fallback events",
         "Comparison",
     ]
+
+
+def read_by_grafana(dashboard: dict[str, Any]) -> Any:
+    """Return the dashboard as the models have it that Grafana generates from its own schema."""
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(copy.deepcopy(dashboard))))
+
+
+def lost(written: Any, read: Any, path: str = "") -> Iterator[str]:
+    """Yield the places of what was written and is not there when it has been read."""
+    if isinstance(written, dict) and isinstance(read, dict):
+        for name, value in written.items():
+            yield from lost(value, read.get(name), f"{path}.{name}")
+    elif isinstance(written, list) and isinstance(read, list) and len(written) == len(read):
+        for number, pair in enumerate(zip(written, read, strict=True)):
+            yield from lost(*pair, f"{path}[{number}]")
+    elif written != read:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def schema() -> None:
+    register_default_plugins()
+
+
+@pytest.mark.usefixtures("schema")
+def test_grafanas_own_schema_knows_all_that_the_dashboards_say():
+    for name, dashboard in committed().items():
+        assert list(lost(dashboard, read_by_grafana(dashboard))) == [], name
+
+
+@pytest.mark.usefixtures("schema")
+@pytest.mark.parametrize("place", [("titel",), ("panels", 0, "gridpos"), ("panels", 0, "fieldConfig", "defaults", "units")])
+def test_what_the_schema_does_not_know_is_found(place: tuple[str | int, ...]):
+    dashboard: Any = committed()["sark-rollout.json"]
+    at = dashboard
+    for step in place[:-1]:
+        at = at[step]
+    at[place[-1]] = "?"
+
+    assert len(list(lost(dashboard, read_by_grafana(dashboard)))) == 1
