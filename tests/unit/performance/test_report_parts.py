@@ -9,8 +9,9 @@ import pytest
 from sark_e2e.performance.report.cell import Cell, change, given, measured, shown, times, word
 from sark_e2e.performance.report.document import Document
 from sark_e2e.performance.report.facts import Facts, NoSourceError
+from sark_e2e.performance.report.opening import head
 
-from .test_raw import measurement
+from .test_raw import MACHINE, measurement
 
 ROOT = Path("/somewhere")
 FILE = ROOT / "tests" / "performance" / "load" / "reports" / "r" / "target.rust.open-loop.json"
@@ -105,3 +106,26 @@ def test_a_figure_that_is_no_number_ends_as_a_placeholder():
 def test_a_row_must_fill_its_table():
     with pytest.raises(NoSourceError, match="has 3 cells; the table has 2 columns"):
         document().table(("Metric", "Rust"), [["p95", figure(), figure()]])
+
+
+def test_what_was_measured_on_another_machine_says_on_which():
+    versions = {"sark-engine": "0.1.0"}
+    other = MACHINE.model_copy(update={"cpu": "another CPU", "commit": "0123456789ab", "versions": versions})
+    benchmark = measurement(section="benchmarks", p95=2).model_copy(
+        update={"environment": other, "started": "2026-01-02T00:00:00Z"}
+    )
+    page = document()
+
+    head(page, Facts({FILE: measurement(), FILE.with_name("benchmark.json"): benchmark}))
+
+    assert f"another CPU, {MACHINE.cores} cores" in page.text()
+    assert f"{MACHINE.os} (benchmarks); {MACHINE.cpu}, {MACHINE.cores} cores" in page.text()
+    assert f"commit `0123456789ab` (benchmarks); commit `{MACHINE.commit}` (load), engine" in page.text()
+
+
+def test_arms_that_were_measured_on_two_machines_are_not_compared():
+    other = MACHINE.model_copy(update={"cpu": "another CPU"})
+    facts = Facts({FILE: measurement(), FILE.with_name("b.json"): measurement().model_copy(update={"environment": other})})
+
+    with pytest.raises(NoSourceError, match=r"load was measured on .*another CPU.*measure it whole: --only load"):
+        facts.by_machine()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class Measurement:
         """Return several of its figures."""
         return [self.cell(name) for name in names]
 
+    @property
+    def machine(self) -> str:
+        """The machine it is of, in words."""
+        machine = self.raw.environment
+        return f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib:g} GiB, {machine.os}"
+
     def word(self, text: str) -> Cell:
         """Return a word that was read from it."""
         return word(text, measured(0, "", [self.path]))
@@ -62,3 +68,25 @@ class Facts:
     def all(self, section: str = "") -> list[Measurement]:
         """Return every measurement, or those of a section, in the order of their paths."""
         return [each for each in self._measurements if section in ("", each.raw.section)]
+
+    def by_machine(self) -> dict[str, list[Measurement]]:
+        """Return the measurements by the machine they are of, the one that was used last first.
+
+        Raises:
+            NoSourceError: a section has measurements of two, so that a ratio of its figures would be one of machines.
+        """
+        found: dict[str, list[Measurement]] = {}
+        homes: dict[str, str] = {}
+        for each in sorted(self._measurements, key=lambda each: each.raw.started, reverse=True):
+            machine, section = each.machine, each.raw.section
+            if homes.setdefault(section, machine) != machine:
+                raise NoSourceError(
+                    f"{section} was measured on {homes[section]} and on {machine}; measure it whole: --only {section}"
+                )
+            found.setdefault(machine, []).append(each)
+        return found
+
+
+def sections(measurements: Iterable[Measurement]) -> str:
+    """Return the names of the sections they belong to, as a list in a sentence."""
+    return ", ".join(sorted({each.raw.section for each in measurements}))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from .cell import Cell, given, measured, shown, word
 from .document import Document
-from .facts import Facts, Measurement
+from .facts import Facts, Measurement, sections
 
 _TOOLS = {
     "pytest-benchmark": "Microbenchmarks",
@@ -134,9 +136,7 @@ def environment(document: Document, facts: Facts) -> None:
     document.table(
         ("Component", "Specification"),
         [
-            ["CPU", last.word(f"{machine.cores} cores, {machine.cpu}")],
-            ["RAM", last.word(f"{machine.memory_gib:g} GiB")],
-            ["Disk", last.word(machine.disk)],
+            *_hardware(facts.by_machine()),
             ["Network", last.word(machine.network)],
             [
                 "Others on the machine",
@@ -153,6 +153,15 @@ def environment(document: Document, facts: Facts) -> None:
     rows.append(["PostgreSQL", "not used: no part of this product has a database"])
     document.table(("Component", "Version"), rows)
     document.verbatim(_CONFIGURATION)
+
+
+def _hardware(machines: Mapping[str, list[Measurement]]) -> Iterator[list[Cell | str]]:
+    for measurements in machines.values():
+        latest, suffix = measurements[0], f" ({sections(measurements)})" if len(machines) > 1 else ""
+        machine = latest.raw.environment
+        yield [f"CPU{suffix}", latest.word(f"{machine.cores} cores, {machine.cpu}")]
+        yield [f"RAM{suffix}", latest.word(f"{machine.memory_gib:g} GiB")]
+        yield [f"Disk{suffix}", latest.word(machine.disk)]
 
 
 def _last(facts: Facts) -> Measurement:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from .cell import Cell, change, given, times, word
 from .document import Document
-from .facts import Facts
+from .facts import Facts, Measurement, sections
 from .verdicts import CACHE_P95_MS, ERROR_PERCENT, OPA_P95_MS, THROUGHPUT, at_rate, below, stability
 
 _PERCENTILES = ("p50", "p95", "p99")
@@ -15,22 +17,20 @@ def head(document: Document, facts: Facts) -> None:
     every = facts.all()
     first = min(every, key=lambda each: each.raw.started)
     last = max(every, key=lambda each: each.raw.started)
-    environment = last.raw.environment
+    machines = facts.by_machine()
+    release = last.raw.environment.versions["sark-engine"]
     document.verbatim("# Sark Rollout Performance Report")
     document.say(
-        "**Release**: sark-rollout at commit {commit}, engine {engine}  \n"
+        "**Release**: sark-rollout at {commit}, engine {engine}  \n"
         "**Date**: {date}  \n**Test Period**: {start} - {end}  \n"
-        "**Test Environment**: {cpu}, {cores} cores, {memory}, {os}; everything on loopback. Scaled: {scaled} of {all} measurements "
+        "**Test Environment**: {machines}; everything on loopback. Scaled: {scaled} of {all} measurements "
         "were shorter than the plan.",
-        commit=last.word(f"`{environment.commit}`"),
-        engine=last.word(environment.versions["sark-engine"]),
+        commit=last.word(_each(machines, lambda latest: f"commit `{latest.raw.environment.commit}`")),
+        engine=last.word(release),
         date=last.word(last.raw.started[:10]),
         start=first.word(first.raw.started),
         end=last.word(last.raw.started),
-        cpu=last.word(environment.cpu),
-        cores=last.word(str(environment.cores)),
-        memory=last.word(f"{environment.memory_gib:g} GiB"),
-        os=last.word(environment.os),
+        machines=last.word(_each(machines, lambda latest: latest.machine)),
         scaled=word(str(sum(not each.raw.scale.full for each in every)), last.cell(next(iter(last.raw.numbers)))),
         all=word(str(len(every)), last.cell(next(iter(last.raw.numbers)))),
     )
@@ -38,6 +38,13 @@ def head(document: Document, facts: Facts) -> None:
         "Made by `make report` from the raw files named below each table; how to repeat it, what was shortened and what the "
         "words mean is in [performance.md](performance.md). No figure here is from another project.\n\n---"
     )
+
+
+def _each(machines: Mapping[str, list[Measurement]], told: Callable[[Measurement], str]) -> str:
+    """Return what is to be told of each machine; where there are several, with the sections that were measured on it."""
+    if len(machines) == 1:
+        return "".join(told(each[0]) for each in machines.values())
+    return "; ".join(f"{told(each[0])} ({sections(each)})" for each in machines.values())
 
 
 def summary(document: Document, facts: Facts) -> None:
