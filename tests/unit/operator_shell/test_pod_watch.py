@@ -14,9 +14,9 @@ from sark_operator.shell import pod_watch
 from sark_operator.shell.api import ReadyPod, RefusedError, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.pod_watch import PodWatch
-from sark_operator.shell.pods import ExpiredError
+from sark_operator.shell.pods import ExpiredError, SeenPod
 
-from .test_pods import event, pod
+from .test_pods import event, kept, pod
 
 pytestmark = pytest.mark.asyncio
 LABELS = {"app": "shop"}
@@ -50,12 +50,12 @@ class Server:
         self.asked += 1
         return ASKED
 
-    async def all_pods(self, namespace: str) -> tuple[Sequence[Mapping[str, Any]], str]:
+    async def all_pods(self, namespace: str) -> tuple[Sequence[SeenPod], str]:
         assert namespace == "shop"
         self.lists += 1
         if self.list_error:
             raise self.list_error
-        return self.listed, str(100 * self.lists)
+        return kept(*self.listed), str(100 * self.lists)
 
     @asynccontextmanager
     async def pod_events(
@@ -187,3 +187,45 @@ async def test_no_more_namespaces_are_followed_than_there_are_connections_for(
 
     assert [await names(watch), await names(watch)] == [["asked"], ["asked"]]
     assert (server.asked, server.lists) == (2, 0)
+
+
+async def test_a_watch_that_ends_at_once_is_none(watch: PodWatch, server: Server):
+    # Given a server that opens every watch and ends it without a word
+    await opened(watch, server)
+    server.list_error = UnavailableError("not yet")
+
+    await server.shows(None)
+
+    # Then nothing vouches for the list it was to go on from
+    assert await names(watch) == ["asked"]
+
+
+async def test_all_is_listed_anew_from_time_to_time(watch: PodWatch, server: Server, clock: Turned):
+    await opened(watch, server)
+    server.listed = [pod("b")]
+    clock.ahead += pod_watch.LIST_SECONDS
+
+    await server.shows(event("BOOKMARK", {"metadata": {"resourceVersion": "101"}}), None)
+    await server.opened.acquire()
+
+    assert await names(watch) == ["b"]
+    assert server.lists == 2
+
+
+async def test_a_target_with_too_many_pods_is_refused_by_the_watch_too(
+    watch: PodWatch, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pod_watch, "MAX_PODS", 1)
+    await opened(watch, server)
+    await server.shows(event("ADDED", pod("b", 101)))
+
+    with pytest.raises(RefusedError, match="app=shop selects more than"):
+        await names(watch)
+
+
+async def test_who_asks_while_it_closes_begins_nothing(server: Server, clock: Turned):
+    watch = PodWatch(server, clock)
+    await watch.close()
+
+    assert await names(watch) == ["asked"]
+    assert server.lists == 0

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sark_operator.shell.api import ReadyPod
-from sark_operator.shell.pods import EventError, ExpiredError, Pods
+from sark_operator.shell.pods import EventError, ExpiredError, Pods, SeenPod, seen_pod
 
 
 def pod(name: str, version: int = 1, *, app: str = "shop", ready: bool = True, address: str = "10.0.0.1") -> dict[str, Any]:
@@ -17,6 +17,11 @@ def pod(name: str, version: int = 1, *, app: str = "shop", ready: bool = True, a
         "metadata": {"name": name, "labels": {"app": app}, "resourceVersion": str(version)},
         "status": {"podIP": address, "conditions": [{"type": "Ready", "status": "True" if ready else "False"}]},
     }
+
+
+def kept(*items: dict[str, Any]) -> list[SeenPod]:
+    """Return what is kept of `items`."""
+    return [seen for seen in map(seen_pod, items) if seen is not None]
 
 
 def event(kind: str, item: dict[str, Any]) -> dict[str, Any]:
@@ -34,9 +39,8 @@ def test_a_list_gives_the_ready_pods_with_all_labels_by_name():
     unlabelled = pod("f")
     del unlabelled["metadata"]["labels"]
 
-    pods.replace(
-        [pod("b"), pod("a"), pod("c", ready=False), pod("d", app="other"), going, unlabelled, pod("g", address="")], "7"
-    )
+    others = (pod("c", ready=False), pod("d", app="other"), going, unlabelled, pod("g", address=""))
+    pods.replace(kept(pod("b"), pod("a"), *others), "7")
 
     assert pods.matching({"app": "shop"}) == (ReadyPod("a", "10.0.0.1"), ReadyPod("b", "10.0.0.1"))
     assert pods.matching({}) != pods.matching({"app": "shop"})
@@ -47,7 +51,7 @@ def test_a_list_gives_the_ready_pods_with_all_labels_by_name():
 def test_what_the_watch_shows_replaces_what_was_known():
     # Given one pod that has been asked for
     pods = Pods()
-    pods.replace([pod("a")], "1")
+    pods.replace(kept(pod("a")), "1")
     assert names(pods) == ["a"]
 
     # When another one comes, the first loses its readiness, moves to another label, and comes back with another address
@@ -78,7 +82,7 @@ def test_what_the_watch_shows_replaces_what_was_known():
 )
 def test_what_is_no_event_is_said(broken: dict[str, Any], words: str):
     pods = Pods()
-    pods.replace([pod("b")], "1")
+    pods.replace(kept(pod("b")), "1")
 
     with pytest.raises(EventError, match=words):
         pods.take(broken)
@@ -107,7 +111,7 @@ def test_following_events_comes_to_the_same_as_listing_at_the_end(changes: list[
         names(followed)  # asked in between, so that what is remembered must be forgotten in time
         last[name] = None if state == "gone" else item
     listed = Pods()
-    listed.replace([item for item in last.values() if item], str(len(changes)))
+    listed.replace(kept(*(item for item in last.values() if item)), str(len(changes)))
 
     assert [followed.matching({"app": app}) for app in ("shop", "other")] == [
         listed.matching({"app": app}) for app in ("shop", "other")

@@ -217,3 +217,46 @@ f({input.a: 1, "x": 1}) := true"#,
         (r#"p if { {input.a: 1, "x": 2} = input.o }"#, r#"{"a": "x", "o": 7}"#, None),
     ]);
 }
+
+#[test]
+fn an_object_whose_keys_may_be_one_term_is_left_to_opa() {
+    // OPA never evaluates the value of the first of two such fields, which may be undefined or have several solutions.
+    let bodies = [
+        r#"p := {input.a: input.absent, input["a"]: 2}"#,
+        "p := {[1]: input.absent, [1]: 2}",
+        r#"p := {{"a": 1}: input.absent, {"a": 1}: 2}"#,
+        r#"p := {lower("A"): input.absent, lower("A"): 2}"#,
+        r#"p := r if { some k in ["x"]; r := {k: input.absent, k: 2} }"#,
+        "p := [o | o := {input.a: input.l[_], input.a: 2}]",
+        "p := [o | some i; o := {input.l[i]: input.absent, input.l[i]: 2}]",
+        "p := {1: input.absent, 1.0: 2}",
+        "p := {0.3: 1, 0.30000000000000001: 2}",
+        "p := {plus(input.n, 1): input.absent, input.n + 1: 2}",
+        r#"p := {rule: input.absent, data.t.rule: 2}
+rule := "k""#,
+        r#"p if not h({input.a: input.absent, input.a: 2})
+h(o) if o.z"#,
+        "p if { {input.a: 1, input.a: 2} = input.o }",
+        r#"p := r if r := q with input as {input.a: input.absent, input.a: 2}
+q := input"#,
+    ];
+    for body in bodies {
+        let engine = engine(&[&format!("package t\n{body}")], "{}");
+
+        let error = answer(&engine, "t/p", r#"{"a": "x", "n": 1, "l": ["x", "x"], "o": {"x": 2}}"#).unwrap_err();
+
+        assert!(
+            matches!(&error, EvaluationError::Failed { kind: EvaluationErrorKind::UnsupportedBuiltin, .. }),
+            "{body}: {error:?}"
+        );
+    }
+    check(&[
+        ("p := {0.5: 1, 0.7: 2}", "{}", Some(r#"{"0.5":1,"0.7":2}"#)),
+        (
+            r#"p := {input.a: 1, input.b: 2, -1: 3, -2: 4, lower("C"): 5}"#,
+            r#"{"a": "a", "b": "b"}"#,
+            Some(r#"{"-1":3,"-2":4,"a":1,"b":2,"c":5}"#),
+        ),
+        ("p if { not h({\"x\": input.absent, \"x\": 2}) }\nh(o) if o.x == 1", "{}", Some("true")),
+    ]);
+}

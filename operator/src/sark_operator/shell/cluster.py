@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import aiohttp
@@ -36,8 +36,10 @@ from sark_operator.shell.api import (
 )
 from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query
 from sark_operator.shell.fence import Leads, require_lead
-from sark_operator.shell.pods import ExpiredError, ready_pod
+from sark_operator.shell.pods import MAX_PODS, ExpiredError, SeenPod, ready_pod, seen_pod, selector, too_many
 from sark_operator.shell.telemetry import Telemetry
+
+Kept = TypeVar("Kept")
 
 CALL_SECONDS = 5.0
 """Deadline of every single request to the API server."""
@@ -48,8 +50,6 @@ down does not wait."""
 PAGE_SIZE = 500
 MAX_FLAG_DOCUMENTS = 4_096
 """Flag documents that are remembered as they were read, some kilobytes each."""
-MAX_PODS = 5_000
-"""A target with more ready pods is refused: asking them all would not fit into a tick."""
 MAX_WATCHED_PODS = 20_000
 """A namespace with more pods is not followed; its targets are asked for one by one."""
 _MAX_NOTE_BYTES = 1024
@@ -175,33 +175,39 @@ class KubernetesCluster:
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         """Return the ready pods that carry all `labels`, by name."""
-        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        sentence = f"{selector} selects more than {MAX_PODS} pods; split the target by another label"
-        pods, _ = await self._pods(namespace, selector, MAX_PODS, sentence)
-        return tuple(sorted(filter(None, map(ready_pod, pods)), key=lambda pod: pod.name))
+        pods, _ = await self._pods(namespace, selector(labels), ready_pod, MAX_PODS, too_many(labels))
+        return tuple(sorted(pods, key=lambda pod: pod.name))
 
-    async def all_pods(self, namespace: str) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """Return every pod of a namespace, and the version from which a watch goes on."""
-        sentence = f"namespace {namespace} has more than {MAX_WATCHED_PODS} pods, which is too many to follow"
-        return await self._pods(namespace, None, MAX_WATCHED_PODS, sentence)
+    async def all_pods(self, namespace: str) -> tuple[Sequence[SeenPod], str]:
+        """Return what is kept of every ready pod of a namespace, and the version from which a watch goes on."""
+        crowd = RefusedError(f"namespace {namespace} has more than {MAX_WATCHED_PODS} pods, which is too many to follow")
+        return await self._pods(namespace, None, seen_pod, MAX_WATCHED_PODS, crowd)
 
     async def _pods(
-        self, namespace: str, selector: str | None, most: int, sentence: str
-    ) -> tuple[Sequence[Mapping[str, Any]], str]:
-        """Return all pods page by page, and the version of the list; raises `RefusedError` with `sentence` beyond `most`."""
-        what = f"pods of namespace {namespace}" + (f" with {selector}" if selector else "")
-        pods: list[Mapping[str, Any]] = []
-        token: str | None = None
+        self,
+        namespace: str,
+        wanted: str | None,
+        keep: Callable[[Mapping[str, Any]], Kept | None],
+        most: int,
+        crowd: RefusedError,
+    ) -> tuple[Sequence[Kept], str]:
+        """Return what to `keep` of all pods, and the version of the list. Raises `crowd` beyond `most` pods.
+
+        Each page is reduced at once: as documents a few thousand pods are more memory than all the rest.
+        """
+        what = f"pods of namespace {namespace}" + (f" with {wanted}" if wanted else "")
+        kept: list[Kept] = []
+        seen, token = 0, None
         while True:
-            query: Query = {"labelSelector": selector, "limit": PAGE_SIZE, "continue": token}
+            query: Query = {"labelSelector": wanted, "limit": PAGE_SIZE, "continue": token}
             page = await self._ask("list", what, self._documents.get(pods_path(namespace), query))
-            metadata = page.get("metadata") or {}
-            pods.extend(page.get("items") or ())
-            token = metadata.get("continue")
-            if len(pods) > most:
-                raise RefusedError(sentence)
+            metadata, items = page.get("metadata") or {}, page.get("items") or ()
+            kept.extend(found for found in map(keep, items) if found is not None)
+            seen, token = seen + len(items), metadata.get("continue")
+            if seen > most:
+                raise crowd
             if not token:
-                return pods, str(metadata.get("resourceVersion") or "")
+                return kept, str(metadata.get("resourceVersion") or "")
 
     @asynccontextmanager
     async def pod_events(

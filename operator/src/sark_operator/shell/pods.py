@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sark_operator.shell.api import ReadyPod
+from sark_operator.shell.api import ReadyPod, RefusedError
+
+MAX_PODS: Final = 3_000
+"""A target with more is refused: where all are silent, asking them would not fit into a tick, and nothing be decided."""
 
 
 class ExpiredError(Exception):
@@ -18,7 +21,9 @@ class EventError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class SeenPod:
+    """What is kept of a ready pod."""
+
     labels: Mapping[str, str]
     ready: ReadyPod
 
@@ -29,13 +34,13 @@ class Pods:
     def __init__(self) -> None:
         self.version = ""
         """The resourceVersion from which a watch goes on."""
-        self._ready: dict[str, _Seen] = {}
+        self._ready: dict[str, SeenPod] = {}
         self._answers: dict[tuple[tuple[str, str], ...], tuple[ReadyPod, ...]] = {}
         """What was found by these labels, until something changes."""
 
-    def replace(self, items: Iterable[Mapping[str, Any]], version: str) -> None:
+    def replace(self, ready: Iterable[SeenPod], version: str) -> None:
         """Take a whole list for what there is."""
-        self._ready = {seen.ready.name: seen for seen in map(_seen, items) if seen is not None}
+        self._ready = {seen.ready.name: seen for seen in ready}
         self._answers.clear()
         self.version = version
 
@@ -73,7 +78,7 @@ class Pods:
         return found
 
     def _put(self, item: Mapping[str, Any]) -> None:
-        seen = _seen(item)
+        seen = seen_pod(item)
         if seen is None:
             self._drop(str(item["metadata"].get("name")))
         elif self._ready.get(seen.ready.name) != seen:
@@ -96,6 +101,17 @@ def ready_pod(pod: Mapping[str, Any]) -> ReadyPod | None:
     return ReadyPod(name=str(metadata["name"]), address=str(status["podIP"]))
 
 
-def _seen(item: Mapping[str, Any]) -> _Seen | None:
+def seen_pod(item: Mapping[str, Any]) -> SeenPod | None:
+    """Return what is kept of the pod when it is ready: a fiftieth of what it is as a document."""
     ready = ready_pod(item)
-    return None if ready is None else _Seen(dict(item["metadata"].get("labels") or {}), ready)
+    return None if ready is None else SeenPod(dict(item["metadata"].get("labels") or {}), ready)
+
+
+def too_many(labels: Mapping[str, str]) -> RefusedError:
+    """Return the error of a target with more than `MAX_PODS`."""
+    return RefusedError(f"{selector(labels)} selects more than {MAX_PODS} pods; split the target by another label")
+
+
+def selector(labels: Mapping[str, str]) -> str:
+    """Return the labels as the API server wants them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -148,8 +148,7 @@ def environment(document: Document, facts: Facts) -> None:
         ],
     )
     document.verbatim("### Software")
-    rows: list[list[Cell | str]] = [["OS", last.word(f"{machine.os}, {machine.kernel}")]]
-    rows += [[title, last.word(machine.versions[name])] for title, name in _SOFTWARE.items()]
+    rows: list[list[Cell | str]] = [[title, last.word(machine.versions[name])] for title, name in _SOFTWARE.items()]
     rows.append(["PostgreSQL", "not used: no part of this product has a database"])
     document.table(("Component", "Version"), rows)
     document.verbatim(_CONFIGURATION)
@@ -162,6 +161,7 @@ def _hardware(machines: Mapping[str, list[Measurement]]) -> Iterator[list[Cell |
         yield [f"CPU{suffix}", latest.word(f"{machine.cores} cores, {machine.cpu}")]
         yield [f"RAM{suffix}", latest.word(f"{machine.memory_gib:g} GiB")]
         yield [f"Disk{suffix}", latest.word(machine.disk)]
+        yield [f"OS{suffix}", latest.word(f"{machine.os}, {machine.kernel}")]
 
 
 def _last(facts: Facts) -> Measurement:

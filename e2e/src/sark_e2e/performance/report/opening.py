@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from .cell import Cell, change, given, times, word
 from .document import Document
@@ -25,12 +25,12 @@ def head(document: Document, facts: Facts) -> None:
         "**Date**: {date}  \n**Test Period**: {start} - {end}  \n"
         "**Test Environment**: {machines}; everything on loopback. Scaled: {scaled} of {all} measurements "
         "were shorter than the plan.",
-        commit=last.word(_each(machines, lambda latest: f"commit `{latest.raw.environment.commit}`")),
+        commit=last.word(_each(machines, _commits)),
         engine=last.word(release),
         date=last.word(last.raw.started[:10]),
         start=first.word(first.raw.started),
         end=last.word(last.raw.started),
-        machines=last.word(_each(machines, lambda latest: latest.machine)),
+        machines=last.word(_each(machines, lambda measurements: measurements[0].machine)),
         scaled=word(str(sum(not each.raw.scale.full for each in every)), last.cell(next(iter(last.raw.numbers)))),
         all=word(str(len(every)), last.cell(next(iter(last.raw.numbers)))),
     )
@@ -40,11 +40,17 @@ def head(document: Document, facts: Facts) -> None:
     )
 
 
-def _each(machines: Mapping[str, list[Measurement]], told: Callable[[Measurement], str]) -> str:
+def _each(machines: Mapping[str, list[Measurement]], told: Callable[[Sequence[Measurement]], str]) -> str:
     """Return what is to be told of each machine; where there are several, with the sections that were measured on it."""
     if len(machines) == 1:
-        return "".join(told(each[0]) for each in machines.values())
-    return "; ".join(f"{told(each[0])} ({sections(each)})" for each in machines.values())
+        return "".join(map(told, machines.values()))
+    return "; ".join(f"{told(each)} ({sections(each)})" for each in machines.values())
+
+
+def _commits(measurements: Sequence[Measurement]) -> str:
+    """Return every commit they were made with; a plus says that something beside it was not committed."""
+    commits = dict.fromkeys(each.raw.environment.commit for each in measurements)
+    return f"commit{'s' if len(commits) > 1 else ''} {', '.join(f'`{commit}`' for commit in commits)}"
 
 
 def summary(document: Document, facts: Facts) -> None:

@@ -2,7 +2,7 @@
 
 use regorus::{
     Value,
-    unstable::{Expr as Ast, Query, Ref},
+    unstable::{Expr as Ast, Query, Ref, Span},
 };
 
 use crate::document::{decimal, is_plain};
@@ -11,6 +11,7 @@ use super::{
     super::ir::{Comprehension, Expr, Yields},
     Blocked, Lower, Lowering, MAX_NESTING, Steps,
     fields::{Written, counted},
+    terms::Keys,
 };
 
 /// What a comprehension collects, in the syntax tree.
@@ -68,7 +69,7 @@ impl Lowering<'_> {
                     None => Expr::Set(items.into()),
                 })
             }
-            Ast::Object { fields, .. } => self.object(fields, out),
+            Ast::Object { span, fields, .. } => self.object(span, fields, out),
             Ast::ArrayCompr { term, query, .. } => self.comprehension(&Term::Array(term), query),
             Ast::SetCompr { term, query, .. } => self.comprehension(&Term::Set(term), query),
             Ast::ObjectCompr { key, value, query, .. } => self.comprehension(&Term::Object(key, value), query),
@@ -159,10 +160,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn object(&mut self, fields: &Written, out: &mut Steps) -> Lower<Expr> {
+    fn object(&mut self, span: &Span, fields: &Written, out: &mut Steps) -> Lower<Expr> {
         let mut lowered = Vec::with_capacity(fields.len());
+        let mut keys = Keys::default();
         for (key, value) in counted(fields) {
+            let before = out.len();
             let key = self.expr(key, out)?;
+            if !keys.add(&key, out.len() > before) {
+                return super::unsupported(span, "an object with two keys that may be one term");
+            }
             lowered.push((key, self.expr(value, out)?));
         }
         let constant: Option<std::collections::BTreeMap<Value, Value>> = lowered

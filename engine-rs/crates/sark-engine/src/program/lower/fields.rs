@@ -1,8 +1,9 @@
 //! The fields of an object as it is written, some of them perhaps with one key.
 //!
-//! OPA keeps of two fields with one constant key the last when it parses. Keys that turn out equal only when they are
-//! reckoned it puts in the order of their names after rewriting, which depends on the rest of the module: an evaluation
-//! that meets such keys is left to OPA.
+//! OPA keeps of two fields whose keys are one term the last, and never evaluates the other. That is done here for plain
+//! scalars; an object in which other keys may be one term is left to OPA (see `terms`). Keys that turn out equal only when
+//! they are reckoned it puts in the order of their names after rewriting, which depends on the rest of the module: an
+//! evaluation that meets such keys is left to OPA too.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -60,11 +61,11 @@ pub(super) fn side_by_side<'e>(lefts: &'e Written, rights: &'e Written) -> Field
 
 fn constant(expr: &Ref<Ast>) -> Option<&Value> {
     match expr.as_ref() {
-        Ast::String { value, .. }
-        | Ast::RawString { value, .. }
-        | Ast::Number { value, .. }
-        | Ast::Bool { value, .. }
-        | Ast::Null { value, .. } => Some(value),
+        Ast::String { value, .. } | Ast::RawString { value, .. } | Ast::Bool { value, .. } | Ast::Null { value, .. } => {
+            Some(value)
+        }
+        // Any other spelling may be of a number that is not held exactly, and must be looked at as such.
+        Ast::Number { span, value, .. } if !span.text().contains(['.', 'e', 'E']) => Some(value),
         _ => None,
     }
 }

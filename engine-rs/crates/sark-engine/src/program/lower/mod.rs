@@ -11,6 +11,7 @@ mod reference;
 mod rule;
 mod scope;
 mod statement;
+mod terms;
 mod variables;
 
 pub(crate) use rule::{definition, keyed, of_default};

@@ -12,6 +12,8 @@ use super::{
         names::{Part, parts_of},
     },
     Lower, Lowering, Steps,
+    fields::counted,
+    terms::Keys,
 };
 
 impl Lowering<'_> {
@@ -71,10 +73,23 @@ impl Lowering<'_> {
             | Ast::ObjectCompr { .. } => Ok(()),
             Ast::Var { span, .. } if span.text() == "_" || self.scopes.find(span.text()).is_some() => Ok(()),
             Ast::Array { items, .. } | Ast::Set { items, .. } => items.iter().try_for_each(|item| self.apart(item, out)),
-            Ast::Object { fields, .. } => fields.iter().try_for_each(|(_, key, value)| {
-                self.apart(key, out)?;
-                self.apart(value, out)
-            }),
+            Ast::Object { span, fields, .. } => {
+                let mut keys = Keys::default();
+                for (key, value) in counted(fields) {
+                    let before = out.len();
+                    self.apart(key, out)?;
+                    // A key with a variable of its own would be told from another one by that alone.
+                    let mut own = out.iter().skip(before).filter_map(|step| match step {
+                        Step::Let(_, value) => Some(value),
+                        _ => None,
+                    });
+                    if own.any(|value| !keys.add(value, false)) {
+                        return super::unsupported(span, "an object with two keys that may be one term");
+                    }
+                    self.apart(value, out)?;
+                }
+                Ok(())
+            }
             _ => {
                 let value = self.expr(expr, out)?;
                 let slot = self.scopes.fresh_bound();

@@ -9,6 +9,7 @@ use super::{
     super::ir::{Expr, Pattern, Step},
     Blocked, Lower, Lowering, Steps,
     fields::{Fields, counted, side_by_side},
+    terms::Keys,
 };
 
 impl Lowering<'_> {
@@ -126,11 +127,15 @@ impl Lowering<'_> {
             }
             Ast::Object { fields, .. } => {
                 let mut lowered = Vec::with_capacity(fields.len());
+                let mut keys = Keys::default();
                 for (key, value) in counted(fields) {
                     let mut before = Steps::new();
                     let key = self.expr(key, &mut before)?;
                     if !before.is_empty() {
                         return super::unsupported(target.span(), "a key of an object pattern that iterates");
+                    }
+                    if !keys.add(&key, false) {
+                        return super::unsupported(target.span(), "an object with two keys that may be one term");
                     }
                     lowered.push((key, self.pattern(value, after)?));
                 }
