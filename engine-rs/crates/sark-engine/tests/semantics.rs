@@ -234,11 +234,9 @@ fn an_object_whose_keys_may_be_one_term_is_left_to_opa() {
         "p := {plus(input.n, 1): input.absent, input.n + 1: 2}",
         r#"p := {rule: input.absent, data.t.rule: 2}
 rule := "k""#,
-        r#"p if not h({input.a: input.absent, input.a: 2})
-h(o) if o.z"#,
+        "p if not h({input.a: input.absent, input.a: 2})\nh(o) if o.z",
         "p if { {input.a: 1, input.a: 2} = input.o }",
-        r#"p := r if r := q with input as {input.a: input.absent, input.a: 2}
-q := input"#,
+        "p := r if r := q with input as {input.a: input.absent, input.a: 2}\nq := input",
     ];
     for body in bodies {
         let engine = engine(&[&format!("package t\n{body}")], "{}");
