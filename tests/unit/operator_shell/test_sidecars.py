@@ -164,6 +164,30 @@ async def test_many_pods_are_asked_a_bounded_number_at_a_time(serve: Serve, sess
     assert 1 < most <= CONCURRENCY
 
 
+async def test_who_is_not_asked_in_time_has_not_confirmed_and_holds_up_nothing(serve: Serve, session: aiohttp.ClientSession):
+    # Given many more sidecars than are asked at once, all of which hang
+    over = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await over.wait()
+        return web.Response()
+
+    port = await serve(hang)
+    directory = SidecarDirectory(session, SidecarAccess(), answer_seconds=0.5, turn_seconds=0.1)
+
+    # When all are asked
+    reports = await directory.reports([pod(f"p-{number}") for number in range(4 * CONCURRENCY)], port, "shop")
+    over.set()
+
+    # Then the first have not answered, and the others were not waited for
+    assert sum("no answer within 0.5 s" in report.error for report in reports) == CONCURRENCY
+    assert sum("not asked within 0.1 s: too many other" in report.error for report in reports) == 3 * CONCURRENCY
+
+    # And whoever is asked next gets a turn
+    (report,) = await directory.reports([pod()], await serve(answering(json.dumps(REPORT).encode())), "shop")
+    assert report.error == ""
+
+
 async def test_an_ipv6_address_makes_a_url(session: aiohttp.ClientSession):
     (report,) = await SidecarDirectory(session, SidecarAccess()).reports([ReadyPod("six", "::1")], 9, "shop")
     assert report.error.startswith("GET /flags on port 9: cannot connect: ")

@@ -20,17 +20,26 @@ ANSWER_SECONDS = 2.0
 """A sidecar that has not answered by then has not confirmed anything."""
 CONCURRENCY = 64
 """Sidecars asked at once, over all rollouts."""
+TURN_SECONDS = 20.0
+"""How long a sidecar waits to be asked. Where thousands are silent their turns would come later than an evaluation may end, and
+nothing would be decided; one that was not asked has not confirmed anything either, and a breach is taken back all the same."""
 
 
 class SidecarDirectory:
     """The door to the sidecars."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, access: SidecarAccess, *, answer_seconds: float = ANSWER_SECONDS
+        self,
+        session: aiohttp.ClientSession,
+        access: SidecarAccess,
+        *,
+        answer_seconds: float = ANSWER_SECONDS,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         self._session = session
         self._access = access
         self._answer_seconds = answer_seconds
+        self._turn_seconds = turn_seconds
         self._free = asyncio.Semaphore(CONCURRENCY)
 
     async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:
@@ -42,28 +51,38 @@ class SidecarDirectory:
         return tuple(await asyncio.gather(*(self._report(pod, port, way) for pod in pods)))
 
     async def _report(self, pod: ReadyPod, port: int, way: Way) -> PodReport:
-        async with self._free:
-            try:
-                async with asyncio.timeout(self._answer_seconds):
-                    report = FlagReport.model_validate_json(await self._fetch(pod, port, way))
-            except TimeoutError:
-                problem = f"no answer within {self._answer_seconds:g} s"
-            except ValidationError as error:
-                problem = _complaint(error)
-            except _AnswerError as error:
-                problem = str(error)
-            except aiohttp.ClientSSLError as error:
-                problem = f"cannot speak TLS: {_tls_words(error)}"
-            except aiohttp.ServerDisconnectedError:
-                problem = "it hangs up"
-                if way.tls is None:
-                    problem += "; if it speaks TLS, --sidecar-config of the operator must name its authority"
-            except aiohttp.ClientConnectorError as error:
-                problem = f"cannot connect: {_words(error.os_error)}"
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                problem = f"{type(error).__name__}: {error}"
-            else:
-                return _confirmed(pod, report)
+        try:
+            async with asyncio.timeout(self._turn_seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            return _silent(pod, port, f"not asked within {self._turn_seconds:g} s: too many other sidecars do not answer")
+        try:
+            return await self._asked(pod, port, way)
+        finally:
+            self._free.release()
+
+    async def _asked(self, pod: ReadyPod, port: int, way: Way) -> PodReport:
+        try:
+            async with asyncio.timeout(self._answer_seconds):
+                report = FlagReport.model_validate_json(await self._fetch(pod, port, way))
+        except TimeoutError:
+            problem = f"no answer within {self._answer_seconds:g} s"
+        except ValidationError as error:
+            problem = _complaint(error)
+        except _AnswerError as error:
+            problem = str(error)
+        except aiohttp.ClientSSLError as error:
+            problem = f"cannot speak TLS: {_tls_words(error)}"
+        except aiohttp.ServerDisconnectedError:
+            problem = "it hangs up"
+            if way.tls is None:
+                problem += "; if it speaks TLS, --sidecar-config of the operator must name its authority"
+        except aiohttp.ClientConnectorError as error:
+            problem = f"cannot connect: {_words(error.os_error)}"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        else:
+            return _confirmed(pod, report)
         return _silent(pod, port, problem)
 
     async def _fetch(self, pod: ReadyPod, port: int, way: Way) -> bytes:
