@@ -11,7 +11,7 @@ use crate::{arguments::FloorOptions, message, poller::Poller};
 /// What is answered.
 pub(crate) const BODY: &str =
     r#"{"result":{"allow":true,"filtered_parameters":{"query":"search_documents-0"},"reason":"granted to developer"}}"#;
-const LISTENER: usize = usize::MAX;
+const LISTENER: usize = usize::MAX - 1;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Serve until the process is ended. The address is printed when connections are taken.

@@ -10,7 +10,7 @@ use rustix::{
 };
 
 const EVENTS: usize = 256;
-/// What the timer's events carry: no socket has so high a number.
+/// What the timer's events carry, and no socket's may.
 const TIMER: u64 = u64::MAX;
 
 pub(crate) struct Poller {
@@ -32,6 +32,9 @@ impl Poller {
 
     /// Tell of `socket` as `token` whenever there is something to read. It is forgotten when it is closed.
     pub(crate) fn watch(&self, socket: impl AsFd, token: usize) -> io::Result<()> {
+        if token as u64 == TIMER {
+            return Err(io::Error::other(format!("{token} is the timer's token")));
+        }
         let data = epoll::EventData::new_u64(token as u64);
         epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN)?;
         Ok(())
@@ -60,7 +63,7 @@ impl Poller {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::{net::TcpListener, time::Instant};
 
     use super::*;
 
@@ -80,5 +83,17 @@ mod tests {
 
         assert!(short >= Duration::from_micros(200), "{short:?}");
         assert!(short * 2 < long, "{short:?} and {long:?}");
+    }
+
+    #[test]
+    fn a_socket_is_told_of_by_any_token_but_the_timers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut poller = Poller::new().unwrap();
+        assert!(poller.watch(&listener, usize::MAX).is_err());
+        poller.watch(&listener, usize::MAX - 1).unwrap();
+
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+
+        assert_eq!(poller.wait(None).unwrap(), [usize::MAX - 1]);
     }
 }
