@@ -166,9 +166,7 @@ impl Lowering<'_> {
         for (key, value) in counted(fields) {
             let before = out.len();
             let key = self.expr(key, out)?;
-            if !keys.add(&key, out.len() > before) {
-                return super::unsupported(span, "an object with two keys that may be one term");
-            }
+            keys.add(span, &key, out.len() > before)?;
             lowered.push((key, self.expr(value, out)?));
         }
         let constant: Option<std::collections::BTreeMap<Value, Value>> = lowered

@@ -79,12 +79,10 @@ impl Lowering<'_> {
                     let before = out.len();
                     self.apart(key, out)?;
                     // A key with a variable of its own would be told from another one by that alone.
-                    let mut own = out.iter().skip(before).filter_map(|step| match step {
-                        Step::Let(_, value) => Some(value),
-                        _ => None,
-                    });
-                    if own.any(|value| !keys.add(value, false)) {
-                        return super::unsupported(span, "an object with two keys that may be one term");
+                    for step in out.iter().skip(before) {
+                        if let Step::Let(_, value) = step {
+                            keys.add(span, value, false)?;
+                        }
                     }
                     self.apart(value, out)?;
                 }

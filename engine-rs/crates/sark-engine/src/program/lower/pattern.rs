@@ -134,9 +134,7 @@ impl Lowering<'_> {
                     if !before.is_empty() {
                         return super::unsupported(target.span(), "a key of an object pattern that iterates");
                     }
-                    if !keys.add(&key, false) {
-                        return super::unsupported(target.span(), "an object with two keys that may be one term");
-                    }
+                    keys.add(target.span(), &key, false)?;
                     lowered.push((key, self.pattern(value, after)?));
                 }
                 Ok(Pattern::Object(lowered.into()))

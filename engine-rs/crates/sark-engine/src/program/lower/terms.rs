@@ -9,9 +9,9 @@ use std::{
     fmt::{self, Write as _},
 };
 
-use regorus::Value;
+use regorus::{Value, unstable::Span};
 
-use super::super::ir::Expr;
+use super::{super::ir::Expr, Lower, unsupported};
 
 /// The keys of one object so far.
 #[derive(Debug, Default)]
@@ -21,8 +21,16 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Add a key; `iterates` when its lowering took steps of its own. Returns whether it is told apart from all others.
-    pub(super) fn add(&mut self, key: &Expr, iterates: bool) -> bool {
+    /// Add a key of the object at `span`; `iterates` when its lowering took steps of its own. Left to OPA is an object with a
+    /// key that is not told apart from all others.
+    pub(super) fn add(&mut self, span: &Span, key: &Expr, iterates: bool) -> Lower<()> {
+        if self.tells_apart(key, iterates) {
+            return Ok(());
+        }
+        unsupported(span, "an object with two keys that may be one term")
+    }
+
+    fn tells_apart(&mut self, key: &Expr, iterates: bool) -> bool {
         if matches!(key, Expr::Const(Value::String(_) | Value::Bool(_) | Value::Null)) {
             return true; // the same ones are one field already
         }
