@@ -39,7 +39,7 @@ class Link:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
-        self._open = 0
+        self.connections = 0
         self.port = 0
 
     async def open(self) -> None:
@@ -62,13 +62,13 @@ class Link:
         """Cut, and wait until nothing is open."""
         self.thaw()
         self.cut()
-        await until(lambda: self._open == 0)
+        await until(lambda: self.connections == 0)
         await asyncio.sleep(0.05)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream_reader, upstream_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, upstream_writer}
-        self._open += 1
+        self.connections += 1
         try:
             await asyncio.gather(
                 self._pump(reader, upstream_writer), self._pump(upstream_reader, writer), return_exceptions=True
@@ -77,7 +77,7 @@ class Link:
             for each in (writer, upstream_writer):
                 self._writers.discard(each)
                 each.transport.abort()
-            self._open -= 1
+            self.connections -= 1
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
@@ -277,6 +277,23 @@ async def test_a_connection_that_hangs_without_a_word_is_noticed(
         await flags.write(document(0, 2).to_json())
         link.thaw()
         await until(lambda: follower.flags.share.revision == 2)
+    await link.close()
+
+
+@pytest.mark.asyncio
+async def test_a_watch_that_is_given_up_waits_for_nobodys_goodbye(flags: Flags, kubeconfig: Path, control_plane: ControlPlane):
+    address = urlsplit(control_plane.access.server)
+    link = Link(address.hostname or "", address.port or 0)
+    await link.open()
+    await flags.write(document(25, 1).to_json())
+    async with following(kubeconfig, flags.namespace, link) as follower:
+        await until(lambda: follower.flags.state is FlagState.WATCHING)
+        await flags.write(document(50, 2).to_json())
+        await until(lambda: follower.flags.share.revision == 2)
+        # Given a server that has fallen silent
+        link.freeze()
+    # When the watch is given up, then its connection is gone, and not only once the server has answered
+    await until(lambda: link.connections == 0, seconds=5)
     await link.close()
 
 

@@ -48,6 +48,7 @@ class Reply:
     status: int = 200
     reason: str = ""
     content_length: int | None = None
+    connection: None = None
     closed: bool = False
 
     @property

@@ -173,6 +173,9 @@ async def _closing(response: Any) -> AsyncIterator[aiohttp.ClientResponse]:
             raise WatchBroken(f"the API answered {answer.status} {answer.reason}")
         yield answer
     finally:
+        connection = answer.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()  # whoever leaves before the end owes nobody a goodbye, and must not wait for one
         answer.close()
 
 
