@@ -47,9 +47,9 @@ def operator_families() -> list[Family]:
     collectors: Iterable[Any] = OperatorTelemetry().registry._collector_to_names  # noqa: SLF001
     found = []
     for collector in collectors:
-        [metric] = collector.describe()
-        labels = tuple(getattr(collector, "_labelnames", ()))
-        found.append(Family(_full(metric), metric.type, labels, metric.documentation))
+        for metric in collector.describe():
+            labels = tuple(getattr(metric, "_labelnames", getattr(collector, "_labelnames", ())))
+            found.append(Family(_full(metric), metric.type, labels, metric.documentation))
     return sorted(found)
 
 

@@ -4,6 +4,7 @@ from math import isnan
 
 import pytest
 
+from sark_operator.core.points import Points
 from sark_operator.shell.answers import finite, latency_by_arm, memory_by_rollout, samples
 
 
@@ -27,13 +28,16 @@ def test_a_pod_with_two_addresses_is_one_series_in_order_of_time_and_times_are_k
         series("gw-0", "b", (30.0, "3"), (40.0, "4")),
         series("gw-1", "c", (10.0, "7"), (30.0, "NaN"), (40.0, "8")),
         series("gw-0", "a", (10.0, "1"), (30.0, "5")),
+        series("gw-2", "d", (40.0, "8"), (10.0, "7")),
     ]
     # When it is read
-    first, second = memory_by_rollout(answer)["shop/gw"]
+    first, second, third = memory_by_rollout(answer)["shop/gw"]
     # Then each pod has its points, the larger where there are two
     assert (first.pod, first.points) == ("gw-0", ((10.0, 1.0), (30.0, 5.0), (40.0, 4.0)))
     assert (second.pod, second.points) == ("gw-1", ((10.0, 7.0), (40.0, 8.0)))
-    assert first.points[0][0] is second.points[0][0]
+    assert isinstance(second.points, Points)
+    assert isinstance(third.points, Points)
+    assert second.points.times is third.points.times
 
 
 @pytest.mark.parametrize("bad", [("shop/bad", "abc", "1"), ("shop/bad", "0.1", "1"), ("shop/bad", "+Inf", "NaN")])

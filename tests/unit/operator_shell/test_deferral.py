@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -28,9 +30,12 @@ class Turned(SystemClock):
 
 
 def stored(target: SimulatedTarget) -> RolloutObject:
-    """Return the object as the API server would give it."""
-    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1", "resourceVersion": "1"}
-    return RolloutObject({"metadata": metadata, "spec": target.spec.to_wire(), "status": target.status.to_wire()})
+    """Return the object as the API server would give it: with another version whenever something else is stored."""
+    parts = {"spec": target.spec.to_wire(), "status": target.status.to_wire()}
+    version = sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return RolloutObject(
+        {"metadata": {"namespace": "shop", "name": "gateway", "uid": "uid-1", "resourceVersion": version}, **parts}
+    )
 
 
 class Ticking:

@@ -5,7 +5,7 @@ A thing that could not be seen is a `Missing` with the reason, never a zero: no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,6 +14,7 @@ from sark_api.flags import FlagDocument
 from sark_api.status import LedgerSegment
 
 from .alerts import FiringAlert
+from .points import Point
 from .theil_sen import Slope, theil_sen
 
 
@@ -105,7 +106,7 @@ class MemorySeries:
     """One pod's resident memory over time."""
 
     pod: str
-    points: tuple[tuple[float, float], ...]
+    points: Sequence[Point]
     """Pairs of (Unix seconds, bytes), oldest first."""
     _slope: list[Slope | None] = field(default_factory=list, init=False, repr=False, compare=False)
 

@@ -15,6 +15,8 @@ from itertools import pairwise
 from math import isfinite, sqrt
 from statistics import fmean, median
 
+from .points import Point
+
 MAX_POINTS = 60
 """Longer series are thinned to this many points: the number of pairs grows with the square (60 points, 1,770 pairs)."""
 MIN_POINTS = 8
@@ -22,8 +24,6 @@ MIN_POINTS = 8
 _Z999 = 3.290527
 _ALIKE = 0.97
 """Most that a deviation can be like the one before; above it nothing could be told from sixty points."""
-
-Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, isnan, nan
-from typing import Any, NamedTuple
+from typing import Any
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import Histogram, MemorySeries
+from sark_operator.core.points import Point, Points
 from sark_operator.shell.series import Series
 
 _PAIR = 2
@@ -25,11 +26,8 @@ class AnswerError(ValueError):
     """The answer is not what was asked for; the message is a clause that says what is wrong with it."""
 
 
-class Sample(NamedTuple):
-    """One series at one time. A tuple: an answer about a thousand rollouts has some ten thousand."""
-
-    labels: Mapping[str, str]
-    value: float
+Sample = tuple[Mapping[str, str], float]
+"""The labels of one series and its value at one time. No class: an answer about a thousand rollouts has some ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +38,33 @@ class Requests:
     errors: float = 0.0
     refusals: float = 0.0
 
-    def plus(self, result: str, number: float) -> Requests:
-        """Return the sum with `number` more requests of one result."""
-        return Requests(
-            self.requests + number,
-            self.errors + (number if result == "error" else 0.0),
-            self.refusals + (number if result in _REFUSALS else 0.0),
-        )
+    @classmethod
+    def of(cls, results: Iterable[tuple[str, float]]) -> Requests:
+        """Return the sums of numbers of requests by result."""
+        requests = errors = refusals = 0.0
+        for result, number in results:
+            requests += number
+            if result == "error":
+                errors += number
+            elif result in _REFUSALS:
+                refusals += number
+        return cls(requests, errors, refusals)
 
 
 def samples(result: Any) -> Iterator[Sample]:
     """Yield the series of an instant vector. Raises `AnswerError`."""
     for series in _list(result):
-        yield Sample(_labels(series), _point(_member(series, "value"))[1])
+        try:
+            (_, value), labels = series["value"], series["metric"]
+            number = float(value)
+        except (TypeError, LookupError, ValueError):
+            number, labels = _point(_member(series, "value"))[1], None
+        yield labels if type(labels) is dict else _labels(series), number
 
 
 def firing(result: Any) -> tuple[FiringAlert, ...]:
     """Return the alerts in an instant vector of ALERTS. Raises `AnswerError`."""
-    return tuple(FiringAlert.of(_own_labels(sample.labels)) for sample in samples(result) if sample.value > 0)
+    return tuple(FiringAlert.of(_own_labels(labels)) for labels, value in samples(result) if value > 0)
 
 
 def _own_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
@@ -82,11 +89,13 @@ def number(result: Any) -> float:
 
 def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
     """Return requests and errors by rollout and arm."""
-    totals: defaultdict[str, defaultdict[str, Requests]] = defaultdict(lambda: defaultdict(Requests))
-    for sample in found:
-        arms, arm = totals[_rollout(sample)], sample.labels.get(LABEL_IMPLEMENTATION, "")
-        arms[arm] = arms[arm].plus(sample.labels.get("result", ""), sample.value)
-    return {rollout: dict(arms) for rollout, arms in totals.items()}
+    numbers: defaultdict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+    for labels, value in found:
+        numbers[_rollout(labels), labels.get(LABEL_IMPLEMENTATION, "")].append((labels.get("result", ""), value))
+    totals: defaultdict[str, dict[str, Requests]] = defaultdict(dict)
+    for (rollout, arm), results in numbers.items():
+        totals[rollout][arm] = Requests.of(results)
+    return dict(totals)
 
 
 def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
@@ -97,7 +106,7 @@ def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
     """
     counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     for labels, value in found:
-        buckets = counts[labels.get(LABEL_ROLLOUT, ""), labels.get(LABEL_IMPLEMENTATION, "")]
+        buckets = counts[_rollout(labels), labels.get(LABEL_IMPLEMENTATION, "")]
         bound = _bound(labels.get("le", ""))
         buckets[bound] = buckets.get(bound, 0.0) + value
     histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
@@ -116,7 +125,7 @@ def by_time(result: Any) -> dict[float, list[Sample]]:
     for series in _list(result):
         labels = _labels(series)
         for at, value in _points(series):
-            found[at].append(Sample(labels, value))
+            found[at].append((labels, value))
     return dict(found)
 
 
@@ -126,63 +135,65 @@ def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
     A pod that came back at another address is two series of one pod: their points are put in order of time. Points that are not
     finite are left out.
     """
-    found: dict[tuple[str, str], tuple[tuple[float, float], ...]] = {}
-    instants: dict[float, float] = {}
-    """Each time once: all series of an answer have the same."""
+    found: dict[tuple[str, str], Points] = {}
+    rows: dict[tuple[float, ...], tuple[float, ...]] = {}
+    """Each row of times once: nearly all series of an answer have the same."""
     for series in _list(result):
         labels = _labels(series)
-        pod = labels.get("pod") or labels.get("instance") or "unnamed"
-        key = labels.get(LABEL_ROLLOUT, ""), pod
-        points = sorted((instants.setdefault(at, at), value) for at, value in _points(series) if isfinite(value))
-        found[key] = _merged(found[key], points) if key in found else tuple(points)
+        key = _rollout(labels), labels.get("pod") or labels.get("instance") or "unnamed"
+        points = sorted(point for point in _points(series) if isfinite(point[1]))
+        if key in found:
+            points = _merged(found[key], points)
+        times = tuple(at for at, _ in points)
+        found[key] = Points(rows.setdefault(times, times), [value for _, value in points])
     grouped: defaultdict[str, list[MemorySeries]] = defaultdict(list)
-    for (rollout, pod), values in sorted(found.items()):
+    for (rollout, pod), values in sorted(found.items(), key=lambda item: item[0]):
         grouped[rollout].append(MemorySeries(pod, values))
     return {rollout: tuple(pods) for rollout, pods in grouped.items()}
 
 
-def _merged(one: Iterable[tuple[float, float]], other: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+def _merged(one: Iterable[Point], other: Iterable[Point]) -> list[Point]:
     """Return the points of both in order of time, the larger one where there are two."""
     points = dict(one)
     for at, value in other:
         points[at] = max(value, points.get(at, value))
-    return tuple(sorted(points.items()))
+    return sorted(points.items())
 
 
 def number_by_rollout(found: Iterable[Sample]) -> dict[str, float]:
     """Return the one number of each rollout."""
-    return {_rollout(sample): sample.value for sample in found}
+    return {_rollout(labels): value for labels, value in found}
 
 
 def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
     """Return the cores used by rollout and pod; a series without a `pod` label goes by its `instance`."""
     cores: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for sample in found:
-        pod = sample.labels.get("pod") or sample.labels.get("instance") or "unnamed"
-        pods = cores[_rollout(sample)]
-        pods[pod] = max(sample.value, pods.get(pod, sample.value))
+    for labels, value in found:
+        pod = labels.get("pod") or labels.get("instance") or "unnamed"
+        pods = cores[_rollout(labels)]
+        pods[pod] = max(value, pods.get(pod, value))
     return dict(cores)
 
 
 def results_by_rollout(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
     """Return the numbers by rollout and result."""
     results: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for sample in found:
-        results[_rollout(sample)][sample.labels.get("result", "")] = sample.value
+    for labels, value in found:
+        results[_rollout(labels)][labels.get("result", "")] = value
     return dict(results)
 
 
 def differences_by_rollout(found: Iterable[Sample]) -> dict[str, tuple[tuple[str, str, float], ...]]:
     """Return (path, kind, number) by rollout, the commonest first."""
     seen: defaultdict[str, list[tuple[str, str, float]]] = defaultdict(list)
-    for sample in found:
-        seen[_rollout(sample)].append((sample.labels.get("path", ""), sample.labels.get("kind", ""), sample.value))
+    for labels, value in found:
+        seen[_rollout(labels)].append((labels.get("path", ""), labels.get("kind", ""), value))
     return {rollout: tuple(sorted(each, key=lambda one: (-one[2], one))) for rollout, each in seen.items()}
 
 
 def ages(found: Iterable[Sample]) -> dict[str, float]:
     """Return by rollout the age in seconds of its newest sample."""
-    return {_rollout(sample): sample.value for sample in found}
+    return {_rollout(labels): value for labels, value in found}
 
 
 def finite(requests: Iterable[Requests], histograms: Iterable[Histogram]) -> bool:
@@ -215,8 +226,8 @@ def _bound(text: str) -> float:
         return nan
 
 
-def _rollout(sample: Sample) -> str:
-    return sample.labels.get(LABEL_ROLLOUT, "")
+def _rollout(labels: Mapping[str, str]) -> str:
+    return labels.get(LABEL_ROLLOUT, "")
 
 
 def _list(value: Any) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,8 +51,10 @@ class Crew:
         member = self._members.get(rollout.uid)
         if member is None or member.task.done():
             worker = self._make_worker(rollout)
-            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}")
-            task.add_done_callback(lambda _: self._directory.drop(rollout.uid))  # its end may not come through the watch
+            # In a context of its own: in kopf's it would keep the whole object as it was first seen, for as long as it lives.
+            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=contextvars.Context())
+            uid = rollout.uid
+            task.add_done_callback(lambda _: self._directory.drop(uid))  # its end may not come through the watch
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked

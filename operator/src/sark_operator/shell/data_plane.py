@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -19,8 +18,8 @@ _Histograms = Mapping[str, Mapping[str, Histogram]]
 class Ask(Protocol):
     """Asks an instant query that other rollouts ask too."""
 
-    async def __call__(self, query: str, parse: Callable[[Any], Any]) -> Any | Missing:
-        """Return the parsed answer."""
+    def __call__(self, query: str, parse: Callable[[Any], Any]) -> Awaitable[Any | Missing]:
+        """Ask, and return what gives the parsed answer."""
         ...
 
 
@@ -68,18 +67,30 @@ def data_plane_queries(window: timedelta) -> dict[str, str]:
     }
 
 
-async def read_data_plane(ask: Ask, window: timedelta) -> DataPlaneAnswers:
-    """Ask everything at once; each part is missing for itself."""
-    return DataPlaneAnswers(
-        *await asyncio.gather(
-            ask(promql.fallbacks(window), _numbers),
-            ask(promql.evaluations(window), _histograms),
-            ask(promql.lookups(window), _histograms),
-            ask(promql.cpu(window), _cores),
-            ask(promql.comparisons(window), _results),
-            ask(promql.mismatches(window), _differences),
+@dataclass(frozen=True, slots=True)
+class DataPlaneQuestions:
+    """The questions, all of which have been asked."""
+
+    asked: tuple[Awaitable[Any], ...]
+    """In the order of the fields of `DataPlaneAnswers`."""
+
+    @classmethod
+    def ask(cls, ask: Ask, window: timedelta) -> DataPlaneQuestions:
+        """Ask everything at once; each part is missing for itself."""
+        return cls(
+            (
+                ask(promql.fallbacks(window), _numbers),
+                ask(promql.evaluations(window), _histograms),
+                ask(promql.lookups(window), _histograms),
+                ask(promql.cpu(window), _cores),
+                ask(promql.comparisons(window), _results),
+                ask(promql.mismatches(window), _differences),
+            )
         )
-    )
+
+    async def answers(self) -> DataPlaneAnswers:
+        """Wait for the answers."""
+        return DataPlaneAnswers(*[await each for each in self.asked])
 
 
 def _numbers(result: Any) -> Mapping[str, float]:

@@ -23,6 +23,8 @@ from sark_operator.shell.clock import Clock
 class _Kept:
     """A status that waits."""
 
+    version: str
+    """Of the object in which something else is stored: while it has not changed, neither has that."""
     stored: bytes
     """Digest of what is stored instead."""
     status: bytes
@@ -41,7 +43,7 @@ class Deferral:
     def latest(self, rollout: RolloutObject) -> SarkRolloutStatus:
         """Return the status to decide on: the one that waits, else the stored one."""
         kept = self._kept.get(rollout.uid)
-        if kept is not None and kept.stored == _stored(rollout):
+        if kept is not None and kept.stored == _digest(rollout, kept):
             return SarkRolloutStatus.model_validate_json(kept.status)
         self.forget(rollout.uid)
         return rollout.status()
@@ -60,7 +62,7 @@ class Deferral:
         waited = self._clock.monotonic() - since
         if others or is_news(rollout.status(), decision.status) or waited >= longest_wait(spec).total_seconds():
             return decision.actions if decided else (WriteStatus(), *others)
-        self._kept[rollout.uid] = _Kept(_stored(rollout), _as_stored(decision.status), since)
+        self._kept[rollout.uid] = _Kept(rollout.resource_version, _digest(rollout, kept), _as_stored(decision.status), since)
         return ()
 
     def forget(self, uid: str) -> None:
@@ -68,7 +70,10 @@ class Deferral:
         self._kept.pop(uid, None)
 
 
-def _stored(rollout: RolloutObject) -> bytes:
+def _digest(rollout: RolloutObject, known: _Kept | None) -> bytes:
+    """Return the digest of the stored status, which is `known` where the version is."""
+    if known is not None and known.version == rollout.resource_version:
+        return known.stored
     return sha256(msgspec.json.encode(rollout.raw.get("status") or {}, order="deterministic")).digest()
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf, isfinite
 from typing import Any, Protocol, TypeVar
 
-from sark_api.spec import CustomCriterion, SarkRolloutSpec
+from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert, matching
 from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
-from sark_operator.shell.data_plane import data_plane_queries, read_data_plane
+from sark_operator.shell.data_plane import DataPlaneQuestions, data_plane_queries
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import SharedAnswers
@@ -91,19 +91,16 @@ class PrometheusMetrics:
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server)
-        (age, requests, latency, memory, plane, custom), scraped, windows, alerts = await asyncio.gather(
-            asyncio.gather(
-                question.ages(),
-                question.requests(),
-                question.latency(),
-                question.memory(rollout),
-                read_data_plane(question.vector, spec.criteria.window),
-                question.custom(),
-            ),
-            question.scraped(),
-            question.windows(rollout, counted_until),
-            question.alerts(),
-        )
+        # All are asked before any is waited for.
+        ages, requested, timed, grown = question.ages(), question.requests(), question.latency(), question.memory(rollout)
+        inside = DataPlaneQuestions.ask(question.vector, spec.criteria.window)
+        numbers, seen, firing = question.custom(), question.scraped(), question.alerts()
+        counted = question.windows(counted_until)
+
+        age, requests, latency, memory = await ages, await requested, await timed, await grown
+        plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
+        scraped, alerts = await seen, await firing
+        windows = await counted.of(rollout) if counted else ()
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, question.server),
@@ -148,25 +145,25 @@ class _Question:
         self._interval = spec.interval.total_seconds()
         self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
 
-    async def ages(self) -> Mapping[str, float] | Missing:
-        return await self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
+    def ages(self) -> Awaitable[Mapping[str, float] | Missing]:
+        return self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
 
-    async def scraped(self) -> Mapping[str, float] | Missing:
+    def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         query = promql.scraped(self._criteria.window)
-        return await self.vector(query, lambda result: answers.number_by_rollout(answers.samples(result)))
+        return self.vector(query, lambda result: answers.number_by_rollout(answers.samples(result)))
 
-    async def requests(self) -> Mapping[str, Mapping[str, Requests]] | Missing:
+    def requests(self) -> Awaitable[Mapping[str, Mapping[str, Requests]] | Missing]:
         query = promql.requests(self._criteria.window)
-        return await self.vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
+        return self.vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
 
-    async def alerts(self) -> tuple[FiringAlert, ...] | Missing:
-        return await self.vector(promql.alerts(), answers.firing)
+    def alerts(self) -> Awaitable[tuple[FiringAlert, ...] | Missing]:
+        return self.vector(promql.alerts(), answers.firing)
 
-    async def latency(self) -> Mapping[str, Mapping[str, Histogram]] | Missing:
+    def latency(self) -> Awaitable[Mapping[str, Mapping[str, Histogram]] | Missing]:
         query = promql.latency(self._criteria.window)
-        return await self.vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
+        return self.vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
 
-    async def memory(self, rollout: str) -> Mapping[str, tuple[MemorySeries, ...]] | Missing:
+    def memory(self, rollout: str) -> Awaitable[Mapping[str, tuple[MemorySeries, ...]] | Missing]:
         window = self._criteria.memory_growth.window
 
         step = promql.memory_step(window)
@@ -178,36 +175,32 @@ class _Question:
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
         max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), MOST_SHARED_MEMORY_SECONDS)
         # Of a rollout that is not in it the pods may have come since.
-        return await self._parsed(
+        return self._parsed(
             ("memory", window), promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age
         )
 
-    async def windows(self, rollout: str, counted_until: datetime | None) -> tuple[CountedWindow, ...] | Missing:
-        """Return the counting windows of `rollout` that are over and not in the evidence yet, and maybe some before."""
+    def windows(self, counted_until: datetime | None) -> _Counted | None:
+        """Ask for the counting windows that are over and not in the evidence yet, and maybe some before; None without any."""
         grid = Grid.after(counted_until, self._clock.now(), self._criteria.counting())
         if grid is None or counted_until is None:
-            return ()
-        requests, latency, fallbacks, evaluations, lookups, compared = await asyncio.gather(
-            self._grown(promql.counted_requests(grid.window), grid, answers.requests_by_arm),
-            self._grown(promql.counted_latency(grid.window), grid, answers.latency_by_arm),
-            self._grown(promql.counted_fallbacks(grid.window), grid, answers.number_by_rollout),
-            self._grown(promql.counted_evaluations(grid.window), grid, answers.latency_by_arm),
-            self._grown(promql.counted_lookups(grid.window), grid, answers.latency_by_arm),
-            self._compared(grid),
+            return None
+        window = grid.window
+        return _Counted(
+            grid,
+            self._grown(promql.counted_requests(window), grid, answers.requests_by_arm),
+            self._grown(promql.counted_latency(window), grid, answers.latency_by_arm),
+            self._grown(promql.counted_fallbacks(window), grid, answers.number_by_rollout),
+            self._grown(promql.counted_evaluations(window), grid, answers.latency_by_arm),
+            self._grown(promql.counted_lookups(window), grid, answers.latency_by_arm),
+            # Asked for only where some may differ: else they are not weighed.
+            self._grown(promql.counted_comparisons(window), grid, answers.results_by_rollout)
+            if self._criteria.decision_mismatch.limit_parts_per_million
+            else None,
         )
-        for part in (requests, latency, fallbacks, evaluations, lookups, compared):
-            if isinstance(part, Missing):
-                return part  # these windows are asked for again: none is counted in parts
-        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups), _of(rollout, compared))
-        return counted_windows(grid, _of(rollout, requests), _of(rollout, latency), plane)
 
-    async def _compared(self, grid: Grid) -> Mapping[float, Mapping[str, Mapping[str, float]]] | Missing:
-        """Return the comparisons in each window, asked for only where some may differ: else they are not weighed."""
-        if not self._criteria.decision_mismatch.limit_parts_per_million:
-            return {}
-        return await self._grown(promql.counted_comparisons(grid.window), grid, answers.results_by_rollout)
-
-    async def _grown(self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]) -> Mapping[float, Parsed] | Missing:
+    def _grown(
+        self, query: str, grid: Grid, parse: Callable[[list[Sample]], Parsed]
+    ) -> Awaitable[Mapping[float, Parsed] | Missing]:
         def read(result: Any) -> Mapping[float, Parsed]:
             return {at: parse(found) for at, found in answers.by_time(result).items()}
 
@@ -223,36 +216,28 @@ class _Question:
             return found
 
         max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
-        return await self._parsed(("windows", grid), query, ask, max_age=lambda _: max_age)
+        return self._parsed(("windows", grid), query, ask, max_age=lambda _: max_age)
 
-    async def custom(self) -> dict[str, float | Missing]:
-        criteria = self._criteria.custom
-        values = await asyncio.gather(*(self._number(criterion) for criterion in criteria))
-        return {criterion.name: value for criterion, value in zip(criteria, values, strict=True)}
+    def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
+        return {criterion.name: self.vector(criterion.query, answers.number) for criterion in self._criteria.custom}
 
-    async def _number(self, criterion: CustomCriterion) -> float | Missing:
-        value: float | Missing = await self.vector(criterion.query, answers.number)
-        if isinstance(value, Missing):
-            return replace(value, message=f"criterion {criterion.name}: {value.message}")
-        return value
-
-    async def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Parsed | Missing:
-        """Return the parsed answer to an instant query."""
+    def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
+        """Ask an instant query, and return what gives its parsed answer."""
 
         async def ask() -> Any:
             return await self._door.instant(self.server, query, read=parse)
 
-        return await self._parsed(("instant", parse is answers.number), query, ask)
+        return self._parsed(("instant", parse is answers.number), query, ask)
 
-    async def _parsed(
+    def _parsed(
         self,
         kind: tuple[object, ...],
         query: str,
         ask: Callable[[], Awaitable[Any]],
         *,
         max_age: Callable[[Any], float] = lambda _: 0.0,
-    ) -> Any | Missing:
-        """Return what was read from the answer, which is read once, not once for each rollout.
+    ) -> Awaitable[Any | Missing]:
+        """Ask, and return what gives that which was read from the answer. It is read once, not once for each rollout.
 
         `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
         as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
@@ -270,7 +255,36 @@ class _Question:
                 return self._max_age
             return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
 
-        return await self._shared.get((self.server, query, *kind), self._max_age, answer, good_for)
+        return self._shared.asked((self.server, query, *kind), self._max_age, answer, good_for)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The questions about counting windows, all of which have been asked."""
+
+    grid: Grid
+    requests: Awaitable[Mapping[float, Mapping[str, Mapping[str, Requests]]] | Missing]
+    latency: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    fallbacks: Awaitable[Mapping[float, Mapping[str, float]] | Missing]
+    evaluations: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    lookups: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    compared: Awaitable[Mapping[float, Mapping[str, Mapping[str, float]]] | Missing] | None
+
+    async def of(self, rollout: str) -> tuple[CountedWindow, ...] | Missing:
+        """Return the windows of `rollout`."""
+        requests, latency, fallbacks = await self.requests, await self.latency, await self.fallbacks
+        evaluations, lookups = await self.evaluations, await self.lookups
+        compared = await self.compared if self.compared else {}
+        for part in (requests, latency, fallbacks, evaluations, lookups, compared):
+            if isinstance(part, Missing):
+                return part  # these windows are asked for again: none is counted in parts
+        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups), _of(rollout, compared))
+        return counted_windows(self.grid, _of(rollout, requests), _of(rollout, latency), plane)
+
+
+def _about(criterion: str, value: float | Missing) -> float | Missing:
+    """Return the number of a custom criterion, or what is missing with its name."""
+    return replace(value, message=f"criterion {criterion}: {value.message}") if isinstance(value, Missing) else value
 
 
 def _short(query: str) -> str:

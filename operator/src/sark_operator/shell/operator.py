@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -322,6 +322,19 @@ def _handlers(configuration: Configuration, crew: Crew) -> kopf.OperatorRegistry
     return registry
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """Spares kopf the two copies of every object that it compares for handlers of changes, of which we have none."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None) -> kopf.BodyEssence:  # noqa: ARG002
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Keep nothing: it would be an annotation in the user's object."""
+
+
 def _kopf_settings() -> kopf.OperatorSettings:
     options = kopf.OperatorSettings()
     options.posting.enabled = False
@@ -331,6 +344,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     options.watching.client_timeout = WATCH_SERVER_SECONDS + 10
     options.watching.connect_timeout = 10
     options.persistence.finalizer = f"{GROUP}/kopf"  # never used: no handler of ours makes kopf add one
+    options.persistence.diffbase_storage = _NoDifferences()
     options.process.ultimate_exiting_timeout = None  # a SIGKILL from inside would keep the Lease from being given back
     options.peering.standalone = True
     options.queueing.exit_timeout = STOP_SECONDS

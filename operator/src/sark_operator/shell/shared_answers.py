@@ -52,17 +52,30 @@ class SharedAnswers(Generic[Answer]):
 
         Where it depends on the answer how old it may be, `good_for` says so, from the answer and the seconds it took to come.
         """
+        return await self.asked(key, max_age, ask, good_for)
+
+    def asked(
+        self,
+        key: Hashable,
+        max_age: float,
+        ask: Callable[[], Awaitable[Answer]],
+        good_for: Callable[[Answer, float], float] | None = None,
+    ) -> Awaitable[Answer]:
+        """Do the same without waiting for the answer: who has many questions begins all, and then waits for one after another.
+
+        Most answers are there already, and a task for each, only to see that, would be much of what an evaluation costs.
+        """
         entry = self._entries.get(key)
         if entry is not None and good_for is not None and _has_come(entry):
             max_age = good_for(entry.task.result(), entry.took)
         if entry is None or self._worn(entry, max_age):
             self._drop_worn()
-            entry = self._asked(ask, max_age, good_for)
+            entry = self._begun(ask, max_age, good_for)
             self._entries[key] = entry
             self._entries.move_to_end(key)
             self._shrink()
         entry.max_age = max(entry.max_age, max_age)
-        return entry.task.result() if _has_come(entry) else await asyncio.shield(entry.task)
+        return entry.task if _has_come(entry) else asyncio.shield(entry.task)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
         """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
@@ -72,7 +85,7 @@ class SharedAnswers(Generic[Answer]):
     def _worn(self, entry: _Entry[Answer], max_age: float) -> bool:
         return entry.task.done() and (not _has_come(entry) or self._clock.monotonic() - entry.asked_at > max_age)
 
-    def _asked(
+    def _begun(
         self, ask: Callable[[], Awaitable[Answer]], max_age: float, good_for: Callable[[Answer, float], float] | None
     ) -> _Entry[Answer]:
         entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from sark_api.status import Phase, SarkRolloutStatus
+from sark_api.status import SarkRolloutStatus
+from sark_operator.shell.rollout_series import RolloutSeries
 
 _SHORT = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1)
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -40,28 +41,12 @@ class Telemetry:
             "notifications", "Deliveries of notices to one address by outcome: sent, failed, given up.", ("outcome",)
         )
         self._alerts = self._counter("alert_notifications", "Notifications of Alertmanager by outcome.", ("outcome",))
-        self._phase = self._gauge("phase", "1 for the phase the rollout is in.", ("sark_rollout", "phase"))
-        self._verdict = self._gauge(
-            "verdict", "1 for the verdict each criterion gave last.", ("sark_rollout", "criterion", "verdict")
-        )
-        self._percent = self._gauge(
-            "written_percentage", "Share in the flag document last written, 0 to 100.", ("sark_rollout",)
-        )
-        self._step = self._gauge(
-            "step", "Step the rollout is in, from 1; 0 before the first and at the baseline.", ("sark_rollout",)
-        )
-        self._steps = self._gauge("steps", "Steps of the rollout's plan.", ("sark_rollout",))
-        self._bake = self._gauge("bake_proven_seconds", "Proven time of the present step.", ("sark_rollout",))
-        self._bake_needed = self._gauge("bake_required_seconds", "Proven time the present step needs.", ("sark_rollout",))
-        self._verdicts: dict[str, set[tuple[str, str]]] = {}
-        """By rollout: criterion and verdict of the series there are, so that no tick looks through those of all the others."""
-        self._leader = self._gauge("leader", "1 while this process holds the Lease.", ())
+        self._rollouts = RolloutSeries()
+        self.registry.register(self._rollouts)
+        self._leader = Gauge("sark_operator_leader", "1 while this process holds the Lease.", registry=self.registry)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"sark_operator_{name}", text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, labels: tuple[str, ...]) -> Gauge:
-        return Gauge(f"sark_operator_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
         return Histogram(f"sark_operator_{name}", text, registry=self.registry, buckets=buckets)
@@ -119,26 +104,12 @@ class Telemetry:
 
     def state(self, rollout: str, status: SarkRolloutStatus, steps: int) -> None:
         """Show where a rollout of so many steps is: phase, step, bake, each criterion's verdict, and the share last written."""
-        for candidate in Phase:
-            self._phase.labels(rollout, candidate.value).set(candidate is status.phase)
-        verdicts = {(criterion.name, criterion.verdict.value) for criterion in status.criteria}
-        for shown in self._verdicts.get(rollout, set()) - verdicts:
-            self._verdict.remove(rollout, *shown)
-        for verdict in verdicts - self._verdicts.get(rollout, set()):
-            self._verdict.labels(rollout, *verdict).set(1)
-        self._verdicts[rollout] = verdicts
-        if status.flags is not None:
-            self._percent.labels(rollout).set(status.flags.percent)
-        self._step.labels(rollout).set(status.step.index if status.step else 0)
-        self._steps.labels(rollout).set(steps)
-        self._bake.labels(rollout).set(status.bake.proven_milliseconds / 1000 if status.bake else 0)
-        self._bake_needed.labels(rollout).set(status.bake.required_seconds if status.bake else 0)
+        self._rollouts.show(rollout, status, steps)
 
     def forget(self, rollout: str) -> None:
         """Drop the series of a rollout that is gone."""
-        self._verdicts.pop(rollout, None)
-        gauges = (self._phase, self._verdict, self._percent, self._step, self._steps, self._bake, self._bake_needed)
-        for metric in (self._ticks, self._transitions, self._evidence, *gauges):
+        self._rollouts.forget(rollout)
+        for metric in (self._ticks, self._transitions, self._evidence):
             metric.remove_by_labels({"sark_rollout": rollout})
 
     def leader(self, holds: bool) -> None:
