@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import gc
+import weakref
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -108,6 +111,29 @@ async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
     await asyncio.wait_for(ticks.done.get(), 5)
     subject.saw(raw(generation=2, version="4", deleting=True))
     await asyncio.wait_for(ticks.done.get(), 5)
+    await subject.close()
+
+
+async def test_an_object_is_not_kept_as_it_was_first_seen() -> None:
+    # Given a watch that handles each object in a context that names it, as kopf does
+    class Seen(dict[str, Any]):
+        """What can be asked whether it is still there."""
+
+    handled: contextvars.ContextVar[Seen] = contextvars.ContextVar("handled")
+
+    def handle(seen: Seen) -> weakref.ref[Seen]:
+        handled.set(seen)
+        subject.saw(seen)
+        return weakref.ref(seen)
+
+    subject = crew(ticks := Ticks())
+    first = contextvars.copy_context().run(handle, Seen(raw(version="1")))
+    await ticks.done.get()
+    # When it shows the object anew
+    contextvars.copy_context().run(handle, Seen(raw(version="2")))
+    gc.collect()
+    # Then what it was before is gone
+    assert first() is None
     await subject.close()
 
 

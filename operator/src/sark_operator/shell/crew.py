@@ -51,10 +51,10 @@ class Crew:
         member = self._members.get(rollout.uid)
         if member is None or member.task.done():
             worker = self._make_worker(rollout)
-            # In a context of its own: in kopf's it would keep the whole object as it was first seen, for as long as it lives.
-            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=contextvars.Context())
-            uid = rollout.uid
-            task.add_done_callback(lambda _: self._directory.drop(uid))  # its end may not come through the watch
+            # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
+            own, uid = contextvars.Context(), rollout.uid
+            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
+            task.add_done_callback(lambda _: self._directory.drop(uid), context=own)  # its end may not come through the watch
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked
