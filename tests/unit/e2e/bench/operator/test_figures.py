@@ -30,7 +30,7 @@ def at(percent: int) -> Pods:
 
 
 def test_its_requests_are_those_of_the_share_in_force():
-    found = [each for each in samples(exposed(at(50), 10)) if each.labels["__name__"] == "sark_requests_total"]
+    found = [each for each in samples(exposed(at(50), 10)) if each[0]["__name__"] == "sark_requests_total"]
     arms = requests_by_arm(found)["bench-0/r1"]
 
     assert (arms["rust"].requests, arms["python"].requests) == (PODS * RATE * 5, PODS * RATE * 5)
@@ -41,7 +41,7 @@ def test_failing_pods_fail_in_the_new_arm_alone_and_counters_never_fall():
     pods = at(50)
     pods.text(10)
     pods.failing = True
-    found = [each for each in samples(exposed(pods, 10)) if each.labels["__name__"] == "sark_requests_total"]
+    found = [each for each in samples(exposed(pods, 10)) if each[0]["__name__"] == "sark_requests_total"]
     arms = requests_by_arm(found)["bench-0/r1"]
 
     assert (arms["rust"].requests, arms["rust"].errors) == (PODS * RATE * 10, PODS * RATE * 5)
@@ -49,7 +49,7 @@ def test_failing_pods_fail_in_the_new_arm_alone_and_counters_never_fall():
 
 
 def test_its_latencies_can_be_read():
-    found = [each for each in samples(exposed(at(50), 10)) if each.labels["__name__"].startswith("sark_request_duration")]
+    found = [each for each in samples(exposed(at(50), 10)) if each[0]["__name__"].startswith("sark_request_duration")]
     histogram = latency_by_arm(found)["bench-0/r1"]["rust"]
 
     assert histogram.bounds[-1] == inf
