@@ -129,7 +129,12 @@ async def test_the_numbers_of_a_scraped_sidecar_are_read(
             targets=f'count(up{{pod="gateway-0",namespace="{sidecar.partition("/")[0]}"}})',
         )
         # Requests and latencies are two questions, and a scrape may fall between them.
-        if not isinstance(metrics.arms, Missing) and metrics.arms and metrics.arms["rust"].latency.total:
+        if (
+            not isinstance(metrics.arms, Missing)
+            and (seen := metrics.arms.get("rust"))
+            and seen.requests
+            and seen.latency.total
+        ):
             break
         assert time.monotonic() < deadline, metrics
 
