@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from datetime import UTC, datetime
 
 import pytest
@@ -45,7 +46,7 @@ class Source:
 async def test_one_question_is_asked_once_however_many_wait():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
     source = Source()
-    waiting = [asyncio.create_task(shared.get("q", 1.0, source.ask)) for _ in range(100)]
+    waiting = [asyncio.ensure_future(shared.get("q", 1.0, source.ask)) for _ in range(100)]
     await asyncio.sleep(0)
     source.go.set()
     assert await asyncio.gather(*waiting) == [1] * 100
@@ -57,7 +58,7 @@ async def test_an_answer_is_as_old_as_its_question():
     clock = HandClock()
     shared: SharedAnswers[int] = SharedAnswers(clock)
     source = Source()
-    first = asyncio.create_task(shared.get("q", 5.0, source.ask))
+    first = asyncio.ensure_future(shared.get("q", 5.0, source.ask))
     await asyncio.sleep(0)
     clock.seconds = 3.0
     source.go.set()
@@ -72,8 +73,8 @@ async def test_an_answer_is_as_old_as_its_question():
 async def test_a_caller_that_goes_away_does_not_take_the_answer_of_the_others_with_it():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
     source = Source()
-    impatient = asyncio.create_task(shared.get("q", 1.0, source.ask))
-    patient = asyncio.create_task(shared.get("q", 1.0, source.ask))
+    impatient = asyncio.ensure_future(shared.get("q", 1.0, source.ask))
+    patient = asyncio.ensure_future(shared.get("q", 1.0, source.ask))
     await asyncio.sleep(0)
     impatient.cancel()
     await asyncio.gather(impatient, return_exceptions=True)
@@ -91,6 +92,29 @@ async def test_a_failure_is_not_kept():
         await shared.get("q", 60.0, source.ask)
     source.failure = None
     assert await shared.get("q", 60.0, source.ask) == 2
+
+
+async def test_a_failure_nobody_waits_for_any_more_is_not_complained_of():
+    # Given three questions that were asked together, and all fail
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    shared: SharedAnswers[int] = SharedAnswers(HandClock())
+    source = Source()
+    source.failure = ValueError("broken")
+    asked = [shared.get(question, 1.0, source.ask) for question in range(3)]
+    source.go.set()
+
+    # When who has asked them leaves at the first
+    with pytest.raises(ValueError, match="broken"):
+        await asked[0]
+    await asyncio.sleep(0)
+    asked.clear()
+    await shared.close()
+    gc.collect()
+
+    # Then the others are no errors of their own
+    assert source.asked == 3
+    assert complaints == []
 
 
 async def test_it_does_not_grow_without_bound():
@@ -129,7 +153,7 @@ async def test_how_long_an_answer_is_good_for_may_depend_on_it_and_on_how_long_i
     clock = HandClock()
     shared: SharedAnswers[int] = SharedAnswers(clock)
     source = Source()
-    first = asyncio.create_task(shared.get("q", 1.0, source.ask))
+    first = asyncio.ensure_future(shared.get("q", 1.0, source.ask))
     await asyncio.sleep(0)
     clock.seconds = took
     source.go.set()
@@ -152,7 +176,7 @@ async def test_how_long_an_answer_is_good_for_may_depend_on_it_and_on_how_long_i
 
 async def test_what_is_under_way_ends_with_it():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
-    waiting = asyncio.create_task(shared.get("q", 1.0, Source().ask))
+    waiting = asyncio.ensure_future(shared.get("q", 1.0, Source().ask))
     await asyncio.sleep(0)
     await shared.close()
     with pytest.raises(asyncio.CancelledError):
@@ -165,12 +189,12 @@ async def test_what_is_forgotten_is_asked_anew_and_who_waits_is_still_answered()
     source, other = Source(), Source()
     other.go.set()
     assert await shared.get("other", 60.0, other.ask) == 1
-    waiting = asyncio.create_task(shared.get("alerts", 60.0, source.ask))
+    waiting = asyncio.ensure_future(shared.get("alerts", 60.0, source.ask))
     await asyncio.sleep(0)
 
     # When the first is forgotten
     shared.forget(lambda key: key == "alerts")
-    again = asyncio.create_task(shared.get("alerts", 60.0, source.ask))
+    again = asyncio.ensure_future(shared.get("alerts", 60.0, source.ask))
     await asyncio.sleep(0)
     source.go.set()
 

@@ -54,12 +54,7 @@ class Requests:
 def samples(result: Any) -> Iterator[Sample]:
     """Yield the series of an instant vector. Raises `AnswerError`."""
     for series in _list(result):
-        try:
-            (_, value), labels = series["value"], series["metric"]
-            number = float(value)
-        except (TypeError, LookupError, ValueError):
-            number, labels = _point(_member(series, "value"))[1], None
-        yield labels if type(labels) is dict else _labels(series), number
+        yield _labels(series), _point(_member(series, "value"))[1]
 
 
 def firing(result: Any) -> tuple[FiringAlert, ...]:
@@ -91,7 +86,7 @@ def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
     """Return requests and errors by rollout and arm."""
     numbers: defaultdict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
     for labels, value in found:
-        numbers[_rollout(labels), labels.get(LABEL_IMPLEMENTATION, "")].append((labels.get("result", ""), value))
+        numbers[_arm(labels)].append((labels.get("result", ""), value))
     totals: defaultdict[str, dict[str, Requests]] = defaultdict(dict)
     for (rollout, arm), results in numbers.items():
         totals[rollout][arm] = Requests.of(results)
@@ -106,7 +101,7 @@ def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
     """
     counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     for labels, value in found:
-        buckets = counts[_rollout(labels), labels.get(LABEL_IMPLEMENTATION, "")]
+        buckets = counts[_arm(labels)]
         bound = _bound(labels.get("le", ""))
         buckets[bound] = buckets.get(bound, 0.0) + value
     histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
@@ -140,7 +135,7 @@ def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
     """Each row of times once: nearly all series of an answer have the same."""
     for series in _list(result):
         labels = _labels(series)
-        key = _rollout(labels), labels.get("pod") or labels.get("instance") or "unnamed"
+        key = _rollout(labels), _pod(labels)
         points = sorted(point for point in _points(series) if isfinite(point[1]))
         if key in found:
             points = _merged(found[key], points)
@@ -169,8 +164,7 @@ def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
     """Return the cores used by rollout and pod; a series without a `pod` label goes by its `instance`."""
     cores: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for labels, value in found:
-        pod = labels.get("pod") or labels.get("instance") or "unnamed"
-        pods = cores[_rollout(labels)]
+        pods, pod = cores[_rollout(labels)], _pod(labels)
         pods[pod] = max(value, pods.get(pod, value))
     return dict(cores)
 
@@ -228,6 +222,15 @@ def _bound(text: str) -> float:
 
 def _rollout(labels: Mapping[str, str]) -> str:
     return labels.get(LABEL_ROLLOUT, "")
+
+
+def _arm(labels: Mapping[str, str]) -> tuple[str, str]:
+    """Return the rollout and the implementation."""
+    return labels.get(LABEL_ROLLOUT, ""), labels.get(LABEL_IMPLEMENTATION, "")
+
+
+def _pod(labels: Mapping[str, str]) -> str:
+    return labels.get("pod") or labels.get("instance") or "unnamed"
 
 
 def _list(value: Any) -> Sequence[Any]:

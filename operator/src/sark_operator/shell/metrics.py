@@ -255,7 +255,7 @@ class _Question:
                 return self._max_age
             return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
 
-        return self._shared.asked((self.server, query, *kind), self._max_age, answer, good_for)
+        return self._shared.get((self.server, query, *kind), self._max_age, answer, good_for)
 
 
 @dataclass(frozen=True, slots=True)

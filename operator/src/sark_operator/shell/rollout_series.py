@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sark_api.status import Phase, SarkRolloutStatus
-
-_PREFIX: Final = "sark_operator_"
-_ROLLOUT: Final = ("sark_rollout",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +88,4 @@ def _families(states: Iterable[tuple[str, _State]]) -> Iterator[GaugeMetricFamil
 
 
 def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{_PREFIX}{name}", text, labels=(*_ROLLOUT, *labels))
+    return GaugeMetricFamily(f"sark_operator_{name}", text, labels=("sark_rollout", *labels))

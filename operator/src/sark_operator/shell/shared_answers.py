@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Generator, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sark_operator.shell.clock import Clock
 
@@ -28,6 +28,19 @@ class _Entry(Generic[Answer]):
     """Seconds until it was there."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming(Generic[Answer]):
+    """An answer that has come or will come.
+
+    The request is shielded from whoever waits for it, and only then: a shield nobody waits for complains of every failure.
+    """
+
+    task: asyncio.Task[Answer]
+
+    def __await__(self) -> Generator[Any, None, Answer]:
+        return asyncio.shield(self.task).__await__()
+
+
 class SharedAnswers(Generic[Answer]):
     """A cache by age with single flight.
 
@@ -41,29 +54,18 @@ class SharedAnswers(Generic[Answer]):
         self._most = most
         self._entries: OrderedDict[Hashable, _Entry[Answer]] = OrderedDict()
 
-    async def get(
-        self,
-        key: Hashable,
-        max_age: float,
-        ask: Callable[[], Awaitable[Answer]],
-        good_for: Callable[[Answer, float], float] | None = None,
-    ) -> Answer:
-        """Return the answer to `key`, asked for at most `max_age` seconds ago; `ask` must not raise for expected failures.
-
-        Where it depends on the answer how old it may be, `good_for` says so, from the answer and the seconds it took to come.
-        """
-        return await self.asked(key, max_age, ask, good_for)
-
-    def asked(
+    def get(
         self,
         key: Hashable,
         max_age: float,
         ask: Callable[[], Awaitable[Answer]],
         good_for: Callable[[Answer, float], float] | None = None,
     ) -> Awaitable[Answer]:
-        """Do the same without waiting for the answer: who has many questions begins all, and then waits for one after another.
+        """Return what gives the answer to `key`, asked for at most `max_age` seconds ago; asked for by now, if it had to be.
 
-        Most answers are there already, and a task for each, only to see that, would be much of what an evaluation costs.
+        So who has many questions begins all, and then waits for one after another: most answers are there already, and a task
+        for each, only to see that, would be much of what an evaluation costs. Where it depends on the answer how old it may be,
+        `good_for` says so, from the answer and the seconds it took to come. `ask` must not raise for expected failures.
         """
         entry = self._entries.get(key)
         if entry is not None and good_for is not None and _has_come(entry):
@@ -75,7 +77,7 @@ class SharedAnswers(Generic[Answer]):
             self._entries.move_to_end(key)
             self._shrink()
         entry.max_age = max(entry.max_age, max_age)
-        return entry.task if _has_come(entry) else asyncio.shield(entry.task)
+        return _Coming(entry.task)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
         """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
@@ -92,7 +94,7 @@ class SharedAnswers(Generic[Answer]):
 
         def come(_: asyncio.Task[Answer]) -> None:
             entry.took = self._clock.monotonic() - entry.asked_at
-            if good_for is not None and _has_come(entry):
+            if _has_come(entry) and good_for is not None:  # in this order: it sees a failure that nobody may be waiting for
                 entry.max_age = max(entry.max_age, good_for(entry.task.result(), entry.took))
 
         entry.task.add_done_callback(come)
