@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import pytest_asyncio
 import yaml
 from kubernetes import client
 
@@ -139,6 +140,15 @@ def kubeconfig(api: client.ApiClient, control_plane: ControlPlane, namespace: st
     return account.access.kubeconfig
 
 
+@pytest_asyncio.fixture
+async def link(control_plane: ControlPlane) -> AsyncIterator[Link]:
+    address = urlsplit(control_plane.access.server)
+    opened = Link(address.hostname or "", address.port or 0)
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Short watches, so that a dead connection is noticed within the test."""
@@ -238,12 +248,7 @@ async def test_a_deleted_config_map_leaves_the_document_in_force_and_a_new_one_i
 
 
 @pytest.mark.asyncio
-async def test_a_cut_link_makes_the_flags_stale_and_what_was_missed_is_caught_up(
-    flags: Flags, kubeconfig: Path, control_plane: ControlPlane
-):
-    address = urlsplit(control_plane.access.server)
-    link = Link(address.hostname or "", address.port or 0)
-    await link.open()
+async def test_a_cut_link_makes_the_flags_stale_and_what_was_missed_is_caught_up(flags: Flags, kubeconfig: Path, link: Link):
     await flags.write(document(25, 1).to_json())
     async with following(kubeconfig, flags.namespace, link) as follower:
         await until(lambda: follower.flags.state is FlagState.WATCHING)
@@ -259,16 +264,10 @@ async def test_a_cut_link_makes_the_flags_stale_and_what_was_missed_is_caught_up
         await link.open()
         await until(lambda: follower.flags.share.revision == 2)
         await until(lambda: follower.flags.state is FlagState.WATCHING)
-    await link.close()
 
 
 @pytest.mark.asyncio
-async def test_a_connection_that_hangs_without_a_word_is_noticed(
-    flags: Flags, kubeconfig: Path, control_plane: ControlPlane, impatient: None
-):
-    address = urlsplit(control_plane.access.server)
-    link = Link(address.hostname or "", address.port or 0)
-    await link.open()
+async def test_a_connection_that_hangs_without_a_word_is_noticed(flags: Flags, kubeconfig: Path, link: Link, impatient: None):
     await flags.write(document(25, 1).to_json())
     async with following(kubeconfig, flags.namespace, link) as follower:
         await until(lambda: follower.flags.state is FlagState.WATCHING)
@@ -277,14 +276,10 @@ async def test_a_connection_that_hangs_without_a_word_is_noticed(
         await flags.write(document(0, 2).to_json())
         link.thaw()
         await until(lambda: follower.flags.share.revision == 2)
-    await link.close()
 
 
 @pytest.mark.asyncio
-async def test_a_watch_that_is_given_up_waits_for_nobodys_goodbye(flags: Flags, kubeconfig: Path, control_plane: ControlPlane):
-    address = urlsplit(control_plane.access.server)
-    link = Link(address.hostname or "", address.port or 0)
-    await link.open()
+async def test_a_watch_that_is_given_up_waits_for_nobodys_goodbye(flags: Flags, kubeconfig: Path, link: Link):
     await flags.write(document(25, 1).to_json())
     async with following(kubeconfig, flags.namespace, link) as follower:
         await until(lambda: follower.flags.state is FlagState.WATCHING)
@@ -294,7 +289,6 @@ async def test_a_watch_that_is_given_up_waits_for_nobodys_goodbye(flags: Flags, 
         link.freeze()
     # When the watch is given up, then its connection is gone, and not only once the server has answered
     await until(lambda: link.connections == 0, seconds=5)
-    await link.close()
 
 
 @pytest.mark.asyncio
