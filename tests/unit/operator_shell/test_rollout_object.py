@@ -1,6 +1,80 @@
+"""A SarkRollout, read from text as from values."""
+
 from __future__ import annotations
 
-from sark_operator.shell.api import RolloutObject
+import json
+
+import pytest
+
+from sark_api.names import API_VERSION, FINALIZER, KIND
+from sark_e2e.simulated_target import SimulatedTarget
+from sark_operator.shell.api import RolloutObject, UnreadableError
+
+
+def written(**changed: object) -> dict[str, object]:
+    """Return a rollout in the middle of its way, as the API server shows it."""
+    target = SimulatedTarget()
+    for _ in range(3):
+        target.tick()
+    metadata = {
+        "namespace": "shop",
+        "name": "gateway",
+        "uid": "u1",
+        "resourceVersion": "7",
+        "generation": 2,
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "finalizers": [FINALIZER],
+        "managedFields": [entry("kubectl-edit", "2026-01-01T00:00:00Z", "request")],
+    }
+    parts = {"spec": target.spec.to_wire(), "status": target.status.to_wire()}
+    return {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, **parts, **changed}
+
+
+def test_an_object_read_from_text_is_the_one_read_from_values() -> None:
+    body = written()
+    text, values = RolloutObject.from_json(json.dumps(body).encode()), RolloutObject(body)
+
+    assert text.spec() == values.spec()
+    assert text.status() == values.status()
+    assert text.status().flags is not None
+    assert text.identity() == values.identity()
+    assert text.identity().requested_by == "kubectl-edit"
+    assert (text.finalizers, text.resource_version, text.deleting) == (values.finalizers, "7", False)
+    assert text.status_digest == values.status_digest
+    assert text.document() == body
+
+
+@pytest.mark.parametrize("nothing", [{}, {"status": None}])
+def test_a_status_that_was_never_written_is_the_empty_one(nothing: dict[str, object]) -> None:
+    body = written(spec={}) | nothing
+    if not nothing:
+        del body["status"]
+    text, values = RolloutObject.from_json(json.dumps(body).encode()), RolloutObject(body)
+    assert text.status() == values.status()
+    assert text.status_digest == values.status_digest
+
+
+def test_the_digest_of_a_status_tells_of_every_change_of_it_and_of_nothing_else() -> None:
+    def digest(body: dict[str, object], **style: object) -> bytes:
+        return RolloutObject.from_json(json.dumps(body, **style).encode()).status_digest  # type: ignore[arg-type]
+
+    body = written()
+    assert digest(body) == digest(body, indent=2, sort_keys=True) == digest(body | {"spec": {}})
+    assert digest(body) != digest(body | {"status": {**body["status"], "step": None}})  # type: ignore[dict-item]
+
+
+def test_a_part_that_does_not_fit_the_model_is_told_by_its_place() -> None:
+    broken = RolloutObject.from_json(json.dumps(written(spec={"target": 1}, status={"attempt": "many"})).encode())
+    with pytest.raises(UnreadableError, match=r"^spec\.target: "):
+        broken.spec()
+    with pytest.raises(UnreadableError, match=r"^status\.attempt: "):
+        broken.status()
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"metadata": []}', b'{"metadata": {}, "spec": {]}', b"\xff"])
+def test_what_is_no_object_is_not_taken_for_one(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        RolloutObject.from_json(text)
 
 
 def entry(manager: str, at: str, *fields: str) -> dict[str, object]:

@@ -63,7 +63,7 @@ class Actor:
                 return await self._cluster.write_status(rollout, wanted)
             except StaleVersionError:
                 newer = await self._cluster.read_rollout(rollout.namespace, rollout.name)
-                if newer.uid != rollout.uid or newer.raw.get("status") != rollout.raw.get("status"):
+                if newer.uid != rollout.uid or newer.status_digest != rollout.status_digest:
                     raise
                 rollout = newer
         return await self._cluster.write_status(rollout, wanted)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from hashlib import sha256
+from typing import Any, Protocol, TypeVar
 
+import msgspec
 from pydantic import ValidationError
 
+from sark_api.model import ApiModel
 from sark_api.names import FINALIZER
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
@@ -16,6 +19,11 @@ from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Identity, ObservedFlags
 
 _MAX_MANAGER = 64
+_REQUEST = "f:request"
+"""How managedFields name `spec.request`."""
+_NULL = msgspec.Raw(b"null")
+
+_Model = TypeVar("_Model", bound=ApiModel)
 
 
 class ClusterError(Exception):
@@ -55,13 +63,49 @@ class UnreadableError(ClusterError):
     """The object does not fit the model this operator was built with."""
 
 
+class _Members(msgspec.Struct):
+    """The members of an object of which a few are wanted at once: the others stay the text that they are."""
+
+    metadata: dict[str, msgspec.Raw]
+    spec: msgspec.Raw = _NULL
+    status: msgspec.Raw = _NULL
+    apiVersion: str = ""  # noqa: N815 - as Kubernetes writes it
+    kind: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RolloutObject:
-    """A SarkRollout as the API server last gave it to us. What it says is parsed once: `raw` never changes."""
+    """A SarkRollout as the API server last gave it to us. What it says is parsed once: `raw` never changes.
+
+    Where it was read from text, its largest parts still are text in `raw`, which is a quarter of the memory of their values:
+    hundreds of rollouts lie here while their evaluations wait for an answer.
+    """
 
     raw: Mapping[str, Any]
     _spec: list[SarkRolloutSpec] = field(default_factory=list, init=False, repr=False, compare=False)
     _status: list[SarkRolloutStatus] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> RolloutObject:
+        """Return the object that is written in `text`. Raises ValueError where that is none."""
+        members = msgspec.json.decode(text, type=_Members)
+        metadata = {
+            name: part if name == "managedFields" else msgspec.json.decode(part) for name, part in members.metadata.items()
+        }
+        parts = {"spec": members.spec, "status": members.status}
+        present = {name: part for name, part in parts.items() if part != _NULL}
+        return cls({"apiVersion": members.apiVersion, "kind": members.kind, "metadata": metadata, **present})
+
+    def document(self) -> dict[str, Any]:
+        """Return the object in full, as values."""
+        found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.raw))
+        return found
+
+    @property
+    def status_digest(self) -> bytes:
+        """Digest of the status, the same for the same status however it was read."""
+        status = _values(self.raw.get("status")) or {}
+        return sha256(msgspec.json.encode(status, order="deterministic")).digest()
 
     @property
     def _metadata(self) -> Mapping[str, Any]:
@@ -118,7 +162,7 @@ class RolloutObject:
             generation=int(self._metadata.get("generation") or 0),
             deleting=self.deleting,
             created_at=datetime.fromisoformat(created) if created else None,
-            requested_by=_manager_of_request(self._metadata.get("managedFields") or ()),
+            requested_by=_manager_of_request(self._metadata.get("managedFields")),
         )
 
     def spec(self) -> SarkRolloutSpec:
@@ -129,7 +173,7 @@ class RolloutObject:
         """
         if not self._spec:
             try:
-                self._spec.append(SarkRolloutSpec.model_validate(self.raw.get("spec") or {}))
+                self._spec.append(_model(SarkRolloutSpec, self.raw.get("spec")))
             except ValidationError as error:
                 raise UnreadableError(_complaint("spec", error)) from error
         return self._spec[0]
@@ -142,18 +186,32 @@ class RolloutObject:
         """
         if not self._status:
             try:
-                self._status.append(SarkRolloutStatus.model_validate(self.raw.get("status") or {}))
+                self._status.append(_model(SarkRolloutStatus, self.raw.get("status")))
             except ValidationError as error:
                 raise UnreadableError(_complaint("status", error)) from error
         return self._status[0]
 
 
-def _manager_of_request(managed: Sequence[Mapping[str, Any]]) -> str:
+def _model(kind: type[_Model], part: Any) -> _Model:
+    """Return what a part of an object says; one that is not there says nothing."""
+    if isinstance(part, msgspec.Raw):
+        return kind.model_validate_json(bytes(part))
+    return kind.model_validate(part or {})
+
+
+def _values(part: Any) -> Any:
+    return msgspec.json.decode(part) if isinstance(part, msgspec.Raw) else part
+
+
+def _manager_of_request(managed: Any) -> str:
     """Return which client wrote spec.request, in words the API server recorded; several may share it, the last one counts."""
+    if isinstance(managed, msgspec.Raw) and _REQUEST.encode() not in bytes(managed):
+        return ""
+    entries: Sequence[Mapping[str, Any]] = _values(managed) or ()
     owners = [
         (str(entry.get("time") or ""), str(entry.get("manager") or ""))
-        for entry in managed
-        if "f:request" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        for entry in entries
+        if _REQUEST in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
     ]
     return max(owners, default=("", ""))[1][:_MAX_MANAGER]
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import aiohttp
-import msgspec
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 from pydantic import ValidationError
@@ -34,7 +33,7 @@ from sark_operator.shell.api import (
     StaleVersionError,
     UnavailableError,
 )
-from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query
+from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query, document
 from sark_operator.shell.fence import Leads, require_lead
 from sark_operator.shell.pods import MAX_PODS, ExpiredError, SeenPod, ready_pod, seen_pod, selector, too_many
 from sark_operator.shell.telemetry import Telemetry
@@ -74,8 +73,9 @@ class KubernetesCluster:
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         """Return the rollout as it is now."""
-        call = self._documents.get(rollouts_path(namespace, name))
-        return RolloutObject(await self._ask("read", f"SarkRollout {namespace}/{name}", call))
+        call = self._documents.get(rollouts_path(namespace, name), read=RolloutObject.from_json)
+        rollout: RolloutObject = await self._ask("read", f"SarkRollout {namespace}/{name}", call)
+        return rollout
 
     async def count_rollouts(self, namespace: str) -> int:
         """Return how many rollouts a first page holds; an empty `namespace` means the whole cluster.
@@ -90,10 +90,12 @@ class KubernetesCluster:
         """Replace the status; the resourceVersion in the body makes it conditional."""
         call = self._documents.replace(
             rollouts_path(rollout.namespace, rollout.name, "status"),
-            {**rollout.raw, "status": dict(status)},
+            {**rollout.document(), "status": dict(status)},
             {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
+            read=RolloutObject.from_json,
         )
-        return RolloutObject(await self._ask("write", f"status of SarkRollout {rollout.key}", call))
+        written: RolloutObject = await self._ask("write", f"status of SarkRollout {rollout.key}", call)
+        return written
 
     async def add_finalizer(self, rollout: RolloutObject) -> RolloutObject:
         """Append our finalizer."""
@@ -101,7 +103,7 @@ class KubernetesCluster:
             change: dict[str, object] = {"op": "add", "path": "/metadata/finalizers/-", "value": FINALIZER}
         else:
             change = {"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]}
-        return RolloutObject(await self._patch_rollout(rollout, change))
+        return await self._patch_rollout(rollout, change)
 
     async def remove_finalizer(self, rollout: RolloutObject) -> None:
         """Take our finalizer off; one that is not there is no error."""
@@ -109,15 +111,19 @@ class KubernetesCluster:
             index = rollout.finalizers.index(FINALIZER)
             await self._patch_rollout(rollout, {"op": "remove", "path": f"/metadata/finalizers/{index}"})
 
-    async def _patch_rollout(self, rollout: RolloutObject, change: Mapping[str, object]) -> Any:
+    async def _patch_rollout(self, rollout: RolloutObject, change: Mapping[str, object]) -> RolloutObject:
         test = {"op": "test", "path": "/metadata/resourceVersion", "value": rollout.resource_version}
         call = self._documents.patch(
             rollouts_path(rollout.namespace, rollout.name),
             [test, dict(change)],
             {"fieldManager": FIELD_MANAGER},
             kind=JSON_PATCH,
+            read=RolloutObject.from_json,
         )
-        return await self._ask("write", f"finalizer of SarkRollout {rollout.key}", call, failed_test_is_stale=True)
+        patched: RolloutObject = await self._ask(
+            "write", f"finalizer of SarkRollout {rollout.key}", call, failed_test_is_stale=True
+        )
+        return patched
 
     async def read_flags(self, namespace: str, name: str) -> ObservedFlags:
         """Return the flags ConfigMap as it is now."""
@@ -232,7 +238,7 @@ class KubernetesCluster:
         try:
             async with self._documents.lines(pods_path(namespace), query, seconds=seconds + patience) as lines:
                 self._telemetry.api_call("watch", time.monotonic() - sent_at)
-                yield (_event(line) async for line in lines if line)
+                yield (document(line) async for line in lines if line)
         except ApiException as error:
             if error.status == _GONE:
                 raise ExpiredError(f"{what}: {_message(error)}") from error
@@ -415,10 +421,3 @@ def _cut(note: str) -> str:
     """Return `note` with at most as many bytes as an event may carry."""
     raw = note.encode()
     return note if len(raw) <= _MAX_NOTE_BYTES else raw[: _MAX_NOTE_BYTES - 3].decode(errors="ignore") + "..."
-
-
-def _event(line: bytes) -> Mapping[str, Any]:
-    found = msgspec.json.decode(line)
-    if not isinstance(found, dict):
-        raise TypeError("no JSON object")
-    return found

@@ -7,9 +7,6 @@ status is not the one they were decided on, somebody else has written it, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
-
-import msgspec
 
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
@@ -74,7 +71,7 @@ def _digest(rollout: RolloutObject, known: _Kept | None) -> bytes:
     """Return the digest of the stored status, which is `known` where the version is."""
     if known is not None and known.version == rollout.resource_version:
         return known.stored
-    return sha256(msgspec.json.encode(rollout.raw.get("status") or {}, order="deterministic")).digest()
+    return rollout.status_digest
 
 
 def _as_stored(status: SarkRolloutStatus) -> bytes:

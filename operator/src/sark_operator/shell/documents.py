@@ -8,7 +8,7 @@ and credentials, which are renewed as the client renews them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -29,16 +29,28 @@ _CREDENTIALS: Final = ["BearerToken"]
 
 Query = Mapping[str, str | int | None]
 """A query. What is None is left out."""
+Read = Callable[[bytes], Any]
+"""Reads the text of an answer. Raises ValueError or TypeError where it is not what was asked for."""
 Path = Sequence[str]
 """The parts of a path, taken as they are."""
+
+
+def document(text: bytes) -> Mapping[str, Any]:
+    """Return the object that is an answer's `text`. Raises ValueError for what is no JSON, TypeError for no object."""
+    found = msgspec.json.decode(text)
+    if not isinstance(found, dict):
+        raise TypeError("no JSON object")
+    return found
 
 
 class Documents:
     """The verbs of the API, each one request.
 
+    What is returned was read from the answer by `read`, by default all of it (see `document`).
+
     Raises:
         ApiException: the server answered with another status than one of success.
-        ValueError: the answer is no JSON.
+        ValueError: the answer cannot be read, or is nested too deeply.
         TypeError: it is no object.
     """
 
@@ -47,25 +59,25 @@ class Documents:
         self._client = client
         self._seconds = seconds
 
-    async def get(self, path: Path, query: Query | None = None) -> Mapping[str, Any]:
+    async def get(self, path: Path, query: Query | None = None, *, read: Read = document) -> Any:
         """Return what is at `path`."""
-        return await self._ask("GET", path, query or {}, None, JSON)
+        return await self._ask("GET", path, query or {}, None, JSON, read=read)
 
-    async def create(self, path: Path, body: object, query: Query) -> Mapping[str, Any]:
+    async def create(self, path: Path, body: object, query: Query) -> Any:
         """Make an object in the collection at `path`, and return it."""
-        return await self._ask("POST", path, query, body, JSON)
+        return await self._ask("POST", path, query, body, JSON, read=document)
 
-    async def replace(self, path: Path, body: object, query: Query) -> Mapping[str, Any]:
+    async def replace(self, path: Path, body: object, query: Query, *, read: Read = document) -> Any:
         """Write the object at `path`, and return it."""
-        return await self._ask("PUT", path, query, body, JSON)
+        return await self._ask("PUT", path, query, body, JSON, read=read)
 
-    async def patch(self, path: Path, body: object, query: Query, *, kind: str) -> Mapping[str, Any]:
+    async def patch(self, path: Path, body: object, query: Query, *, kind: str, read: Read = document) -> Any:
         """Change the object at `path` by a patch of this content type, and return it."""
-        return await self._ask("PATCH", path, query, body, kind)
+        return await self._ask("PATCH", path, query, body, kind, read=read)
 
-    async def delete(self, path: Path, body: object) -> Mapping[str, Any]:
+    async def delete(self, path: Path, body: object) -> Any:
         """Delete the object at `path` with these DeleteOptions."""
-        return await self._ask("DELETE", path, {}, body, JSON)
+        return await self._ask("DELETE", path, {}, body, JSON, read=document)
 
     @asynccontextmanager
     async def lines(self, path: Path, query: Query, *, seconds: float) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -86,18 +98,15 @@ class Documents:
                 connection.transport.abort()  # whoever leaves before the end owes nobody a goodbye, and must not wait for one
             answer.response.close()
 
-    async def _ask(self, method: str, path: Path, query: Query, body: object | None, kind: str) -> Mapping[str, Any]:
+    async def _ask(self, method: str, path: Path, query: Query, body: object | None, kind: str, *, read: Read) -> Any:
         answer = await self._send(method, path, query, body, kind, seconds=self._seconds)
-        raw = await answer.read()  # type: ignore[no-untyped-call]
+        text = await answer.read()  # type: ignore[no-untyped-call]
         if not _is_success(answer.status):
-            raise _refusal(answer, raw)
+            raise _refusal(answer, text)
         try:
-            found = msgspec.json.decode(raw)
+            return read(text)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
-        if not isinstance(found, dict):
-            raise TypeError("no JSON object")
-        return found
 
     async def _send(
         self, method: str, path: Path, query: Query, body: object | None, kind: str, *, seconds: float

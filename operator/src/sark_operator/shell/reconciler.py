@@ -85,11 +85,11 @@ class Reconciler:
             # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
-        stored = rollout.status()
         rollout, status = await self._signed(rollout, self._deferral.latest(rollout))
         status = self._noted(rollout, status)
         spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
+        stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
         reckoned_at = self._clock.monotonic()
         decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
