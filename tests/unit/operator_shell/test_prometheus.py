@@ -613,6 +613,40 @@ async def test_memory_that_could_not_be_seen_is_soon_looked_for_again(telemetry:
     await source.close()
 
 
+@pytest.mark.parametrize("well", [True, False])
+async def test_an_evaluation_does_not_wait_for_an_answer_that_renews_a_good_one(
+    telemetry: Telemetry, server: Script, well: bool
+) -> None:
+    # Given answers that took a second to come, or a server that was not well
+    clock = HandClock()
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    if well:
+        healthy(server)
+    else:
+        server.all_metrics(Reply(b"", 500))
+    first = asyncio.create_task(read(source, spec(server.url)))
+    await asyncio.sleep(0)
+    clock.seconds += 1
+    before = await first
+
+    # When they are older than they may be, and those that renew them are held back
+    held = threading.Event()
+    number = len(server.asked)
+    server.all_metrics(Reply(b"{}", release=held))
+    clock.seconds += 5
+    evaluating = asyncio.create_task(read(source, spec(server.url)))
+    await asyncio.to_thread(server.holding.wait, 10)
+    done, _ = await asyncio.wait([evaluating], timeout=10 if well else 0.1)
+
+    # Then the evaluation goes on with what was seen, and waits where nothing was
+    assert bool(done) is well
+    assert not well or evaluating.result() == before
+    assert len(server.asked) > number
+    held.set()
+    await evaluating
+    await source.close()
+
+
 async def test_a_server_that_is_late_is_not_asked_twice_in_one_evaluation(telemetry: Telemetry, server: Script) -> None:
     # Given a server that answers nothing in time
     clock = HandClock()

@@ -174,6 +174,97 @@ async def test_how_long_an_answer_is_good_for_may_depend_on_it_and_on_how_long_i
     assert (told[0], source.asked) == (1, asked)
 
 
+class Asker:
+    """Asks one question: an answer is good for 5 s, and goes on for 2 s more while the next one is on its way."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.shared: SharedAnswers[int] = SharedAnswers(self.clock)
+        self.source = Source()
+        self.source.go.set()
+
+    async def at(self, seconds: float) -> int | None:
+        """Return the answer at this time, or None where there is none without waiting."""
+        self.clock.seconds = seconds
+        coming = asyncio.ensure_future(self.shared.get("q", 5.0, self.source.ask, meanwhile=lambda _found, _took: 2.0))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return coming.result() if coming.done() else None
+
+
+async def test_the_last_answer_goes_on_while_the_next_one_is_on_its_way():
+    # Given an answer, and that the next one takes a while
+    asker = Asker()
+    assert await asker.at(0.0) == 1
+    asker.source.go.clear()
+
+    # When it is too old, then it is asked for anew, once, and meanwhile goes on
+    assert [await asker.at(seconds) for seconds in (5.0, 5.1, 6.0, 7.0)] == [1, 1, 1, 1]
+    assert asker.source.asked == 2
+
+    # When the next one takes longer than that, then it is waited for, and not asked for a third time
+    assert await asker.at(7.1) is None
+    asker.source.go.set()
+    assert await asker.at(7.2) == 2
+    assert asker.source.asked == 2
+
+
+async def test_the_next_answer_takes_its_place_as_soon_as_it_is_there():
+    # Given an answer that goes on while the next one is on its way
+    asker = Asker()
+    assert await asker.at(0.0) == 1
+    asker.source.go.clear()
+    assert await asker.at(5.5) == 1
+
+    # When that has come
+    asker.source.go.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    # Then it is given, and is as old as its question
+    assert await asker.at(6.0) == 2
+    assert await asker.at(10.5) == 2
+    assert asker.source.asked == 2
+
+
+async def test_a_question_that_fails_anew_is_asked_again():
+    asker = Asker()
+    assert await asker.at(0.0) == 1
+    asker.source.failure = ValueError("broken")
+    assert await asker.at(5.5) == 1
+    asker.source.failure = None
+    assert await asker.at(6.0) == 1
+    assert await asker.at(6.5) == 3
+
+
+async def test_what_is_forgotten_goes_on_no_longer():
+    # Given an answer that goes on while the next one is on its way
+    asker = Asker()
+    assert await asker.at(0.0) == 1
+    asker.source.go.clear()
+    assert await asker.at(5.5) == 1
+
+    # When it is forgotten, then whoever asks waits for a new one, and that is not displaced by the one under way
+    asker.shared.forget(lambda key: key == "q")
+    assert await asker.at(5.6) is None
+    asker.source.go.set()
+    await asyncio.sleep(0)
+    assert await asker.at(5.7) == 3
+    assert await asker.at(5.8) == 3
+
+
+async def test_what_follows_ends_with_it():
+    asker = Asker()
+    assert await asker.at(0.0) == 1
+    asker.source.go.clear()
+    assert await asker.at(5.5) == 1
+    before = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    assert before
+    await asker.shared.close()
+    assert all(task.done() for task in before)
+
+
 async def test_what_is_under_way_ends_with_it():
     shared: SharedAnswers[int] = SharedAnswers(HandClock())
     waiting = asyncio.ensure_future(shared.get("q", 1.0, Source().ask))

@@ -32,6 +32,8 @@ MOST_SHARED_WINDOWS_SECONDS = 15.0
 """The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
 MOST_SHARED_BUSY_SECONDS = 15.0
 """The same for answers that are long in coming, and at most one interval."""
+MOST_MEANWHILE_SECONDS = 2.5
+"""How long the last answer goes on while the next one is on its way, and at most twice as long as that one took."""
 _MEMORY_PARTS = 8
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
@@ -91,11 +93,11 @@ class PrometheusMetrics:
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server)
-        # All are asked before any is waited for.
+        # All are asked before any is waited for, and first those about windows, which take longest.
+        counted = question.windows(counted_until)
         ages, requested, timed, grown = question.ages(), question.requests(), question.latency(), question.memory(rollout)
         inside = DataPlaneQuestions.ask(question.vector, spec.criteria.window)
         numbers, seen, firing = question.custom(), question.scraped(), question.alerts()
-        counted = question.windows(counted_until)
 
         age, requests, latency, memory = await ages, await requested, await timed, await grown
         plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
@@ -241,7 +243,8 @@ class _Question:
 
         `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
         as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
-        but read. What could not be seen is soon looked for again.
+        but read. It also goes on for about as long as the next one takes, so that the evaluations due by then need not wait for
+        that. What could not be seen is soon looked for again, and waited for.
         """
 
         async def answer() -> Any | Missing:
@@ -255,7 +258,10 @@ class _Question:
                 return self._max_age
             return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
 
-        return self._shared.get((self.server, query, *kind), self._max_age, answer, good_for)
+        def meanwhile(found: Any | Missing, took: float) -> float:
+            return 0.0 if isinstance(found, Missing) else min(2 * took, MOST_MEANWHILE_SECONDS)
+
+        return self._shared.get((self.server, query, *kind), self._max_age, answer, good_for, meanwhile)
 
 
 @dataclass(frozen=True, slots=True)

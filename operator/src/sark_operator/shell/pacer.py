@@ -15,8 +15,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 SPACING_SECONDS: Final = 0.005
-PLACES: Final = 64
-"""Evaluations under way that were not given up waiting for. More than there are requests at once (see `cluster`)."""
+PLACES: Final = 112
+"""Evaluations under way that were not given up waiting for: more than there are requests at once (see `cluster`), and about as
+many as a thousand rollouts begin while Prometheus tells of a window that is over."""
 LONGEST_SECONDS: Final = 2.5
 """How long an evaluation keeps its place. Where all hang, so many as there are places begin in this time all the same."""
 

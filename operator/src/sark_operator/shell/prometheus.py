@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from urllib3.util.retry import Retry
 
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessError
+from sark_operator.shell.desk import Desk
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
 from sark_operator.shell.series import Series, SeriesError
 from sark_operator.shell.telemetry import Telemetry
@@ -85,7 +85,10 @@ class Door(Protocol):
     async def over(
         self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
     ) -> Any | Missing:
-        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds.
+
+        Its answer is read before those of instant queries: no evaluation goes on without the windows that are over.
+        """
         ...
 
     def close(self) -> None:
@@ -100,8 +103,7 @@ class PrometheusDoor:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._desk = threading.Lock()
-        """Held while an answer is read."""
+        self._desk = Desk()
 
     async def instant(self, server: Server, query: str, at: datetime | None = None, *, read: Read = as_it_is) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
@@ -110,38 +112,41 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, ask, read)
+        return await self._run(server, _Errand(ask, read, awaited=False))
 
     async def over(
         self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
     ) -> Any | Missing:
-        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds.
+
+        Its answer is read before those of instant queries: no evaluation goes on without the windows that are over.
+        """
 
         def ask(connect: PrometheusConnect) -> Any:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, ask, read)
+        return await self._run(server, _Errand(ask, read, awaited=True))
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, server: Server, ask: Callable[[PrometheusConnect], Any], read: Read) -> Any | Missing:
+    async def _run(self, server: Server, errand: _Errand) -> Any | Missing:
         started = time.monotonic()
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                answer = await self._asked(server, ask, read)
+                answer = await self._asked(server, errand)
         except TimeoutError:
             answer = _late(server)
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
-    async def _asked(self, server: Server, ask: Callable[[PrometheusConnect], Any], read: Read) -> Any | Missing:
+    async def _asked(self, server: Server, errand: _Errand) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
         room = self._rooms.setdefault(server.address, asyncio.Semaphore(WORKERS_PER_SERVER))
         await room.acquire()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, ask, read, self._desk)
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, self._desk)
 
         def left(done: asyncio.Future[Any]) -> None:
             room.release()
@@ -152,15 +157,25 @@ class PrometheusDoor:
         return await asyncio.shield(future)
 
 
-def _ask(server: Server, ask: Callable[[PrometheusConnect], Any], read: Read, desk: threading.Lock) -> Any | Missing:
-    with _BoundedSession(server.timeout, desk) as session:
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What a thread is sent for."""
+
+    ask: Callable[[PrometheusConnect], Any]
+    read: Read
+    awaited: bool
+    """Whether its answer is read before those that are not."""
+
+
+def _ask(server: Server, errand: _Errand, desk: Desk) -> Any | Missing:
+    with _BoundedSession(server.timeout, desk, awaited=errand.awaited) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
             return Missing(ACCESS, f"Prometheus at {server.shown} was not asked: {error}")
-        result = _answered(server, session, ask)
+        result = _answered(server, session, errand.ask)
         try:
-            return result if isinstance(result, Missing) else read(result)
+            return result if isinstance(result, Missing) else errand.read(result)
         except SeriesError:
             return _foreign(server, session)
 
@@ -194,7 +209,7 @@ class _BoundedSession(requests.Session):
     From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
     """
 
-    def __init__(self, seconds: float, desk: threading.Lock) -> None:
+    def __init__(self, seconds: float, desk: Desk, *, awaited: bool) -> None:
         super().__init__()
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
@@ -203,7 +218,7 @@ class _BoundedSession(requests.Session):
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
-        self._desk = desk
+        self._desk, self._awaited = desk, awaited
         self._at_desk = False
 
     def close(self) -> None:
@@ -211,7 +226,7 @@ class _BoundedSession(requests.Session):
         super().close()
         if self._at_desk:
             self._at_desk = False
-            self._desk.release()
+            self._desk.leave()
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send `request`, and read the answer while time and room are left."""
@@ -226,7 +241,7 @@ class _BoundedSession(requests.Session):
         finally:
             response.close()
         if not self._at_desk:
-            self._at_desk = self._desk.acquire(timeout=max(0.0, self._deadline - time.monotonic()))
+            self._at_desk = self._desk.enter(self._deadline, awaited=self._awaited)
             if not self._at_desk:
                 raise requests.ReadTimeout
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole

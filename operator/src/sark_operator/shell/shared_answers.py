@@ -1,7 +1,8 @@
 """Answers shared between rollouts: one request under way per question, and its answer kept for as long as it is good for.
 
 An answer about a thousand rollouts is megabytes, and many questions name a time and are never asked again. So what is too old
-for whoever asked for it is dropped, not kept until there are too many.
+for whoever asked for it is dropped, not kept until there are too many. It also takes a second to come, in which a hundred
+evaluations become due: where the caller says so, the last answer goes on for a moment while the next one is on its way.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ MAX_ANSWERS = 512
 class _Entry(Generic[Answer]):
     asked_at: float
     task: asyncio.Task[Answer]
-    max_age: float
-    """The oldest that anybody has taken it so far."""
+    kept_for: float
+    """The oldest that anybody may take it, as far as is known."""
     took: float = 0.0
     """Seconds until it was there."""
+    following: _Entry[Answer] | None = None
+    """The same question asked anew, while this answer goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +63,37 @@ class SharedAnswers(Generic[Answer]):
         max_age: float,
         ask: Callable[[], Awaitable[Answer]],
         good_for: Callable[[Answer, float], float] | None = None,
+        meanwhile: Callable[[Answer, float], float] | None = None,
     ) -> Awaitable[Answer]:
         """Return what gives the answer to `key`, asked for at most `max_age` seconds ago; asked for by now, if it had to be.
 
         So who has many questions begins all, and then waits for one after another: most answers are there already, and a task
         for each, only to see that, would be much of what an evaluation costs. Where it depends on the answer how old it may be,
-        `good_for` says so, from the answer and the seconds it took to come. `ask` must not raise for expected failures.
+        `good_for` says so, from the answer and the seconds it took to come. `meanwhile` says from the same for how many seconds
+        longer it goes on while it is asked for anew; not at all by default. `ask` must not raise for expected failures.
         """
+
+        def lasts(answer: Answer, took: float) -> tuple[float, float]:
+            age = good_for(answer, took) if good_for else max_age
+            return age, age + (meanwhile(answer, took) if meanwhile else 0.0)
+
         entry = self._entries.get(key)
-        if entry is not None and good_for is not None and _has_come(entry):
-            max_age = good_for(entry.task.result(), entry.took)
-        if entry is None or self._worn(entry, max_age):
+        age, longest = lasts(entry.task.result(), entry.took) if entry and _has_come(entry) else (max_age, max_age)
+        if entry is not None and not self._worn(entry, age):
+            entry.kept_for = max(entry.kept_for, longest)
+            return _Coming(entry.task)
+        following = (entry and entry.following) or self._begun(ask, max_age, lasts)
+        if entry is not None and not self._worn(entry, longest):
+            if entry.following is None:
+                entry.following = following
+                following.task.add_done_callback(lambda _: self._follow(key, entry))
             self._drop_worn()
-            entry = self._begun(ask, max_age, good_for)
-            self._entries[key] = entry
-            self._entries.move_to_end(key)
-            self._shrink()
-        entry.max_age = max(entry.max_age, max_age)
-        return _Coming(entry.task)
+            return _Coming(entry.task)
+        self._drop_worn()
+        self._entries[key] = following
+        self._entries.move_to_end(key)
+        self._shrink()
+        return _Coming(following.task)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
         """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
@@ -87,32 +103,39 @@ class SharedAnswers(Generic[Answer]):
     def _worn(self, entry: _Entry[Answer], max_age: float) -> bool:
         return entry.task.done() and (not _has_come(entry) or self._clock.monotonic() - entry.asked_at > max_age)
 
+    def _follow(self, key: Hashable, entry: _Entry[Answer]) -> None:
+        """Let the answer that follows take the place of `entry`, unless that has been forgotten; a failure lets it go on."""
+        following, entry.following = entry.following, None
+        if following is not None and _has_come(following) and self._entries.get(key) is entry:
+            self._entries[key] = following
+
     def _begun(
-        self, ask: Callable[[], Awaitable[Answer]], max_age: float, good_for: Callable[[Answer, float], float] | None
+        self, ask: Callable[[], Awaitable[Answer]], max_age: float, lasts: Callable[[Answer, float], tuple[float, float]]
     ) -> _Entry[Answer]:
         entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
 
         def come(_: asyncio.Task[Answer]) -> None:
             entry.took = self._clock.monotonic() - entry.asked_at
-            if _has_come(entry) and good_for is not None:  # in this order: it sees a failure that nobody may be waiting for
-                entry.max_age = max(entry.max_age, good_for(entry.task.result(), entry.took))
+            if _has_come(entry):  # which also sees a failure that nobody may be waiting for
+                entry.kept_for = max(entry.kept_for, lasts(entry.task.result(), entry.took)[1])
 
         entry.task.add_done_callback(come)
         return entry
 
     def _drop_worn(self) -> None:
-        for key in [key for key, entry in self._entries.items() if self._worn(entry, entry.max_age)]:
+        for key in [key for key, each in self._entries.items() if each.following is None and self._worn(each, each.kept_for)]:
             del self._entries[key]
 
     def _shrink(self) -> None:
-        for key in [key for key, entry in self._entries.items() if entry.task.done()]:
+        for key in [key for key, entry in self._entries.items() if entry.following is None and entry.task.done()]:
             if len(self._entries) <= self._most:
                 return
             del self._entries[key]
 
     async def close(self) -> None:
         """Cancel what is under way."""
-        tasks = [entry.task for entry in self._entries.values() if not entry.task.done()]
+        begun = [each for entry in self._entries.values() for each in (entry, entry.following) if each is not None]
+        tasks = [each.task for each in begun if not each.task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
