@@ -156,6 +156,8 @@ class SimulatedTarget:
     """Why counting windows cannot be read, though all else can."""
     clock_behind: timedelta = timedelta(0)
     """How far Prometheus' clock is behind: windows that end later than its present are empty."""
+    metrics_age: timedelta = timedelta(0)
+    """How old the answers of Prometheus are that a tick sees."""
     growth: float | Missing = 0.0
     """Growth of every pod's memory in KiB per hour."""
     memory_age: timedelta | None = None
@@ -196,6 +198,7 @@ class SimulatedTarget:
                 alerts=self.alerts,
                 windows=self._windows(),
                 scraped=max(0, len(self.sidecars) - self.unscraped),
+                age=self.metrics_age,
             ),
             rival=self.rival,
             operator_version="0.1.0",

@@ -218,7 +218,7 @@ async def test_a_status_is_stored_only_on_the_object_it_was_computed_from(
     newer = await door.read_rollout(namespace, NAME)
     stored = await door.write_status(newer, status.to_wire())
     assert stored.status() == status
-    assert stored.raw["spec"]["mode"] == "Paused"
+    assert stored.spec().mode == "Paused"
     assert stored.identity().generation == newer.identity().generation
 
 

@@ -91,6 +91,21 @@ def test_the_last_window_lies_wholly_inside_the_step(target: SimulatedTarget) ->
     assert target.percent == 10
 
 
+def test_the_last_window_ends_when_prometheus_was_asked_for_it(target: SimulatedTarget) -> None:
+    # Given answers that are three seconds old
+    target.spec = target.spec.model_copy(
+        update={"criteria": target.spec.criteria.model_copy(update={"window": timedelta(seconds=40)})}
+    )
+    target.metrics_age = timedelta(seconds=3)
+    target.run_to(5)
+
+    # Then a step lasts until they are about nothing before it
+    target.run(42)
+    assert (target.percent, target.status.reason) == (5, "FillingWindow")
+    target.run(2)
+    assert target.percent == 10
+
+
 def test_unknown_holds_and_proves_nothing(baking: SimulatedTarget) -> None:
     before = proven(baking)
     baking.arms = {ARM_NEW: arm(37), ARM_BASELINE: arm()}

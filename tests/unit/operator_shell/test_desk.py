@@ -59,6 +59,16 @@ def test_answers_that_are_awaited_are_read_first() -> None:
     assert office.order == ["awaited"] * 4 + ["renewed"] * 4
 
 
+def test_those_of_one_kind_are_read_in_the_order_in_which_they_came() -> None:
+    office = Office()
+    assert office.desk.enter(time.monotonic() + _SECONDS, awaited=True)
+    names = [str(number) for number in range(6)]
+    for name in names:
+        office.come(name, 1, awaited=False)
+    office.open()
+    assert office.order == names
+
+
 def test_answers_nobody_waits_for_are_read_all_the_same() -> None:
     office = Office()
     assert office.desk.enter(time.monotonic() + _SECONDS, awaited=False)

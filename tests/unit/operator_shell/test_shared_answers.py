@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -254,11 +255,52 @@ async def test_what_is_forgotten_goes_on_no_longer():
     assert await asker.at(5.8) == 3
 
 
-async def test_what_follows_ends_with_it():
+async def test_what_renews_an_answer_is_asked_as_such():
+    # Given an answer that goes on
+    clock, asked = HandClock(), list[str]()
+    shared: SharedAnswers[str] = SharedAnswers(clock)
+
+    def ask(how: str) -> Callable[[], Awaitable[str]]:
+        async def answer() -> str:
+            asked.append(how)
+            return how
+
+        return answer
+
+    async def at(seconds: float) -> str:
+        clock.seconds = seconds
+        return await shared.get("q", 5.0, ask("awaited"), meanwhile=lambda _found, _took: 2.0, renew=ask("renewed"))
+
+    # When it is asked for first, while it goes on, and long after
+    assert [await at(0.0), await at(6.0)] == ["awaited", "awaited"]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [await at(7.0), await at(30.0)] == ["renewed", "awaited"]
+
+    # Then only the second question was no one's to wait for
+    assert asked == ["awaited", "renewed", "awaited"]
+
+
+async def test_an_answer_that_was_renewed_is_not_the_first_to_make_room():
+    clock, source = HandClock(), Source()
+    shared: SharedAnswers[int] = SharedAnswers(clock, most=2)
+    source.go.set()
+    await shared.get("hot", 5.0, source.ask, meanwhile=lambda _found, _took: 2.0)
+    await shared.get("once", 60.0, source.ask)
+    clock.seconds = 6.0
+    await shared.get("hot", 5.0, source.ask, meanwhile=lambda _found, _took: 2.0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await shared.get("another", 60.0, source.ask)
+    assert list(shared._entries) == ["hot", "another"]
+
+
+async def test_what_follows_ends_with_it_also_when_it_was_forgotten():
     asker = Asker()
     assert await asker.at(0.0) == 1
     asker.source.go.clear()
     assert await asker.at(5.5) == 1
+    asker.shared.forget(lambda key: key == "q")
     before = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
     assert before
     await asker.shared.close()

@@ -49,7 +49,14 @@ class PastDoor:
         self.failure = ""
         """Why Prometheus could not be asked, when it could not: a replay must not take today's outage for one of then."""
 
-    async def instant(self, server: Server, query: str, *, read: Read = as_it_is) -> Any | Missing:
+    async def instant(
+        self,
+        server: Server,
+        query: str,
+        *,
+        read: Read = as_it_is,
+        awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
+    ) -> Any | Missing:
         """Return what `read` makes of what an instant query gave at the replay's present."""
         answer = await self._instant(server, query)
         return answer if isinstance(answer, Missing) else read(answer)
@@ -67,7 +74,15 @@ class PastDoor:
         return self._noted(await self._door.instant(server, query, self._clock.now()))
 
     async def over(
-        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+        self,
+        server: Server,
+        query: str,
+        start: datetime,
+        end: datetime,
+        step: int,
+        *,
+        read: Read = as_it_is,
+        awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
     ) -> Any | Missing:
         """Return what `read` makes of what a range query gives; its end is never after the replay's present."""
         first = round(start.timestamp())

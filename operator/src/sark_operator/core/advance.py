@@ -85,7 +85,8 @@ def _why_not_further(tick: Tick) -> Finding | None:
         return found(reasons.BAKING, percent=percent, proven=done, required=required)
     if not promoted and (left := _left(tick.now, step.started_at, need.hold)):
         return found(reasons.HOLDING_TIME, percent=percent, hold=span(need.hold), left=span(left))
-    if left := _left(tick.now, since, window):
+    metrics = tick.observation.metrics
+    if left := _left(tick.now, since, window + metrics.age):
         return found(reasons.FILLING_WINDOW, percent=percent, window=span(window), left=span(left))
     return None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sark_api.flags import FlagDocument
@@ -150,6 +150,9 @@ class DataPlane:
     """What was compared in the shadow; no comparison when there are no such series."""
 
 
+_NO_TIME: Final = timedelta(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """What Prometheus said, and how it was asked."""
@@ -168,6 +171,8 @@ class Metrics:
     """Counting windows, oldest first: all since the last one counted, and maybe some before."""
     scraped: int | Missing | None = None
     """Sidecars of which Prometheus has a fresh sample; None where its series do not tell them apart, or none is expected."""
+    age: timedelta = _NO_TIME
+    """How long ago the oldest part of it was asked for, windows and memory left out: they name their time."""
 
 
 @dataclass(frozen=True, slots=True)

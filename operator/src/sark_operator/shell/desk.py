@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import Final
 
 MOST_IN_A_ROW: Final = 8
@@ -21,23 +22,25 @@ class Desk:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = False
-        self._waiting = {True: 0, False: 0}
-        """Those in front of the desk, by whether their answer is awaited."""
+        self._lines: dict[bool, deque[object]] = {True: deque(), False: deque()}
+        """Those in front of the desk in their order, by whether their answer is awaited."""
         self._in_a_row = 0
         """Awaited answers read since one that was not."""
 
     def enter(self, deadline: float, *, awaited: bool) -> bool:
         """Wait for the desk until `deadline` (monotonic seconds), and return whether it is the caller's."""
+        me = object()
         with self._changed:
-            self._waiting[awaited] += 1
+            self._lines[awaited].append(me)
             try:
-                entered = self._changed.wait_for(lambda: self._is_for(awaited=awaited), max(0.0, deadline - time.monotonic()))
+                entered = self._changed.wait_for(lambda: self._next() is me, max(0.0, deadline - time.monotonic()))
             finally:
-                self._waiting[awaited] -= 1
-                self._changed.notify_all()  # others may have waited for this one
+                self._lines[awaited].remove(me)
             if entered:
                 self._taken = True
                 self._in_a_row = self._in_a_row + 1 if awaited else 0
+            else:
+                self._changed.notify_all()  # others may have waited for this one
             return entered
 
     def leave(self) -> None:
@@ -46,8 +49,8 @@ class Desk:
             self._taken = False
             self._changed.notify_all()
 
-    def _is_for(self, *, awaited: bool) -> bool:
-        if self._taken:
-            return False
-        turn = self._in_a_row < MOST_IN_A_ROW
-        return awaited == turn or not self._waiting[turn]
+    def _next(self) -> object | None:
+        """Return whose turn it is, or None while somebody reads or nobody wants to."""
+        awaited = self._in_a_row < MOST_IN_A_ROW
+        line = self._lines[awaited] or self._lines[not awaited]
+        return None if self._taken or not line else line[0]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from math import inf, isfinite
 from typing import Any, Protocol, TypeVar
 
@@ -19,13 +20,13 @@ from sark_operator.shell.counting import Grid, arm_windows, counted_windows, pla
 from sark_operator.shell.data_plane import DataPlaneQuestions, data_plane_queries
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
-from sark_operator.shell.shared_answers import SharedAnswers
+from sark_operator.shell.shared_answers import Coming, SharedAnswers
 
 ABSENT = "MetricsAbsent"
 STALE = "MetricsStale"
 LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
-"""An answer is shared between rollouts for at most this long, and for at most half of a rollout's interval."""
+"""An answer is shared between rollouts for this long, and for at most half of a rollout's interval."""
 MOST_SHARED_MEMORY_SECONDS = 60.0
 """The same for resident memory, and at most the time between two of its points, or an eighth of its window and one interval."""
 MOST_SHARED_WINDOWS_SECONDS = 15.0
@@ -33,7 +34,10 @@ MOST_SHARED_WINDOWS_SECONDS = 15.0
 MOST_SHARED_BUSY_SECONDS = 15.0
 """The same for answers that are long in coming, and at most one interval."""
 MOST_MEANWHILE_SECONDS = 2.5
-"""How long the last answer goes on while the next one is on its way, and at most twice as long as that one took."""
+"""How long the last answer goes on beyond that while the next one is on its way: at most twice what it took, and at most a part
+of an interval and of the window."""
+_MEANWHILE_INTERVALS = 1 / 4
+_MEANWHILE_WINDOWS = 1 / 10
 _MEMORY_PARTS = 8
 _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
@@ -93,7 +97,7 @@ class PrometheusMetrics:
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server)
-        # All are asked before any is waited for, and first those about windows, which take longest.
+        # All are asked before any is waited for, and first those about windows: their answers take longest.
         counted = question.windows(counted_until)
         ages, requested, timed, grown = question.ages(), question.requests(), question.latency(), question.memory(rollout)
         inside = DataPlaneQuestions.ask(question.vector, spec.criteria.window)
@@ -113,6 +117,7 @@ class PrometheusMetrics:
             queries=_queries(spec),
             windows=unseen or windows,
             scraped=_scraped(rollout, scraped) if expected else None,
+            age=timedelta(seconds=self._clock.monotonic() - question.asked_at),
         )
 
 
@@ -145,6 +150,8 @@ class _Question:
         self._clock = clock
         self._criteria = spec.criteria
         self._interval = spec.interval.total_seconds()
+        self.asked_at = clock.monotonic()
+        """When the oldest answer to an instant query was asked for, monotonic seconds."""
         self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
 
     def ages(self) -> Awaitable[Mapping[str, float] | Missing]:
@@ -170,9 +177,10 @@ class _Question:
 
         step = promql.memory_step(window)
 
-        async def ask() -> Any:
+        async def ask(*, awaited: bool) -> Any:
             end = self._clock.now()
-            return await self._door.over(self.server, promql.memory(), end - window, end, step, read=answers.memory_by_rollout)
+            read = answers.memory_by_rollout
+            return await self._door.over(self.server, promql.memory(), end - window, end, step, read=read, awaited=awaited)
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
         max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), MOST_SHARED_MEMORY_SECONDS)
@@ -206,12 +214,14 @@ class _Question:
         def read(result: Any) -> Mapping[float, Parsed]:
             return {at: parse(found) for at, found in answers.by_time(result).items()}
 
-        async def ask() -> Mapping[float, Parsed] | Missing:
+        async def ask(*, awaited: bool) -> Mapping[float, Parsed] | Missing:
             step = round(grid.window.total_seconds())
+            asked = [
+                self._door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited)
+                for part in grid.parts()
+            ]
             found: dict[float, Parsed] = {}
-            for answer in await asyncio.gather(
-                *(self._door.over(self.server, query, part.start, part.end, step, read=read) for part in grid.parts())
-            ):
+            for answer in await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]:
                 if isinstance(answer, Missing):
                     return answer
                 found |= answer
@@ -226,20 +236,24 @@ class _Question:
     def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
         """Ask an instant query, and return what gives its parsed answer."""
 
-        async def ask() -> Any:
-            return await self._door.instant(self.server, query, read=parse)
+        async def ask(*, awaited: bool) -> Any:
+            return await self._door.instant(self.server, query, read=parse, awaited=awaited)
 
-        return self._parsed(("instant", parse is answers.number), query, ask)
+        coming = self._parsed(("instant", parse is answers.number), query, ask)
+        self.asked_at = min(self.asked_at, coming.asked_at)
+        return coming
 
     def _parsed(
         self,
         kind: tuple[object, ...],
         query: str,
-        ask: Callable[[], Awaitable[Any]],
+        ask: Callable[..., Awaitable[Any]],
         *,
         max_age: Callable[[Any], float] = lambda _: 0.0,
-    ) -> Awaitable[Any | Missing]:
+    ) -> Coming[Any | Missing]:
         """Ask, and return what gives that which was read from the answer. It is read once, not once for each rollout.
+
+        `ask` is told whether the answer is awaited.
 
         `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
         as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
@@ -247,9 +261,9 @@ class _Question:
         that. What could not be seen is soon looked for again, and waited for.
         """
 
-        async def answer() -> Any | Missing:
+        async def answer(*, awaited: bool) -> Any | Missing:
             try:
-                return await ask()
+                return await ask(awaited=awaited)
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
 
@@ -258,10 +272,23 @@ class _Question:
                 return self._max_age
             return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
 
-        def meanwhile(found: Any | Missing, took: float) -> float:
-            return 0.0 if isinstance(found, Missing) else min(2 * took, MOST_MEANWHILE_SECONDS)
+        longest = min(
+            MOST_MEANWHILE_SECONDS,
+            self._interval * _MEANWHILE_INTERVALS,
+            self._criteria.window.total_seconds() * _MEANWHILE_WINDOWS,
+        )
 
-        return self._shared.get((self.server, query, *kind), self._max_age, answer, good_for, meanwhile)
+        def meanwhile(found: Any | Missing, took: float) -> float:
+            return 0.0 if isinstance(found, Missing) else min(2 * took, longest)
+
+        return self._shared.get(
+            (self.server, query, *kind),
+            self._max_age,
+            partial(answer, awaited=True),
+            good_for,
+            meanwhile=meanwhile,
+            renew=partial(answer, awaited=False),
+        )
 
 
 @dataclass(frozen=True, slots=True)

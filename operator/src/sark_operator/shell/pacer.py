@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 SPACING_SECONDS: Final = 0.005
-PLACES: Final = 112
+PLACES: Final = 80
 """Evaluations under way that were not given up waiting for: more than there are requests at once (see `cluster`), and about as
 many as a thousand rollouts begin while Prometheus tells of a window that is over."""
 LONGEST_SECONDS: Final = 2.5

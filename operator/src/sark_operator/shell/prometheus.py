@@ -76,19 +76,27 @@ def as_it_is(result: Any) -> Any:
 
 
 class Door(Protocol):
-    """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised but what `read` raises."""
+    """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised but what `read` raises.
 
-    async def instant(self, server: Server, query: str, *, read: Read = as_it_is) -> Any | Missing:
+    An answer that is `awaited` comes before those that only renew what goes on meanwhile.
+    """
+
+    async def instant(self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the present."""
         ...
 
     async def over(
-        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+        self,
+        server: Server,
+        query: str,
+        start: datetime,
+        end: datetime,
+        step: int,
+        *,
+        read: Read = as_it_is,
+        awaited: bool = True,
     ) -> Any | Missing:
-        """Return what `read` makes of `data.result` of a range query; `step` is in seconds.
-
-        Its answer is read before those of instant queries: no evaluation goes on without the windows that are over.
-        """
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
         ...
 
     def close(self) -> None:
@@ -105,28 +113,35 @@ class PrometheusDoor:
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._desk = Desk()
 
-    async def instant(self, server: Server, query: str, at: datetime | None = None, *, read: Read = as_it_is) -> Any | Missing:
+    async def instant(
+        self, server: Server, query: str, at: datetime | None = None, *, read: Read = as_it_is, awaited: bool = True
+    ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
 
         def ask(connect: PrometheusConnect) -> Any:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited=False))
+        return await self._run(server, _Errand(ask, read, awaited))
 
     async def over(
-        self, server: Server, query: str, start: datetime, end: datetime, step: int, *, read: Read = as_it_is
+        self,
+        server: Server,
+        query: str,
+        start: datetime,
+        end: datetime,
+        step: int,
+        *,
+        read: Read = as_it_is,
+        awaited: bool = True,
     ) -> Any | Missing:
-        """Return what `read` makes of `data.result` of a range query; `step` is in seconds.
-
-        Its answer is read before those of instant queries: no evaluation goes on without the windows that are over.
-        """
+        """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
 
         def ask(connect: PrometheusConnect) -> Any:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited=True))
+        return await self._run(server, _Errand(ask, read, awaited))
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""

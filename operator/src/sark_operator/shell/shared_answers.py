@@ -32,13 +32,15 @@ class _Entry(Generic[Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Coming(Generic[Answer]):
+class Coming(Generic[Answer]):
     """An answer that has come or will come.
 
     The request is shielded from whoever waits for it, and only then: a shield nobody waits for complains of every failure.
     """
 
     task: asyncio.Task[Answer]
+    asked_at: float
+    """When it was asked for, monotonic seconds."""
 
     def __await__(self) -> Generator[Any, None, Answer]:
         return asyncio.shield(self.task).__await__()
@@ -56,6 +58,7 @@ class SharedAnswers(Generic[Answer]):
         self._clock = clock
         self._most = most
         self._entries: OrderedDict[Hashable, _Entry[Answer]] = OrderedDict()
+        self._under_way: set[asyncio.Task[Answer]] = set()
 
     def get(
         self,
@@ -63,14 +66,17 @@ class SharedAnswers(Generic[Answer]):
         max_age: float,
         ask: Callable[[], Awaitable[Answer]],
         good_for: Callable[[Answer, float], float] | None = None,
+        *,
         meanwhile: Callable[[Answer, float], float] | None = None,
-    ) -> Awaitable[Answer]:
+        renew: Callable[[], Awaitable[Answer]] | None = None,
+    ) -> Coming[Answer]:
         """Return what gives the answer to `key`, asked for at most `max_age` seconds ago; asked for by now, if it had to be.
 
         So who has many questions begins all, and then waits for one after another: most answers are there already, and a task
         for each, only to see that, would be much of what an evaluation costs. Where it depends on the answer how old it may be,
         `good_for` says so, from the answer and the seconds it took to come. `meanwhile` says from the same for how many seconds
-        longer it goes on while it is asked for anew; not at all by default. `ask` must not raise for expected failures.
+        longer it goes on while it is asked for anew, by `renew` where that is given; not at all by default. Neither of the two
+        that ask may raise for expected failures.
         """
 
         def lasts(answer: Answer, took: float) -> tuple[float, float]:
@@ -81,19 +87,18 @@ class SharedAnswers(Generic[Answer]):
         age, longest = lasts(entry.task.result(), entry.took) if entry and _has_come(entry) else (max_age, max_age)
         if entry is not None and not self._worn(entry, age):
             entry.kept_for = max(entry.kept_for, longest)
-            return _Coming(entry.task)
-        following = (entry and entry.following) or self._begun(ask, max_age, lasts)
+            return Coming(entry.task, entry.asked_at)
         if entry is not None and not self._worn(entry, longest):
             if entry.following is None:
-                entry.following = following
-                following.task.add_done_callback(lambda _: self._follow(key, entry))
+                entry.following = self._begun(renew or ask, max_age, lasts)
+                entry.following.task.add_done_callback(lambda _: self._follow(key, entry))
             self._drop_worn()
-            return _Coming(entry.task)
+            return Coming(entry.task, entry.asked_at)
         self._drop_worn()
-        self._entries[key] = following
-        self._entries.move_to_end(key)
+        following = (entry and entry.following) or self._begun(ask, max_age, lasts)
+        self._put(key, following)
         self._shrink()
-        return _Coming(following.task)
+        return Coming(following.task, following.asked_at)
 
     def forget(self, meant: Callable[[Hashable], bool]) -> None:
         """Ask anew the next time for every key that is `meant`; who waits for an answer under way still gets it."""
@@ -107,14 +112,21 @@ class SharedAnswers(Generic[Answer]):
         """Let the answer that follows take the place of `entry`, unless that has been forgotten; a failure lets it go on."""
         following, entry.following = entry.following, None
         if following is not None and _has_come(following) and self._entries.get(key) is entry:
-            self._entries[key] = following
+            self._put(key, following)
+
+    def _put(self, key: Hashable, entry: _Entry[Answer]) -> None:
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
 
     def _begun(
         self, ask: Callable[[], Awaitable[Answer]], max_age: float, lasts: Callable[[Answer, float], tuple[float, float]]
     ) -> _Entry[Answer]:
         entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
 
-        def come(_: asyncio.Task[Answer]) -> None:
+        self._under_way.add(entry.task)
+
+        def come(task: asyncio.Task[Answer]) -> None:
+            self._under_way.discard(task)
             entry.took = self._clock.monotonic() - entry.asked_at
             if _has_come(entry):  # which also sees a failure that nobody may be waiting for
                 entry.kept_for = max(entry.kept_for, lasts(entry.task.result(), entry.took)[1])
@@ -133,9 +145,8 @@ class SharedAnswers(Generic[Answer]):
             del self._entries[key]
 
     async def close(self) -> None:
-        """Cancel what is under way."""
-        begun = [each for entry in self._entries.values() for each in (entry, entry.following) if each is not None]
-        tasks = [each.task for each in begun if not each.task.done()]
+        """Cancel what is under way, also what has been forgotten."""
+        tasks = tuple(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
