@@ -30,6 +30,22 @@ def test_it_is_there_when_the_bake_is_done(patient: SimulatedTarget) -> None:
     assert wait(patient) <= timedelta(seconds=11)
 
 
+def test_it_is_there_when_the_last_window_lies_inside_the_step(target: SimulatedTarget) -> None:
+    # Given a window that is longer than the bake, and answers that are three seconds old
+    window = target.spec.criteria.model_copy(update={"window": timedelta(seconds=40)})
+    target.spec = target.spec.model_copy(update={"criteria": window, "valid_for": timedelta(hours=1)})
+    target.run_to(5)
+    target.run(30)
+    target.metrics_age = timedelta(seconds=3)
+    target.ask(interval=timedelta(minutes=10))
+
+    # Then it looks again when even they are about nothing before the step
+    decision = target.tick(1)
+    assert target.status.convergence is not None
+    assert target.status.convergence.since is not None
+    assert decision.wake_at == target.status.convergence.since + timedelta(seconds=43)
+
+
 def test_it_is_there_before_the_validity_ends(patient: SimulatedTarget) -> None:
     patient.ask(mode=Mode.PAUSED)
 

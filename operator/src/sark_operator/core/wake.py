@@ -63,7 +63,7 @@ def _step_deadlines(tick: Tick) -> Iterator[datetime]:
     yield from _ahead(now, status.step.started_at + need.hold)
     since = tick.sighting.convergence.since
     if since is not None:
-        yield from _ahead(now, since + tick.spec.criteria.window)
+        yield from _ahead(now, since + tick.spec.criteria.window + tick.observation.metrics.age)
 
 
 def _ahead(now: datetime, deadline: datetime) -> Iterator[datetime]:
