@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from sark_api.status import ConditionStatus, Phase, Verdict
-from sark_e2e.applied_rollout import proven_milliseconds, serves
+from sark_e2e.applied_rollout import is_reverted, proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.example import quick
 from sark_e2e.scenario import Scenario
@@ -88,6 +88,36 @@ def test_without_prometheus_it_holds_and_recovers(cluster: LocalCluster, scenari
     rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven and serves(seen, 50), seconds=30)
     later = rollout.reaches(100, seconds=60)
     assert [entry.reason for entry in later.status.history] == ["Started", "Advanced"]
+
+
+def test_a_share_that_nobody_sees_for_too_long_goes_back(cluster: LocalCluster, scenario: Scenario):
+    # Given a rollout that is being proven at 50%, and may be blind for eight seconds
+    fleet = scenario.fleet()
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="60s") | {"rollback": {"blindFor": "8s"}})
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+
+    # When Prometheus stops, and stays away
+    cluster.prometheus.stop()
+    try:
+        # Then the fleet goes back to baseline, every sidecar confirms it, and the reason is told
+        reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+        assert is_reverted(reverted)
+        scenario.serves(fleet, 0, seconds=5)
+        revert = reverted.status.revert
+        assert revert is not None
+        assert revert.reason == "BlindTooLong"
+        assert [entry.reason for entry in reverted.status.history] == ["Started", "BlindTooLong", "BaselineRestored"]
+
+        # And nothing but an outage was seen: no criterion was breached
+        assert {each.verdict for each in reverted.status.criteria} == {Verdict.UNKNOWN}
+    finally:
+        cluster.prometheus.start()
+
+    # And it stays there when Prometheus is back
+    rollout.stays("0%", is_reverted, seconds=6)
+    scenario.serves(fleet, 0, seconds=0)
 
 
 def test_a_killed_operator_goes_on_where_it_was(scenario: Scenario):
