@@ -33,7 +33,7 @@ from sark_api.names import (
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
-from sark_operator.shell import prometheus
+from sark_operator.shell import prometheus, promql
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
@@ -645,6 +645,39 @@ async def test_an_evaluation_does_not_wait_for_an_answer_that_renews_a_good_one(
     assert len(server.asked) > number
     held.set()
     await evaluating
+    await source.close()
+
+
+class NotingDoor(PrometheusDoor):
+    """Notes of each instant query whether its answer is awaited."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        super().__init__(telemetry)
+        self.awaited: dict[str, list[bool]] = {}
+
+    async def instant(self, server: prometheus.Server, query: str, *args: Any, awaited: bool = True, **options: Any) -> Any:
+        self.awaited.setdefault(query, []).append(awaited)
+        return await super().instant(server, query, *args, awaited=awaited, **options)
+
+
+async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemetry, server: Script) -> None:
+    # Given answers that took a second to come
+    clock, door = HandClock(), NotingDoor(telemetry)
+    source = PrometheusMetrics(door, clock)
+    healthy(server)
+    first = asyncio.create_task(read(source, spec(server.url)))
+    await asyncio.sleep(0)
+    clock.seconds += 1
+    await first
+
+    # When they are renewed while they go on, and an alert has begun since
+    clock.seconds += 5
+    source.forget_alerts()
+    await read(source, spec(server.url))
+
+    # Then nobody waits for any of them but the alerts
+    assert door.awaited.pop(promql.alerts()) == [True, True]
+    assert set(map(tuple, door.awaited.values())) == {(True, False)}
     await source.close()
 
 
