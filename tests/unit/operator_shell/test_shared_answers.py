@@ -281,6 +281,18 @@ async def test_what_renews_an_answer_is_asked_as_such():
     assert asked == ["awaited", "renewed", "awaited"]
 
 
+async def test_an_answer_asked_for_by_one_who_wants_younger_ones_goes_on_for_another():
+    # Given an answer that whoever asked for it takes for a second only
+    asker = Asker()
+    assert await asker.shared.get("q", 1.0, asker.source.ask) == 1
+
+    # When one who takes older ones finds it too old, then it goes on, and the one that renews it is not lost
+    assert await asker.at(6.0) == 1
+    await asyncio.sleep(0)
+    assert await asker.at(6.5) == 2
+    assert asker.source.asked == 2
+
+
 async def test_an_answer_that_was_renewed_is_not_the_first_to_make_room():
     clock, source = HandClock(), Source()
     shared: SharedAnswers[int] = SharedAnswers(clock, most=2)

@@ -150,6 +150,11 @@ class _Question:
         self._clock = clock
         self._criteria = spec.criteria
         self._interval = spec.interval.total_seconds()
+        self._meanwhile = min(
+            MOST_MEANWHILE_SECONDS,
+            self._interval * _MEANWHILE_INTERVALS,
+            self._criteria.window.total_seconds() * _MEANWHILE_WINDOWS,
+        )
         self.asked_at = clock.monotonic()
         """When the oldest answer to an instant query was asked for, monotonic seconds."""
         self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
@@ -220,6 +225,7 @@ class _Question:
                 self._door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited)
                 for part in grid.parts()
             ]
+            # One is awaited by itself: gathered, it would be sent a turn of the loop later, behind all other questions.
             found: dict[float, Parsed] = {}
             for answer in await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]:
                 if isinstance(answer, Missing):
@@ -272,14 +278,8 @@ class _Question:
                 return self._max_age
             return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
 
-        longest = min(
-            MOST_MEANWHILE_SECONDS,
-            self._interval * _MEANWHILE_INTERVALS,
-            self._criteria.window.total_seconds() * _MEANWHILE_WINDOWS,
-        )
-
         def meanwhile(found: Any | Missing, took: float) -> float:
-            return 0.0 if isinstance(found, Missing) else min(2 * took, longest)
+            return 0.0 if isinstance(found, Missing) else min(2 * took, self._meanwhile)
 
         return self._shared.get(
             (self.server, query, *kind),

@@ -16,8 +16,8 @@ from typing import Final
 
 SPACING_SECONDS: Final = 0.005
 PLACES: Final = 80
-"""Evaluations under way that were not given up waiting for: more than there are requests at once (see `cluster`), and about as
-many as a thousand rollouts begin while Prometheus tells of a window that is over."""
+"""Evaluations under way that were not given up waiting for: more than there are requests at once (see `cluster`). With a
+thousand rollouts fewer make them late, and more take memory while Prometheus tells of a window that is over."""
 LONGEST_SECONDS: Final = 2.5
 """How long an evaluation keeps its place. Where all hang, so many as there are places begin in this time all the same."""
 

@@ -92,7 +92,7 @@ class SharedAnswers(Generic[Answer]):
             if entry.following is None:
                 entry.following = self._begun(renew or ask, max_age, lasts)
                 entry.following.task.add_done_callback(lambda _: self._follow(key, entry))
-            self._drop_worn()
+                self._drop_worn()  # not before: whoever asked for this answer may have wanted a younger one
             return Coming(entry.task, entry.asked_at)
         self._drop_worn()
         following = (entry and entry.following) or self._begun(ask, max_age, lasts)
@@ -122,7 +122,6 @@ class SharedAnswers(Generic[Answer]):
         self, ask: Callable[[], Awaitable[Answer]], max_age: float, lasts: Callable[[Answer, float], tuple[float, float]]
     ) -> _Entry[Answer]:
         entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
-
         self._under_way.add(entry.task)
 
         def come(task: asyncio.Task[Answer]) -> None:
