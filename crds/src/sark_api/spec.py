@@ -364,14 +364,25 @@ class MemoryGrowth(ApiModel):
     """Slope of each sidecar's resident memory."""
 
     limit_kibibytes_per_hour: int = Field(default=2048, ge=1, le=1_073_741_824)
-    """Breach when a pod's memory grows faster than this with 99.9% confidence, in KiB per hour. Default 2048 = 2 MiB/h."""
+    """Breach when a pod's memory has grown faster than this for sustainedWindows, or five times as fast for one window, with 99.9%
+    confidence for all pods together; in KiB per hour. Default 2048 = 2 MiB/h."""
 
     window: Duration = timedelta(hours=1)
     """Length of memory history the slope is taken over, at least 30s. Default 1h. A pod younger than this is left out; when all are
     younger the verdict is Unknown, so a bake shorter than this window cannot pass with action Revert or Hold."""
 
+    sustained_windows: int = Field(default=4, ge=1, le=24)
+    """How many windows growth must have lasted before it is a breach, so 4h by default: memory that comes and goes within hours is no
+    leak. Until then growth in one window is Unknown and holds the step, unless it is five times the limit. 1 makes one window enough,
+    and takes back healthy fleets. Default 4."""
+
     action: Action = Action.REVERT
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Revert."""
+
+    @property
+    def sustained(self) -> timedelta:
+        """How long growth must have lasted to be a breach."""
+        return self.window * self.sustained_windows
 
 
 BUILT_IN_CRITERIA = (

@@ -182,28 +182,34 @@ class SimulatedTarget:
 
     def observe(self) -> Observation:
         """Return what a tick sees now."""
-        growth, window = self.growth, self.memory_age or self.spec.criteria.memory_growth.window
-        series = (
-            growth if isinstance(growth, Missing) else tuple(memory(growth, self.now, window, name) for name in self.sidecars)
-        )
+        settings = self.spec.criteria.memory_growth
+        sustained = self._memory(settings.sustained) if settings.sustained_windows > 1 else None
         reports = tuple(sidecar.report(name, self.now) for name, sidecar in sorted(self.sidecars.items()))
         return Observation(
             flags=self.flags,
             pods=self.pods_missing or reports,
             metrics=Metrics(
                 self._arms(),
-                series,
+                self._memory(settings.window),
                 self.plane,
                 self.custom,
                 alerts=self.alerts,
                 windows=self._windows(),
                 scraped=max(0, len(self.sidecars) - self.unscraped),
+                sustained_memory=sustained,
                 age=self.metrics_age,
             ),
             rival=self.rival,
             operator_version="0.1.0",
             filing=self.filing,
         )
+
+    def _memory(self, over: timedelta) -> tuple[MemorySeries, ...] | Missing:
+        """Return the memory of each pod `over` some time, or for as long as it is known."""
+        if isinstance(self.growth, Missing):
+            return self.growth
+        known = min(over, self.memory_age or over)
+        return tuple(memory(self.growth, self.now, known, name) for name in self.sidecars)
 
     def _arms(self) -> Mapping[str, ArmWindow] | Missing:
         """Return what Prometheus shows of both arms: in a step of 0 % the new one has no requests but `strays`."""

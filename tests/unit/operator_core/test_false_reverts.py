@@ -1,11 +1,13 @@
-"""The promise on whole bakes, in small: `make false-reverts` is the same in large."""
+"""The promises on whole bakes, in small: `make false-reverts` is the same in large."""
 
 from __future__ import annotations
 
 import pytest
 
-from sark_e2e.false_reverts.__main__ import delays, false_reverts
 from sark_e2e.false_reverts.arms import BAKE, PER_MINUTE, Arms
+from sark_e2e.false_reverts.bakes import delays, false_reverts
+from sark_e2e.false_reverts.memory import Memory, fleets
+from sark_e2e.false_reverts.together import NAMES, Fleet, taken_back
 
 
 @pytest.mark.parametrize("arms", [Arms(100, 0.009, 0.02), Arms(300, 0.002, 0.02), Arms(300, 0.002, 0.005, shock_rate=0.2)])
@@ -16,8 +18,54 @@ def test_a_healthy_bake_is_not_taken_back_where_a_plain_threshold_would(arms: Ar
     assert taken.operator == taken.by_evidence == 0
 
 
+def test_a_test_for_one_look_breaks_its_alpha_where_errors_come_in_bursts() -> None:
+    # Given an arm that fails exactly as often as it may
+    taken = false_reverts(Arms(1000, 0.01, 0.02), runs=8, seed=3, length=BAKE // 8)
+
+    # Then a test made for one look in a hundred is wrong in half of them, and the operator's in none
+    assert taken.by_textbook >= 0.5
+    assert taken.operator == 0
+
+
+@pytest.mark.parametrize("shock", [0.02, 0.2, 1.0])
+def test_what_both_arms_suffer_takes_nothing_back(shock: float) -> None:
+    arms = Arms(300, 0.002, 0.005, shock_rate=shock, shock_every=2 * 60 * PER_MINUTE)
+
+    assert false_reverts(arms, runs=4, seed=5, length=BAKE // 4).operator == 0
+
+
+def test_a_healthy_rollout_is_taken_back_by_none_of_the_criteria() -> None:
+    assert taken_back(Fleet(1200, 0.02), runs=2, seed=3, length=BAKE // 12) == {**dict.fromkeys(NAMES, 0.0), "any": 0.0}
+
+
+def test_each_criterion_takes_back_a_rollout_that_is_beyond_its_limit() -> None:
+    # Given a new arm that fails, is slow and refuses more than any limit allows
+    fleet = Fleet(1200, 0.005, error_rate=0.05, slow_share=0.2, refused_times=12)
+
+    # Then the criteria that judge it say so, and the share that it has is as it should be
+    taken = taken_back(fleet, runs=2, seed=3, length=40 * PER_MINUTE)
+    assert taken == {"errorRate": 1.0, "latencyP95": 1.0, "denyShift": 1.0, "sampleRatio": 0.0, "any": 1.0}
+
+
 @pytest.mark.parametrize(("rate", "minutes"), [(0.02, 120), (0.05, 20), (0.3, 3), (1.0, 1)])
 def test_a_bad_arm_is_taken_back_in_time_after_six_good_hours(rate: float, minutes: float) -> None:
     found = delays(Arms(300, rate, 0.005), Arms(300, 0.002, 0.005), 6 * 60 * PER_MINUTE, runs=6, seed=3)
 
-    assert max(found) <= minutes
+    assert max(each.operator for each in found) <= minutes
+
+
+def test_memory_that_comes_and_goes_is_no_leak_though_it_grows_for_an_hour() -> None:
+    # Given fleets whose memory swings for half an hour at a time
+    found = fleets(Memory(growth=1, lasts=30), pods=5, hours=24, runs=2, seed=1)
+
+    # Then one hour of it looks like a leak, and four do not
+    assert [each.operator for each in found] == [None, None]
+    assert any(each.by_one_window is not None for each in found)
+
+
+def test_a_leak_is_found_when_it_has_lasted_and_a_fast_one_at_once() -> None:
+    slow, fast = (fleets(Memory(growth=growth), pods=2, hours=8, runs=1, seed=1)[0].operator for growth in (5, 50))
+
+    assert slow is not None
+    assert 150 <= slow <= 180
+    assert fast == 0

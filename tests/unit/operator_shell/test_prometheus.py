@@ -8,6 +8,7 @@ import http.server
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -447,14 +448,14 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     # Then each part is missing with a sentence that names the server and what is wrong
     plane = metrics.data_plane
     inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (metrics.arms, metrics.memory, metrics.custom["queue"], metrics.alerts, *inside):
+    for part in (metrics.arms, metrics.memory, metrics.sustained_memory, metrics.custom["queue"], metrics.alerts, *inside):
         assert words in missing(part).message
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 13
+    assert len(server.asked) == 14
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 13
+    assert counted == 14
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -549,11 +550,14 @@ async def test_no_proxy_of_the_environment_is_asked(
     assert (await read(source, spec(server.url))).arms == {}
 
 
-async def test_the_server_is_given_the_timeout_and_the_memory_window(source: PrometheusMetrics, server: Script) -> None:
+async def test_the_server_is_given_the_timeout_and_the_memory_windows(source: PrometheusMetrics, server: Script) -> None:
     await read(source, spec(server.url + "/", timeout=4))
     assert {asked["timeout"] for asked in server.asked} == {"4s"}
     ranges = [asked for asked in server.asked if asked["path"] == "/api/v1/query_range"]
-    assert [(float(asked["end"]) - float(asked["start"]), asked["step"]) for asked in ranges] == [(3600.0, "60")]
+    assert [(float(asked["end"]) - float(asked["start"]), asked["step"]) for asked in ranges] == [
+        (3600.0, "60"),
+        (14400.0, "240"),
+    ]
 
 
 async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetrics, server: Script) -> None:
@@ -561,7 +565,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 12
+    assert len(server.asked) == 13
 
 
 async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry, server: Script) -> None:
@@ -573,25 +577,46 @@ async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry
     def asked(metric: str) -> int:
         return sum(metric in each["query"] for each in server.asked)
 
+    def memory_by_step() -> Counter[str]:
+        return Counter(each["step"] for each in server.asked if METRIC_MEMORY in each["query"])
+
     # When time goes on
     await read(source, spec(server.url))
     clock.seconds += 15
     await read(source, spec(server.url))
 
     # Then the requests are asked for again, and the memory of the last hour is not; when it has a new point it is
-    assert (asked(f"{METRIC_REQUESTS}["), asked(METRIC_MEMORY)) == (2, 1)
+    assert (asked(f"{METRIC_REQUESTS}["), memory_by_step()) == (2, {"60": 1, "240": 1})
     clock.seconds += 44
     await read(source, spec(server.url))
-    assert asked(METRIC_MEMORY) == 1
+    assert memory_by_step() == {"60": 1, "240": 1}
     clock.seconds += 2
     await read(source, spec(server.url))
-    assert asked(METRIC_MEMORY) == 2
+    assert memory_by_step() == {"60": 2, "240": 1}
+
+    # And that of four hours, which has a new point every four minutes, is asked for as rarely
+    clock.seconds += 181
+    await read(source, spec(server.url))
+    assert memory_by_step() == {"60": 3, "240": 2}
 
     # And for a rollout that is not in the answer it is asked again as soon as anything is
     await read(source, spec(server.url), "shop/new")
     clock.seconds += 6
     await read(source, spec(server.url), "shop/new")
-    assert asked(METRIC_MEMORY) == 3
+    assert memory_by_step() == {"60": 4, "240": 3}
+
+
+async def test_memory_of_one_window_is_asked_for_once(source: PrometheusMetrics, server: Script) -> None:
+    # Given a rollout for which growth in one window is enough, when it is read
+    healthy(server)
+    given = spec(server.url)
+    memory = given.criteria.memory_growth.model_copy(update={"sustained_windows": 1})
+    criteria = given.criteria.model_copy(update={"memory_growth": memory})
+    metrics = await read(source, given.model_copy(update={"criteria": criteria}))
+
+    # Then there is no longer range
+    assert metrics.sustained_memory is None
+    assert [each["step"] for each in server.asked if METRIC_MEMORY in each["query"]] == ["60"]
     await source.close()
 
 
@@ -697,7 +722,7 @@ async def test_a_server_that_is_late_is_not_asked_twice_in_one_evaluation(teleme
 
     # Then each question was asked once
     missing(metrics.memory)
-    assert len({each["query"] for each in server.asked}) == len(server.asked)
+    assert len({(each["query"], each.get("step")) for each in server.asked}) == len(server.asked)
     await source.close()
 
 

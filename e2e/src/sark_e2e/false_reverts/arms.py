@@ -55,13 +55,13 @@ class Arms:
             left = max(0, left - 1)
             yield Window(
                 requests,
-                _errors(random, requests, rate, self.rho),
+                clinging(random, requests, rate, self.rho),
                 others,
-                _errors(random, others, baseline_rate, self.rho) if self.shock_rate else 0,
+                clinging(random, others, baseline_rate, self.rho) if self.shock_rate else 0,
             )
 
 
-def _errors(random: Random, requests: int, rate: float, rho: float) -> int:
+def clinging(random: Random, requests: int, rate: float, rho: float) -> int:
     """Return a beta-binomial count: a rate for this window, then errors at that rate."""
     if rho and 0 < rate < 1:
         scale = (1 - rho) / rho

@@ -1,8 +1,9 @@
-"""The rules that are compared: a plain threshold, and the operator's."""
+"""The rules that are compared: a plain threshold, a test made for one look, and the operator's."""
 
 from __future__ import annotations
 
 from collections import deque
+from math import sqrt
 
 from sark_operator.core.sequential import wager
 from sark_operator.core.sequential.catastrophe import floor_of, proven_beyond
@@ -16,6 +17,8 @@ NEEDED = 700.0
 """Evidence needed with the default settings: 1 % of false reverts, shared by seven criteria."""
 MIN_SAMPLES = 100
 _CRITERIA_WINDOW = 5 * PER_MINUTE
+_ONE_PERCENT = 2.326348
+"""Standard deviations that one look in a hundred exceeds."""
 
 
 class Recent:
@@ -41,6 +44,22 @@ class Recent:
 def plain(recent: Recent) -> bool:
     """Return whether more than the limit of the last five minutes' requests failed, with enough of them."""
     return recent.requests >= MIN_SAMPLES and recent.errors > LIMIT * recent.requests
+
+
+class Textbook:
+    """A one-sided z-test of all requests so far against the limit, at 1 %, as if it were looked at once."""
+
+    def __init__(self) -> None:
+        self._requests = self._errors = 0
+
+    def breaches(self, window: Window) -> bool:
+        """Return whether the test rejects after this window."""
+        self._requests += window.requests
+        self._errors += window.errors
+        if self._requests < MIN_SAMPLES:
+            return False
+        expected = self._requests * LIMIT
+        return self._errors - expected > _ONE_PERCENT * sqrt(expected * (1 - LIMIT))
 
 
 class Operators:

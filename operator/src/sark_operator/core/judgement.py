@@ -53,7 +53,7 @@ def judge(
 
     if percent == 0:
         nobody = judge_nobody(criteria.sample_ratio, window, metrics.arms, query(error_rate.NAME))
-        memory = memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME))
+        memory = _memory(criteria, metrics)
         beside = judge_beside(spec, percent, metrics, weight)
         firing = judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME))
         return (*((nobody,) if settled else ()), memory, *beside, firing)
@@ -77,11 +77,16 @@ def judge(
             weight=weight(latency_p95.NAME),
         ),
         *(_comparisons(criteria, window, percent, metrics, weight) if is_split(percent) else ()),
-        memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, query(memory_growth.NAME)),
+        _memory(criteria, metrics),
         *judge_data_plane(spec, percent, metrics, weight),
         judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )
+
+
+def _memory(criteria: Criteria, metrics: Metrics) -> CriterionStatus:
+    query = metrics.queries.get(memory_growth.NAME, "")
+    return memory_growth.judge_memory_growth(criteria.memory_growth, metrics.memory, metrics.sustained_memory, query)
 
 
 def _comparisons(

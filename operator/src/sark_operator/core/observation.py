@@ -108,17 +108,18 @@ class MemorySeries:
     pod: str
     points: Sequence[Point]
     """Pairs of (Unix seconds, bytes), oldest first."""
-    _slope: list[Slope | None] = field(default_factory=list, init=False, repr=False, compare=False)
+    _slopes: dict[int, Slope | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def slope(self) -> Slope | None:
-        """Return the trend in bytes per second, or None where the points tell none.
+    def slope(self, among: int = 1) -> Slope | None:
+        """Return the trend in bytes per second, as sure as the worst of `among` pods must be; None where the points tell none.
 
         It is reckoned once: an answer of Prometheus serves several ticks, and the slopes of all pairs of points are much of
         what one costs.
         """
-        if not self._slope:
-            self._slope.append(theil_sen(self.points))
-        return self._slope[0]
+        if among not in self._slopes:
+            self._slopes.clear()
+            self._slopes[among] = theil_sen(self.points, among=among)
+        return self._slopes[among]
 
 
 _NOT_ASKED: Final = Missing("MetricsNotAsked", "Prometheus has not been asked for it")
@@ -160,6 +161,7 @@ class Metrics:
     arms: Mapping[str, ArmWindow] | Missing
     """By implementation label (`rust`, `python`); an arm without series is absent: it served nothing."""
     memory: tuple[MemorySeries, ...] | Missing
+    """Of each pod over criteria.memoryGrowth.window."""
     data_plane: DataPlane = DataPlane()
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     """By name of the custom criterion: the one number its query gave."""
@@ -171,6 +173,8 @@ class Metrics:
     """Counting windows, oldest first: all since the last one counted, and maybe some before."""
     scraped: int | Missing | None = None
     """Sidecars of which Prometheus has a fresh sample; None where its series do not tell them apart, or none is expected."""
+    sustained_memory: tuple[MemorySeries, ...] | Missing | None = None
+    """Of each pod over as many windows as growth must last; None where that is one."""
     age: timedelta = _NO_TIME
     """How long ago the oldest part of it was asked for, windows and memory left out: they name their time."""
 

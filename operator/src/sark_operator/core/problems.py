@@ -40,7 +40,7 @@ def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
     """Yield everything Prometheus did not answer."""
     plane = metrics.data_plane
     parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (metrics.arms, metrics.memory, *parts, metrics.alerts, *metrics.custom.values()):
+    for part in (metrics.arms, metrics.memory, metrics.sustained_memory, *parts, metrics.alerts, *metrics.custom.values()):
         if isinstance(part, Missing):
             yield part
 
@@ -51,6 +51,7 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
         (criteria.error_rate.action, metrics.arms),
         (criteria.latency_p95.action, metrics.arms),
         (criteria.memory_growth.action, metrics.memory),
+        (criteria.memory_growth.action, metrics.sustained_memory),
         (criteria.fallback_rate.action, metrics.data_plane.fallbacks),
         (criteria.opa_p95.action, metrics.data_plane.evaluations),
         (criteria.cache_p95.action, metrics.data_plane.lookups),

@@ -4,16 +4,18 @@ The slope is the median of the slopes between all pairs of points. Its interval 
 side of the middle, C from the normal approximation of Kendall's statistic (Sen 1968). That takes deviations from the line to be
 independent, and resident memory moves in steps that last: sixty points of which each is like the one before tell no more than a
 few. So the variance of the statistic is multiplied by (1 + r) / (1 - r), where r is how much a deviation is like the one before
-it, corrected for being measured on few points. The confidence is 99.9 %, because a bake looks often.
+it, corrected for being measured on few points. The confidence is 99.9 %, because a bake looks often; where the worst of
+several series decides it is 99.9 % for all of them together (Bonferroni).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from math import isfinite, sqrt
-from statistics import fmean, median
+from statistics import NormalDist, fmean, median
 
 from .points import Point
 
@@ -21,14 +23,15 @@ MAX_POINTS = 60
 """Longer series are thinned to this many points: the number of pairs grows with the square (60 points, 1,770 pairs)."""
 MIN_POINTS = 8
 """Below this the interval says nothing."""
-_Z999 = 3.290527
+_BEYOND = 0.001
+"""Chance that the interval misses the slope, on both sides together."""
 _ALIKE = 0.97
 """Most that a deviation can be like the one before; above it nothing could be told from sixty points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Change of y per unit of x, with its 99.9 % interval."""
+    """Change of y per unit of x, with its interval."""
 
     value: float
     lower: float
@@ -54,8 +57,11 @@ def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
     return [points[index * last // (limit - 1)] for index in range(limit)]
 
 
-def theil_sen(points: Sequence[Point]) -> Slope | None:
-    """Return the slope of `points`, or None when fewer than `MIN_POINTS` are finite or all have the same x."""
+def theil_sen(points: Sequence[Point], *, among: int = 1) -> Slope | None:
+    """Return the slope of `points`, or None when fewer than `MIN_POINTS` are finite or all have the same x.
+
+    The interval is so wide that those of `among` series all hold their slope with a confidence of 99.9 %.
+    """
     kept = thin(finite_points(points))
     size = len(kept)
     if size < MIN_POINTS:
@@ -64,10 +70,16 @@ def theil_sen(points: Sequence[Point]) -> Slope | None:
     if not slopes:
         return None
     middle = median(slopes)
-    spread = _Z999 * sqrt(size * (size - 1) * (2 * size + 5) / 18 * _lasting(kept, middle))
+    spread = _deviations(among) * sqrt(size * (size - 1) * (2 * size + 5) / 18 * _lasting(kept, middle))
     below = max(0, int((len(slopes) - spread) / 2))
     above = min(len(slopes) - 1, len(slopes) - 1 - below)
     return Slope(middle, slopes[min(below, above)], slopes[max(below, above)], size)
+
+
+@cache
+def _deviations(among: int) -> float:
+    """Return how many standard deviations the interval of each of `among` series reaches to either side."""
+    return NormalDist().inv_cdf(1 - _BEYOND / 2 / among)
 
 
 def _lasting(points: Sequence[Point], slope: float) -> float:

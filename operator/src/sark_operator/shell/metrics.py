@@ -43,6 +43,8 @@ _LEAST_SHARED_SECONDS = 0.2
 _LEAST_SHARED_ALERTS_SECONDS = 1.0
 
 Parsed = TypeVar("Parsed")
+_Memory = Mapping[str, tuple[MemorySeries, ...]]
+"""Memory of each pod, by rollout."""
 
 
 class MetricsSource(Protocol):
@@ -99,18 +101,21 @@ class PrometheusMetrics:
         question = _Question(self._door, self._answers, self._clock, spec, server)
         # All are asked before any is waited for, and first those about windows: their answers take longest.
         counted = question.windows(counted_until)
-        ages, requested, timed, grown = question.ages(), question.requests(), question.latency(), question.memory(rollout)
+        ages, requested, timed = question.ages(), question.requests(), question.latency()
+        grown, sustained = question.memory(rollout), question.sustained_memory(rollout)
         inside = DataPlaneQuestions.ask(question.vector, spec.criteria.window)
         numbers, seen, firing = question.custom(), question.scraped(), question.alerts()
 
-        age, requests, latency, memory = await ages, await requested, await timed, await grown
+        age, requests, latency = await ages, await requested, await timed
+        memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None
         plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
         scraped, alerts = await seen, await firing
         windows = await counted.of(rollout) if counted else ()
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, question.server),
-            memory=unseen or (memory if isinstance(memory, Missing) else memory.get(rollout, ())),
+            memory=unseen or memory,
+            sustained_memory=unseen or long if sustained else None,
             data_plane=plane.of(rollout, unseen),
             custom=custom,
             alerts=alerts if isinstance(alerts, Missing) else matching(rollout, spec.criteria.alerts, alerts),
@@ -137,7 +142,17 @@ def _closed(why: Missing, spec: SarkRolloutSpec) -> Metrics:
     """Return what is known when nothing may be asked: everything is missing, for one reason."""
     plane = DataPlane(fallbacks=why, evaluations=why, lookups=why, cpu=why, shadow=why)
     custom = {criterion.name: why for criterion in spec.criteria.custom}
-    return Metrics(arms=why, memory=why, data_plane=plane, custom=custom, alerts=why, queries=_queries(spec), windows=why)
+    long = why if spec.criteria.memory_growth.sustained_windows > 1 else None
+    return Metrics(
+        arms=why,
+        memory=why,
+        sustained_memory=long,
+        data_plane=plane,
+        custom=custom,
+        alerts=why,
+        queries=_queries(spec),
+        windows=why,
+    )
 
 
 class _Question:
@@ -177,9 +192,17 @@ class _Question:
         query = promql.latency(self._criteria.window)
         return self.vector(query, lambda result: answers.latency_by_arm(answers.samples(result)))
 
-    def memory(self, rollout: str) -> Awaitable[Mapping[str, tuple[MemorySeries, ...]] | Missing]:
-        window = self._criteria.memory_growth.window
+    def memory(self, rollout: str) -> Awaitable[_Memory | Missing]:
+        return self._memory(rollout, self._criteria.memory_growth.window, MOST_SHARED_MEMORY_SECONDS)
 
+    def sustained_memory(self, rollout: str) -> Awaitable[_Memory | Missing] | None:
+        """Ask for memory over all the windows growth must last; None where that is one."""
+        settings = self._criteria.memory_growth
+        if settings.sustained_windows == 1:
+            return None
+        return self._memory(rollout, settings.sustained, MOST_SHARED_MEMORY_SECONDS * settings.sustained_windows)
+
+    def _memory(self, rollout: str, window: timedelta, most_shared: float) -> Awaitable[_Memory | Missing]:
         step = promql.memory_step(window)
 
         async def ask(*, awaited: bool) -> Any:
@@ -188,7 +211,7 @@ class _Question:
             return await self._door.over(self.server, promql.memory(), end - window, end, step, read=read, awaited=awaited)
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
-        max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), MOST_SHARED_MEMORY_SECONDS)
+        max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), most_shared)
         # Of a rollout that is not in it the pods may have come since.
         return self._parsed(
             ("memory", window), promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age
@@ -372,6 +395,10 @@ def _arms(
         problem = 'that are not finite, or a histogram without the bucket le="+Inf"'
         return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" {problem}')
     return arm_windows(counted, timed)
+
+
+def _pods(rollout: str, found: _Memory | Missing) -> tuple[MemorySeries, ...] | Missing:
+    return found if isinstance(found, Missing) else found.get(rollout, ())
 
 
 def _of(rollout: str, found: Mapping[float, Mapping[str, Parsed]] | Missing) -> Mapping[float, Parsed]:

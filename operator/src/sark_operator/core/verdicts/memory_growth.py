@@ -1,19 +1,25 @@
 """memoryGrowth: a leak shows as resident memory that keeps growing, pod by pod.
 
-A pod breaches when the lower end of its slope's 99.9 % interval is above the limit: it surely grows too fast.
+An allocator keeps what it took and a collector frees it later, so memory in order often grows faster than the limit for an
+hour. A leak goes on. So a pod breaches when the lower end of its slope's interval is above the limit over `sustainedWindows`
+windows and its newest window does not show that the growth has ended; or when it is above five times the limit over one
+window, for that is too fast to wait. Growth above the limit that is neither is Unknown and holds the step. The interval is for
+the worst of all pods, 99.9 % for all of them together.
+
 A pod whose memory is known for less than nine tenths of the window is too young and left out, since start-up always looks like
 growth; it does not block the others, but at least one pod must be old enough, else the verdict is Unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from sark_api.duration import format_duration
 from sark_api.spec import MemoryGrowth
-from sark_api.status import CriterionStatus
+from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.figures import count, mebibytes_per_hour
 from sark_operator.core.observation import MemorySeries, Missing
 from sark_operator.core.theil_sen import MIN_POINTS, Slope, finite_points
@@ -21,12 +27,53 @@ from sark_operator.core.theil_sen import MIN_POINTS, Slope, finite_points
 from .ruling import Ruling
 
 NAME: Final = "memoryGrowth"
+TOO_FAST: Final = 5
+"""So many times the limit is a breach after one window."""
 _OLD_ENOUGH: Final = 0.9
 _BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR: Final = 3600 / 1024
 
+_Slopes = Mapping[str, Slope]
+"""By pod, in KiB per hour."""
 
-def judge_memory_growth(settings: MemoryGrowth, memory: Sequence[MemorySeries] | Missing, query: str = "") -> CriterionStatus:
-    """Return Breach when any pod old enough grows faster than the limit with 99.9 % confidence; Pass when none does."""
+
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """The worst growth of any pod over some time, and the limit it is held against in KiB per hour."""
+
+    pod: str
+    slope: Slope
+    limit: float
+    over: timedelta
+    why: str = ""
+    """What follows from it, a clause."""
+
+    @property
+    def is_surely_above(self) -> bool:
+        return self.slope.lower > self.limit
+
+    @property
+    def value(self) -> str:
+        return mebibytes_per_hour(self.slope.value, self.limit)[0]
+
+    def sentence(self, pods: int) -> str:
+        lower, limit = mebibytes_per_hour(self.slope.lower, self.limit)
+        return (
+            f"at least {lower} {'>' if self.is_surely_above else '<='} {limit} with 99.9% confidence: "
+            f"pod {self.pod} grows {self.value} over {format_duration(self.over)} ({count(pods, 'pod')})"
+            f"{f'; {self.why}' if self.why else ''}"
+        )
+
+
+def judge_memory_growth(
+    settings: MemoryGrowth,
+    memory: Sequence[MemorySeries] | Missing,
+    sustained: Sequence[MemorySeries] | Missing | None = None,
+    query: str = "",
+) -> CriterionStatus:
+    """Return Breach when any pod's growth above the limit has lasted or is too fast, Pass when none is above it.
+
+    `memory` goes over the window, `sustained` over all the windows growth must last; it is not needed where that is one.
+    """
     ruling = Ruling(NAME, settings.action, query, min_samples=1)
     limit, over = settings.limit_kibibytes_per_hour, format_duration(settings.window)
     limit_text = mebibytes_per_hour(limit, limit)[1]
@@ -36,17 +83,18 @@ def judge_memory_growth(settings: MemoryGrowth, memory: Sequence[MemorySeries] |
     if not slopes:
         tell = ruling.undecided if is_seen(memory) else ruling.unknown
         return tell(f"none of {count(len(memory), 'pod')} has {MIN_POINTS} points of memory over {over}", limit=limit_text)
-    pod, worst = max(slopes, key=lambda item: item[1].lower)
-    breach = worst.lower > limit
-    lower, limit_text = mebibytes_per_hour(worst.lower, limit)
-    value = mebibytes_per_hour(worst.value, limit)[0]
+    judged = _judged(settings, slopes, memory if settings.sustained_windows == 1 else sustained)
+    if isinstance(judged, Missing):
+        return ruling.unknown(judged.message, limit=limit_text, samples=len(slopes))
+    verdict, growth = judged
+    message = growth.sentence(len(slopes))
+    if verdict is Verdict.UNKNOWN:
+        return ruling.undecided(message, value=growth.value, limit=limit_text, samples=len(slopes))
     left_out = len(memory) - len(slopes)
     return ruling.measured(
-        breach=breach,
-        message=f"at least {lower} {'>' if breach else '<='} {limit_text} with 99.9% confidence: "
-        f"pod {pod} grows {value} over {over} "
-        f"({count(len(slopes), 'pod')})",
-        value=value,
+        breach=verdict is Verdict.BREACH,
+        message=message,
+        value=growth.value,
         limit=limit_text,
         samples=len(slopes),
         warning=f"{count(left_out, 'pod')} too young to judge" if left_out else "",
@@ -58,15 +106,44 @@ def is_seen(memory: Sequence[MemorySeries] | Missing) -> bool:
     return not isinstance(memory, Missing) and any(finite_points(series.points) for series in memory)
 
 
-def _slopes(memory: Sequence[MemorySeries], window: timedelta) -> list[tuple[str, Slope]]:
-    """Return the slope of every pod old enough, in KiB per hour."""
-    needed = window.total_seconds() * _OLD_ENOUGH
-    slopes: list[tuple[str, Slope]] = []
+def _judged(
+    settings: MemoryGrowth, slopes: _Slopes, sustained: Sequence[MemorySeries] | Missing | None
+) -> tuple[Verdict, _Growth] | Missing:
+    """Return the verdict, and the growth it rests on."""
+    limit, window, length = settings.limit_kibibytes_per_hour, settings.window, settings.sustained
+    now = _worst(slopes, limit, window)
+    too_fast = _worst(slopes, TOO_FAST * limit, window, f"too fast to wait: {TOO_FAST} times the limit")
+    if too_fast.is_surely_above:
+        return Verdict.BREACH, too_fast
+    if isinstance(sustained, Missing):
+        return sustained
+    # A pod that is gone grows no more, and one whose newest window cannot be judged is not judged by those before.
+    long = {pod: slope for pod, slope in _slopes(sustained or (), length).items() if pod in slopes}
+    going_on = {pod: slope for pod, slope in long.items() if slopes[pod].upper >= limit}
+    if going_on and (lasting := _worst(going_on, limit, length)).is_surely_above:
+        return Verdict.BREACH, lasting
+    ended = f"but over the last {format_duration(window)} less than the limit"
+    if long and (past := _worst(long, limit, length, ended)).is_surely_above:
+        return Verdict.UNKNOWN, past
+    if now.is_surely_above:
+        return Verdict.UNKNOWN, _worst(slopes, limit, window, f"a leak if it lasts for {format_duration(length)}")
+    return Verdict.PASS, now
+
+
+def _worst(slopes: _Slopes, limit: float, over: timedelta, why: str = "") -> _Growth:
+    pod = max(slopes, key=lambda pod: slopes[pod].lower)
+    return _Growth(pod, slopes[pod], limit, over, why)
+
+
+def _slopes(memory: Sequence[MemorySeries], length: timedelta) -> _Slopes:
+    """Return the slope of every pod known for nearly `length`, each as sure as the worst of all must be."""
+    needed = length.total_seconds() * _OLD_ENOUGH
+    slopes: dict[str, Slope] = {}
     for series in memory:
         points = finite_points(series.points)
         if not points or points[-1][0] - points[0][0] < needed:
             continue
-        slope = series.slope()
+        slope = series.slope(len(memory))
         if slope is not None:
-            slopes.append((series.pod, slope.times(_BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR)))
+            slopes[series.pod] = slope.times(_BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR)
     return slopes
