@@ -8,8 +8,8 @@ from sark_e2e.pods.application import NAMESPACE
 from sark_e2e.pods.release import NAMESPACE as RELEASE_NAMESPACE
 from sark_e2e.pods.stage import Stage
 
-ONCE = ["Started", "Advanced", "Completed"]
-"""The transitions of a rollout in two steps, when nothing is recorded twice and nothing left out."""
+ONCE = ["Started", "SpecEdited", "Advanced", "Completed"]
+"""What is recorded of a rollout in two steps whose bake was edited, when nothing is recorded twice and nothing left out."""
 
 
 def test_the_operators_pod_is_deleted(stage: Stage):
@@ -42,7 +42,7 @@ def test_a_second_replica_takes_over(stage: Stage):
 
         # And each transition has been recorded once, in the history, its evidence and the events
         assert [entry.reason for entry in done.status.history] == ONCE
-        assert [entry.number for entry in done.status.history] == [1, 2, 3]
+        assert [entry.number for entry in done.status.history] == [1, 2, 3, 4]
         eventually(
             lambda: [each for each in stage.events(rollout) if each in ONCE] == sorted(ONCE), what="each event once", seconds=30
         )

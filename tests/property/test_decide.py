@@ -27,6 +27,7 @@ from sark_api.spec import (
     Action,
     Approval,
     Approvals,
+    Cpu,
     Day,
     Features,
     FlagEdits,
@@ -152,6 +153,8 @@ class Rollout(RuleBasedStateMachine):
         self.used: set[int] = set()
         """Requests whose approval has let a step begin."""
         self.measure("good")
+        self.evaluated = self.policy()
+        """What the spec says by which the stored status was decided."""
         self.asked = False
         """Whether the user has acted, or someone has written a document, since the status was last stored."""
         self.proved_before = False
@@ -273,6 +276,12 @@ class Rollout(RuleBasedStateMachine):
         self.ask(steps=plan_of(plan, bake), features=Features(cache=cache))
         self.tick(2.0, None, deliver=True)
 
+    @rule(cpu=st.sampled_from([70, 80, 90]), dying=DYING)
+    def edit_a_limit(self, cpu: int, dying: int | None) -> None:
+        criteria = self.target.spec.criteria.model_copy(update={"cpu": Cpu(limit_percent=cpu)})
+        self.ask(criteria=criteria)
+        self.tick(2.0, dying, deliver=True)
+
     @rule(
         action=st.sampled_from(RequestAction),
         newer=st.sampled_from([1, 1, 1, 5, 0, -1]),
@@ -351,6 +360,7 @@ class Rollout(RuleBasedStateMachine):
         self.check_evidence(before, decision)
 
         self.check_requests(before, decision)
+        self.check_edits(before, decision)
 
         target.tick(die_after=die_after, deliver=deliver)
         if target.status == decision.status:
@@ -362,7 +372,7 @@ class Rollout(RuleBasedStateMachine):
         if any(write.document.percentage == 0 for write in target.written[written:]) and wanted_percent(before) > 0:
             self.taken_back = taken_back
         if target.status == decision.status:
-            self.proved_before, self.asked = truth, False
+            self.proved_before, self.asked, self.evaluated = truth, False, self.policy()
             self.allowance = self.next_allowance
         for record in decision.records:
             noted(record.reason)
@@ -496,6 +506,22 @@ class Rollout(RuleBasedStateMachine):
             assert before.step is not None
             assert asked.percent == before.step.percent
 
+    def policy(self) -> dict[str, object]:
+        """What the spec says of how things are proven: all but what asks for something, whose answers are told elsewhere."""
+        return {name: text for name, text in self.target.spec.to_wire().items() if name not in {"mode", "attempt", "request"}}
+
+    def check_edits(self, before: SarkRolloutStatus, decision: Decision) -> None:
+        """An edit is recorded when it is first evaluated, with what it changed, and by itself moves nothing."""
+        told = [record for record in decision.records if record.reason in {"SpecEdited", "PlanEdited", "FeaturesEdited"}]
+        edited = before.evaluated_spec is not None and self.policy() != self.evaluated
+        assert edited or not [record for record in told if record.reason == "SpecEdited"]
+        assert told or not edited
+        assert all(record.from_percent == record.to_percent for record in told)
+        if edited and self.policy()["criteria"] != self.evaluated["criteria"]:
+            limits = [each["criteria"]["cpu"]["limitPercent"] for each in (self.evaluated, self.policy())]  # type: ignore[index]
+            assert f"criteria.cpu.limitPercent: {limits[0]} -> {limits[1]}" in "".join(record.message for record in told)
+            noted("a limit was edited")
+
     def note_answers(self, before: SarkRolloutStatus, after: SarkRolloutStatus) -> None:
         """Remember what has been answered, and that each approval lets one step begin only."""
         asked = self.target.spec.request
@@ -605,6 +631,7 @@ ALWAYS = [
     "Advanced",
     "CriterionBreached",
     "BaselineRestored",
+    "a limit was edited",
 ]
 """What the stories must have come to; else the invariants held because nothing happened."""
 SECONDS = max(1800, 30 * EXAMPLES)

@@ -128,14 +128,20 @@ ATTEMPT_RAISED: Final = _reason(
 PLAN_EDITED: Final = _reason(
     "PlanEdited",
     _N,
-    "The steps were edited: the share stays at {percent}%, which is now step {step}",
+    "The steps were edited ({edits}): the share stays at {percent}%, which is now step {step}",
     "spec.steps changed while the rollout was on its way; an edit never raises the share.",
 )
 FEATURES_EDITED: Final = _reason(
     "FeaturesEdited",
     _N,
-    "The features were edited at {percent}%: what was proven was proven for other features, so the step begins again",
+    "The features were edited at {percent}% ({edits}): what was proven was proven for other features, so the step begins again",
     "spec.features changed while the rollout was on its way.",
+)
+SPEC_EDITED: Final = _reason(
+    "SpecEdited",
+    _N,
+    "The spec was edited at {percent}% ({edits}): it applies from now on",
+    "Somebody changed what must be proven, how, or when: the message names the fields, and from what to what they changed.",
 )
 PROMOTED: Final = _reason(
     "Promoted",

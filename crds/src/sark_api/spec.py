@@ -6,6 +6,7 @@ Numbers are whole: a share is an integer percent, a ratio is in basis points or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -158,6 +159,10 @@ class Prometheus(ApiModel):
 
     timeout: Duration = timedelta(seconds=5)
     """How long one query may take, 1s to 60s. Default 5s. A query that takes longer is Unknown: neither pass nor breach."""
+
+    def public_address(self) -> str:
+        """Return the address as it may be shown: without the credentials that only a bypassed schema lets in."""
+        return re.sub(r"//[^/]*@", "//", self.address)
 
 
 _STEP_RULES = [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from .instant import Instant, PreciseInstant
 from .model import ApiModel
 
 HISTORY_LIMIT = 20
+SpecPath = Annotated[str, StringConstraints(max_length=128)]
+SpecText = Annotated[str, StringConstraints(max_length=64)]
 
 
 class Phase(StrEnum):
@@ -382,6 +385,9 @@ class SarkRolloutStatus(ApiModel):
 
     observed_generation: int = 0
     """The metadata.generation this status answers to."""
+    evaluated_spec: dict[SpecPath, SpecText] | None = Field(default=None, max_length=256)
+    """What spec said at the last evaluation, which tells an edit and what it changed: fields that differ from their default, by path. A
+    long text is its digest, and beyond 1 KiB whole sections are. Absent until an operator that keeps it has evaluated."""
     phase: Phase = Phase.PENDING
     """Pending, Progressing, Paused, Reverting, Reverted or Completed: a display word; use the conditions in programs."""
     reason: str = Field(default="", max_length=128)

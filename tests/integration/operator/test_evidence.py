@@ -113,6 +113,24 @@ def test_an_operator_that_is_killed_between_two_writes_leaves_every_record_once(
     assert logged == dict(chain.texts)
 
 
+def test_a_loosened_limit_is_in_the_evidence_with_what_it_was_and_what_wrote_it(scenario: Scenario):
+    # Given a rollout that proves its first step
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
+    rollout.reaches(50, seconds=60)
+
+    # When somebody loosens a limit
+    rollout.edit({"criteria": {"errorRate": {"limitBasisPoints": 900}}})
+
+    # Then one record says so, and the chain holds
+    edited = rollout.until("its record", lambda seen: seen.status.history[-1].reason == "SpecEdited", seconds=30)
+    *_, record = chain_of(scenario, edited).records()
+    assert (record.reason, record.actor, record.from_percent, record.to_percent) == ("SpecEdited", "user by spec", 50, 50)
+    assert "(criteria.errorRate.limitBasisPoints: 100 -> 900; via OpenAPI-Generator)" in record.message
+    assert edited.status.ledger.records == 2
+
+
 def test_an_operator_without_the_rights_holds_and_says_so(scenario: Scenario):
     # Given an API server that lets nobody make the ConfigMap of the evidence
     proxy: ApiProxy = scenario.api_proxy()

@@ -57,9 +57,9 @@ def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
     rollout.reaches(100, seconds=90)
     scenario.serves(fleet, 100, seconds=10)
     history = rollout.read().status.history
-    assert [entry.reason for entry in history][:2] == ["Started", "Advanced"]
+    assert [entry.reason for entry in history][:3] == ["Started", "SpecEdited", "Advanced"]
     assert confirmed.status.evaluated_at is not None
-    assert history[1].time - confirmed.status.evaluated_at >= left - timedelta(seconds=1)
+    assert history[2].time - confirmed.status.evaluated_at >= left - timedelta(seconds=1)
 
 
 @pytest.mark.long

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sark_api.names import ARM_BASELINE
-from sark_api.spec import Mode, Request, RequestAction, Retry, Rollback, Step, StepShadow
+from sark_api.spec import Action, Mode, Request, RequestAction, Retry, Rollback, Step, StepShadow
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane, quick_spec
 from sark_operator.core.observation import Comparisons
@@ -104,7 +104,7 @@ def test_one_decision_that_differs_ends_it(comparing: SimulatedTarget) -> None:
 
 
 def test_a_difference_may_only_hold(comparing: SimulatedTarget) -> None:
-    mismatch = comparing.spec.criteria.decision_mismatch.model_copy(update={"action": "Hold"})
+    mismatch = comparing.spec.criteria.decision_mismatch.model_copy(update={"action": Action.HOLD})
     comparing.ask(criteria=comparing.spec.criteria.model_copy(update={"decision_mismatch": mismatch}))
     compared(comparing, 1000, 1)
     comparing.run(60)

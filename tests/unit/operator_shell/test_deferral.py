@@ -111,6 +111,21 @@ def test_what_the_user_asked_is_answered_at_once(ticking: Ticking) -> None:
     assert ticking.tick(5).actions == (STATUS,)
 
 
+def test_an_edit_is_recorded_at_once(ticking: Ticking) -> None:
+    ticking.target.ask(watch_after=timedelta(hours=1))
+    assert ticking.tick(5).actions == (STATUS,)
+    assert ticking.target.status.history[-1].reason == "SpecEdited"
+
+
+def test_a_crd_that_does_not_know_what_the_spec_said_costs_no_more_writes(ticking: Ticking) -> None:
+    before = ticking.writes
+    for _ in range(40):
+        ticking.target.status = ticking.target.status.model_copy(update={"evaluated_spec": None})
+        ticking.tick(5)
+
+    assert ticking.writes - before == 8
+
+
 def test_what_waits_is_dropped_when_somebody_else_has_written(ticking: Ticking) -> None:
     # Given a status that waits
     assert ticking.tick(5).actions == ()

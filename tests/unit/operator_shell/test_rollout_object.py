@@ -93,3 +93,18 @@ def test_the_writer_of_a_request_is_the_last_manager_that_owns_it() -> None:
 
     assert RolloutObject({"metadata": metadata}).identity().requested_by == "sark-rollout"
     assert RolloutObject({"metadata": metadata | {"managedFields": None}}).identity().requested_by == ""
+
+
+def test_the_editor_of_a_spec_is_the_last_manager_that_owns_more_than_requests() -> None:
+    managed = [
+        entry("argocd", "2026-01-01T00:00:00Z", "steps", "criteria"),
+        entry("kubectl-edit", "2026-01-02T00:00:00Z", "criteria"),
+        entry("sark-rollout", "2026-01-03T00:00:00Z", "request", "mode", "attempt"),
+        {"manager": "sark-operator", "time": "2026-01-04T00:00:00Z", "fieldsV1": {"f:status": {}}},
+    ]
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "managedFields": managed}
+    text = json.dumps({"metadata": metadata, "spec": {}}).encode()
+
+    assert RolloutObject({"metadata": metadata}).edited_by() == "kubectl-edit"
+    assert RolloutObject.from_json(text).edited_by() == "kubectl-edit"
+    assert RolloutObject({"metadata": metadata | {"managedFields": None}}).edited_by() == ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sark_api import reasons
 from sark_api.spec import Mode, OnDelete
 from sark_api.status import Phase
 
+from .edits import Edit, record_spec_edits, spec_edits, told
 from .figures import span
 from .finding import found
 from .flag_document import feature_flags, is_ours, readable_document
@@ -15,18 +17,18 @@ from .plan import fresh_bake, position
 from .request import follow_request
 from .retry import again, retry
 from .revert import revert
+from .spec_fields import section
 from .tick import USER, Tick
 
 
 def intent(tick: Tick) -> None:
-    """Follow deletion, mode, attempt, a retry that is due, edits of the plan and the features, and a request, in this order."""
+    """Follow deletion, mode, attempt, a retry that is due, edits of all else, and a request, in this order."""
     _delete(tick)
     _roll_back(tick)
     _restart(tick)
     retry(tick)
     _pause_or_resume(tick)
-    _follow_plan(tick)
-    _follow_features(tick)
+    _follow_edits(tick)
     follow_request(tick)
     tick.change(observed_generation=tick.identity.generation)
 
@@ -89,36 +91,47 @@ def _pause_or_resume(tick: Tick) -> None:
         tick.record(reasons.RESUMED_BY_USER, USER, percent, message)
 
 
-def _follow_plan(tick: Tick) -> None:
-    """Find the present share's place in a plan that was edited on the way.
+def _follow_edits(tick: Tick) -> None:
+    """Follow an edited plan and edited features, and record whatever else was edited: each field in one record."""
+    edits = spec_edits(tick)
+    steps = [edit for edit in edits if section(edit.path) in ("steps", "schedule")]
+    features = [edit for edit in edits if section(edit.path) == "features"]
+    recorded = [*(steps if _follow_plan(tick, steps) else ()), *(features if _follow_features(tick, features) else ())]
+    record_spec_edits(tick, [edit for edit in edits if edit not in recorded])
+
+
+def _follow_plan(tick: Tick, edits: Sequence[Edit]) -> bool:
+    """Find the present share's place in a plan that was edited on the way, and return whether it has another one.
 
     The share itself stays, whatever the plan says now. A promotion to a step that is gone is forgotten.
     """
     step = tick.status.step
     if step is None:
-        return
+        return False
     index, total = position(tick.spec, step.percent)
     lost = step.promoted_to is not None and step.promoted_to not in [step.percent, *(each.percent for each in tick.spec.plan())]
     if (index, total) == (step.index, step.total) and not lost:
-        return
+        return False
     promoted_to = None if lost else step.promoted_to
     tick.change(step=step.model_copy(update={"index": index, "total": total, "promoted_to": promoted_to}))
-    message = reasons.PLAN_EDITED.sentence(percent=step.percent, step=f"{index} of {total}")
+    message = reasons.PLAN_EDITED.sentence(percent=step.percent, step=f"{index} of {total}", edits=told(tick, edits))
     tick.record(reasons.PLAN_EDITED, USER, step.percent, message)
+    return True
 
 
-def _follow_features(tick: Tick) -> None:
-    """Start the step again when the features were edited: what was proven was proven for other switches."""
+def _follow_features(tick: Tick, edits: Sequence[Edit]) -> bool:
+    """Start the step again when the features were edited, and return whether: what was proven was proven for other switches."""
     step, document = tick.status.step, readable_document(tick.observation.flags)
     if step is None or document is None or not is_ours(tick.identity, document) or document.percentage != step.percent:
-        return
+        return False
     if tick.status.phase is Phase.COMPLETED or document.feature_flags == feature_flags(tick.spec.features, step.percent):
-        return
+        return False
     tick.change(
         step=step.model_copy(update={"started_at": tick.now, "promoted_to": None}),
         bake=fresh_bake(tick.spec, step.percent),
         convergence=None,
     )
-    message = reasons.FEATURES_EDITED.sentence(percent=step.percent)
+    message = reasons.FEATURES_EDITED.sentence(percent=step.percent, edits=told(tick, edits))
     tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
     tick.look_again()
+    return True

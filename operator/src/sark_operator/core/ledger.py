@@ -8,7 +8,6 @@ operator dies.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -98,7 +97,7 @@ def _record(tick: Tick, ledger: Ledger, entry: HistoryEntry) -> EvidenceRecord:
         spec_sha256=digest(canonical(spec.to_wire())),
         policy_revision=entry.policy_revision,
         operator_version=entry.operator_version,
-        prometheus=re.sub(r"//[^/]*@", "//", spec.prometheus.address),
+        prometheus=spec.prometheus.public_address(),
         window_seconds=round(criteria.window.total_seconds()),
         counting_window_seconds=round(criteria.counting().total_seconds()),
         criteria=tick.status.criteria,

@@ -232,6 +232,8 @@ class Identity:
     created_at: datetime | None = None
     requested_by: str = ""
     """Field manager that wrote spec.request, as the API server recorded it; empty when it did not."""
+    edited_by: str = ""
+    """Field manager that wrote the spec last, likewise; empty where nobody looked: while it is the one evaluated last."""
 
     @property
     def key(self) -> str:

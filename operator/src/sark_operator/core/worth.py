@@ -29,8 +29,11 @@ def longest_wait(spec: SarkRolloutSpec) -> timedelta:
 
 _PASSING: Final = frozenset(
     {"evaluated_at", "observed_basis_points", "baseline_p95_microseconds", "counted_until", "evidence", "message", "summary"}
+    | {"evaluated_spec"}
 )
-"""What of a status every evaluation changes: clocks, counts, and the sentences that tell of them."""
+"""What of a status every evaluation changes: clocks, counts, and the sentences that tell of them. What the spec said is none of
+these; an edit of it has a record, which is news, and what was merely noted may wait: a CRD that is older than the operator
+lets none of it be stored."""
 _IN_PARTS: Final = frozenset({"bake", "next", "criteria", "conditions"})
 """What of a status lasts in parts only."""
 _FIGURES: Final = frozenset({"value", "samples", "message", "bound", "evidence", "windows", "seen"})

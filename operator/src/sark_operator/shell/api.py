@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -19,8 +19,10 @@ from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Identity, ObservedFlags
 
 _MAX_MANAGER = 64
-_REQUEST = "f:request"
-"""How managedFields name `spec.request`."""
+_SPEC, _REQUEST = "f:spec", "f:request"
+"""How managedFields name `spec` and `spec.request`."""
+_STEERING = frozenset({_REQUEST, "f:mode", "f:attempt", "."})
+"""What of `spec` asks for something to be done; the rest says how."""
 _NULL = msgspec.Raw(b"null")
 
 _Model = TypeVar("_Model", bound=ApiModel)
@@ -165,6 +167,13 @@ class RolloutObject:
             requested_by=_manager_of_request(self._metadata.get("managedFields")),
         )
 
+    def edited_by(self) -> str:
+        """Return the field manager that wrote the spec last, as the API server recorded it; empty when it did not.
+
+        Whoever has only steered, as the command does, has not edited what the rollout is to prove.
+        """
+        return _manager_of(self._metadata.get("managedFields"), lambda spec: bool(spec.keys() - _STEERING))
+
     def spec(self) -> SarkRolloutSpec:
         """Return the spec.
 
@@ -207,11 +216,16 @@ def _manager_of_request(managed: Any) -> str:
     """Return which client wrote spec.request, in words the API server recorded; several may share it, the last one counts."""
     if isinstance(managed, msgspec.Raw) and _REQUEST.encode() not in bytes(managed):
         return ""
+    return _manager_of(managed, lambda spec: _REQUEST in spec)
+
+
+def _manager_of(managed: Any, wrote: Callable[[Mapping[str, Any]], bool]) -> str:
+    """Return which client was the last that wrote what `wrote` looks for in its fields of the spec."""
     entries: Sequence[Mapping[str, Any]] = _values(managed) or ()
     owners = [
         (str(entry.get("time") or ""), str(entry.get("manager") or ""))
         for entry in entries
-        if _REQUEST in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+        if wrote((entry.get("fieldsV1") or {}).get(_SPEC) or {})
     ]
     return max(owners, default=("", ""))[1][:_MAX_MANAGER]
 

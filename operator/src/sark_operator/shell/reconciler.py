@@ -13,6 +13,7 @@ from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
+from sark_operator.core.observation import Identity
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
 from sark_operator.shell.clock import Clock
@@ -91,7 +92,7 @@ class Reconciler:
         observation = await self._observer.observe(rollout, spec, status)
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
         reckoned_at = self._clock.monotonic()
-        decision = decide(rollout.identity(), spec, status, observation, self._clock.now())
+        decision = decide(_identity(rollout, status), spec, status, observation, self._clock.now())
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
         decision = replace(decision, actions=self._deferral.due(rollout, spec, decision))
         try:
@@ -134,3 +135,11 @@ class Reconciler:
         if not is_terminal(spec, status, self._clock.now()):
             rollout = await self._cluster.write_status(rollout, signed.to_wire())
         return rollout, signed
+
+
+def _identity(rollout: RolloutObject, status: SarkRolloutStatus) -> Identity:
+    """Return whose rollout it is; who wrote the spec is looked up only where it is not the one evaluated last."""
+    identity = rollout.identity()
+    if identity.generation == status.observed_generation:
+        return identity
+    return replace(identity, edited_by=rollout.edited_by())
