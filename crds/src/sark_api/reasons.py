@@ -284,7 +284,7 @@ TARGET_TAKEN: Final = _reason(
     "TargetTaken",
     _W,
     "The target is held by {rival}: wait until it has ended, or delete one of the two",
-    "Two rollouts name one flags ConfigMap or select the same labels; the first one has them.",
+    "Two rollouts name one flags ConfigMap, or one selects all pods of the other; the first one has them.",
 )
 FLAGS_CONFIG_MAP_MISSING: Final = _reason(
     "FlagsConfigMapMissing",

@@ -20,6 +20,7 @@ OVER = {"phase": "Reverted"}
 WATCH_OVER = {"phase": "Completed", "completedAt": "2026-01-01T11:00:00.000Z"}
 WATCHED = {"phase": "Completed", "completedAt": "2026-01-01T11:59:50.000Z"}
 BROKEN = {"phase": "Sideways"}
+UNLABELLED = {"target": {"matchLabels": ["app"], "flagsConfigMap": "till-flags"}}
 ELSEWHERE = {"target": {"matchLabels": {"app": "till"}, "flagsConfigMap": "till-flags"}, "mode": "Sideways"}
 
 
@@ -108,8 +109,32 @@ OLDER, YOUNGER = 120, 30
             MINE,
             rollout("other", OLDER, config_map="b", labels={"app": "gateway", "tier": "1"}),
             NO_DOCUMENT,
+            "other",
+            id="its pods are some of mine",
+        ),
+        pytest.param(
+            rollout("mine", labels={"app": "gateway", "tier": "1"}),
+            rollout("other", OLDER, config_map="b"),
+            NO_DOCUMENT,
+            "other",
+            id="mine are some of its pods",
+        ),
+        pytest.param(
+            MINE,
+            rollout("other", OLDER, config_map="b", labels={"app": "till", "tier": "1"}),
+            NO_DOCUMENT,
             "mine",
-            id="labels that merely overlap",
+            id="more labels, of which one contradicts",
+        ),
+        pytest.param(
+            MINE, rollout("other", OLDER, config_map="b", labels={"tier": "1"}), NO_DOCUMENT, "mine", id="they may share a pod"
+        ),
+        pytest.param(
+            rollout("mine", labels={"app": "gateway", "tier": "1"}),
+            rollout("other", OLDER, config_map="b", labels={"app": "gateway", "zone": "a"}),
+            NO_DOCUMENT,
+            "mine",
+            id="they may share a pod, with a label in common",
         ),
         pytest.param(MINE, rollout("other", OLDER, namespace="b"), NO_DOCUMENT, "mine", id="another namespace"),
         # Who has let go.
@@ -146,6 +171,7 @@ OLDER, YOUNGER = 120, 30
         pytest.param(MINE, rollout("other", YOUNGER, spec=ELSEWHERE), NO_DOCUMENT, "mine", id="unreadable and elsewhere"),
         pytest.param(MINE, rollout("other", YOUNGER, spec=ELSEWHERE), document_of("other"), "other", id="... but in force"),
         pytest.param(MINE, rollout("other", OLDER, spec={"target": 3}), NO_DOCUMENT, "mine", id="unreadable target"),
+        pytest.param(MINE, rollout("other", OLDER, spec=UNLABELLED), NO_DOCUMENT, "mine", id="labels that are none"),
     ],
 )
 def test_one_of_two_holds_the_target(
@@ -157,10 +183,18 @@ def test_one_of_two_holds_the_target(
 @pytest.mark.parametrize("flags", [NO_DOCUMENT, UNREADABLE, AWAY, document_of("a"), document_of("b")])
 @pytest.mark.parametrize("ages", [(60, 60), (60, 30), (30, 60)])
 @pytest.mark.parametrize("statuses", [({}, {}), (SHARE, {}), ({}, SHARE), (SHARE, SHARE), (OVER, SHARE), (NO_SHARE, WATCHED)])
+@pytest.mark.parametrize("more", [{}, {"tier": "1"}], ids=["equal labels", "more labels"])
 def test_both_come_to_the_same_answer(
-    flags: ObservedFlags | Missing, ages: tuple[int, int], statuses: tuple[Mapping[str, object], Mapping[str, object]]
+    flags: ObservedFlags | Missing,
+    ages: tuple[int, int],
+    statuses: tuple[Mapping[str, object], Mapping[str, object]],
+    more: dict[str, str],
 ) -> None:
-    a, b = (rollout(name, age, status=status) for name, age, status in zip("ab", ages, statuses, strict=True))
+    labels = ({"app": "gateway"}, {"app": "gateway", **more})
+    a, b = (
+        rollout(name, age, status=status, labels=selected)
+        for name, age, status, selected in zip("ab", ages, statuses, labels, strict=True)
+    )
 
     answers = {find_rival(a, [b], flags, NOW), find_rival(b, [a], flags, NOW)}
 

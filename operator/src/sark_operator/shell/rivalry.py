@@ -1,12 +1,17 @@
 """Who holds a target when two rollouts name the same one.
 
-Two rollouts are rivals when they name one flags ConfigMap, or select the same pods by equal labels. Both see the same facts, so
-that both come to the same answer: exactly one of a pair holds the target, and the other waits.
+Two rollouts are rivals when they name one flags ConfigMap, or when every pod of one is a pod of the other: labels of a selector
+are ANDed, so that is where the labels of one are among those of the other. Both see the same facts, so that both come to the
+same answer: exactly one of a pair holds the target, and the other waits.
+
+Selectors that neither hold each other nor contradict each other (`app: a` beside `tier: b`) may share a pod or not, and labels
+do not tell. They are no rivals: most such pairs never meet. Where they do the pod follows one ConfigMap, and the rollout of the
+other waits for it and names it: nothing is proven or raised on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sark_api.flags import FlagDocument
@@ -67,7 +72,9 @@ def _is_elsewhere(target: Target, other: RolloutObject) -> bool:
     if not isinstance(theirs, dict):
         return False
     flags, labels = theirs.get("flagsConfigMap"), theirs.get("matchLabels")
-    return flags not in (None, target.flags_config_map) and labels not in (None, target.match_labels)
+    if flags in (None, target.flags_config_map) or not isinstance(labels, dict):
+        return False
+    return not _nested(target.match_labels, labels)
 
 
 def _has_work(rollout: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
@@ -77,7 +84,13 @@ def _has_work(rollout: RolloutObject, document: FlagDocument | None, now: dateti
 
 
 def _same(one: Target, other: Target) -> bool:
-    return one.flags_config_map == other.flags_config_map or one.match_labels == other.match_labels
+    return one.flags_config_map == other.flags_config_map or _nested(one.match_labels, other.match_labels)
+
+
+def _nested(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Return whether the labels of one are among those of the other: its selector takes every pod that the other's does."""
+    fewer, more = (one, other) if len(one) <= len(other) else (other, one)
+    return fewer.items() <= more.items()
 
 
 def _rank(rollout: RolloutObject, document: FlagDocument | None) -> _Rank:
