@@ -20,9 +20,11 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from sark_api.conditions import CONDITIONS
 from sark_api.evidence import verify
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_api.reasons import REASONS
 from sark_api.spec import (
     Action,
     Approval,
@@ -42,7 +44,7 @@ from sark_api.spec import (
     Toggle,
     Window,
 )
-from sark_api.status import Phase, SarkRolloutStatus
+from sark_api.status import ConditionStatus, Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedSidecar, SimulatedTarget, arm
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
@@ -361,6 +363,7 @@ class Rollout(RuleBasedStateMachine):
 
         self.check_requests(before, decision)
         self.check_edits(before, decision)
+        self.check_conditions(decision)
 
         target.tick(die_after=die_after, deliver=deliver)
         if target.status == decision.status:
@@ -505,6 +508,13 @@ class Rollout(RuleBasedStateMachine):
         if new.granted and asked.action is not RequestAction.APPROVE:
             assert before.step is not None
             assert asked.percent == before.step.percent
+
+    def check_conditions(self, decision: Decision) -> None:
+        """Every condition and reason is in its table, and none is Unknown where the table says that it never is."""
+        assert [condition.type for condition in decision.status.conditions] == list(CONDITIONS)
+        for condition in decision.status.conditions:
+            assert condition.reason in REASONS
+            assert condition.status is not ConditionStatus.UNKNOWN or CONDITIONS[condition.type].unknown
 
     def policy(self) -> dict[str, object]:
         """What the spec says of how things are proven: all but what asks for something, whose answers are told elsewhere."""

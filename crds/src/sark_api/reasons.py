@@ -343,6 +343,59 @@ EVIDENCE_NOT_FILED: Final = _reason(
     "Grant the operator its rights on configmaps, or mend what the message names. An advance waits for it, a revert never.",
 )
 
+# Why an answer of Prometheus is none: counted in sark_operator_prometheus_queries_total. The sentence stands in the criteria,
+# and in the condition MetricsAvailable, whose own reason is MetricsUnavailable.
+METRICS_TIMEOUT: Final = _reason(
+    "MetricsTimeout",
+    _W,
+    "{message}",
+    "No answer within spec.prometheus.timeout.",
+)
+METRICS_UNREACHABLE: Final = _reason(
+    "MetricsUnreachable",
+    _W,
+    "{message}",
+    "The server could not be reached, its certificate is not trusted, or it answered with an HTTP error or a redirect.",
+)
+METRICS_ACCESS: Final = _reason(
+    "MetricsAccess",
+    _W,
+    "{message}",
+    "Credentials, tenant or namespace are not let in, or a credential's file cannot be read.",
+)
+METRICS_QUERY_REFUSED: Final = _reason(
+    "MetricsQueryRefused", _W, "{message}", "The server refused the query, as one of criteria.custom that does not parse."
+)
+METRICS_PARTIAL: Final = _reason(
+    "MetricsPartial",
+    _W,
+    "{message}",
+    "The server warns that its answer is not whole, or does not see every ready sidecar: a part of the fleet may be missing.",
+)
+METRICS_INVALID: Final = _reason(
+    "MetricsInvalid",
+    _W,
+    "{message}",
+    "The answer is none that can be read: not JSON, NaN, infinite, several series where one number is needed, or too long.",
+)
+METRICS_ABSENT: Final = _reason(
+    "MetricsAbsent", _W, "{message}", "There are no series of the rollout, though its sidecars have been told its name."
+)
+METRICS_STALE: Final = _reason(
+    "MetricsStale", _W, "{message}", "The newest sample of the rollout is older than half of criteria.window, 5s at least."
+)
+METRICS_NOT_ASKED: Final = _reason(
+    "MetricsNotAsked", _N, "Prometheus has not been asked for it", "Nobody has asked yet; it is never counted."
+)
+
+# Said once by an event, beside what the conditions say.
+FLAGS_OWNED_BY_ANOTHER: Final = _reason(
+    "FlagsOwnedByAnother",
+    _W,
+    "{message}; the share is not raised until they let go",
+    "The API server refused the flags, because another field manager took their keys since they were read.",
+)
+
 # What conditions say while all is well, or while they do not apply.
 AS_EXPECTED: Final = _reason("AsExpected", _N, "Nothing is in the way", "The good state of Ready and Degraded.")
 ALL_CONFIRMED: Final = _reason(

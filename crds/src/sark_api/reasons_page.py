@@ -1,19 +1,30 @@
-"""The documentation page of all reasons: `python -m sark_api.reasons_page` prints docs/reasons.md."""
+"""The documentation page of all reasons and conditions: `python -m sark_api.reasons_page` prints docs/reasons.md."""
 
 from __future__ import annotations
 
 import re
 import sys
 
+from .conditions import CONDITIONS
 from .reasons import REASONS
 
 _HEAD = """\
 # Reasons
 
 Every reason the operator gives in `status.reason`, conditions, events, `status.history` and its metrics. A name is a contract
-and is never changed; the sentence is for people and may be improved. Words in capitals stand for values.
+and is never changed; the sentence is for people and may be improved. Words in capitals stand for values. Below them stand
+[the conditions](#conditions). [The runbook](runbook.md) says what to do.
 
 | reason | event | sentence | meaning |
+| --- | --- | --- | --- |
+"""
+_CONDITIONS = """
+## Conditions
+
+`status.conditions`, the contract for programs, as in `kubectl wait --for=condition=Completed`. All are there from the first
+evaluation on; `observedGeneration` says of which spec, and `lastTransitionTime` since when the state has been what it is.
+
+| condition | True | False | Unknown |
 | --- | --- | --- | --- |
 """
 
@@ -21,7 +32,8 @@ and is never changed; the sentence is for people and may be improved. Words in c
 def render() -> str:
     """Return the page as Markdown."""
     rows = [f"| `{one.name}` | {one.event} | {_spoken(one.template)} | {one.doc} |\n" for one in REASONS.values()]
-    return _HEAD + "".join(rows)
+    states = [f"| `{one.name}` | {one.true} | {one.false} | {one.unknown or 'never'} |\n" for one in CONDITIONS.values()]
+    return _HEAD + "".join(rows) + _CONDITIONS + "".join(states)
 
 
 def _spoken(template: str) -> str:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from sark_api import reasons
+from sark_api.conditions import CONDITIONS
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.reasons import REASONS
 from sark_api.spec import Mode
 from sark_api.status import ConditionStatus
 from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.observation import Missing
 
 ALL = [
     "Ready",
@@ -37,8 +40,33 @@ def test_all_eleven_are_there_from_the_first_tick(target: SimulatedTarget) -> No
     target.rival = "shop/other"
     target.tick(1)
 
-    assert list(states(target)) == ALL
+    assert list(states(target)) == list(CONDITIONS) == ALL
     assert all(condition.observed_generation == 1 for condition in target.status.conditions)
+
+
+@pytest.mark.parametrize(
+    ("name", "unseen"),
+    [
+        ("Converged", "the pods"),
+        ("FlagsOwned", "the ConfigMap"),
+        ("SampleSufficient", "a criterion"),
+        ("CriteriaMet", "a criterion"),
+    ],
+)
+def test_a_condition_is_unknown_where_its_table_says_so(target: SimulatedTarget, name: str, unseen: str) -> None:
+    if unseen == "the pods":
+        target.pods_missing = Missing(reasons.PODS_UNAVAILABLE.name, "503")
+    elif unseen == "the ConfigMap":
+        target.lose_config_map()
+    target.tick(1)
+
+    assert states(target)[name] == "U"
+    assert {each.name for each in CONDITIONS.values() if each.unknown} == {
+        "Converged",
+        "FlagsOwned",
+        "SampleSufficient",
+        "CriteriaMet",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """The eleven conditions: the contract for programs.
 
-Each has a reason from the table, and changes its time only when its status flips.
+Each has its meaning and its reason from a table, and changes its time only when its status flips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sark_api import conditions as types
 from sark_api import reasons
 from sark_api.reasons import EventType
 from sark_api.spec import Action
@@ -28,17 +29,17 @@ _State = tuple[ConditionStatus, Finding]
 def conditions(tick: Tick, explanation: Finding, trouble: Finding | None) -> list[Condition]:
     """Return all conditions of the tick's draft; `trouble` is what is wrong with the flags, if anything."""
     states: dict[str, _State] = {
-        "Ready": _ready(tick),
-        "Progressing": _progressing(tick, explanation),
-        "Converged": _converged(tick),
-        "MetricsAvailable": _metrics_available(tick),
-        "SampleSufficient": _sample_sufficient(tick.status.criteria),
-        "CriteriaMet": _criteria_met(tick.status.criteria),
-        "Paused": _during(tick, Phase.PAUSED, explanation, found(reasons.NOT_PAUSED, mode=tick.spec.mode)),
-        "Reverting": _during(tick, Phase.REVERTING, explanation, found(reasons.NOT_REVERTING)),
-        "Completed": _during(tick, Phase.COMPLETED, explanation, found(reasons.NOT_COMPLETED)),
-        "FlagsOwned": ownership(tick),
-        "Degraded": (_TRUE, degraded)
+        types.READY: _ready(tick),
+        types.PROGRESSING: _progressing(tick, explanation),
+        types.CONVERGED: _converged(tick),
+        types.METRICS_AVAILABLE: _metrics_available(tick),
+        types.SAMPLE_SUFFICIENT: _sample_sufficient(tick.status.criteria),
+        types.CRITERIA_MET: _criteria_met(tick.status.criteria),
+        types.PAUSED: _during(tick, Phase.PAUSED, explanation, found(reasons.NOT_PAUSED, mode=tick.spec.mode)),
+        types.REVERTING: _during(tick, Phase.REVERTING, explanation, found(reasons.NOT_REVERTING)),
+        types.COMPLETED: _during(tick, Phase.COMPLETED, explanation, found(reasons.NOT_COMPLETED)),
+        types.FLAGS_OWNED: ownership(tick),
+        types.DEGRADED: (_TRUE, degraded)
         if (degraded := trouble or filing_trouble(tick))
         else (_FALSE, found(reasons.AS_EXPECTED)),
     }

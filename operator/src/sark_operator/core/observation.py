@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from sark_api import reasons
 from sark_api.flags import FlagDocument
 from sark_api.status import LedgerSegment
 
@@ -23,7 +24,7 @@ class Missing:
     """Something that could not be observed."""
 
     reason: str
-    """CamelCase word for conditions, as in MetricsUnreachable."""
+    """Name of a reason of the table, as in MetricsUnreachable."""
     message: str
     """One sentence: what could not be seen, where, and what to look at."""
 
@@ -122,7 +123,7 @@ class MemorySeries:
         return self._slopes[among]
 
 
-_NOT_ASKED: Final = Missing("MetricsNotAsked", "Prometheus has not been asked for it")
+_NOT_ASKED: Final = Missing(reasons.METRICS_NOT_ASKED.name, reasons.METRICS_NOT_ASKED.sentence())
 
 
 @dataclass(frozen=True, slots=True)

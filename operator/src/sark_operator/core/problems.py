@@ -76,7 +76,7 @@ def unscraped(identity: Identity, observation: Observation) -> Missing | None:
     if scraped >= following:
         return None
     return Missing(
-        "MetricsPartial",
+        reasons.METRICS_PARTIAL.name,
         f"Prometheus has fresh samples of {scraped} of {following} ready sidecars: check that it scrapes every one of them",
     )
 

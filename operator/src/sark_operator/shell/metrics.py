@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf, isfinite
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
+from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert, matching
 from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
@@ -22,8 +23,8 @@ from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import Coming, SharedAnswers
 
-ABSENT = "MetricsAbsent"
-STALE = "MetricsStale"
+ABSENT: Final = reasons.METRICS_ABSENT.name
+STALE: Final = reasons.METRICS_STALE.name
 LEAST_STALE_SECONDS = 5.0
 MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for this long, and for at most half of a rollout's interval."""

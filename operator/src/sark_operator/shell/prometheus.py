@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -27,6 +27,7 @@ from prometheus_api_client.exceptions import PrometheusApiClientException
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
+from sark_api import reasons
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
@@ -43,11 +44,11 @@ _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
 _GRACE_SECONDS = 1.0
 
-UNREACHABLE = "MetricsUnreachable"
-TIMEOUT = "MetricsTimeout"
-REFUSED = "MetricsQueryRefused"
-PARTIAL = "MetricsPartial"
-INVALID = "MetricsInvalid"
+UNREACHABLE: Final = reasons.METRICS_UNREACHABLE.name
+TIMEOUT: Final = reasons.METRICS_TIMEOUT.name
+REFUSED: Final = reasons.METRICS_QUERY_REFUSED.name
+PARTIAL: Final = reasons.METRICS_PARTIAL.name
+INVALID: Final = reasons.METRICS_INVALID.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from pydantic import Field, StringConstraints, model_validator
 
+from sark_api import reasons
 from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import (
@@ -33,7 +34,7 @@ from sark_operator.shell.credential_files import (
     read_secret,
 )
 
-ACCESS: Final = "MetricsAccess"
+ACCESS: Final = reasons.METRICS_ACCESS.name
 """Reason of what cannot be asked because of credentials or tenants."""
 TENANT_HEADER: Final = "X-Scope-OrgID"
 """What Mimir, Loki and Cortex read; Thanos' own default is THANOS-TENANT."""

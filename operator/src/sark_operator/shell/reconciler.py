@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 
+from sark_api import reasons
 from sark_api.names import FINALIZER
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decide import decide
@@ -98,7 +99,8 @@ class Reconciler:
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)
         except ForeignOwnerError as error:
-            await self._recorder.warn(rollout, "FlagsOwnedByAnother", f"{error}; the share is not raised until they let go")
+            owned = reasons.FLAGS_OWNED_BY_ANOTHER
+            await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
             raise
         if wanted_percent(decision.status) == 0 < wanted_percent(stored):
             self._telemetry.restored(self._clock.monotonic() - begun_at)
