@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from sark_api.evidence import EvidenceRecord
-from sark_api.status import ConditionStatus, CriterionStatus, HistoryEntry, Revert
+from sark_api.status import ConditionStatus, HistoryEntry, Revert
 
+from .criterion import criterion_lines, further
 from .rollout import Rollout
 from .times import moment
 
@@ -27,9 +27,6 @@ _TOLD = {
     "operatorVersion",
 }
 """Members of a history entry that have a place of their own; whatever else it holds is listed by its name."""
-
-_SHOWN = {"name", "verdict", "action", "value", "limit", "samples", "minSamples", "message", "query", "since"}
-"""The same for a criterion."""
 
 Times = Callable[[datetime], str]
 
@@ -72,7 +69,7 @@ def decision(number: int, entry: HistoryEntry) -> list[str]:
     wire = entry.to_wire()
     for name, value in wire.items():
         if name not in _TOLD:
-            lines += _further(name, value)
+            lines += further(name, value)
     return lines
 
 
@@ -85,13 +82,8 @@ def present(rollout: Rollout) -> list[str]:
     """Return what the criteria say now, each with its limit, its samples and the question that was asked."""
     lines: list[str] = []
     for criterion in rollout.status.criteria:
-        lines += _criterion(criterion)
+        lines += criterion_lines(criterion)
     return lines
-
-
-def criterion_lines(criterion: CriterionStatus) -> list[str]:
-    """Return one criterion with its limit, its samples and the question that was asked."""
-    return list(_criterion(criterion))
 
 
 def share(entry: HistoryEntry | EvidenceRecord) -> str:
@@ -125,35 +117,6 @@ def _basis(entry: HistoryEntry) -> Iterator[tuple[str, str]]:
         yield "flag revision", str(entry.revision)
     yield "policy revision", entry.policy_revision or "not one for all sidecars"
     yield "operator version", entry.operator_version or "not recorded"
-
-
-def _criterion(criterion: CriterionStatus) -> Iterator[str]:
-    since = f" since {moment(criterion.since)}" if criterion.since else ""
-    yield f"  {criterion.name}: {criterion.verdict}{since}; a breach does {criterion.action}"
-    yield f"    {criterion.message}"
-    limit = f"limit {criterion.limit}" if criterion.limit else "no limit"
-    value = f"value {criterion.value}" if criterion.value else "no value"
-    yield f"    {value}, {limit}; samples {criterion.samples:,}, needed {criterion.min_samples:,}"
-    for name, member in criterion.to_wire().items():
-        if name not in _SHOWN:
-            yield from (f"  {line}" for line in _further(name, member))
-    if criterion.query:
-        yield f"    query: {criterion.query}"
-
-
-def _further(name: str, value: Any) -> Iterator[str]:
-    """Yield a member this command has no place for, so that a newer record is shown and not swallowed."""
-    if isinstance(value, list):
-        for member in value:
-            yield f"  {name}: {_flat(member)}"
-    elif value not in ("", 0, False, {}):
-        yield f"  {name}: {_flat(value)}"
-
-
-def _flat(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_flat(member)}" for key, member in value.items())
-    return str(value)
 
 
 def _unmet(rollout: Rollout) -> Iterator[str]:

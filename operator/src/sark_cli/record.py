@@ -8,7 +8,8 @@ from sark_api.duration import format_duration
 from sark_api.evidence import EvidenceRecord
 from sark_api.status import HistoryEntry
 
-from .explanation import criterion_lines, decision
+from .criterion import criterion_lines
+from .explanation import decision
 
 
 def recorded(record: EvidenceRecord) -> list[str]:

@@ -36,7 +36,7 @@ ERRORS = CriterionStatus(
     query="sum by (sark_rollout, implementation, result) (increase(sark_requests_total[300s]))",
     bound="2.6%",
     evidence="1,204 to 1",
-    evidence_needed="400 to 1",
+    evidence_needed="700 to 1",
     windows=42,
 )
 

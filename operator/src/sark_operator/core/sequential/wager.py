@@ -4,7 +4,7 @@ Each window brings a fraction y between 0 and 1, errors of requests say, and a l
 capital on "y is above p" has 1 + c * (y / p - 1) times as much afterwards. As long as the fraction is expected to be at most p,
 whatever happened before and however errors cling together inside a window, the capital is not expected to grow; by Ville's
 inequality it ever reaches 1/alpha with probability alpha at most. So it may be looked at after every window, for ever, and the
-capital is the evidence: 400 means 400 to 1.
+capital is the evidence: 700 means 700 to 1.
 
 How bold a bet is best depends on how bad things are, and when they begin. So the capital lies in pools with bets from timid to
 bold, and one that does not bet. After each window every pool gives a small part to be spread over all of them anew: without it

@@ -42,7 +42,7 @@ class Weight:
 
     @property
     def needed_text(self) -> str:
-        """How much is needed, as in 400 to 1; empty before the first window."""
+        """How much is needed, as in 700 to 1; empty before the first window."""
         return to_one(self.needed) if self.windows else ""
 
     @property
