@@ -5,7 +5,7 @@ import contextvars
 import gc
 import weakref
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,12 +30,12 @@ class Ticks:
         self._outcomes = list(outcomes)
         self.done: asyncio.Queue[str] = asyncio.Queue()
 
-    async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
+    async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
         self.done.put_nowait(f"{namespace}/{name} {uid}")
         outcome = self._outcomes.pop(0) if self._outcomes else timedelta(hours=1)
         if isinstance(outcome, Exception):
             raise outcome
-        return None if outcome is None else datetime.now(UTC) + outcome
+        return outcome
 
 
 def worker(ticks: Ticks) -> Worker:
@@ -163,7 +163,7 @@ async def test_a_recreated_rollout_gets_a_worker_of_its_own() -> None:
 async def test_a_tick_that_hangs_makes_the_process_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
     # Given a tick that never ends, and a limit that has passed
     class Hanging(Ticks):
-        async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
+        async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
             await super().tick(namespace, name, uid)
             await asyncio.sleep(3600)
             return None

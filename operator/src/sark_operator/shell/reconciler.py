@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -62,8 +62,8 @@ class Reconciler:
         if self._notifier is not None:
             self._notifier.forget(uid)
 
-    async def tick(self, namespace: str, name: str, uid: str) -> datetime | None:
-        """Do one tick and return when the next is due, or None when this rollout is none of ours any more.
+    async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
+        """Do one tick and return after how long the next is due, or None when this rollout is none of ours any more.
 
         Raises:
             ClusterError: the tick could not be finished; the next one begins anew.
@@ -78,7 +78,7 @@ class Reconciler:
                     raise
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _attempt(self, namespace: str, name: str, uid: str) -> datetime | None:
+    async def _attempt(self, namespace: str, name: str, uid: str) -> timedelta | None:
         begun_at = self._clock.monotonic()
         rollout = await self._cluster.read_rollout(namespace, name)
         if rollout.uid != uid or (rollout.deleting and not rollout.guarded):
@@ -92,8 +92,8 @@ class Reconciler:
         spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
-        reckoned_at = self._clock.monotonic()
-        decision = decide(_identity(rollout, status), spec, status, observation, self._clock.now())
+        reckoned_at, now = self._clock.monotonic(), self._clock.now()
+        decision = decide(_identity(rollout, status), spec, status, observation, now)
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
         decision = replace(decision, actions=self._deferral.due(rollout, spec, decision))
         try:
@@ -106,7 +106,9 @@ class Reconciler:
             self._telemetry.restored(self._clock.monotonic() - begun_at)
         await self._tell(rollout, stored, decision)
         self._telemetry.state(rollout.key, decision.status, len(spec.plan()))
-        return decision.wake_at
+        # What the rest of the tick took is told by the clock that nobody sets: one that is set back meanwhile must not make it
+        # sleep for as long.
+        return decision.wake_at - now - timedelta(seconds=self._clock.monotonic() - reckoned_at)
 
     def _noted(self, rollout: RolloutObject, status: SarkRolloutStatus) -> SarkRolloutStatus:
         """Return the status with how far people have been told by now."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -90,7 +89,7 @@ class Worker:
         started = self._clock.monotonic()
         try:
             async with asyncio.timeout(TICK_SECONDS):
-                wake_at = await self._reconciler.tick(self._namespace, self._name, self._uid)
+                wait = await self._reconciler.tick(self._namespace, self._name, self._uid)
         except ObjectMissingError:
             return None
         except (ClusterError, TimeoutError) as error:
@@ -99,7 +98,7 @@ class Worker:
             return self._failed(started, error, unexpected=True)
         self._failures = 0
         self._telemetry.tick(self.key, "done", self._clock.monotonic() - started)
-        return None if wake_at is None else max(0.0, (wake_at - self._clock.now()) / timedelta(seconds=1))
+        return None if wait is None else max(0.0, wait.total_seconds())
 
     def _failed(self, started: float, error: Exception, *, unexpected: bool) -> float:
         self._failures += 1

@@ -1,0 +1,117 @@
+"""One tick, with everything around it replaced: what is handed to the core, and when the next tick is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sark_api.names import API_VERSION, FINALIZER, KIND
+from sark_api.status import Leader
+from sark_e2e.simulated_target import SimulatedTarget
+from sark_operator.core.decision import Decision
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.reconciler import Reconciler
+from sark_operator.shell.telemetry import Telemetry
+
+pytestmark = pytest.mark.asyncio
+LEADER = Leader(identity="operator-0", lease="lease-1", term=1)
+
+
+@dataclass
+class Surroundings:
+    """Stands for the cluster, the observer, the actor, the Lease and the clock of one rollout."""
+
+    target: SimulatedTarget = field(default_factory=SimulatedTarget)
+    managed: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 100.0
+    """By the monotonic clock."""
+    acting: timedelta = timedelta(0)
+    """How long the writes take."""
+    set_by: timedelta = timedelta(0)
+    """By how much the clock is set while they are under way."""
+    decisions: list[Decision] = field(default_factory=list)
+    held: bool = True
+    term: Leader = LEADER
+
+    async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
+        metadata = {
+            "namespace": namespace,
+            "name": name,
+            "uid": "uid-1",
+            "resourceVersion": "7",
+            "generation": self.target.identity.generation,
+            "finalizers": [FINALIZER],
+            "managedFields": self.managed,
+        }
+        status = self.target.status.model_copy(update={"leader": LEADER}).to_wire()
+        return RolloutObject(
+            {
+                "apiVersion": API_VERSION,
+                "kind": KIND,
+                "metadata": metadata,
+                "spec": self.target.spec.to_wire(),
+                "status": status,
+            }
+        )
+
+    async def observe(self, *_: object) -> Any:
+        return self.target.observe()
+
+    async def act(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
+        self.decisions.append(decision)
+        self.seconds += self.acting.total_seconds()
+        self.target.now += self.acting + self.set_by
+
+    def now(self) -> datetime:
+        return self.target.now.astimezone(UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def tick(self) -> timedelta:
+        """Do one tick, and return after how long the next is due."""
+        parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
+        reconciler = Reconciler(**parts, recorder=None, telemetry=Telemetry())  # type: ignore[arg-type]
+        wait = await reconciler.tick("shop", "gateway", "uid-1")
+        assert wait is not None
+        return wait
+
+
+@pytest.fixture
+def around() -> Surroundings:
+    """A rollout that bakes at 25 %."""
+    target = SimulatedTarget()
+    target.run_to(25)
+    target.run(3)
+    return Surroundings(target)
+
+
+async def test_the_next_tick_is_due_after_the_interval_less_what_the_tick_took(around: Surroundings) -> None:
+    around.acting = timedelta(seconds=0.5)
+
+    wait = await around.tick()
+
+    assert wait == around.decisions[0].wake_at - around.target.now
+    assert timedelta(0) < wait < around.target.spec.interval
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+async def test_a_clock_that_is_set_while_a_tick_is_under_way_moves_no_tick(around: Surroundings, days: int) -> None:
+    around.set_by = timedelta(days=days)
+
+    wait = await around.tick()
+
+    assert timedelta(0) < wait <= around.target.spec.interval
+
+
+async def test_an_edit_is_decided_on_with_the_name_of_what_wrote_it(around: Surroundings) -> None:
+    around.managed = [{"manager": "kubectl-edit", "time": "2026-01-01T12:00:00Z", "fieldsV1": {"f:spec": {"f:interval": {}}}}]
+    around.target.ask(interval=timedelta(seconds=3))
+
+    await around.tick()
+
+    (record,) = around.decisions[0].records
+    assert "(interval: 2s -> 3s; via kubectl-edit)" in record.message
