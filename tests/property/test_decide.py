@@ -87,6 +87,8 @@ TROUBLES = [
     "evidence cannot be filed",
     "a sidecar is not scraped",
     "Prometheus' clock is behind",
+    "Prometheus' clock is minutes behind",
+    "Prometheus' clock is minutes ahead",
 ]
 SIDECAR_TROUBLES: list[dict[str, Any] | None] = [
     None,  # it is gone
@@ -222,6 +224,10 @@ class Rollout(RuleBasedStateMachine):
                 self.target.filing_fails = "forbidden"
             case "a sidecar is not scraped":
                 self.target.unscraped = 1
+            case "Prometheus' clock is minutes behind":
+                self.target.clock_behind = timedelta(minutes=5)
+            case "Prometheus' clock is minutes ahead":
+                self.target.clock_behind = timedelta(minutes=-5)
             case _:
                 self.target.clock_behind = timedelta(seconds=30)
         self.time_passes(kind, seconds, None, deliver)
@@ -407,7 +413,7 @@ class Rollout(RuleBasedStateMachine):
         enough = WELL if percent else SEEN_IN_SHADOW
         if target.pods_missing or target.rival or not target.sidecars or document is None or self.metrics not in enough:
             return False
-        if target.unscraped:
+        if target.unscraped or abs(target.clock_behind) > timedelta(seconds=30):
             return False
         applied = [sidecar.document for sidecar in target.sidecars.values() if sidecar.reachable]
         return (

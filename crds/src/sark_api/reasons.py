@@ -333,7 +333,8 @@ METRICS_UNAVAILABLE: Final = _reason(
     "MetricsUnavailable",
     _W,
     "Metrics could not be read: {message}",
-    "Prometheus did not answer, or refused a query. The step is held; nothing is reverted before rollback.blindFor.",
+    "Prometheus did not answer, refused a query, does not see all sidecars, or has another time. The step is held; nothing is "
+    "reverted before rollback.blindFor.",
 )
 
 EVIDENCE_NOT_FILED: Final = _reason(

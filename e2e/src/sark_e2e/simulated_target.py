@@ -155,7 +155,7 @@ class SimulatedTarget:
     windows_missing: Missing | None = None
     """Why counting windows cannot be read, though all else can."""
     clock_behind: timedelta = timedelta(0)
-    """How far Prometheus' clock is behind: windows that end later than its present are empty."""
+    """How far Prometheus' clock is behind, negative when it is ahead: windows that end later than its present are empty."""
     metrics_age: timedelta = timedelta(0)
     """How old the answers of Prometheus are that a tick sees."""
     growth: float | Missing = 0.0
@@ -198,6 +198,7 @@ class SimulatedTarget:
                 scraped=max(0, len(self.sidecars) - self.unscraped),
                 sustained_memory=sustained,
                 age=self.metrics_age,
+                clock_ahead=-self.clock_behind,
             ),
             rival=self.rival,
             operator_version="0.1.0",

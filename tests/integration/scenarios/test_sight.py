@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from sark_api.status import Phase, Verdict
+from sark_api.status import ConditionStatus, Phase, Verdict
 from sark_e2e.applied_rollout import proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.example import quick
@@ -95,17 +95,21 @@ def test_a_prometheus_whose_clock_is_wrong_proves_nothing_good_and_hides_nothing
         rollout.bakes(50, milliseconds=1000, seconds=90)
 
         # When Prometheus' clock is an hour behind, so that it has nothing of the times it is asked for
-        proxy.behind_seconds = 3600
+        proxy.ahead_seconds = -3600
 
         # Then the step is held, although the last seconds look good by the server's own clock
-        held = rollout.until("no counting windows", lambda seen: "no counting window for" in seen.status.message, seconds=240)
+        held = rollout.until(
+            "no counting windows",
+            lambda seen: any("no counting window for" in each.message for each in seen.status.criteria),
+            seconds=240,
+        )
         verdicts = {each.name: each.verdict for each in held.status.criteria}
         assert verdicts["errorRate"] is Verdict.UNKNOWN
         proven = proven_milliseconds(held)
         rollout.stays("50% and a frozen bake", lambda seen: serves(seen, 50) and proven_milliseconds(seen) == proven, seconds=5)
 
         # And when it is half a minute behind, it goes on, by windows that are over by the server's clock
-        proxy.behind_seconds = 30
+        proxy.ahead_seconds = -30
         rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=90)
 
         # And a new arm that fails is taken back
@@ -113,3 +117,45 @@ def test_a_prometheus_whose_clock_is_wrong_proves_nothing_good_and_hides_nothing
         rollout.becomes(Phase.REVERTED, seconds=90)
         scenario.serves(fleet, 0, seconds=10)
     assert [entry.reason for entry in rollout.read().status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
+
+
+def test_a_prometheus_whose_clock_is_minutes_off_is_named_and_hides_nothing_bad(cluster: LocalCluster, scenario: Scenario):
+    # Given a rollout that is being proven at 50%
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    scenario.traffic(fleet)
+    with PrometheusProxy(cluster.prometheus.url, listen=cluster.network.server) as proxy:
+        rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "prometheus": {"address": proxy.url}})
+        rollout.bakes(50, milliseconds=1000, seconds=60)
+
+        for seconds, said in ((-300, "5m behind the operator's"), (300, "5m ahead of the operator's")):
+            # When Prometheus' clock is five minutes behind, or ahead
+            proxy.ahead_seconds = seconds
+
+            # Then the step is held, and a condition names the clocks
+            held = rollout.until(
+                f"a clock that is {said}", lambda seen, said=said: f"clock is {said}" in seen.status.message, seconds=30
+            )
+            [available] = [each for each in held.status.conditions if each.type == "MetricsAvailable"]
+            assert (available.status, available.reason) == (ConditionStatus.FALSE, "MetricsUnavailable")
+            assert said in available.message
+            proven = proven_milliseconds(held)
+            rollout.stays(
+                "50% and a frozen bake",
+                lambda seen, proven=proven: (
+                    serves(seen, 50) and seen.status.phase is Phase.PROGRESSING and proven_milliseconds(seen) == proven
+                ),
+                seconds=3,
+            )
+
+            # And when the clocks agree the bake goes on
+            proxy.ahead_seconds = 0
+            rollout.until("a bake that goes on", lambda seen, proven=proven: proven_milliseconds(seen) > proven, seconds=60)
+
+        # And a new arm that fails while the clock is ahead is taken back at once: not by windows that are minutes old
+        proxy.ahead_seconds = 300
+        rollout.until("clocks apart", lambda seen: "ahead of the operator's" in seen.status.message, seconds=30)
+        fleet.inject(error_percent=40)
+        reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+        scenario.serves(fleet, 0, seconds=10)
+    assert [entry.reason for entry in reverted.status.history] == ["Started", "CriterionBreached", "BaselineRestored"]

@@ -37,7 +37,7 @@ from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Hi
 from sark_operator.shell import prometheus, promql
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
-from sark_operator.shell.metrics import PrometheusMetrics
+from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.telemetry import Telemetry
 
@@ -346,6 +346,28 @@ async def test_old_samples_are_missing(source: PrometheusMetrics, server: Script
     if stale:
         assert missing(arms).reason == "MetricsStale"
         assert f"{age} s" in missing(arms).message
+
+
+@pytest.mark.parametrize("ahead", [-300, 0, 300])
+async def test_a_clock_that_is_not_ours_is_noticed(telemetry: Telemetry, server: Script, ahead: int) -> None:
+    # Given a server that tells its own time with each answer, and a clock of ours that shows another
+    healthy(server)
+    clock = HandClock()
+    clock.seconds -= ahead
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+
+    # Then it is known how far it is ahead, and of one that knows no series nothing is
+    assert (await read(source, spec(server.url))).clock_ahead == timedelta(seconds=ahead + 0.5)
+    server.replies = {}
+    clock.seconds += 60
+    assert (await read(source, spec(server.url))).clock_ahead == timedelta(0)
+    await source.close()
+
+
+@pytest.mark.parametrize(("at", "ahead"), [(99.0, -1.0), (100.0, 0.0), (103.0, 0.0), (104.0, 0.0), (105.5, 1.5), (inf, 0.0)])
+async def test_what_may_be_the_way_to_the_server_is_no_difference_of_clocks(at: float, ahead: float) -> None:
+    asked, answered = datetime.fromtimestamp(100, UTC), datetime.fromtimestamp(104, UTC)
+    assert clock_ahead(at, asked, answered) == timedelta(seconds=ahead)
 
 
 async def test_an_age_that_is_not_a_number_is_old(source: PrometheusMetrics, server: Script) -> None:

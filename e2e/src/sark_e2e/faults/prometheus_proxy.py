@@ -1,4 +1,4 @@
-"""A proxy between the operator and a real Prometheus that makes its answers late, empty, partial, or no numbers."""
+"""A proxy between the operator and a real Prometheus that makes its answers late, empty, partial, no numbers, or misdated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class PrometheusProxy:
     """`url` answers as the server at `target` does, changed by `mood`: "", "slow", "empty", "nan" or "partial".
 
-    `behind_seconds` is how far the server's clock is behind: what it scrapes bears earlier times, later ones are its future.
+    `ahead_seconds` is how far the server's clock is ahead, negative when it is behind: what it scrapes bears later or earlier
+    times, and so does its present.
     A context manager.
     """
 
     def __init__(self, target: str, *, listen: str) -> None:
         self.mood = ""
-        self.behind_seconds = 0.0
+        self.ahead_seconds = 0.0
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -39,12 +40,12 @@ class PrometheusProxy:
                 self._serve(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
             def _serve(self, body: bytes | None) -> None:
-                mood, behind = proxy.mood, proxy.behind_seconds
-                url = f"{target}{_moved(self.path, behind)}"
+                mood, ahead = proxy.mood, proxy.ahead_seconds
+                url = f"{target}{_moved(self.path, ahead)}"
                 status, answer = _asked(url, body, self.headers.get("Content-Type", ""))
                 if mood == "slow":
                     time.sleep(SLOW_SECONDS)
-                text = _changed(answer, mood, behind)
+                text = _changed(answer, mood, ahead)
                 try:
                     self.send_response(status)
                     self.send_header("Content-Type", "application/json")
@@ -82,21 +83,21 @@ def _asked(url: str, body: bytes | None, kind: str) -> tuple[int, bytes]:
         return error.code, error.read()
 
 
-def _moved(path: str, behind: float) -> str:
+def _moved(path: str, ahead: float) -> str:
     """Return `path` with the times it asks for as this machine's clock has them."""
-    if not behind:
+    if not ahead:
         return path
     url = urllib.parse.urlsplit(path)
     query = [
-        (name, str(float(value) + behind) if name in {"start", "end", "time"} else value)
+        (name, str(float(value) - ahead) if name in {"start", "end", "time"} else value)
         for name, value in urllib.parse.parse_qsl(url.query)
     ]
     return urllib.parse.urlunsplit(url._replace(query=urllib.parse.urlencode(query)))
 
 
-def _changed(answer: bytes, mood: str, behind: float) -> bytes:
-    """Return the answer in its mood, and by the clock that is behind."""
-    if mood not in {"empty", "nan", "partial"} and not behind:
+def _changed(answer: bytes, mood: str, ahead: float) -> bytes:
+    """Return the answer in its mood, and by the server's clock."""
+    if mood not in {"empty", "nan", "partial"} and not ahead:
         return answer
     document: dict[str, Any] = json.loads(answer)
     data = document.get("data") or {}
@@ -105,7 +106,7 @@ def _changed(answer: bytes, mood: str, behind: float) -> bytes:
     if mood == "empty":
         data["result"] = []
     for point in _points(data):
-        point[0] -= behind
+        point[0] += ahead
         if mood == "nan":
             point[1] = "NaN"
     return json.dumps(document).encode()

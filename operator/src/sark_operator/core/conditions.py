@@ -19,7 +19,7 @@ from .judgement import seeing, spoken, with_verdict
 from .ledger import filing_trouble
 from .observation import Missing
 from .ownership import ownership
-from .problems import missing_metrics, unscraped
+from .problems import missing_metrics, untrusted
 from .tick import Tick
 
 _TRUE, _FALSE, _UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -79,7 +79,7 @@ def _converged(tick: Tick) -> _State:
 
 
 def _metrics_available(tick: Tick) -> _State:
-    missing = next(missing_metrics(tick.observation.metrics), None) or unscraped(tick.identity, tick.observation)
+    missing = next(missing_metrics(tick.observation.metrics), None) or untrusted(tick.identity, tick.observation)
     if missing is not None:
         return _FALSE, found(reasons.METRICS_UNAVAILABLE, message=missing.message)
     return _TRUE, found(reasons.METRICS_READ)

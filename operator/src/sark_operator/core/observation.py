@@ -178,6 +178,8 @@ class Metrics:
     """Of each pod over as many windows as growth must last; None where that is one."""
     age: timedelta = _NO_TIME
     """How long ago the oldest part of it was asked for, windows and memory left out: they name their time."""
+    clock_ahead: timedelta = _NO_TIME
+    """How far Prometheus' clock is ahead of the operator's at least; negative when it is behind, 0 while nothing tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,19 @@ A problem never reverts anything and never stops a revert. It blocks the start a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
 
 from sark_api import reasons
 from sark_api.spec import Action, Criteria, SarkRolloutSpec
 
+from .figures import span
 from .finding import Finding, found
 from .observation import Identity, Metrics, Missing, Observation
 from .owners import held_by_others
+
+CLOCKS_MAY_DIFFER: Final = timedelta(seconds=30)
+"""How far Prometheus' clock and the operator's may be apart; a little is normal, and only makes evidence late."""
 
 
 def find_problems(
@@ -25,7 +31,7 @@ def find_problems(
     problems += _flags_problem(identity, spec, observation)
     problems += _pods_problem(identity, spec, observation)
     if not terminal:
-        missing = blocking_metrics(spec.criteria, observation.metrics) or unscraped(identity, observation)
+        missing = blocking_metrics(spec.criteria, observation.metrics) or untrusted(identity, observation)
         problems += [found(reasons.METRICS_UNAVAILABLE, message=missing.message)] if missing else []
     return tuple(problems)
 
@@ -61,6 +67,28 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
         *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
     ]
     return next((part for action, part in pairs if action is not Action.WARN and isinstance(part, Missing)), None)
+
+
+def untrusted(identity: Identity, observation: Observation) -> Missing | None:
+    """Return why what Prometheus answers proves nothing good, or None when it may."""
+    return clocks_apart(observation.metrics) or unscraped(identity, observation)
+
+
+def clocks_apart(metrics: Metrics) -> Missing | None:
+    """Return that Prometheus' clock is too far from the operator's, or None when it is not.
+
+    Counting windows are asked for by one and dated by the other: those of a step would be about requests before it, or not
+    there yet. What is bad in them is bad all the same.
+    """
+    ahead = metrics.clock_ahead
+    if abs(ahead) <= CLOCKS_MAY_DIFFER:
+        return None
+    where = "ahead of" if ahead > timedelta(0) else "behind"
+    return Missing(
+        "MetricsClock",
+        f"Prometheus' clock is {span(abs(ahead))} {where} the operator's, and may be {span(CLOCKS_MAY_DIFFER)}: "
+        "set both clocks right, as by NTP on their nodes",
+    )
 
 
 def unscraped(identity: Identity, observation: Observation) -> Missing | None:

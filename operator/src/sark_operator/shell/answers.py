@@ -185,9 +185,21 @@ def differences_by_rollout(found: Iterable[Sample]) -> dict[str, tuple[tuple[str
     return {rollout: tuple(sorted(each, key=lambda one: (-one[2], one))) for rollout, each in seen.items()}
 
 
-def ages(found: Iterable[Sample]) -> dict[str, float]:
-    """Return by rollout the age in seconds of its newest sample."""
-    return {_rollout(labels): value for labels, value in found}
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old what a server knows is, by its own clock."""
+
+    seconds: Mapping[str, float]
+    """Age of the newest sample by rollout."""
+    at: float | None
+    """The server's present when it answered, in Unix seconds; None when it has no series."""
+
+
+def ages(result: Any) -> Ages:
+    """Return what an instant vector of ages says. Raises `AnswerError`."""
+    found = _list(result)
+    at = _point(_member(found[0], "value"))[0] if found else None
+    return Ages({_rollout(labels): value for labels, value in samples(found)}, at)
 
 
 def finite(requests: Iterable[Requests], histograms: Iterable[Histogram]) -> bool:

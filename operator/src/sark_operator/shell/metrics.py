@@ -124,6 +124,7 @@ class PrometheusMetrics:
             windows=unseen or windows,
             scraped=_scraped(rollout, scraped) if expected else None,
             age=timedelta(seconds=self._clock.monotonic() - question.asked_at),
+            clock_ahead=timedelta(0) if isinstance(age, Missing) else age.clock_ahead,
         )
 
 
@@ -175,8 +176,18 @@ class _Question:
         """When the oldest answer to an instant query was asked for, monotonic seconds."""
         self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
 
-    def ages(self) -> Awaitable[Mapping[str, float] | Missing]:
-        return self.vector(promql.sample_age(), lambda result: answers.ages(answers.samples(result)))
+    def ages(self) -> Awaitable[_Ages | Missing]:
+        """Ask how old the newest samples are; the server tells its own time with it."""
+        query = promql.sample_age()
+
+        async def ask(*, awaited: bool) -> _Ages | Missing:
+            before = self._clock.now()
+            found = await self._door.instant(self.server, query, read=answers.ages, awaited=awaited)
+            if isinstance(found, Missing):
+                return found
+            return _Ages(found.seconds, clock_ahead(found.at, before, self._clock.now()))
+
+        return self._instant(query, ask)
 
     def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         query = promql.scraped(self._criteria.window)
@@ -269,7 +280,11 @@ class _Question:
         async def ask(*, awaited: bool) -> Any:
             return await self._door.instant(self.server, query, read=parse, awaited=awaited)
 
-        coming = self._parsed(("instant", parse is answers.number), query, ask)
+        return self._instant(query, ask, alone=parse is answers.number)
+
+    def _instant(self, query: str, ask: Callable[..., Awaitable[Any]], *, alone: bool = False) -> Coming[Any | Missing]:
+        """Ask, and note when; `alone` says that one number is read from the answer, and not one for each rollout."""
+        coming = self._parsed(("instant", alone), query, ask)
         self.asked_at = min(self.asked_at, coming.asked_at)
         return coming
 
@@ -316,6 +331,26 @@ class _Question:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ages:
+    """How old what a server knows is, and how far its clock is ahead."""
+
+    seconds: Mapping[str, float]
+    """Age of the newest sample by rollout."""
+    clock_ahead: timedelta
+
+
+def clock_ahead(at: float | None, asked: datetime, answered: datetime) -> timedelta:
+    """Return how far the clock of a server is ahead at least, whose present was `at` (Unix seconds) between the two instants.
+
+    How long the question was on its way to it nobody knows, so what may be the way alone is no difference.
+    """
+    if at is None or not isfinite(at):
+        return timedelta(0)
+    earliest, latest = at - answered.timestamp(), at - asked.timestamp()
+    return timedelta(seconds=max(earliest, 0.0) + min(latest, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class _Counted:
     """The questions about counting windows, all of which have been asked."""
 
@@ -348,13 +383,11 @@ def _short(query: str) -> str:
     return query if len(query) <= 160 else f"{query[:157]}..."  # noqa: PLR2004 - about two lines
 
 
-def _unseen(
-    rollout: str, spec: SarkRolloutSpec, server: Server, age: Mapping[str, float] | Missing, *, expected: bool
-) -> Missing | None:
+def _unseen(rollout: str, spec: SarkRolloutSpec, server: Server, age: _Ages | Missing, *, expected: bool) -> Missing | None:
     """Return why nothing that is said of the rollout can be trusted, or None when its samples are fresh."""
     if isinstance(age, Missing):
         return age
-    seconds = age.get(rollout)
+    seconds = age.seconds.get(rollout)
     if seconds is None:
         if not expected:
             return None
