@@ -38,6 +38,7 @@ from .cluster import LocalCluster
 from .dashboards import DashboardPrometheus
 from .example import example_rollout
 from .faults.api_proxy import ApiProxy
+from .faults.teachable_opa import TeachableOpa
 from .fleet import Fleet
 from .operator import Operator
 from .process import Process
@@ -122,6 +123,12 @@ class Scenario:
         traffic = self._stack.enter_context(self.cluster.traffic(fleet, rate=rate))
         self._processes.append(traffic)
         return traffic
+
+    def teachable_opa(self) -> TeachableOpa:
+        """Start an OPA for a fleet with its `overrides`, whose answers can be made to differ from the engine's."""
+        folder = self.cluster.folder / f"{self.namespace}-opa"
+        made = TeachableOpa(binaries.program("opa"), network=self.cluster.network, folder=folder)
+        return self._stack.enter_context(made)
 
     def prometheus_beside(self, fleet: Fleet, operator: Operator) -> DashboardPrometheus:
         """Start a Prometheus of its own that scrapes the fleet's sidecars and the operator every second."""
