@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 
 from sark_api.status import Phase, Verdict
@@ -58,4 +60,38 @@ def test_a_new_arm_that_denies_more_than_the_baseline(scenario: Scenario, action
         rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=90)
         assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
     # And nobody was left without a decision
+    assert traffic.stats().failures == 0
+
+
+@pytest.mark.parametrize("action", [pytest.param("Revert", marks=pytest.mark.long), "Hold"])
+def test_a_shadow_at_0_percent_advances_when_it_is_clean_and_not_before(scenario: Scenario, action: str):
+    # Given a baseline that knows more than the engine, and a rollout that begins by comparing them
+    opa = scenario.teachable_opa()
+    fleet = scenario.fleet(replicas=2, overrides=opa.overrides)
+    opa.learn()
+    scenario.operator()
+    traffic = scenario.traffic(fleet)
+    edits = quick(0, 50, 100, decisionMismatch={"action": action, "minComparisons": 20})
+    # A difference counts when OPA has been looked at again, which a busy sidecar does every half minute.
+    edits["steps"][0] |= {"bake": "10m", "shadow": {"samplePercent": 50}}
+    edits["steps"][1] |= {"bake": "10m"}
+    rollout = scenario.apply("gateway", fleet, edits)
+
+    # When decisions differ, then with Revert the step is taken back, though nobody was moved
+    if action == "Revert":
+        reverted = rollout.becomes(Phase.REVERTED, seconds=90)
+        assert reverted.status.revert is not None
+        assert (reverted.status.revert.criterion, reverted.status.revert.from_percent) == ("decisionMismatch", 0)
+        scenario.serves(fleet, 0, seconds=5)
+        assert not scenario.flags(fleet).shadow.enabled
+    # And with Hold it is held, and named: nobody is moved before they decide alike
+    else:
+        compared = held(rollout, "decisionMismatch", 0)
+        assert "allow at mcp/gateway/decision" in compared.status.message
+        opa.forget()
+        edits["steps"][0] |= {"bake": f"{ceil(proven_milliseconds(compared) / 1000) + 5}s"}
+        rollout.edit({"steps": edits["steps"]})
+        begun = rollout.reaches(50, seconds=90)
+        assert [(entry.reason, entry.to_percent) for entry in begun.status.history] == [("Started", 0), ("Advanced", 50)]
+        assert "comparisons over 5s differ" in begun.status.history[1].message
     assert traffic.stats().failures == 0
