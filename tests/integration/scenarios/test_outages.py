@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from sark_api.status import ConditionStatus, Phase, Verdict
 from sark_e2e.applied_rollout import is_reverted, proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
@@ -118,6 +120,42 @@ def test_a_share_that_nobody_sees_for_too_long_goes_back(cluster: LocalCluster, 
     # And it stays there when Prometheus is back
     rollout.stays("0%", is_reverted, seconds=6)
     scenario.serves(fleet, 0, seconds=0)
+
+
+@pytest.mark.parametrize("engine", [pytest.param("Enabled", marks=pytest.mark.long), "Disabled"])
+def test_an_opa_below_both_arms_that_is_away_holds_and_condemns_neither(cluster: LocalCluster, scenario: Scenario, engine: str):
+    # Given a rollout of the cache that is being proven at 50%: both arms ask OPA; or of the engine, which does not need it
+    fleet = scenario.fleet(replicas=2, overrides={"cache": {"ttl": "1s"}})
+    scenario.operator()
+    scenario.traffic(fleet)
+    edits = {**quick(50, 100, bake="10m"), "features": {"opa": engine, "cache": "Enabled"}}
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+
+    # When OPA stops
+    cluster.opa.stop()
+    try:
+        # Then the step is held, and nothing is taken back for what both arms suffer from
+        held = rollout.until("a frozen bake", lambda seen: bool(seen.status.bake and seen.status.bake.frozen), seconds=30)
+        proven = proven_milliseconds(held)
+        last = rollout.stays(
+            "50% and a frozen bake",
+            lambda seen: serves(seen, 50) and seen.status.phase is Phase.PROGRESSING and proven_milliseconds(seen) == proven,
+            seconds=12,
+        )
+        verdicts = {each.name: (each.verdict, each.message) for each in last.status.criteria}
+        if engine == "Disabled":
+            assert verdicts["errorRate"][0] is Verdict.UNKNOWN
+            assert "the baseline has 100.0% in the same time" in verdicts["errorRate"][1]
+        else:
+            assert verdicts["errorRate"][0] is Verdict.PASS
+            assert "0 decisions of the baseline arm" in verdicts["denyShift"][1]
+    finally:
+        cluster.opa.start()
+
+    # And when it is back the bake goes on
+    rollout.until("a bake that goes on", lambda seen: proven_milliseconds(seen) > proven, seconds=90)
+    assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
 
 
 def test_a_killed_operator_goes_on_where_it_was(scenario: Scenario):
