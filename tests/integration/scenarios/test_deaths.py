@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from sark_api.status import Phase
 from sark_e2e.applied_rollout import proven_milliseconds
+from sark_e2e.cluster import LocalCluster
 from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
 from sark_e2e.faults.api_proxy import ApiProxy, Fault
 from sark_e2e.kept_running import KeptRunning
-from sark_e2e.ledger import broken_promises
+from sark_e2e.ledger import broken_promises, documents
 from sark_e2e.operator import Operator
 from sark_e2e.scenario import Scenario
 
@@ -28,7 +31,9 @@ def status(text: str) -> dict[str, str]:
 
 
 STARTED, ADVANCED, COMPLETED = (status(rf'"reason": ?"{reason}"') for reason in ("Started", "Advanced", "Completed"))
-REVERTING, RESTORED = (status(rf'"reason": ?"{reason}"') for reason in ("CriterionBreached|RevertAdopted", "BaselineRestored"))
+RESTORED, RETRIED, RAISED = (status(rf'"reason": ?"{reason}"') for reason in ("BaselineRestored", "Retried", "AttemptRaised"))
+WAYS_BACK = ("CriterionBreached", "BlindTooLong", "ApprovalMissed", "RevertAdopted")
+REVERTING = status(rf'"reason": ?"({"|".join(WAYS_BACK)})"')
 
 BEFORE, AFTER = "before", "after"
 WAY_ON = {
@@ -115,6 +120,119 @@ def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
     assert why in (["Started", "CriterionBreached", "BaselineRestored"], ["Started", "RevertAdopted", "BaselineRestored"])
     assert reverted.status.revert is not None
     assert reverted.status.revert.from_percent == 50
+    assert broken_promises(proxy.journal) == []
+
+
+LONG = pytest.mark.long
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    "cause",
+    [
+        "a breach while paused",
+        pytest.param("a breach after completion", marks=LONG),
+        pytest.param("blind for too long", marks=LONG),
+        pytest.param("an approval that did not come", marks=LONG),
+    ],
+)
+def test_in_a_revert_that_begins_with(cluster: LocalCluster, scenario: Scenario, cause: str):
+    # Given a rollout where it can go back for that cause
+    edits = {**quick(50, 100), "validFor": "5m"}
+    if cause == "blind for too long":
+        edits = {**quick(50, 100, bake="10m"), "validFor": "5m", "rollback": {"blindFor": "8s"}}
+    elif cause == "an approval that did not come":
+        edits["steps"][1]["approval"] = "Required"
+        edits["approvals"] = {"expireAfter": "10s", "onExpiry": "Revert"}
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+    if cause == "a breach while paused":
+        rollout.edit({"mode": "Paused"})
+        rollout.becomes(Phase.PAUSED, seconds=20)
+    elif cause == "a breach after completion":
+        rollout.becomes(Phase.COMPLETED, seconds=90)
+    before = rollout.read()
+
+    # When the cause comes, and the operator dies between flags and status, and with both written
+    deaths = dying_at(proxy, operator, [(flags(0), AFTER), (REVERTING, AFTER)])
+    with KeptRunning(operator) as keeper, contextlib.ExitStack() as mending:
+        if cause == "blind for too long":
+            mending.callback(cluster.prometheus.start)
+            cluster.prometheus.stop()
+        elif cause != "an approval that did not come":
+            fleet.inject(error_percent=40)
+        reverted = rollout.until("phase Reverted", lambda seen: seen.status.phase is Phase.REVERTED, seconds=180)
+        died(keeper, deaths)
+
+    # Then the baseline is reached, by one revert with one reason, and what was there before is there still
+    scenario.serves(fleet, 0, seconds=5)
+    assert reverted.status.revert is not None
+    assert reverted.status.revert.from_percent == (100 if cause == "a breach after completion" else 50)
+    why = [entry.reason for entry in reverted.status.history]
+    assert why[-1] == "BaselineRestored"
+    assert [reason for reason in why if reason in WAYS_BACK] == why[-2:-1]
+    assert reverted.status.history[: len(before.status.history)] == before.status.history
+    percents = [document.percentage for document in documents(proxy.journal)]
+    assert set(percents[percents.index(0) :]) == {0}
+    assert broken_promises(proxy.journal) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_at_a_new_attempt(scenario: Scenario):
+    # Given a rollout that may try once more, and has gone back
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    edits = {**quick(50, 100, bake="1h"), "validFor": "5m", "rollback": {"retry": {"limit": 1, "after": "15s"}}}
+    rollout = scenario.apply("gateway", fleet, edits)
+
+    def goes_back(retries: int) -> None:
+        """Let the new arm fail until the baseline is restored."""
+        rollout.bakes(50, milliseconds=1000, seconds=60)
+        fleet.inject(error_percent=40)
+        rollout.becomes(Phase.REVERTED, seconds=60)
+        fleet.inject()
+        assert rollout.read().status.retries == retries
+
+    def begins_again(reason: str) -> None:
+        """Wait until it has, and is being proven."""
+        begun = [reason, "Started"]
+        rollout.until(reason, lambda seen: [entry.reason for entry in seen.status.history][-2:] == begun, seconds=120)
+        rollout.bakes(50, milliseconds=1000, seconds=90)
+
+    first, second = ["Started", "CriterionBreached", "BaselineRestored"], ["Retried", "Started"]
+    goes_back(0)
+    with KeptRunning(operator) as keeper:
+        # When it tries again, and the operator dies before and after that is stored, and with the flags written
+        retried = dying_at(proxy, operator, [(RETRIED, BEFORE), (RETRIED, AFTER), (flags(50), AFTER)])
+        begins_again("Retried")
+        died(keeper, retried)
+
+        # Then it has tried once, and what was taken back before is told once
+        seen = rollout.read().status
+        assert ([entry.reason for entry in seen.history], seen.retries) == ([*first, *second], 1)
+
+        # And when it goes back again, and the user raises the attempt, and the operator dies in the same way
+        goes_back(1)
+        raised = dying_at(proxy, operator, [(RAISED, BEFORE), (RAISED, AFTER), (flags(50), AFTER)])
+        rollout.edit({"attempt": 2})
+        begins_again("AttemptRaised")
+        died(keeper, [*retried, *raised])
+
+    # Then the second attempt has begun once, with its retries untouched
+    seen = rollout.read().status
+    assert ([entry.reason for entry in seen.history], seen.attempt, seen.retries) == (
+        [*first, *second, *first[1:], "AttemptRaised", "Started"],
+        2,
+        0,
+    )
+    scenario.serves(fleet, 50, seconds=10)
     assert broken_promises(proxy.journal) == []
 
 
