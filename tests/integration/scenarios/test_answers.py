@@ -32,7 +32,7 @@ def held(rollout: AppliedRollout, criterion: str, percent: int) -> Rollout:
     )
 
 
-@pytest.mark.parametrize("action", ["Revert", "Hold"])
+@pytest.mark.parametrize("action", ["Revert", pytest.param("Hold", marks=pytest.mark.long)])
 def test_a_new_arm_that_denies_more_than_the_baseline(scenario: Scenario, action: str):
     # Given a rollout that is being proven at 50%: both arms refuse half of what is asked
     opa = scenario.teachable_opa()
