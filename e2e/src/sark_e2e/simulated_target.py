@@ -155,7 +155,11 @@ class SimulatedTarget:
     windows_missing: Missing | None = None
     """Why counting windows cannot be read, though all else can."""
     clock_behind: timedelta = timedelta(0)
-    """How far Prometheus' clock is behind, negative when it is ahead: windows that end later than its present are empty."""
+    """How far Prometheus' clock is behind: windows that end later than its present are empty."""
+    clock_ahead: timedelta = timedelta(0)
+    """How far it is ahead: it has windows of a time that the operator's clock has yet to show."""
+    crowding: float = 1.0
+    """Times the odds asked for at which a request goes to the new arm, in counting windows."""
     metrics_age: timedelta = timedelta(0)
     """How old the answers of Prometheus are that a tick sees."""
     growth: float | Missing = 0.0
@@ -198,7 +202,7 @@ class SimulatedTarget:
                 scraped=max(0, len(self.sidecars) - self.unscraped),
                 sustained_memory=sustained,
                 age=self.metrics_age,
-                clock_ahead=-self.clock_behind,
+                clock_ahead=self.clock_ahead - self.clock_behind,
             ),
             rival=self.rival,
             operator_version="0.1.0",
@@ -223,7 +227,7 @@ class SimulatedTarget:
     def _windows(self) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows just before now, all like the arms are now; those counted before are among them.
 
-        The baseline arm gets as many requests as the share leaves it.
+        The baseline arm gets as many requests as the share leaves it, `crowding` aside.
         """
         if self.windows_missing is not None:
             return self.windows_missing
@@ -232,9 +236,10 @@ class SimulatedTarget:
         length, share = self.spec.criteria.counting(), wanted_percent(self.status) / 100
         arms = dict(shown)
         if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
-            arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share)
+            arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share / self.crowding)
         last = datetime.fromtimestamp(self.now.timestamp() // length.total_seconds() * length.total_seconds(), UTC)
         ends = [last - age * length for age in reversed(range(MOST_WINDOWS if self.clock_behind else 4))]
+        ends += [last + (age + 1) * length for age in range(self.clock_ahead // length)]
         empty = dict.fromkeys(arms, arm(0))
         return tuple(
             CountedWindow(end - length, end, arms, _counted(self.plane))

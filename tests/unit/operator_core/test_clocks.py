@@ -14,9 +14,13 @@ MINUTES = timedelta(minutes=5)
 APART = pytest.mark.parametrize(("behind", "said"), [(-MINUTES, "5m ahead of"), (MINUTES, "5m behind")])
 
 
+def set_apart(target: SimulatedTarget, behind: timedelta) -> None:
+    target.clock_behind, target.clock_ahead = max(behind, timedelta(0)), max(-behind, timedelta(0))
+
+
 @APART
 def test_minutes_hold_the_step_by_name_and_are_no_blindness(baking: SimulatedTarget, behind: timedelta, said: str) -> None:
-    baking.clock_behind = behind
+    set_apart(baking, behind)
     baking.tick(1)
     bake = baking.status.bake
     baking.run(50)
@@ -32,13 +36,13 @@ def test_minutes_hold_the_step_by_name_and_are_no_blindness(baking: SimulatedTar
     assert said in available.message
 
     # And when they agree it goes on
-    baking.clock_behind = timedelta(0)
+    set_apart(baking, timedelta(0))
     baking.run_to(50)
 
 
 @APART
 def test_nothing_begins_by_it(target: SimulatedTarget, behind: timedelta, said: str) -> None:
-    target.clock_behind = behind
+    set_apart(target, behind)
     target.run(30)
     assert (target.percent, target.status.phase) == (0, Phase.PENDING)
     assert said in target.status.message
@@ -46,7 +50,7 @@ def test_nothing_begins_by_it(target: SimulatedTarget, behind: timedelta, said: 
 
 @APART
 def test_a_catastrophe_reverts_all_the_same(baking: SimulatedTarget, behind: timedelta, said: str) -> None:
-    baking.clock_behind = behind
+    set_apart(baking, behind)
     baking.run(4)
     assert said in baking.status.message
     baking.arms = {ARM_NEW: arm(1000, errors=400), ARM_BASELINE: arm()}
@@ -56,5 +60,5 @@ def test_a_catastrophe_reverts_all_the_same(baking: SimulatedTarget, behind: tim
 
 @pytest.mark.parametrize("behind", [-30.0, 30.0])
 def test_half_a_minute_holds_nothing(baking: SimulatedTarget, behind: float) -> None:
-    baking.clock_behind = timedelta(seconds=behind)
+    set_apart(baking, timedelta(seconds=behind))
     baking.run_to(50)

@@ -98,3 +98,34 @@ def test_one_that_is_further_behind_holds_the_step(slow: SimulatedTarget) -> Non
     # And when its clock is right again, it goes on
     slow.clock_behind = timedelta(0)
     slow.run_to(100)
+
+
+def counted(target: SimulatedTarget) -> int:
+    return next(each.windows for each in target.status.evidence if each.name == "errorRate")
+
+
+@pytest.mark.parametrize("behind", [3, 30, LONGEST])
+def test_an_operator_whose_clock_is_behind_does_not_count_again_what_the_one_before_it_counted(
+    slow: SimulatedTarget, behind: int
+) -> None:
+    # Given windows that were counted by an operator with another clock
+    before, until = counted(slow), slow.status.counted_until
+
+    # When another takes over whose clock is behind that of Prometheus
+    slow.now -= timedelta(seconds=behind)
+    slow.clock_ahead = timedelta(seconds=behind)
+    slow.run(behind)
+
+    # Then it counts none until its own clock shows their end, and goes on from there
+    assert (counted(slow), slow.status.counted_until) == (before, until)
+    slow.run(10)
+    assert counted(slow) == before + 10
+
+
+def test_where_a_clock_was_wrong_by_a_day_evidence_does_not_wait_for_a_day(slow: SimulatedTarget) -> None:
+    before = counted(slow)
+
+    slow.tick(-86_400)
+    slow.run(10)
+
+    assert counted(slow) == before + 10

@@ -3,11 +3,15 @@
 A clock that is set back would leave instants in the status that lie ahead, and every duration measured from them would stand
 still until the clock has caught up. Each such instant is pulled back to now: what was measured from it starts again, which can
 only delay an advance.
+
+The end of the last counting window is none of them. Windows are dated by Prometheus, and an operator whose clock is behind that
+of the one before it would count them again. It stays where it is for as long as windows may fail to come; one that lies further
+ahead is pulled back too, lest a clock that was wrong by a day cost the evidence of a day.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sark_api.status import SarkRolloutStatus
 
@@ -22,17 +26,21 @@ def to_seconds(at: datetime) -> datetime:
     return at.replace(microsecond=0)
 
 
-def without_future(status: SarkRolloutStatus, now: datetime) -> SarkRolloutStatus:
-    """Return the status with every instant that durations are measured from pulled back to `now` where it lies ahead."""
+def without_future(status: SarkRolloutStatus, now: datetime, longest_quiet: timedelta) -> SarkRolloutStatus:
+    """Return the status with every instant that durations are measured from pulled back to `now` where it lies ahead.
+
+    `longest_quiet` is how long counting windows may fail to come.
+    """
 
     def past(at: datetime | None) -> datetime | None:
         return at if at is None else min(at, now)
 
+    counted = status.counted_until
     return status.model_copy(
         update={
             "started_at": past(status.started_at),
             "completed_at": past(status.completed_at),
-            "counted_until": past(status.counted_until),
+            "counted_until": now if counted is not None and counted - now > longest_quiet else counted,
             "blind_since": past(status.blind_since),
             "step": status.step and status.step.model_copy(update={"started_at": past(status.step.started_at)}),
             "flags": status.flags and status.flags.model_copy(update={"written_at": past(status.flags.written_at)}),

@@ -124,10 +124,10 @@ def weigh_windows(
     windows = () if isinstance(metrics.windows, Missing) else countable(metrics.windows, since, now)
     weighing = weigh(status.evidence, setting, windows, status.counted_until)
     quiet = now - (weighing.counted_until or status.started_at or now)
-    return weighing if quiet <= _longest_quiet(spec.criteria) else _silent(weighing, span(quiet))
+    return weighing if quiet <= longest_quiet(spec.criteria) else _silent(weighing, span(quiet))
 
 
-def _longest_quiet(criteria: Criteria) -> timedelta:
+def longest_quiet(criteria: Criteria) -> timedelta:
     """Return how long counting windows may fail to come: pods whose counters began anew are left out for a minute or so."""
     return criteria.window + _WINDOWS * criteria.counting() + _SETTLING
 

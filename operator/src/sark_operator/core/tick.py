@@ -14,6 +14,7 @@ from .finding import Finding
 from .flag_plan import Claim, in_force
 from .history import Transition
 from .instants import to_milliseconds, without_future
+from .judgement import longest_quiet
 from .lifecycle import in_step, is_terminal, wanted_percent
 from .observation import Identity, Observation
 from .problems import find_problems
@@ -51,7 +52,7 @@ class Tick:
     ) -> Tick:
         """Return a tick at which nothing has been decided."""
         now = to_milliseconds(now)
-        before = without_future(status, now)
+        before = without_future(status, now, longest_quiet(spec.criteria))
         terminal = is_terminal(spec, before, now)
         status = _with_document_in_force(Claim(identity, spec, before, observation, terminal, now))
         return cls(
