@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sark_api.names import ARM_BASELINE
-from sark_api.spec import Action, Mode, Request, RequestAction, Retry, Rollback, Step, StepShadow
+from sark_api.spec import Action, Approval, Approvals, Mode, OnExpiry, Request, RequestAction, Retry, Rollback, Step, StepShadow
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane, quick_spec
 from sark_operator.core.observation import Comparisons
@@ -131,6 +131,21 @@ def test_a_sidecar_that_has_not_heard_of_the_shadow_holds_it(comparing: Simulate
     comparing.run(40)
 
     assert (comparing.percent, comparing.status.reason) == (0, "Converging")
+
+
+def test_an_approval_missed_where_no_shadow_is_left_ends_in_one_evaluation(comparing: SimulatedTarget) -> None:
+    # Given a rollout at 0% whose step was taken out of the plan: there is nothing in force to take back
+    steps = [step.model_copy(update={"approval": Approval.REQUIRED}) for step in STEPS[1:]]
+    rules = Approvals(expire_after=timedelta(seconds=10), on_expiry=OnExpiry.REVERT)
+    comparing.ask(steps=steps, approvals=rules)
+
+    # When the approval is not given in time
+    while comparing.status.revert is None:
+        comparing.tick(1)
+
+    # Then all is done that can be, and deciding again decides nothing more
+    assert (comparing.status.phase, comparing.status.reason) == (Phase.REVERTED, "ApprovalMissed")
+    assert comparing.decide().records == ()
 
 
 def test_blindness_at_0_percent_takes_nothing_back(comparing: SimulatedTarget) -> None:

@@ -11,7 +11,7 @@ from sark_api.status import ApprovalStatus, Awaited
 
 from .figures import span
 from .finding import Finding, found
-from .revert import revert
+from .revert import complete_revert, revert
 from .tick import OPERATOR, Tick
 from .windows import UnknownZoneError, is_open, opens_at
 
@@ -65,6 +65,8 @@ def _await(tick: Tick, step: int) -> Finding:
     limit = span(rules.expire_after)
     if rules.on_expiry is OnExpiry.REVERT and tick.status.step is not None:
         revert(tick, reasons.APPROVAL_MISSED, step=step, limit=limit)
+        complete_revert(tick)  # convergence, which does it otherwise, is over in this tick
+        return found(reasons.APPROVAL_MISSED, percent=percent, step=step, limit=limit)
     late = found(reasons.APPROVAL_EXPIRED, percent=percent, step=step, limit=limit)
     if not awaited.expired and tick.status.step is not None:
         tick.record(late.reason, OPERATOR, percent, late.message)
