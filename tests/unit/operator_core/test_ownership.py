@@ -8,7 +8,7 @@ import pytest
 
 from sark_api.flags import FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import FlagEdits
+from sark_api.spec import FlagEdits, Mode
 from sark_api.status import Condition
 from sark_e2e.simulated_target import SimulatedTarget, arm
 
@@ -141,3 +141,20 @@ def test_empty_keys_are_nobodys(target: SimulatedTarget):
     target.run_to(5)
     assert reasons(target) == ["Started"]
     assert (target.percent, target.written[0].force) == (5, True)
+
+
+def test_who_holds_them_is_noted_with_what_happens_to_the_share_not_after_it(baking: SimulatedTarget):
+    # Given flags of another rollout that holds the target, written by somebody and left alone
+    baking.ask(flag_edits=FlagEdits.HOLD)
+    baking.rival = "shop/other"
+    baking.put(edited(baking, rollout="shop/other", salt="uid-0", revision=1), by=WHO)
+    baking.tick(1)
+    assert reasons(baking)[-1] == "FlagsHeld"
+
+    # When the rollout is taken back, which needs no write
+    baking.ask(mode=Mode.ROLLBACK)
+    decision = baking.tick(1)
+
+    # Then both are noted, and deciding again decides nothing more
+    assert [record.reason for record in decision.records] == ["RolledBackByUser", "BaselineRestored", "FlagsHeld"]
+    assert baking.decide().records == ()

@@ -49,7 +49,8 @@ def record_edits(tick: Tick, write: WriteFlags | None) -> None:
 
 def _record(tick: Tick, finding: Finding) -> None:
     """Record what was not recorded in the last minutes, or since something else happened to the share."""
-    for entry in reversed(tick.status.history):
+    moved = any(each.from_percent != each.to_percent for each in tick.transitions)
+    for entry in () if moved else reversed(tick.status.history):
         if tick.now - entry.time > QUIET or entry.from_percent != entry.to_percent:
             break
         if (entry.reason, entry.message) == (finding.reason.name, finding.message):
