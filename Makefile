@@ -74,8 +74,9 @@ test-unit: setup ## Unit tests, WORKERS (2) at a time
 test-property: setup ## Property tests
 	$(PYTEST) $(IN_PARALLEL) tests/property
 
-invariants: setup ## Play EXAMPLES (1000) random stories of a rollout against the invariants of its core, and count what happened
-	SARK_EXAMPLES=$(or $(EXAMPLES),1000) $(PYTEST) -q -s tests/property/test_decide.py
+invariants: setup ## Play EXAMPLES (1000) new stories of a rollout against the invariants of its core, and count what happened (SEED= of an earlier run plays that one again)
+	seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')) && echo "SEED=$$seed" && \
+		SARK_SEED=$$seed SARK_EXAMPLES=$(or $(EXAMPLES),1000) $(PYTEST) -q -s tests/property/test_decide.py
 
 test-rust: rust-toolchain setup ## Tests of the engine's crates
 	cargo test $(CARGO_FLAGS) --profile thin --workspace

@@ -253,12 +253,17 @@ class SimulatedTarget:
         return decide(self.identity, self.spec, self.status, self.observe(), self.now)
 
     def tick(self, after: float = 0, *, die_after: int | None = None, deliver: bool = True) -> Decision:
-        """Let `after` seconds pass, decide, act, and let sidecars hear of it; an operator dies after `die_after` writes.
-
-        One that dies files no evidence in this tick, and its successor does not know what was filed.
-        """
+        """Let `after` seconds pass, decide, act, and let sidecars hear of it; an operator dies after `die_after` writes."""
         self.now += timedelta(seconds=after)
         decision = self.decide()
+        self.act(decision, die_after=die_after, deliver=deliver)
+        return decision
+
+    def act(self, decision: Decision, *, die_after: int | None = None, deliver: bool = True) -> None:
+        """Do what was decided, and let sidecars hear of it.
+
+        An operator that dies files no evidence in this tick, and its successor does not know what was filed.
+        """
         for action in decision.actions[:die_after]:
             if not self._act(action, decision):
                 self.filing = None
@@ -267,7 +272,6 @@ class SimulatedTarget:
             self._file(died=die_after is not None)
         if deliver:
             self.deliver()
-        return decision
 
     def run(self, seconds: float, every: float = 1) -> list[Decision]:
         """Tick `every` so many seconds for `seconds`, and return what was decided."""

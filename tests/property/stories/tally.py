@@ -1,0 +1,15 @@
+"""How often what happened, over all stories: invariants that held because nothing happened have not been tested."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import event
+
+TALLY: Counter[str] = Counter()
+
+
+def noted(what: str) -> None:
+    """Count what happened, here and in Hypothesis' statistics."""
+    event(what)
+    TALLY[what] += 1
