@@ -65,6 +65,13 @@ class Happenings(Scene):
         self.target.windows_missing = None
         self.pass_time("good", 6)
 
+    @rule(age=st.sampled_from([4, 12, 30]))
+    def the_answers_of_prometheus_are_old_for_a_while(self, age: int) -> None:
+        self.calm_down(2)
+        self.target.metrics_age = timedelta(seconds=age)
+        self.pass_time("good", 60)
+        self.target.metrics_age = timedelta(0)
+
     @rule(by=st.sampled_from([1, 5, 30]), kind=KINDS, seconds=st.integers(2, 40))
     def the_clock_of_the_next_operator_is_behind(self, by: int, kind: str, seconds: int) -> None:
         self.target.now -= timedelta(seconds=by)
