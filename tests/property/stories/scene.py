@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis.stateful import RuleBasedStateMachine
 
 from sark_api.evidence import verify
-from sark_api.spec import Request
+from sark_api.spec import Action, Request
 from sark_api.status import SarkRolloutStatus, Verdict
 from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.decide import decide
@@ -153,7 +153,8 @@ class Scene(RuleBasedStateMachine):
         step = moment.before.step
         if step is not None and step.percent == 0 and wanted_percent(first.status) > 0:
             return  # a first step of 0 % is over: what is seen of the new arm cannot be the same, there was none before
-        if moment.new_windows and any(one.seen and one.verdict is Verdict.UNKNOWN for one in first.status.criteria):
+        held = [one for one in first.status.criteria if one.verdict is Verdict.UNKNOWN or one.action == Action.HOLD]
+        if moment.new_windows and any(one.seen and one.verdict is not Verdict.PASS for one in held):
             return  # the worst of the new windows may hold it, and none is new a second time
         again = twin.tick(deliver=False)
         assert again.records == ()
