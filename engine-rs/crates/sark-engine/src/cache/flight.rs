@@ -158,15 +158,20 @@ struct Flight<V> {
 
 #[derive(Debug)]
 enum State<V> {
-    /// Those who wait without blocking, by seat.
-    Flying { wakers: BTreeMap<u64, Waker>, next_seat: u64 },
+    Flying {
+        /// Those who wait without blocking, by seat.
+        wakers: BTreeMap<u64, Waker>,
+        next_seat: u64,
+        /// Whether somebody has blocked: waking nobody is a system call all the same.
+        blocks: bool,
+    },
     /// None: it was given up.
     Landed(Option<V>),
 }
 
 impl<V> Default for Flight<V> {
     fn default() -> Self {
-        let state = State::Flying { wakers: BTreeMap::new(), next_seat: 0 };
+        let state = State::Flying { wakers: BTreeMap::new(), next_seat: 0, blocks: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 }
@@ -178,8 +183,10 @@ impl<V> Flight<V> {
 
     fn settle(&self, value: Option<V>) {
         let before = mem::replace(&mut *self.state(), State::Landed(value));
-        self.changed.notify_all();
-        if let State::Flying { wakers, .. } = before {
+        if let State::Flying { wakers, blocks, .. } = before {
+            if blocks {
+                self.changed.notify_all();
+            }
             wakers.into_values().for_each(Waker::wake);
         }
     }
@@ -200,8 +207,9 @@ impl<V: Clone> Waiter<V> {
         let deadline = Instant::now().checked_add(limit);
         let mut state = self.flight.state();
         loop {
-            if let State::Landed(value) = &*state {
-                return value.clone();
+            match &mut *state {
+                State::Landed(value) => return value.clone(),
+                State::Flying { blocks, .. } => *blocks = true,
             }
             let left = deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {
@@ -219,7 +227,7 @@ impl<V: Clone> Future for Waiter<V> {
         let flight = Arc::clone(&self.flight);
         match &mut *flight.state() {
             State::Landed(value) => Poll::Ready(value.clone()),
-            State::Flying { wakers, next_seat } => {
+            State::Flying { wakers, next_seat, .. } => {
                 let seat = *self.seat.get_or_insert_with(|| {
                     *next_seat += 1;
                     *next_seat
