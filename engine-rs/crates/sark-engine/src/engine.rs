@@ -1,6 +1,7 @@
 //! Policies that serve, and the cache beside them.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -15,7 +16,7 @@ use regorus::Value;
 use crate::{
     cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling, Stem},
     decision::Decision,
-    document::{Document, Input, parse_input},
+    document::{Document, Input, Projected, parse_input},
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::{Evaluator, decision_of},
     lifetimes::Lifetimes,
@@ -104,7 +105,7 @@ impl Engine {
     pub fn new(policies: Arc<Policies>, options: EngineOptions) -> Result<Self, PolicyError> {
         let cache = DecisionCache::new(options.cache)
             .map_err(|error| PolicyError(format!("no randomness for the cache's hash key: {error}")))?;
-        let serving = Serving::warmed(policies, Prospects::new(0, *cache.keys()), 1, options.evaluation_timeout)?;
+        let serving = Serving::warmed(policies, Prospects::new(0, *cache.keys(), Vec::new()), 1, options.evaluation_timeout)?;
         Ok(Self {
             number: AtomicU64::new(serving.prospects.number()),
             serving: ArcSwap::from_pointee(serving),
@@ -119,6 +120,12 @@ impl Engine {
     /// Keep decisions no longer than `lifetimes` says for their class.
     #[must_use]
     pub fn with_lifetimes(self, lifetimes: Lifetimes) -> Self {
+        let before = self.serving.load_full();
+        // What inputs are read for changes: nothing that is known of a path stays.
+        let prospects = Prospects::new(before.prospects.generation(), *self.cache.keys(), lifetimes.input_paths());
+        self.number.store(prospects.number(), Ordering::Release);
+        let idle = Mutex::new(std::mem::take(&mut *before.idle.lock()));
+        self.serving.store(Arc::new(Serving { policies: Arc::clone(&before.policies), prospects, idle }));
         Self { lifetimes, ..self }
     }
 
@@ -149,6 +156,13 @@ impl Engine {
         serving.prospects.of(path, &serving.policies, see)
     }
 
+    /// Where the input stands in `body`, and what is to be read of it for who leads a question about `path`, found in one pass over
+    /// a body that is nothing but `{"input": ...}`. None of any other body, and when something is wrong: then
+    /// [`crate::document::input_in`] has the say.
+    pub fn read_plain_body(&self, path: &DecisionPath, body: &[u8]) -> Option<(Range<usize>, Projected)> {
+        self.prospect(path, |prospect| Input::in_plain_body(body, prospect.view_to_keep(body.len())))
+    }
+
     /// The decision cache.
     pub const fn cache(&self) -> &DecisionCache {
         &self.cache
@@ -169,7 +183,7 @@ impl Engine {
         let _in_order = self.replacing.lock();
         let before = self.serving.load_full();
         let wanted = self.lanes.load(Ordering::Relaxed) + 1;
-        let prospects = Prospects::new(before.prospects.generation() + 1, *self.cache.keys());
+        let prospects = Prospects::new(before.prospects.generation() + 1, *self.cache.keys(), self.lifetimes.input_paths());
         let serving = Serving::warmed(policies, prospects, wanted, self.time_limit)?;
         let unchanged = serving.prospects.take_over(&before.prospects, &serving.policies);
         self.cache.advance(serving.prospects.generation());
@@ -205,7 +219,7 @@ impl Engine {
         let key = serving.prospects.of(path, &serving.policies, |prospect| prospect.stem()?.object_key(&input));
         let evaluate = |input: Document| {
             self.with_evaluator(&serving, |evaluator| {
-                serving.refuse_unsupported(path)?;
+                serving.prospects.of(path, &serving.policies, |prospect| serving.refuse_unsupported(prospect, path))?;
                 evaluator.evaluate(path.segments(), input)
             })
         };
@@ -213,10 +227,8 @@ impl Engine {
             Some(Begun::Hit(decision)) => Ok(decision),
             Some(Begun::Wait(waiter)) => waiter.wait(self.time_limit).map_or_else(|| evaluate(input), Ok),
             Some(Begun::Lead(lead)) => {
-                let answer = self.with_evaluator(&serving, |evaluator| {
-                    serving.refuse_unsupported(path)?;
-                    self.lead_with(&serving, evaluator, lead, path, input, 0)
-                });
+                let input = Input::of_value(input);
+                let answer = self.with_evaluator(&serving, |evaluator| self.lead(&serving, evaluator, lead, path, input));
                 answer.map(|(decision, _)| decision)
             }
             None => evaluate(input),
@@ -256,19 +268,10 @@ impl Engine {
     pub fn find_other_spelling(&self, lead: Lead, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, Lead> {
         let serving = self.serving.load();
         match parse_input(input) {
-            Ok(input) => Self::find_canonical(&serving, lead, path, &input),
+            Ok(input) => {
+                serving.prospects.of(path, &serving.policies, |prospect| serving.find_canonical(prospect, lead, &input))
+            }
             Err(_) => Err(lead),
-        }
-    }
-
-    fn find_canonical(serving: &Serving, lead: Lead, path: &DecisionPath, input: &Document) -> Result<Decision, Lead> {
-        // Under other policies than it was asked under, the question may mean something else.
-        if serving.prospects.generation() != lead.generation() {
-            return Err(lead);
-        }
-        match serving.prospects.of(path, &serving.policies, |prospect| prospect.stem()?.canonical_key(input)) {
-            Some(key) => lead.complete_from_canonical(key),
-            None => Err(lead),
         }
     }
 
@@ -280,37 +283,38 @@ impl Engine {
         path: &DecisionPath,
         input: Input<'_>,
     ) -> Result<(Decision, Source), EvaluationError> {
-        serving.refuse_unsupported(path)?;
-        let length = input.length();
-        self.lead_with(serving, evaluator, lead, path, input.read()?, length)
+        serving.prospects.of(path, &serving.policies, |prospect| {
+            serving.refuse_unsupported(prospect, path)?;
+            let length = input.length();
+            let (input, is_whole) = input.read(prospect.view_to_keep(length))?;
+            let lead = if is_whole && prospect.is_worth_a_look(length) {
+                match serving.find_canonical(prospect, lead, &input) {
+                    Ok(decision) => return Ok((decision, Source::CanonicalInput)),
+                    Err(lead) => lead,
+                }
+            } else {
+                lead
+            };
+            self.lead_with(prospect, evaluator, lead, path, input)
+        })
     }
 
-    /// `length` is that of the input's text, in bytes; 0 when it has none.
+    /// Evaluate for all who ask, and keep the decision.
     fn lead_with(
         &self,
-        serving: &Serving,
+        prospect: &Prospect,
         evaluator: &mut Evaluator,
         lead: Lead,
         path: &DecisionPath,
         input: Document,
-        length: usize,
     ) -> Result<(Decision, Source), EvaluationError> {
-        let look = serving.prospects.of(path, &serving.policies, |prospect| prospect.is_worth_a_look(length));
-        let lead = if look {
-            match Self::find_canonical(serving, lead, path, &input) {
-                Ok(decision) => return Ok((decision, Source::CanonicalInput)),
-                Err(lead) => lead,
-            }
-        } else {
-            lead
-        };
         let by_input = self.lifetimes.of_input(&input.value);
         let began = Instant::now();
         let result = evaluator.evaluate_value(path.segments(), input, began)?;
         let decision = decision_of(&result)?;
         let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
-        serving.prospects.of(path, &serving.policies, |prospect| prospect.took(keeping.saturating_duration_since(began)));
+        prospect.took(keeping.saturating_duration_since(began));
         lead.complete_for(&decision, longest);
         Ok((decision, Source::Evaluation { kept_since: (!longest.is_zero()).then_some(keeping) }))
     }
@@ -354,7 +358,7 @@ impl Engine {
     pub fn evaluate_value(&self, path: &DecisionPath, input: Document) -> Result<Value, EvaluationError> {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
-            serving.refuse_unsupported(path)?;
+            serving.prospects.of(path, &serving.policies, |prospect| serving.refuse_unsupported(prospect, path))?;
             evaluator.evaluate_value(path.segments(), input, Instant::now())
         })
     }
@@ -403,15 +407,27 @@ impl Serving {
     }
 
     fn answer(&self, evaluator: &mut Evaluator, path: &DecisionPath, input: Input<'_>) -> Result<Decision, EvaluationError> {
-        self.refuse_unsupported(path)?;
-        evaluator.evaluate(path.segments(), input.read()?)
+        let (input, _) = self.prospects.of(path, &self.policies, |prospect| {
+            self.refuse_unsupported(prospect, path)?;
+            input.read(prospect.view())
+        })?;
+        evaluator.evaluate(path.segments(), input)
     }
 
-    fn refuse_unsupported(&self, path: &DecisionPath) -> Result<(), EvaluationError> {
-        if self.prospects.of(path, &self.policies, Prospect::is_supported) {
-            return Ok(());
+    fn refuse_unsupported(&self, prospect: &Prospect, path: &DecisionPath) -> Result<(), EvaluationError> {
+        if prospect.is_supported() { Ok(()) } else { Err(unsupported(&self.policies, path)) }
+    }
+
+    /// The decision of another spelling of `input`, or the lead back.
+    fn find_canonical(&self, prospect: &Prospect, lead: Lead, input: &Document) -> Result<Decision, Lead> {
+        // Under other policies than it was asked under, the question may mean something else.
+        if self.prospects.generation() != lead.generation() {
+            return Err(lead);
         }
-        Err(unsupported(&self.policies, path))
+        match prospect.stem().and_then(|stem| stem.canonical_key(input)) {
+            Some(key) => lead.complete_from_canonical(key),
+            None => Err(lead),
+        }
     }
 
     fn give_back(&self, evaluator: Evaluator) {

@@ -49,6 +49,11 @@ impl Lifetimes {
         })
     }
 
+    /// Paths of the input at which a class may stand.
+    pub(crate) fn input_paths(&self) -> Vec<Vec<String>> {
+        self.input.iter().map(|pointer| pointer.0.clone()).collect()
+    }
+
     /// Longest that a decision about `input` may be kept; of several classes the strictest counts.
     pub(crate) fn of_input(&self, input: &Value) -> Duration {
         self.strictest(&self.input, input)

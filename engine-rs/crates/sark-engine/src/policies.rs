@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     compilation::{Compilation, compile},
     dependencies::Dependencies,
-    document::{Document, Spelled, data_text, parse_data},
+    document::{Document, Projection, Spelled, data_text, parse_data},
     error::PolicyError,
     evaluator::Evaluator,
     footprint::{Footprint, whole},
@@ -180,6 +180,15 @@ impl Policies {
     /// What `path` may reach and this engine leaves to OPA, as sentences.
     pub(crate) fn left_to_opa(&self, path: &DecisionPath) -> Vec<String> {
         self.program.reach(path.segments()).unsupported.into_iter().collect()
+    }
+
+    /// What an evaluation of `path` can see of its input, with what `others` are paths to.
+    pub(crate) fn projection(&self, path: &DecisionPath, others: &[Vec<String>]) -> Projection {
+        let Some(seen) = self.program.seen(path.segments()) else {
+            return Projection::Whole;
+        };
+        let others = others.iter().map(|path| path.iter().map(String::as_str).collect());
+        Projection::of(seen.into_iter().chain(others))
     }
 
     fn reached_by(&self, path: &DecisionPath) -> Reached {

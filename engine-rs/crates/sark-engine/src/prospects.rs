@@ -13,6 +13,7 @@ use quick_cache::sync::Cache;
 
 use crate::{
     cache::{KeyMaker, Scope, Stem},
+    document::{Projection, View},
     path::DecisionPath,
     policies::Policies,
 };
@@ -35,6 +36,8 @@ pub(crate) struct Prospects {
     number: u64,
     generation: u64,
     keys: KeyMaker,
+    /// Paths of the input that are looked at whatever is asked.
+    always_seen: Vec<Vec<String>>,
     known: Cache<DecisionPath, Arc<Prospect>>,
     /// Working one out may read much data: a single thread at a time does.
     working: Mutex<()>,
@@ -47,6 +50,8 @@ pub(crate) struct Prospect {
     /// None: answers must not be kept.
     kept: Option<Kept>,
     is_supported: bool,
+    /// What an evaluation can see of its input.
+    projection: Projection,
     /// Mean time of its evaluations in nanoseconds, the last ones counting most.
     mean: AtomicU64,
     evaluations: AtomicU64,
@@ -60,11 +65,12 @@ struct Kept {
 }
 
 impl Prospects {
-    /// For the policies numbered `generation` of their engine, whose cache's keys are made by `keys`.
-    pub(crate) fn new(generation: u64, keys: KeyMaker) -> Self {
+    /// For the policies numbered `generation` of their engine, whose cache's keys are made by `keys`. Beside what policies look at,
+    /// somebody looks at the parts `always_seen` of each input.
+    pub(crate) fn new(generation: u64, keys: KeyMaker, always_seen: Vec<Vec<String>>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { number, generation, keys, known: Cache::new(MAX_PATHS), working: Mutex::default() }
+        Self { number, generation, keys, always_seen, known: Cache::new(MAX_PATHS), working: Mutex::default() }
     }
 
     pub(crate) const fn generation(&self) -> u64 {
@@ -104,6 +110,7 @@ impl Prospects {
             policies: self.number,
             kept,
             is_supported: policies.is_supported(path),
+            projection: policies.projection(path, &self.always_seen),
             mean: AtomicU64::new(0),
             evaluations: AtomicU64::new(0),
         });
@@ -142,6 +149,16 @@ impl Prospect {
         self.is_supported
     }
 
+    /// What to read of an input for its evaluation: what that can see.
+    pub(crate) const fn view(&self) -> View<'_> {
+        View { projection: &self.projection, number: self.policies }
+    }
+
+    /// As [`Self::view`], of an input of `length` bytes: the whole of it where another spelling may be looked for.
+    pub(crate) fn view_to_keep(&self, length: usize) -> View<'_> {
+        if self.is_worth_a_look(length) { View { projection: &Projection::Whole, ..self.view() } } else { self.view() }
+    }
+
     /// Whether to look for another spelling of an input of `length` bytes before it is evaluated.
     pub(crate) fn is_worth_a_look(&self, length: usize) -> bool {
         let worth = u128::from(self.mean.load(Ordering::Relaxed));
@@ -174,7 +191,14 @@ mod tests {
     }
 
     fn prospect() -> Prospect {
-        Prospect { policies: 0, kept: None, is_supported: true, mean: AtomicU64::new(0), evaluations: AtomicU64::new(0) }
+        Prospect {
+            policies: 0,
+            kept: None,
+            is_supported: true,
+            projection: Projection::Whole,
+            mean: AtomicU64::new(0),
+            evaluations: AtomicU64::new(0),
+        }
     }
 
     #[test]
@@ -182,7 +206,7 @@ mod tests {
         let (path, clock) = (DecisionPath::parse("p/v").unwrap(), "package p\nv := time.now_ns()");
         let (constant, changing) = (policies("package p\nv := 1"), policies(clock));
         let keys = KeyMaker::new().unwrap();
-        let (first, second) = (Prospects::new(0, keys), Prospects::new(0, keys));
+        let (first, second) = (Prospects::new(0, keys, Vec::new()), Prospects::new(0, keys, Vec::new()));
         for _ in 0..3 {
             assert!(first.of(&path, &constant, |prospect| prospect.stem().is_some()));
             assert!(second.of(&path, &changing, |prospect| prospect.stem().is_none()));

@@ -45,6 +45,21 @@ fn a_critical_decision_is_never_kept_whether_the_input_says_so_or_the_decision()
 }
 
 #[test]
+fn a_class_counts_where_no_policy_looks_also_when_evaluations_are_known_to_be_cheap() {
+    let (engine, path) = (engine(), DecisionPath::parse("p/answer").unwrap());
+    let ask = |says: usize, class: &str| {
+        // The longer an input is, the longer its evaluation may take and still be cheap.
+        let input =
+            format!(r#"{{"resource":{{"sensitivity":"{class}"}},"says":"low","more":"{says}{}"}}"#, "x".repeat(100_000));
+        engine.decide(&path, Some(input.as_bytes())).unwrap();
+    };
+    (0..100).for_each(|number| ask(number, "critical"));
+    assert_eq!(engine.cache().len(), 0);
+    ask(100, "low");
+    assert!(!engine.cache().is_empty());
+}
+
+#[test]
 fn a_decision_is_found_exactly_as_long_as_it_may_be_and_never_longer_than_the_cache_keeps_any() {
     for (longest, until) in [(60, 60), (300, 300), (900, 300)] {
         let (clock, hand) = Clock::manual();

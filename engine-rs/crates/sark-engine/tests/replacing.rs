@@ -202,3 +202,24 @@ fn a_path_that_is_kept_follows_every_replacement_of_every_engine() {
     assert!(engines[0].standing(&kept).cache_key(None).is_none());
     assert!(engines[1].cache_key(&kept, None).is_some());
 }
+
+#[test]
+fn an_input_that_was_read_for_the_policies_before_is_read_anew() {
+    let rule = |member: &str| vec![format!("package p\nv := input.{member}")];
+    let engine = engine(compile(&rule("a"), "{}"));
+    let path = path("p/v");
+    let input = |number: usize| format!(r#"{{"a":"old","b":"new","more":"{number}{}"}}"#, "x".repeat(100_000));
+    // Once evaluations are known to be cheap, no more is read than they see.
+    for number in 0..100 {
+        engine.decide(&path, Some(input(number).as_bytes())).unwrap();
+    }
+    let body = format!("{{\"input\":{}}}", input(100));
+    let (place, projected) = engine.read_plain_body(&path, body.as_bytes()).unwrap();
+
+    engine.replace_policies(compile(&rule("b"), "{}")).unwrap();
+
+    let mut lane = engine.lane().unwrap();
+    let input = Input::read_before(body.as_bytes().get(place), Some(projected));
+    let decision = engine.evaluate_in(&mut lane, &path, input, LIMIT).unwrap();
+    assert_eq!(decision.result(), Some(b"\"new\"".as_slice()));
+}

@@ -303,7 +303,7 @@ impl Answering {
             return Ok(Step::Decided(decision, Origin::Cache, Some(told_at)));
         }
         let evaluates = matches!(begun, Begun::Lead(_)) && !self.evaluating.is_slow(question);
-        let input = if evaluates { question.input_to_evaluate()? } else { question.input()? };
+        let input = if evaluates { question.input_to_evaluate(&self.shared.engine)? } else { question.input()? };
         metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
             Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine, None)),

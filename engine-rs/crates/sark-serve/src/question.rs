@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use sark_engine::{
-    Document, Input, Spelling,
-    document::{ReadError, input_in, value_in},
+    Engine, Input, Spelling,
+    document::{Projected, ReadError, input_in, value_in},
 };
 
 use crate::{asked::Asked, reply::Problem};
@@ -27,14 +27,14 @@ pub(crate) struct Question<'r> {
     pub asker: Option<&'r Arc<str>>,
     /// Where the input is in the body; looked for once it is needed.
     place: OnceCell<Result<Option<Range<usize>>, Problem>>,
-    /// The input's value, until somebody takes it.
-    document: RefCell<Option<Document>>,
+    /// What was read of the input, until somebody takes it.
+    projected: RefCell<Option<Projected>>,
 }
 
 impl<'r> Question<'r> {
     /// What `body` asks of `asked`.
     pub(crate) const fn new(asked: Rc<Asked>, body: &'r [u8], subject: Option<&'r [u8]>) -> Self {
-        Self { asked, body, subject, asker: None, place: OnceCell::new(), document: RefCell::new(None) }
+        Self { asked, body, subject, asker: None, place: OnceCell::new(), projected: RefCell::new(None) }
     }
 
     /// The question as the client at this address asks it.
@@ -48,12 +48,12 @@ impl<'r> Question<'r> {
         Ok(place.clone()?.and_then(|place| self.body.get(place)))
     }
 
-    /// As [`Self::input`], for who is about to evaluate it: it is read on the way, where that takes one pass less.
-    pub(crate) fn input_to_evaluate(&self) -> Result<Option<&[u8]>, Problem> {
+    /// As [`Self::input`], for who is about to evaluate it in `engine`: it is read on the way, where that takes one pass less.
+    pub(crate) fn input_to_evaluate(&self, engine: &Engine) -> Result<Option<&[u8]>, Problem> {
         if self.place.get().is_none()
-            && let Some((place, document)) = Input::in_plain_body(self.body)
+            && let Some((place, projected)) = engine.read_plain_body(&self.asked.path, self.body)
         {
-            self.document.replace(Some(document));
+            self.projected.replace(Some(projected));
             // Nobody was there before.
             let _ = self.place.set(Ok(Some(place)));
         }
@@ -62,7 +62,7 @@ impl<'r> Question<'r> {
 
     /// The input at this place for its evaluation.
     pub(crate) fn to_evaluate<'t>(&self, text: Option<&'t [u8]>) -> Input<'t> {
-        Input::read_before(text, self.document.take())
+        Input::read_before(text, self.projected.take())
     }
 
     /// Whether there is no input. Most bodies show at their beginning that there is one, and need not be read for it.

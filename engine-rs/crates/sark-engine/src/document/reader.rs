@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use regorus::{Value, value::Object};
 
 use super::{
-    Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, ReadError, Spelled, is_plain, keys, number,
+    Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Projection, ReadError, Spelled, is_plain, keys, number,
+    projection::Members,
     scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
     text::{replaced, unescaped},
 };
@@ -65,18 +66,23 @@ struct Reader<'t> {
 
 /// Read the only value in `json`.
 pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
+    read_some(json, purpose, &Projection::Whole)
+}
+
+/// As [`read`], and build what `projection` says of it. Whether it can be read does not hang on that, nor which numbers are noted.
+pub(super) fn read_some(json: &[u8], purpose: Purpose, projection: &Projection) -> Result<Document, ReadError> {
     let text = replaced(json);
     let mut reader = Reader::at(&text, 0, purpose);
-    match reader.document() {
+    match reader.document(projection) {
         Ok(value) => Ok(Document { value, spelled: reader.spelled }),
         Err(fault) => Err(reader.explain(fault)),
     }
 }
 
 /// Read the input at `start` of `text`, and where it ends; None when it cannot be read.
-pub(super) fn read_front(text: &str, start: usize) -> Option<(Document, usize)> {
+pub(super) fn read_front(text: &str, start: usize, projection: &Projection) -> Option<(Document, usize)> {
     let mut reader = Reader::at(text, start, Purpose::Input);
-    let value = reader.value().ok()?;
+    let value = reader.projected(projection).ok()?;
     Some((Document { value, spelled: reader.spelled }, reader.at))
 }
 
@@ -88,19 +94,83 @@ impl<'t> Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn document(&mut self) -> Result<Value, Fault> {
-        let value = self.value()?;
+    fn document(&mut self, projection: &Projection) -> Result<Value, Fault> {
+        let value = self.projected(projection)?;
         self.at = skip_space(self.bytes, self.at);
         if self.at == self.bytes.len() { Ok(value) } else { Ok(broken(self.at, "something after the document")?) }
     }
 
+    fn projected(&mut self, projection: &Projection) -> Result<Value, Fault> {
+        let Projection::Members(members) = projection else {
+            return self.value();
+        };
+        self.at = skip_space(self.bytes, self.at);
+        if self.bytes.get(self.at) != Some(&b'{') {
+            return self.value();
+        }
+        self.count()?;
+        self.nested(|reader| reader.members(members))
+    }
+
+    /// An object of which some members are built.
+    fn members(&mut self, members: &Members) -> Result<Value, Fault> {
+        let mut object = members.blank();
+        self.each_member(|reader| {
+            let found = reader.key(|name| members.find(name))?;
+            reader.colon()?;
+            let Some((key, projection)) = found else {
+                return reader.pass();
+            };
+            let value = reader.projected(projection)?;
+            // Of equal keys the last one counts.
+            if let Some(member) = object.get_mut(key) {
+                *member = value;
+            }
+            Ok(())
+        })?;
+        Ok(Value::Object(Arc::new(object)))
+    }
+
+    /// Go past a value, as strictly as it would be read.
+    fn pass(&mut self) -> Result<(), Fault> {
+        self.count()?;
+        self.at = skip_space(self.bytes, self.at);
+        match self.bytes.get(self.at) {
+            Some(b'"') => {
+                self.at = end_of_string(self.bytes, self.at + 1)?.after;
+                Ok(())
+            }
+            Some(b'{') => self.nested(|reader| {
+                reader.each_member(|reader| {
+                    reader.key(|_| ())?;
+                    reader.colon()?;
+                    reader.pass()
+                })
+            }),
+            Some(b'[') => self.nested(|reader| reader.each_item(Self::pass)),
+            _ => self.scalar().map(drop),
+        }
+    }
+
     fn value(&mut self) -> Result<Value, Fault> {
-        self.values = self.values.checked_sub(1).ok_or(Fault::Many)?;
+        self.count()?;
         self.at = skip_space(self.bytes, self.at);
         match self.bytes.get(self.at) {
             Some(b'"') => self.string(|raw| raw.into()).map(Value::String),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
+            _ => self.scalar(),
+        }
+    }
+
+    fn count(&mut self) -> Result<(), Fault> {
+        self.values = self.values.checked_sub(1).ok_or(Fault::Many)?;
+        Ok(())
+    }
+
+    /// A value without parts that is no string.
+    fn scalar(&mut self) -> Result<Value, Fault> {
+        match self.bytes.get(self.at) {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
@@ -110,7 +180,7 @@ impl Reader<'_> {
         }
     }
 
-    fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Value, Fault>) -> Result<Value, Fault> {
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         self.levels = self.levels.checked_sub(1).ok_or(Fault::Deep)?;
         self.at += 1;
         let value = read(self)?;
@@ -120,39 +190,60 @@ impl Reader<'_> {
 
     fn array(&mut self) -> Result<Value, Fault> {
         let mut items = Vec::new();
-        if self.closes(b']') {
-            return Ok(Value::from(items));
+        self.each_item(|reader| {
+            items.push(reader.value()?);
+            Ok(())
+        })?;
+        Ok(Value::from(items))
+    }
+
+    /// Call `read` where each item of an array begins.
+    fn each_item(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut goes_on = !self.closes(b']');
+        while goes_on {
+            read(self)?;
+            goes_on = self.goes_on(b']', "a comma or ] is missing")?;
         }
-        loop {
-            items.push(self.value()?);
-            if !self.goes_on(b']', "a comma or ] is missing")? {
-                return Ok(Value::from(items));
-            }
-        }
+        Ok(())
     }
 
     fn object(&mut self) -> Result<Value, Fault> {
         let mut fields = BTreeMap::new();
-        if self.closes(b'}') {
-            return Ok(Value::from(fields));
-        }
-        loop {
-            self.at = skip_space(self.bytes, self.at);
-            if self.bytes.get(self.at) != Some(&b'"') {
-                return Ok(broken(self.at, "a key must be a string")?);
-            }
-            let key = self.string(keys::shared)?;
-            self.at = skip_space(self.bytes, self.at);
-            if self.bytes.get(self.at) != Some(&b':') {
-                return Ok(broken(self.at, "a colon is missing")?);
-            }
-            self.at += 1;
+        self.each_member(|reader| {
+            let key = reader.key(keys::shared)?;
+            reader.colon()?;
             // Of equal keys the last one counts.
-            fields.insert(Value::String(key), self.value()?);
-            if !self.goes_on(b'}', "a comma or } is missing")? {
-                return Ok(self.purpose.object(fields));
-            }
+            fields.insert(Value::String(key), reader.value()?);
+            Ok(())
+        })?;
+        Ok(if fields.is_empty() { Value::from(fields) } else { self.purpose.object(fields) })
+    }
+
+    /// Call `read` where each member of an object should begin.
+    fn each_member(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+        let mut goes_on = !self.closes(b'}');
+        while goes_on {
+            read(self)?;
+            goes_on = self.goes_on(b'}', "a comma or } is missing")?;
         }
+        Ok(())
+    }
+
+    fn key<T>(&mut self, see: impl FnOnce(&str) -> T) -> Result<T, Fault> {
+        self.at = skip_space(self.bytes, self.at);
+        if self.bytes.get(self.at) != Some(&b'"') {
+            return Ok(broken(self.at, "a key must be a string")?);
+        }
+        self.string(see)
+    }
+
+    fn colon(&mut self) -> Result<(), Fault> {
+        self.at = skip_space(self.bytes, self.at);
+        if self.bytes.get(self.at) != Some(&b':') {
+            return Ok(broken(self.at, "a colon is missing")?);
+        }
+        self.at += 1;
+        Ok(())
     }
 
     /// Whether the collection that has just begun ends at once.
@@ -174,7 +265,7 @@ impl Reader<'_> {
         Ok(next == Some(&b','))
     }
 
-    fn string(&mut self, make: impl FnOnce(&str) -> Arc<str>) -> Result<Arc<str>, Fault> {
+    fn string<T>(&mut self, make: impl FnOnce(&str) -> T) -> Result<T, Fault> {
         let start = self.at + 1;
         let end = end_of_string(self.bytes, start)?;
         self.at = end.after;
@@ -346,7 +437,44 @@ mod tests {
         })
     }
 
+    #[test]
+    fn of_an_object_some_members_are_built() {
+        let projection = Projection::of([vec!["a"], vec!["b", "c"], vec!["d", "e"]]);
+        let built = |json: &str| read_some(json.as_bytes(), Purpose::Input, &projection).unwrap();
+        let document = built(r#"{"x":{"y":[1.0,{}]},"b":{"x":1,"\u0063":[2]},"a":{"z":3},"a":{"x":4},"d":[{"e":5}]}"#);
+        let expected = r#"{"a":{"x":4},"b":{"c":[2]},"d":[{"e":5}]}"#;
+        assert_eq!(document.value, value(expected.as_bytes()).unwrap());
+        // Numbers are noted wherever they are.
+        assert_eq!(document.spelled.worths().unwrap().collect::<Vec<_>>(), [&Value::from(1_u64)]);
+        assert_eq!(built(r#"[{"x":1}]"#).value, value(br#"[{"x":1}]"#).unwrap());
+        assert_eq!(built("{}").value["b"], Value::Undefined);
+    }
+
+    #[test]
+    fn what_is_left_out_counts_against_the_limits() {
+        let refusals = |json: &str| {
+            let nothing = Projection::of(std::iter::empty::<[&str; 0]>());
+            [Projection::Whole, nothing].map(|projection| read_some(json.as_bytes(), Purpose::Input, &projection).err())
+        };
+        for (levels, items) in [(MAX_DEPTH - 1, 1), (MAX_DEPTH, 1), (1, MAX_INPUT_VALUES - 3), (1, MAX_INPUT_VALUES - 2)] {
+            let json = format!("{{\"a\":{}{}0{}}}", "[".repeat(levels), "0,".repeat(items), "]".repeat(levels));
+            let [whole, nothing] = refusals(&json);
+            assert_eq!(whole, nothing, "{levels} levels, {items} items");
+            assert_eq!(whole.is_some(), levels == MAX_DEPTH || items == MAX_INPUT_VALUES - 2, "{whole:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn what_is_left_out_is_read_as_strictly(
+            bytes in r#"\{("a"|"b"): ?([\[\]{}:, ]|"a"|"b\\n"|-|[0-9]{1,3}|\.|e|true|false|null){0,12}[}\]]?\}"#,
+        ) {
+            let whole = read(bytes.as_bytes(), Purpose::Input);
+            let part = read_some(bytes.as_bytes(), Purpose::Input, &Projection::of([["a"]]));
+            let shown = |document: Document| (document.value["a"].clone(), document.spelled);
+            prop_assert_eq!(part.map(shown), whole.map(shown));
+        }
+
         #[test]
         fn ordinary_json_is_read_as_serde_json_reads_it(document in json(), pretty in any::<bool>()) {
             let text = if pretty { serde_json::to_string_pretty(&document) } else { serde_json::to_string(&document) }.unwrap();

@@ -14,6 +14,7 @@ mod machine;
 mod names;
 mod place;
 mod recurring;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -76,17 +77,23 @@ impl Program {
     /// What asking for `path` may reach.
     pub(crate) fn reach(&self, path: &[String]) -> Facts {
         let mut facts = Facts::default();
+        self.groups_at(path).into_iter().for_each(|group| self.add(group, &mut facts));
+        facts
+    }
+
+    /// Every group on the way to a path, at it and below it.
+    fn groups_at(&self, path: &[String]) -> Vec<GroupId> {
+        let mut groups = Vec::new();
         let mut at = Tree::ROOT;
         for segment in path {
-            let group = self.tree.node(at).and_then(|node| node.group);
-            group.into_iter().for_each(|group| self.add(group, &mut facts));
+            groups.extend(self.tree.node(at).and_then(|node| node.group));
             match self.tree.child(at, &Value::from(segment.as_str())) {
                 Some(child) => at = child,
-                None => return facts,
+                None => return groups,
             }
         }
-        self.tree.groups_below(at).into_iter().for_each(|group| self.add(group, &mut facts));
-        facts
+        groups.extend(self.tree.groups_below(at));
+        groups
     }
 
     fn add(&self, group: GroupId, facts: &mut Facts) {

@@ -12,7 +12,7 @@ use super::{Asked, Failure, Limits, Program, State, evaluate, index::Index};
 use crate::{
     builtins::Circumstances,
     compilation::compile,
-    document::{Spelled, read_document},
+    document::{Document, Projection, Spelled, parse_some, read_document},
     policies::{Module, RegoVersion},
     source::Reading,
 };
@@ -38,9 +38,19 @@ impl Program {
     }
 
     fn ask(&self, rule: &str, input: &str) -> Result<Value, Failure> {
+        self.ask_about(rule, read_document(input.as_bytes()).unwrap())
+    }
+
+    /// As [`Self::ask`], with nothing of the input but what the rule can see.
+    fn ask_projected(&self, rule: &str, input: &str) -> Result<Value, Failure> {
+        let path = ["p".to_owned(), rule.to_owned()];
+        let projection = self.seen(&path).map_or(Projection::Whole, Projection::of);
+        self.ask_about(rule, parse_some(Some(input.as_bytes()), &projection).unwrap())
+    }
+
+    fn ask_about(&self, rule: &str, input: Document) -> Result<Value, Failure> {
         let mut state = State::new(self);
         let path = ["p".to_owned(), rule.to_owned()];
-        let input = read_document(input.as_bytes()).unwrap();
         let mut spelled = Spelled::default();
         spelled.absorb(self.spelled());
         let asked = Asked { path: &path, input: input.value, spelled: &spelled };
@@ -115,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_program_answers_the_same_with_and_without_its_index_and_compiled_in_parts(
+    fn a_program_answers_the_same_without_its_index_compiled_in_parts_and_from_what_it_sees_of_the_input(
         definitions in prop::collection::vec(definition(), 1..24),
         inputs in prop::collection::vec(document(), 1..8),
     ) {
@@ -125,10 +135,52 @@ proptest! {
             for rule in ["same", "many", "set", "object", "chain", "called", "entry"] {
                 let answer = indexed.ask(rule, input);
                 prop_assert_eq!(&answer, &plain.ask(rule, input), "{} for {}\n{}", rule, input, source);
+                prop_assert_eq!(&answer, &indexed.ask_projected(rule, input), "projected: {} for {}\n{}", rule, input, source);
                 prop_assert_eq!(&answer, &divided.ask(rule, input), "in parts: {} for {}\n{}", rule, input, source);
             }
         }
     }
+}
+
+#[test]
+fn of_the_input_is_seen_what_any_rule_on_the_way_looks_at() {
+    let all = "reads := input.a.b\nargument := f(input.c)\nf(x) := x.y\ndefault other := 1\nother := input.d[0].e if { not input.f.g }\n\
+        replaced if { reads == 1 with input.a as {\"b\": input.h} }\nmocked if { f(1) == 2 with f as g }\ng(_) := input.i\n\
+        some_of contains x if { some x, y in input.j; y == input.k[reads] }\nasked if { some_of[input.l] }\nnothing := 1\n\
+        any_of if { input[input.m] }\nwalks if { walk(input, [_, 1]) }\nnumbered := input[0]\n\
+        inside := {x: y | some x in input.o; y := [z | z := input.n; z == x]}\nchooses if { input.q == \"a\" }\nchooses if { input.q == \"b\" }\n\
+        chooses if { input.q == \"c\"; input.r }\nchooses if { input.q == \"d\" }\npackaged := data.p.sub\nsub.x := input.s\n";
+    let program = program(all);
+    for (rule, expected) in [
+        ("reads", Some("a.b")),
+        ("argument", Some("c")),
+        ("other", Some("d f.g")),
+        ("replaced", Some("a.b h")),
+        ("mocked", Some("i")),
+        ("some_of", Some("a.b j k")),
+        ("asked", Some("a.b j k l")),
+        ("nothing", Some("")),
+        ("any_of", None),
+        ("walks", None),
+        ("numbered", None),
+        ("inside", Some("n o")),
+        ("chooses", Some("q r")),
+        ("packaged", Some("s")),
+        ("missing", Some("")),
+    ] {
+        let seen = program.seen(&["p".to_owned(), rule.to_owned()]);
+        let told = seen.map(|paths| paths.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(" "));
+        assert_eq!(told.as_deref(), expected, "{rule}");
+    }
+    assert!(program.seen(&[]).is_none(), "the whole document has all of these");
+}
+
+#[test]
+fn of_many_definitions_nobody_looks_for_what_they_see() {
+    let rules = |count| (0..count).map(|number| format!("allow if input.user == \"u{number}\"\n")).collect::<Vec<_>>().concat();
+    let path = ["p".to_owned(), "allow".to_owned()];
+    assert!(program(&rules(1_000)).seen(&path).is_some());
+    assert!(program(&rules(1_001)).seen(&path).is_none());
 }
 
 #[test]
