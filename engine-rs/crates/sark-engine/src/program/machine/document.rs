@@ -2,7 +2,7 @@
 
 use regorus::{Rc, Value};
 
-use crate::{document::shared, path::index_of};
+use crate::path::index_of;
 
 use super::{
     super::{
@@ -14,18 +14,13 @@ use super::{
     collect::Part,
 };
 
+/// Decision paths remembered; most clients ask for fewer.
+const ENTERED: usize = 8;
+
 impl Machine<'_> {
     /// The document at a decision path. A segment that is an integer is an index, except as a key of base data.
     pub(super) fn at(&mut self, path: &[String]) -> Outcome<Value> {
-        let mut node = Tree::ROOT;
-        let mut rest = path;
-        while let Some((segment, further)) = rest.split_first()
-            && self.program.tree.node(node).is_some_and(|found| found.group.is_none())
-            && let Some(child) = self.program.tree.child(node, &Value::String(shared(segment)))
-        {
-            node = child;
-            rest = further;
-        }
+        let (node, rest) = self.enter(path);
         let in_rule = self.program.tree.node(node).is_some_and(|found| found.group.is_some());
         if in_rule || rest.is_empty() {
             let keys: Vec<Value> = rest.iter().map(|segment| key_of(segment)).collect();
@@ -33,6 +28,27 @@ impl Machine<'_> {
         }
         let base = self.program.tree.node(node).and_then(|found| found.base.clone()).unwrap_or(Value::Undefined);
         Ok(descend_data(base, rest))
+    }
+
+    /// The node that a decision path leads to, and what remains of the path. The paths asked for first are remembered.
+    fn enter<'s>(&mut self, path: &'s [String]) -> (NodeId, &'s [String]) {
+        let entered = &mut self.state.entered;
+        if let Some((_, node, rest)) = entered.iter().find(|(known, ..)| **known == *path) {
+            return (*node, path.get(path.len() - rest..).unwrap_or_default());
+        }
+        let mut node = Tree::ROOT;
+        let mut rest = path;
+        while let Some((segment, further)) = rest.split_first()
+            && self.program.tree.node(node).is_some_and(|found| found.group.is_none())
+            && let Some(child) = self.program.tree.child(node, &Value::from(segment.as_str()))
+        {
+            node = child;
+            rest = further;
+        }
+        if entered.len() < ENTERED {
+            entered.push((path.into(), node, rest.len()));
+        }
+        (node, rest)
     }
 
     /// The document that `keys` lead to from a node.

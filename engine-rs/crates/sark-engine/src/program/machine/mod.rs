@@ -19,7 +19,7 @@ use regorus::Value;
 
 use super::{
     Program,
-    ir::{BuiltinId, GroupId, Slot},
+    ir::{BuiltinId, GroupId, NodeId, Slot},
 };
 use crate::{builtins::Circumstances, document::Spelled};
 use with::Scope;
@@ -85,6 +85,8 @@ pub(crate) struct State {
     scoped_exprs: Vec<(u64, Value)>,
     touched_exprs: Vec<u32>,
     scopes: u64,
+    /// Decision paths with the nodes that they lead to, and how many of their segments remain there.
+    entered: Vec<(Box<[String]>, NodeId, usize)>,
 }
 
 impl State {
@@ -98,6 +100,7 @@ impl State {
             scoped_exprs: vec![(0, Value::Undefined); program.fixed.len()],
             touched_exprs: Vec::new(),
             scopes: 0,
+            entered: Vec::new(),
         }
     }
 
