@@ -10,6 +10,7 @@ use rustix::{
 };
 
 const EVENTS: usize = 256;
+const NANOS_OF_A_MILLISECOND: i64 = 1_000_000;
 /// What the timer's events carry, and no socket's may.
 const TIMER: u64 = u64::MAX;
 
@@ -42,17 +43,13 @@ impl Poller {
 
     /// The tokens of sockets that can be read now; none when `timeout` has passed first.
     pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<Vec<usize>> {
-        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let timeout = match timeout {
-            None => None,
-            Some(Duration::ZERO) => Some(&at_once),
-            Some(timeout) => {
-                let it_value = Timespec::try_from(timeout).map_err(io::Error::other)?;
-                timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: at_once, it_value })?;
-                None
-            }
-        };
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout) {
+        let mut timeout = timeout.map(Timespec::try_from).transpose().map_err(io::Error::other)?;
+        // Whole milliseconds need no timer, and a system call less.
+        if let Some(it_value) = timeout.take_if(|timeout| timeout.tv_nsec % NANOS_OF_A_MILLISECOND != 0) {
+            let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
+        }
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
