@@ -59,6 +59,19 @@ def test_a_client_that_fails_is_told_with_its_reason(tmp_path: Path):
         run_load(client, url="http://a", bodies=Path("b"), connections=4, seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("awake_seconds", "told"),
+    [(None, "--seconds 1 --rate 50$"), (0.0001, "--seconds 1 --rate 50 --awake 0.0001$")],
+)
+def test_a_paced_client_sleeps_only_where_it_may(tmp_path: Path, awake_seconds: float | None, told: str):
+    client = tmp_path / "client"
+    client.write_text('#!/bin/sh\necho "error: $*" >&2\nexit 1\n', encoding="utf-8")
+    client.chmod(0o755)
+
+    with pytest.raises(BenchError, match=f"failed: error: paced .* {told}"):
+        run_load(client, url="http://a", bodies=Path("b"), connections=4, seconds=1, per_second=50, awake_seconds=awake_seconds)
+
+
 def test_a_client_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(BenchError, match="did not run to its end"):
         run_load(tmp_path / "none", url="http://a", bodies=Path("b"), connections=4, seconds=1)

@@ -21,6 +21,7 @@ from rich.console import Console
 from sark_e2e import binaries, run_folder
 from sark_e2e.bench import contestants, load_generator
 from sark_e2e.bench.failure import BenchError
+from sark_e2e.bench.load import AWAKE_SECONDS
 from sark_e2e.bench.machine import Machine, describe, require_release
 from sark_e2e.bench.tables import console, machine_lines
 from sark_e2e.process import ProcessError
@@ -41,8 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.document and (options.quick or options.only):
-        parser.error("--document wants a whole run: leave --quick and --only out")
+    if options.document and (options.quick or options.only or options.awake is not None):
+        parser.error("--document wants a whole run: leave --quick, --only and --awake out")
     try:
         _run(options)
     except (BenchError, ProgramError, ProcessError) as error:
@@ -91,6 +92,7 @@ def _effort(options: argparse.Namespace) -> Effort:
         seconds=options.seconds or usual.seconds,
         definitions=usual.definitions,
         entries=usual.entries,
+        awake_seconds=options.awake,
     )
 
 
@@ -115,6 +117,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, choices=range(1, 101), metavar="N", help=f"over everybody ({THOROUGH.rounds})")
     parser.add_argument("--seconds", type=_seconds, help=f"of each measurement ({THOROUGH.seconds:g})")
+    parser.add_argument(
+        "--awake",
+        type=_awake_seconds,
+        metavar="SECONDS",
+        help="let the open loop's client sleep until so long before a question is due (it never sleeps)",
+    )
     parser.add_argument("--document", action="store_true", help="put the tables into docs/engine.md too")
     parser.add_argument("--quick", action="store_true", help="see that every row works; the figures mean nothing")
     return parser
@@ -127,6 +135,16 @@ def _seconds(text: str) -> float:
         seconds = 0.0
     if not 0.1 <= seconds <= 120:
         raise argparse.ArgumentTypeError(f"it is {text!r}; it must be 0.1 to 120 seconds")
+    return seconds
+
+
+def _awake_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 0.1:
+        raise argparse.ArgumentTypeError(f"it is {text!r}; it must be 0 to 0.1 seconds, such as {AWAKE_SECONDS}")
     return seconds
 
 

@@ -82,6 +82,7 @@ def _paced(setting: Setting, contestant: Contestant, number: int) -> PacedMeasur
             connections=_PACED_CONNECTIONS,
             seconds=seconds,
             per_second=_PACED_RATE,
+            awake_seconds=setting.effort.awake_seconds,
         )
 
     load(WARM_UP_SECONDS)

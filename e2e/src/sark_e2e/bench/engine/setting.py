@@ -24,6 +24,8 @@ class Effort:
     """Of the large policy."""
     entries: int
     """Of the cache."""
+    awake_seconds: float | None = None
+    """How long before a question of the open loop is due its client wakes; None: it never sleeps."""
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,9 @@ def test_an_amount_has_the_digits_that_mean_something(figure: float, unit: str, 
         (["--only", "speed"], "invalid choice"),
         (["--document", "--quick"], "--document wants a whole run"),
         (["--document", "--only", "hit"], "--document wants a whole run"),
+        (["--document", "--awake", "0"], "--document wants a whole run"),
+        (["--awake", "1"], "it is '1'; it must be 0 to 0.1 seconds, such as 0.0001"),
+        (["--awake", "nan"], "it is 'nan'; it must be 0 to 0.1 seconds"),
     ],
 )
 def test_a_wrong_option_is_refused(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]):
