@@ -243,3 +243,15 @@ fn integers_of_any_size_are_exact_in_input_data_and_answer() {
     assert_eq!(answer("p/same", number).as_deref(), Some("true"));
     assert_eq!(answer("p/same", "123456789012345678901234567891"), None);
 }
+
+#[test]
+fn what_stands_for_a_function_reads_the_input_of_each_question_wherever_it_is() {
+    let source = "package p\nf(_) := 1\ng(_) := input.a\nin_a_set := {x | x := f(1) with f as g}\n\
+        in_a_call := count([x | x := f(1) with f as g; x == 2])\nin_a_test if { [x | x := abs(1) with abs as g] == [2] }\n\
+        default otherwise := [x | x := f(1) with f as g]\notherwise := 1 if input.never\n";
+    let engine = engine(source);
+    let asked = |a: u8| result(&engine, "p", Some(&format!("{{\"a\":{a}}}"))).unwrap();
+
+    assert_eq!(asked(1), r#"{"in_a_call":0,"in_a_set":[1],"otherwise":[1]}"#);
+    assert_eq!(asked(2), r#"{"in_a_call":1,"in_a_set":[2],"in_a_test":true,"otherwise":[2]}"#);
+}

@@ -56,6 +56,10 @@ impl Uses {
                 self.groups.extend(tree.groups_along(*node, &keys));
             }
             Expr::Builtin(id, _) => self.call(*id, builtins),
+            // What stands for a function inside of it is no expression, so that nobody else sees it.
+            Expr::Comprehension(comprehension) => {
+                visit::substitutes(&comprehension.body, &mut |replacement| self.replaced(replacement, builtins));
+            }
             _ => {}
         }
     }
@@ -79,26 +83,16 @@ impl Uses {
 
     pub(crate) fn of(group: &Group, tree: &Tree, builtins: &BuiltinTable) -> Self {
         let mut uses = Self::default();
-        let bodies = || group.definitions.iter().flat_map(|definition| &definition.bodies);
         for definition in &group.definitions {
             for param in &definition.params {
                 visit::pattern(param, &mut |expr| uses.see(expr, tree, builtins));
             }
+            for body in &definition.bodies {
+                visit::substitutes(&body.steps, &mut |replacement| uses.replaced(replacement, builtins));
+                visit::body(body, &mut |expr| uses.see(expr, tree, builtins));
+            }
         }
-        bodies().for_each(|body| visit::body(body, &mut |expr| uses.see(expr, tree, builtins)));
         group.default.iter().for_each(|value| visit::expr(value, &mut |expr| uses.see(expr, tree, builtins)));
-        let mut inside = Vec::new();
-        for body in bodies() {
-            visit::substitutes(&body.steps, &mut |replacement| uses.replaced(replacement, builtins));
-            visit::body(body, &mut |expr| {
-                if let Expr::Comprehension(comprehension) = expr {
-                    inside.push(&comprehension.body);
-                }
-            });
-        }
-        for steps in inside {
-            visit::substitutes(steps, &mut |replacement| uses.replaced(replacement, builtins));
-        }
         uses
     }
 }

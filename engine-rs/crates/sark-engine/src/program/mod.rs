@@ -81,19 +81,10 @@ impl Program {
         facts
     }
 
-    /// Every group on the way to a path, at it and below it.
+    /// Every group on the way to a path, at it and below it. A rule on the way makes one document with the rules below it.
     fn groups_at(&self, path: &[String]) -> Vec<GroupId> {
-        let mut groups = Vec::new();
-        let mut at = Tree::ROOT;
-        for segment in path {
-            groups.extend(self.tree.node(at).and_then(|node| node.group));
-            match self.tree.child(at, &Value::from(segment.as_str())) {
-                Some(child) => at = child,
-                None => return groups,
-            }
-        }
-        groups.extend(self.tree.groups_below(at));
-        groups
+        let keys: Vec<Value> = path.iter().map(|segment| Value::from(segment.as_str())).collect();
+        self.tree.groups_along(Tree::ROOT, &keys.iter().map(Some).collect::<Vec<_>>())
     }
 
     fn add(&self, group: GroupId, facts: &mut Facts) {

@@ -149,7 +149,8 @@ fn of_the_input_is_seen_what_any_rule_on_the_way_looks_at() {
         some_of contains x if { some x, y in input.j; y == input.k[reads] }\nasked if { some_of[input.l] }\nnothing := 1\n\
         any_of if { input[input.m] }\nwalks if { walk(input, [_, 1]) }\nnumbered := input[0]\n\
         inside := {x: y | some x in input.o; y := [z | z := input.n; z == x]}\nchooses if { input.q == \"a\" }\nchooses if { input.q == \"b\" }\n\
-        chooses if { input.q == \"c\"; input.r }\nchooses if { input.q == \"d\" }\npackaged := data.p.sub\nsub.x := input.s\n";
+        chooses if { input.q == \"c\"; input.r }\nchooses if { input.q == \"d\" }\npackaged := data.p.sub\nsub.x := input.s\n\
+        default mocks := [x | x := f(1) with f as g]\nmixed[x] := 1 if { some x in input.t }\nmixed.one.two := input.u\n";
     let program = program(all);
     for (rule, expected) in [
         ("reads", Some("a.b")),
@@ -167,8 +168,11 @@ fn of_the_input_is_seen_what_any_rule_on_the_way_looks_at() {
         ("chooses", Some("q r")),
         ("packaged", Some("s")),
         ("missing", Some("")),
+        ("mocks", Some("i")),
+        ("mixed/three", Some("t u")),
     ] {
-        let seen = program.seen(&["p".to_owned(), rule.to_owned()]);
+        let path: Vec<String> = ["p"].into_iter().chain(rule.split('/')).map(str::to_owned).collect();
+        let seen = program.seen(&path);
         let told = seen.map(|paths| paths.iter().map(|path| path.join(".")).collect::<Vec<_>>().join(" "));
         assert_eq!(told.as_deref(), expected, "{rule}");
     }
