@@ -23,9 +23,9 @@ def promoted(moment: Moment) -> int | None:
 def approved_now(moment: Moment) -> set[int]:
     """Return the step whose approval is granted in this tick."""
     asked, answer = moment.spec.request, moment.after.request
-    if asked is None or answer is None or asked.action is not RequestAction.APPROVE:
+    if asked is None or answer is None or answer == moment.before.request or asked.action is not RequestAction.APPROVE:
         return set()
-    return {asked.percent} if answer.id == asked.id and answer.granted else set()
+    return {asked.percent} if answer.granted else set()
 
 
 def check_requests(moment: Moment, answered: set[int]) -> None:
