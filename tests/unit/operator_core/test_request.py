@@ -279,6 +279,21 @@ def test_an_approval_that_does_not_come_in_time(gated: SimulatedTarget, then: On
     assert gated.percent == 50
 
 
+def test_an_approval_of_a_later_step_gives_the_awaited_one_no_more_time(gated: SimulatedTarget) -> None:
+    # Given a step that waits for approval, for a minute at most
+    steps = [step.model_copy(update={"approval": Approval.REQUIRED}) for step in gated.spec.plan()]
+    gated.ask(steps=steps, approvals=Approvals(expire_after=timedelta(minutes=1), on_expiry=OnExpiry.REVERT))
+    gated.tick(1)
+    awaited = gated.status.awaited
+
+    # When another one is approved, then it still waits since when it did
+    gated.ask(request=request(1, "Approve", 100))
+    decision = gated.tick(1)
+    assert awaited is not None
+    assert gated.status.awaited == awaited
+    assert [record.reason for record in decision.records] == ["StepApproved"]
+
+
 def test_a_breach_reverts_while_an_approval_is_awaited(gated: SimulatedTarget) -> None:
     gated.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
     gated.tick(1)

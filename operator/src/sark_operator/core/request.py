@@ -77,7 +77,9 @@ def _grant(tick: Tick, asked: Request, by: str) -> Finding:
     if asked.action is RequestAction.APPROVE:
         given = ApprovalStatus(percent=asked.percent, request=asked.id, by=by, given_at=tick.now)
         others = [each for each in tick.status.approvals if each.percent != asked.percent]
-        tick.change(approvals=[*others, given], awaited=None)
+        awaited = tick.status.awaited
+        answered = awaited is not None and awaited.percent == asked.percent
+        tick.change(approvals=[*others, given], awaited=None if answered else awaited)
         return found(reasons.STEP_APPROVED, by=by, step=asked.percent)
     target = following(tick.spec, asked.percent)
     to = asked.to or (target.percent if target else asked.percent)
