@@ -373,6 +373,12 @@ METRICS_PARTIAL: Final = _reason(
     "{message}",
     "The server warns that its answer is not whole, or does not see every ready sidecar: a part of the fleet may be missing.",
 )
+METRICS_CLOCK: Final = _reason(
+    "MetricsClock",
+    _W,
+    "{message}",
+    "The clocks of the server and of the operator differ by more than half a minute: set both right.",
+)
 METRICS_INVALID: Final = _reason(
     "MetricsInvalid",
     _W,

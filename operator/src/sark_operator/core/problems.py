@@ -85,7 +85,7 @@ def clocks_apart(metrics: Metrics) -> Missing | None:
         return None
     where = "ahead of" if ahead > timedelta(0) else "behind"
     return Missing(
-        "MetricsClock",
+        reasons.METRICS_CLOCK.name,
         f"Prometheus' clock is {span(abs(ahead))} {where} the operator's, and may be {span(CLOCKS_MAY_DIFFER)}: "
         "set both clocks right, as by NTP on their nodes",
     )
