@@ -135,6 +135,38 @@ by_default if graphql.is_valid(\"x\", \"y\")";
 }
 
 #[test]
+fn in_a_partial_rule_and_those_below_it_nothing_is_that_no_rule_has_given() {
+    let source = "package p\nkeyed[input.key].b := input.a\nkeyed.c.d := input.b\nallow if keyed.c\n\
+        sets[input.key] := input.a\nsets.t contains input.b\nallow_by_set if sets.t\n\
+        maps[input.key] := input.a\nmaps.n[input.q] := input.b\nallow_by_map if maps.n\n\
+        plain[input.key] := input.a\nplain.x := {} if input.b";
+    let engine = engine(source);
+
+    assert_eq!(result(&engine, "p", Some("{}")).as_deref(), Some(r#"{"keyed":{},"maps":{},"plain":{},"sets":{}}"#));
+    for path in ["p/allow", "p/allow_by_set", "p/allow_by_map", "p/keyed/c", "p/sets/t", "p/maps/n"] {
+        assert_eq!(result(&engine, path, Some("{}")), None, "{path}");
+    }
+    let given = r#"{"key": "k", "a": 1, "b": 2, "q": "l"}"#;
+    let whole = r#"{"allow":true,"allow_by_map":true,"allow_by_set":true,"keyed":{"c":{"d":2},"k":{"b":1}},"#.to_owned()
+        + r#""maps":{"k":1,"n":{"l":2}},"plain":{"k":1,"x":{}},"sets":{"k":1,"t":[2]}}"#;
+    assert_eq!(result(&engine, "p", Some(given)), Some(whole));
+}
+
+#[test]
+fn defaults_of_rules_inside_of_others_are_left_to_opa() {
+    for source in [
+        "package p\nr[input.key] := input.a\ndefault r.x := 3\nallow if r.x\nfree := 1",
+        "package p\ndefault r := {}\nr.x := 3 if input.b\nallow if r.x\nfree := 1",
+    ] {
+        let engine = engine(source);
+        for path in ["p", "p/r", "p/r/x", "p/allow"] {
+            assert_eq!(failure(&engine, path), EvaluationErrorKind::UnsupportedBuiltin, "{path}");
+        }
+        assert_eq!(result(&engine, "p/free", None).as_deref(), Some("1"));
+    }
+}
+
+#[test]
 fn a_policy_is_refused_with_its_place_and_its_reason() {
     for (source, data, message) in [
         ("package p\nallow if {", "{}", "m.rego:2:11: "),

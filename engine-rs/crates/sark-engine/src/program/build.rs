@@ -20,7 +20,7 @@ use super::{
     builtin_table::BuiltinTable,
     facts::{Uses, close},
     index::Index,
-    ir::{Definition, Expr, Group, GroupId, Kind, Leaf},
+    ir::{Definition, Expr, Group, GroupId, Kind, Leaf, NodeId},
     lower::{self, Blocked, Outline, Shared},
     names::{Head, Names, PackageRules},
     place,
@@ -266,6 +266,12 @@ impl Builder {
                     "data.{name}: a question may need {width} of its definitions, more than {MAX_WIDTH}, because too few of them compare one part of the input with a constant"
                 ));
             }
+            if shared.tree.node_of(&group.path).is_some_and(|node| has_default_inside(node, &shared.tree, &groups)) {
+                let name = group.path.iter().map(text_of).collect::<Vec<_>>().join(".");
+                uses.facts
+                    .unsupported
+                    .insert(format!("data.{name}: a default of a rule that has others inside of it, or is inside"));
+            }
         }
         let facts = close(&uses).map_err(|recursion| {
             let path =
@@ -305,6 +311,12 @@ fn shape(head: &Head<'_>) -> (Kind, usize) {
 fn place_of(rule: &Rule) -> String {
     let span = rule.span();
     format!("{}:{}:{}", span.source.get_path(), span.line, span.col)
+}
+
+/// Whether a rule and those below it have a default: they are one document, in which OPA knows no defaults.
+fn has_default_inside(node: NodeId, tree: &Tree, groups: &[Group]) -> bool {
+    let is_alone = tree.node(node).is_none_or(|node| node.children.is_empty());
+    !is_alone && tree.groups_below(node).iter().any(|id| groups.get(*id as usize).is_some_and(|group| group.default.is_some()))
 }
 
 /// The one constant that every definition gives, if so.

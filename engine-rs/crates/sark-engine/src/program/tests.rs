@@ -214,6 +214,16 @@ fn a_rule_that_no_index_helps_is_left_to_opa_when_it_is_too_large() {
 }
 
 #[test]
+fn a_default_of_a_rule_inside_of_another_is_left_to_opa_by_name() {
+    let program = program("r[input.key] := input.a\ndefault r.x := 3\nallow if r.x\nfree := 1");
+    for rule in ["r", "allow"] {
+        let reasons = program.reach(&["p".into(), rule.into()]).unsupported;
+        assert!(reasons.iter().any(|reason| reason.contains("data.p.r: a default of a rule")), "{rule}: {reasons:?}");
+    }
+    assert!(program.reach(&["p".into(), "free".into()]).unsupported.is_empty());
+}
+
+#[test]
 fn rules_that_are_only_found_by_parsing_all_are_compiled_too() {
     // The second `allow` begins like the first one, so it is left out of the outline, and the indented rule with it.
     let source = "allow if input.a\nallow if input.b\n  hidden := 2\nasks := [hidden | granted.x]\n\

@@ -79,6 +79,12 @@ impl Tree {
         (at, path.len())
     }
 
+    /// The node at the end of `path`, if there is one.
+    pub(crate) fn node_of(&self, path: &[Value]) -> Option<NodeId> {
+        let (node, followed) = self.follow(path);
+        (followed == path.len()).then_some(node)
+    }
+
     /// Put base data beside the rules.
     pub(crate) fn attach(&mut self, data: &Value) {
         let mut pending = vec![(Self::ROOT, data.clone())];

@@ -19,6 +19,15 @@ impl Part {
         Self::Branch(BTreeMap::new())
     }
 
+    /// Whether any rule has given something of it.
+    pub(super) fn is_given(&self) -> bool {
+        match self {
+            Self::Branch(fields) => !fields.is_empty(),
+            Self::Elements(elements) => !elements.is_empty(),
+            Self::Leaf(_) => true,
+        }
+    }
+
     /// `leaf` below `path`.
     pub(super) fn along(path: Vec<Value>, leaf: Self) -> Self {
         path.into_iter().rev().fold(leaf, |part, key| Self::Branch(BTreeMap::from([(key, part)])))

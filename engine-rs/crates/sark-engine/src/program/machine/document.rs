@@ -152,7 +152,8 @@ impl Machine<'_> {
         Ok(whole)
     }
 
-    /// A partial rule together with the rules whose paths lie inside of it.
+    /// A partial rule together with the rules whose paths lie inside of it. It is one document, in which nothing is that no rule
+    /// has given: neither a path to rules that give nothing, nor an empty set or object of them.
     fn part(&mut self, id: NodeId) -> Outcome<Option<Part>> {
         let Some(node) = self.program.tree.node(id) else {
             return Ok(None);
@@ -167,7 +168,7 @@ impl Machine<'_> {
             None => Some(Part::empty()),
         };
         for (key, child) in &node.children {
-            if let Some(part) = self.deeper(|machine| machine.part(*child))? {
+            if let Some(part) = self.deeper(|machine| machine.part(*child))?.filter(Part::is_given) {
                 whole.get_or_insert_with(Part::empty).merge(Part::along(vec![key.clone()], part))?;
             }
         }
