@@ -21,7 +21,7 @@ and is never changed; the sentence is for people and may be improved. Words in c
 _CONDITIONS = """
 ## Conditions
 
-`status.conditions`, the contract for programs, as in `kubectl wait --for=condition=Completed`. All are there from the first
+`status.conditions`, the contract for programs, as `--for=condition=Completed` of kubectl's wait. All are there from the first
 evaluation on; `observedGeneration` says of which spec, and `lastTransitionTime` since when the state has been what it is.
 
 | condition | True | False | Unknown |
