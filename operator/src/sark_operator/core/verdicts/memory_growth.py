@@ -13,7 +13,7 @@ growth; it does not block the others, but at least one pod must be old enough, e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -126,7 +126,7 @@ def _judged(
     if long and (past := _worst(long, limit, length, ended)).is_surely_above:
         return Verdict.UNKNOWN, past
     if now.is_surely_above:
-        return Verdict.UNKNOWN, _worst(slopes, limit, window, f"a leak if it lasts for {format_duration(length)}")
+        return Verdict.UNKNOWN, replace(now, why=f"a leak if it lasts for {format_duration(length)}")
     return Verdict.PASS, now
 
 
