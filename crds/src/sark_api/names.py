@@ -56,6 +56,8 @@ METRIC_SHADOW_SKIPPED: Final = "sark_shadow_skipped_total"
 """Counter{reason}: what was not compared, and why."""
 METRIC_SHADOW_SAMPLE: Final = "sark_shadow_sample_percentage"
 """Gauge: share of the requests a sidecar draws for comparison, in percent; 0 while there is no shadow."""
+METRIC_SHADOW_UNCONFIRMED: Final = "sark_shadow_unconfirmed_mismatches"
+"""Gauge: decisions that differ and are in no count yet, because OPA is to be looked at once more before."""
 
 FEATURE_OPA: Final = "rust_opa"
 FEATURE_CACHE: Final = "rust_cache"

@@ -72,8 +72,8 @@ def test_a_shadow_at_0_percent_advances_when_it_is_clean_and_not_before(scenario
     scenario.operator()
     traffic = scenario.traffic(fleet)
     edits = quick(0, 50, 100, decisionMismatch={"action": action, "minComparisons": 20})
-    # A difference counts when OPA has been looked at again, which a busy sidecar does every half minute.
-    edits["steps"][0] |= {"bake": "10m", "shadow": {"samplePercent": 50}}
+    # A difference counts when OPA has been looked at again, which a busy sidecar does every half minute: longer than this bake.
+    edits["steps"][0] |= {"bake": "6s", "shadow": {"samplePercent": 50}}
     edits["steps"][1] |= {"bake": "10m"}
     rollout = scenario.apply("gateway", fleet, edits)
 

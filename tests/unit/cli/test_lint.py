@@ -154,21 +154,6 @@ def test_any_shape_of_a_spec_gets_findings_and_no_exception(spec: Any, linted: C
     assert ": error: spec" in linted(yaml.safe_dump({"kind": "SarkRollout", "spec": spec}))
 
 
-@pytest.mark.parametrize(
-    ("bake", "action", "warned"), [("59s", "Revert", True), ("1m", "Revert", False), ("59s", "Warn", False)]
-)
-def test_a_shadow_step_must_last_until_what_differs_is_counted(
-    bake: str, action: str, warned: bool, linted: Callable[..., str]
-):
-    body = copy.deepcopy(yaml.safe_load(SENSELESS))
-    body["spec"]["steps"] = [{"percent": 5, "bake": bake, "shadow": {"samplePercent": 10}}, {"percent": 100, "bake": "10m"}]
-    body["spec"]["criteria"]["decisionMismatch"] = {"action": action}
-
-    assert (
-        "decisions that differ are counted up to half a minute after their request" in linted(yaml.safe_dump(body))
-    ) is warned
-
-
 def test_two_criteria_of_one_name_are_refused(linted: Callable[..., str]):
     body = copy.deepcopy(yaml.safe_load(SENSELESS))
     custom = {"name": "depth", "query": "max(depth)", "max": "1"}

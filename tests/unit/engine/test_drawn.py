@@ -71,6 +71,15 @@ def test_what_finds_no_room_is_counted_and_what_is_too_large_as_well(start: Any)
     assert len(plane.server.take_drawn()) == 1
 
 
+def test_what_is_not_confirmed_is_shown(start: Any):
+    plane = start()
+    assert plane.metric("sark_shadow_unconfirmed_mismatches") == 0
+    plane.server.show_unconfirmed(3)
+    assert plane.metric("sark_shadow_unconfirmed_mismatches") == 3
+    with pytest.raises(OverflowError):
+        plane.server.show_unconfirmed(-1)
+
+
 def test_counts_begin_anew_with_another_rollout(start: Any):
     plane = start()
     plane.server.count_comparison("authz/allow", "mismatch", "allow")

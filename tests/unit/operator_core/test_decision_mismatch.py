@@ -64,6 +64,39 @@ def judged(shadow: Comparisons | Missing, **settings: object) -> CriterionStatus
                 "at least 7.3% with 99.9% confidence, far beyond the limit"
             ),
         ),
+        (
+            Comparisons(1000, unconfirmed=2),
+            0,
+            Verdict.UNKNOWN,
+            (
+                "decisionMismatch Unknown: 0 of 1,000 comparisons over 5m differ, and 2 more may: a sidecar is to look at OPA "
+                "once more before it counts them"
+            ),
+        ),
+        (
+            Comparisons(9999, 1, unconfirmed=1),
+            100,
+            Verdict.UNKNOWN,
+            (
+                "decisionMismatch Unknown: 1 of 10,000 comparisons over 5m differ, and 1 more may: a sidecar is to look at OPA "
+                "once more before it counts them"
+            ),
+        ),
+        # Even if they all were mismatches, it would be no more than may
+        (
+            Comparisons(99_990, 5, unconfirmed=4),
+            100,
+            Verdict.PASS,
+            "decisionMismatch 5 of 99,995 comparisons over 5m differ",
+        ),
+        # What waits does not stand in the way of what is known
+        (
+            Comparisons(1000, 1, unconfirmed=2),
+            0,
+            Verdict.BREACH,
+            "decisionMismatch 1 of 1,001 comparisons over 5m differ; at most 0 ppm may",
+        ),
+        (Comparisons(99, unconfirmed=2), 0, Verdict.UNKNOWN, "decisionMismatch Unknown: 99 comparisons in 5m, 100 needed"),
         (Missing("X", "late"), 0, Verdict.UNKNOWN, "decisionMismatch Unknown: late"),
     ],
 )
@@ -79,17 +112,18 @@ def test_more_than_the_limit_is_proven_from_window_to_window() -> None:
     # Given windows in which a little more differs than may, too little for any one of them to prove it
     criteria = Criteria(decision_mismatch=DecisionMismatch(limit_parts_per_million=10_000))
     noon, length = datetime(2026, 1, 1, 12, tzinfo=UTC), timedelta(seconds=15)
-    plane = CountedPlane(compared=Comparisons(970, 30))
+    compared = Comparisons(970, 30)
+    plane = CountedPlane(compared=compared)
     windows = [CountedWindow(noon + n * length, noon + (n + 1) * length, {}, plane) for n in range(40)]
     setting = Setting(criteria, 50, {}, slow_seconds=None)
 
-    def verdict(number: int) -> Verdict:
+    def verdict(number: int, shadow: Comparisons = compared) -> Verdict:
         weight = weigh([], setting, windows[:number], None).weights["decisionMismatch"]
-        shadow = Comparisons(970, 30)
         return judge_decision_mismatch(criteria.decision_mismatch, timedelta(minutes=5), shadow, weight=weight).verdict
 
-    # Then few of them only hold, and more are a breach
+    # Then few of them only hold, and more are a breach, whatever else waits
     assert [verdict(number) for number in (1, 40)] == [Verdict.UNKNOWN, Verdict.BREACH]
+    assert verdict(40, Comparisons(1000, unconfirmed=20)) is Verdict.BREACH
 
 
 def test_just_at_the_limit_it_is_seldom_taken_for_more() -> None:
@@ -109,7 +143,9 @@ def test_just_at_the_limit_it_is_seldom_taken_for_more() -> None:
     assert wrong <= 1
 
 
-@pytest.mark.parametrize("shadow", [Comparisons(nan), Comparisons(1000, nan), Comparisons(-1)])
+@pytest.mark.parametrize(
+    "shadow", [Comparisons(nan), Comparisons(1000, nan), Comparisons(-1), Comparisons(1000, unconfirmed=nan)]
+)
 def test_what_is_no_count_is_unknown(shadow: Comparisons) -> None:
     assert judged(shadow).verdict is Verdict.UNKNOWN
 

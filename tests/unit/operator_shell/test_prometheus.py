@@ -287,6 +287,7 @@ async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: Prometheu
             ({"sark_rollout": ROLLOUT, "result": "match"}, "80"),
             ({"sark_rollout": ROLLOUT, "result": "mismatch"}, "3"),
             ({"sark_rollout": ROLLOUT, "result": "unknown"}, "9"),
+            ({"sark_rollout": ROLLOUT, "result": "unconfirmed"}, "2"),
             ({"sark_rollout": "shop/other", "result": "mismatch"}, "7"),
         ),
         METRIC_SHADOW_MISMATCHES: vector(
@@ -307,7 +308,7 @@ async def test_the_data_plane_is_told_apart_by_rollout_and_pod(source: Prometheu
         evaluations=Histogram((0.0075, inf), (39.0, 40.0)),
         lookups=Histogram((inf,), (90.0,)),
         cpu={"gateway-0": 0.75, "10.0.0.2:8182": 0.5},
-        shadow=Comparisons(80.0, 3.0, (("authz/reason", "reason", 2.0), ("authz/allow", "allow", 1.0))),
+        shadow=Comparisons(80.0, 3.0, (("authz/reason", "reason", 2.0), ("authz/allow", "allow", 1.0)), unconfirmed=2.0),
     )
 
 

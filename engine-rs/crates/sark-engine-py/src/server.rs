@@ -236,6 +236,11 @@ impl Server {
         Ok(())
     }
 
+    /// Show how many differences wait for another look at OPA before they count.
+    fn show_unconfirmed(&self, differences: u32) {
+        self.0.show_unconfirmed(differences);
+    }
+
     /// Speak TLS on host and port: before start, and later for new connections. All in PEM.
     #[pyo3(signature = (certificate, key, *, client_authorities = None, min_version = "1.2"))]
     fn set_tls(

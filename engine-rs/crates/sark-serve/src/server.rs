@@ -197,6 +197,11 @@ impl Server {
         self.shared.metrics().shadow().count(path, result);
     }
 
+    /// Show how many differences wait for another look at OPA before they count. With another rollout it begins at none.
+    pub fn show_unconfirmed(&self, differences: u32) {
+        self.shared.metrics().shadow().show_unconfirmed(differences);
+    }
+
     /// Speak TLS on the address: from the start when it is said before, with what is said later for connections that come later.
     pub fn set_tls(&self, options: &TlsOptions) -> Result<(), ConfigurationError> {
         self.set_before_start(&self.shared.tls, options.configuration()?, "TLS")

@@ -13,9 +13,6 @@ from .finding import Finding, Level, Path
 
 _SCRAPE = timedelta(seconds=15)
 """Prometheus' usual scrape interval; four of them must fit into a window."""
-_CONFIRMED = timedelta(minutes=1)
-"""Time in which a difference that the shadow found has been confirmed with OPA, counted and scraped."""
-
 
 _ARMS = {"both": "both arms", "compared": "those compared in the shadow"}
 
@@ -24,7 +21,6 @@ def check_sense(spec: SarkRolloutSpec, traffic: float | None) -> Iterator[Findin
     """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there."""
     yield from _times(spec)
     yield from _memory(spec)
-    yield from _shadow(spec)
     if traffic is not None:
         yield from _samples(spec, traffic)
 
@@ -74,19 +70,6 @@ def _memory(spec: SarkRolloutSpec) -> Iterator[Finding]:
                 f"the bake ({format_duration(step.bake)}) is shorter than criteria.memoryGrowth.window "
                 f"({format_duration(memory.window)}): a leak of this step alone is not seen in it; write at least "
                 f"{format_duration(memory.window)}",
-            )
-
-
-def _shadow(spec: SarkRolloutSpec) -> Iterator[Finding]:
-    if spec.criteria.decision_mismatch.action is Action.WARN:
-        return
-    for index, step in enumerate(spec.steps or []):
-        if step.shadow.sample_percent and step.bake < _CONFIRMED:
-            yield _warning(
-                ("spec", "steps", index, "bake"),
-                f"the bake ({format_duration(step.bake)}) is shorter than {format_duration(_CONFIRMED)}: decisions that differ "
-                f"are counted up to half a minute after their request, so it may end before they are; write at least "
-                f"{format_duration(_CONFIRMED)}",
             )
 
 

@@ -134,6 +134,8 @@ class Comparisons:
     mismatches: float = 0.0
     differences: tuple[tuple[str, str, float], ...] = ()
     """Mismatches by (path, kind, number), the commonest first."""
+    unconfirmed: float = 0.0
+    """Decisions that differ and that the sidecars have not counted yet: a mismatch each, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,12 @@ class DataPlaneAnswers:
         if isinstance(self.differences, Missing):
             return self.differences
         results = self.compared.get(rollout, {})
-        return Comparisons(results.get("match", 0.0), results.get("mismatch", 0.0), self.differences.get(rollout, ()))
+        return Comparisons(
+            results.get("match", 0.0),
+            results.get("mismatch", 0.0),
+            self.differences.get(rollout, ()),
+            unconfirmed=results.get(promql.UNCONFIRMED, 0.0),
+        )
 
 
 def data_plane_queries(window: timedelta) -> dict[str, str]:

@@ -22,7 +22,11 @@ from sark_api.names import (
     METRIC_REQUESTS,
     METRIC_SHADOW_COMPARISONS,
     METRIC_SHADOW_MISMATCHES,
+    METRIC_SHADOW_UNCONFIRMED,
 )
+
+UNCONFIRMED = "unconfirmed"
+"""Result under which `comparisons` has the differences that the sidecars have not counted yet."""
 
 MEMORY_POINTS = 60
 """Points a memory window is cut into."""
@@ -66,8 +70,10 @@ def lookups(window: timedelta) -> str:
 
 
 def comparisons(window: timedelta) -> str:
-    """Return the query for the requests drawn for comparison by result, in the last `window`."""
-    return f"sum by ({LABEL_ROLLOUT}, result) (increase({METRIC_SHADOW_COMPARISONS}[{_seconds(window)}]))"
+    """Return the query for the requests drawn for comparison by result, in the last `window`; and those `UNCONFIRMED` now."""
+    counted = f"sum by ({LABEL_ROLLOUT}, result) (increase({METRIC_SHADOW_COMPARISONS}[{_seconds(window)}]))"
+    waiting = f"sum by ({LABEL_ROLLOUT}) ({METRIC_SHADOW_UNCONFIRMED})"
+    return f'{counted} or label_replace({waiting}, "result", "{UNCONFIRMED}", "", "")'
 
 
 def mismatches(window: timedelta) -> str:

@@ -22,10 +22,13 @@ MAX_SUSPICIONS = 128
 
 
 class DrawnRequests(Protocol):
-    """The part of the data plane that hands out drawn requests."""
+    """The part of the data plane that hands out drawn requests, and shows what waits."""
 
     def take_drawn(self, limit: int = BATCH) -> Sequence[Drawn]:
         """Take some without blocking."""
+
+    def show_unconfirmed(self, differences: int) -> None:
+        """Show how many differences are in no count yet."""
 
 
 class Shadow:
@@ -93,7 +96,16 @@ class Shadow:
         else:
             task = asyncio.get_running_loop().create_task(self._confirm(drawn, judged))
             self._suspicions.add(task)
-            task.add_done_callback(self._suspicions.discard)
+            self._show_unconfirmed()
+            task.add_done_callback(self._confirmed)
 
     async def _confirm(self, drawn: Drawn, suspicion: Suspicion) -> None:
         self._findings.add(drawn, await self._judge.confirm(suspicion))
+
+    def _confirmed(self, task: asyncio.Task[None]) -> None:
+        # After it was counted: in between it is in both, and never in neither.
+        self._suspicions.discard(task)
+        self._show_unconfirmed()
+
+    def _show_unconfirmed(self) -> None:
+        self._source.show_unconfirmed(len(self._suspicions))

@@ -38,10 +38,14 @@ class Source:
 
     def __init__(self, count: int) -> None:
         self.waiting = [Request(path=f"p{number}") for number in range(count)]
+        self.unconfirmed: list[int] = []
 
     def take_drawn(self, limit: int = 32) -> Sequence[Request]:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return taken
+
+    def show_unconfirmed(self, differences: int) -> None:
+        self.unconfirmed.append(differences)
 
 
 class FakeJudge:
@@ -126,14 +130,17 @@ async def test_a_comparison_that_breaks_is_unknown_and_ends_nothing():
 async def test_differences_wait_for_the_next_look_without_holding_up_others(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(follower, "MAX_SUSPICIONS", 4)
     counted, judge = Counted(), FakeJudge(Suspicion(mismatch()))
-    followed = shadow(Source(10), judge, findings(counted), concurrency=1)
+    source = Source(10)
+    followed = shadow(source, judge, findings(counted), concurrency=1)
     running = asyncio.create_task(followed.run())
     await until(lambda: sum(counted.counts.values()) == 6)
     # Six found no room among those that wait
     assert {(result, detail) for _, result, detail in counted.counts} == {("dropped", "")}
     assert followed.status()["waiting_for_opa"] == 4
+    assert source.unconfirmed == [1, 2, 3, 4]
     judge.look.set()
     await until(lambda: counted.counts.total() == 10)
+    await until(lambda: source.unconfirmed == [1, 2, 3, 4, 3, 2, 1, 0])
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert Counter((result, detail) for _, result, detail in counted.counts.elements()) == {

@@ -410,6 +410,12 @@ class Server:
         `nondeterministic`, `baseline_only`, `stale`, `too_large`, `refused`). Raises ValueError.
         """
 
+    def show_unconfirmed(self, differences: int) -> None:
+        """Show as sark_shadow_unconfirmed_mismatches how many differences wait for another look at OPA before they count.
+
+        Raises OverflowError below 0.
+        """
+
     def set_tls(
         self, certificate: bytes, key: bytes, *, client_authorities: bytes | None = None, min_version: str = "1.2"
     ) -> None:

@@ -30,6 +30,7 @@ pub(crate) struct ShadowMetrics {
     mismatches: IntCounterVec,
     skipped: Vec<(SkipReason, IntCounter)>,
     sample: IntGauge,
+    unconfirmed: IntGauge,
     other: PathSeries,
     paths: Mutex<Vec<PathSeries>>,
 }
@@ -52,9 +53,16 @@ impl ShadowMetrics {
             &["path", "kind"],
         )?;
         let skipped = counters("sark_shadow_skipped_total", "Decisions that were not compared, by the reason.", &["reason"])?;
-        let sample =
-            IntGauge::new("sark_shadow_sample_percentage", "Share of the requests that are compared; 0 while none is.")?;
-        registry.register(Box::new(sample.clone()))?;
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok::<_, Error>(gauge)
+        };
+        let sample = gauge("sark_shadow_sample_percentage", "Share of the requests that are compared; 0 while none is.")?;
+        let unconfirmed = gauge(
+            "sark_shadow_unconfirmed_mismatches",
+            "Decisions that differ and count as nothing yet: OPA is to be looked at once more before.",
+        )?;
         Ok(Self {
             other: PathSeries::new(OTHER, &comparisons, &mismatches)?,
             skipped: SkipReason::ALL
@@ -64,6 +72,7 @@ impl ShadowMetrics {
             comparisons,
             mismatches,
             sample,
+            unconfirmed,
             paths: Mutex::default(),
         })
     }
@@ -71,6 +80,11 @@ impl ShadowMetrics {
     /// Show the share in force.
     pub(crate) fn show_sample(&self, percentage: u8) {
         self.sample.set(i64::from(percentage));
+    }
+
+    /// Show how many differences are not confirmed yet.
+    pub(crate) fn show_unconfirmed(&self, differences: u32) {
+        self.unconfirmed.set(i64::from(differences));
     }
 
     /// Count what came of a comparison. Without a path it counts under `other`.

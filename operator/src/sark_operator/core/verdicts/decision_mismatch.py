@@ -1,7 +1,8 @@
 """decisionMismatch: decisions of both arms on the same request, compared on the whole in the shadow of requests.
 
 One decision that differs is evidence by itself, however few were compared: with a limit of 0 it is a breach at once. Where some
-may differ, more are proven from window to window, as errors are; what is above the limit and not proven holds the step.
+may differ, more are proven from window to window, as errors are; what is above the limit and not proven holds the step. So
+does what the sidecars have seen differ and not confirmed yet, as long as it might make the difference.
 """
 
 from __future__ import annotations
@@ -40,17 +41,21 @@ def judge_decision_mismatch(
     if isinstance(shadow, Missing):
         return ruling.unknown(shadow.message, limit=limit_text)
     over, total = format_duration(window), shadow.matches + shadow.mismatches
-    if not plausible_count(shadow.matches) or not plausible_count(shadow.mismatches):
-        seen = f"Prometheus counted {shadow.matches:g} matches and {shadow.mismatches:g} mismatches in {over}: not counts"
+    if not all(map(plausible_count, (shadow.matches, shadow.mismatches, shadow.unconfirmed))):
+        seen = (
+            f"Prometheus counted {shadow.matches:g} matches, {shadow.mismatches:g} mismatches in {over} "
+            f"and {shadow.unconfirmed:g} not confirmed: not counts"
+        )
         return ruling.unknown(seen, limit=limit_text)
     value = _value(shadow, total)
     said = f"{_decimal(shadow.mismatches)} of {count(total, 'comparison')} over {over} differ{_named(shadow)}"
     if limit == 0 and shadow.mismatches > 0:
         message = f"{said}; at most {limit_text} may"
         return ruling.measured(breach=True, message=message, value=value, limit=limit_text, samples=total)
-    if total < settings.min_comparisons and not weight.proven:
-        few = f"{count(total, 'comparison')} in {over}, {settings.min_comparisons:,} needed"
-        return ruling.unknown(few, limit=limit_text, samples=total)
+    few = f"{count(total, 'comparison')} in {over}, {settings.min_comparisons:,} needed"
+    unclear = few if total < settings.min_comparisons else _unconfirmed(shadow, limit, said)
+    if unclear and not weight.proven:
+        return ruling.unknown(unclear, limit=limit_text, samples=total)
     if limit == 0:
         return ruling.measured(breach=False, message=said, value=value, limit=limit_text, samples=total)
 
@@ -59,6 +64,14 @@ def judge_decision_mismatch(
 
     found = Counts(shadow.mismatches, total)
     return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
+
+
+def _unconfirmed(shadow: Comparisons, limit: float, said: str) -> str:
+    """Return what is unclear as long as those not confirmed would make more of them differ than may; empty when nothing is."""
+    most, total = shadow.mismatches + shadow.unconfirmed, shadow.matches + shadow.mismatches
+    if shadow.mismatches > limit * total or most <= limit * (total + shadow.unconfirmed):
+        return ""
+    return f"{said}, and {_decimal(shadow.unconfirmed)} more may: a sidecar is to look at OPA once more before it counts them"
 
 
 def _value(shadow: Comparisons, total: float) -> str:
