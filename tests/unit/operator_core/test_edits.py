@@ -32,7 +32,7 @@ from sark_api.spec import (
     Toggle,
     Window,
 )
-from sark_api.status import HistoryEntry, SarkRolloutStatus
+from sark_api.status import HistoryEntry, Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.spec_fields import MAX_KEPT, kept, leaves
 
@@ -167,14 +167,41 @@ def test_what_came_of_an_edit_stands_after_it(baking: SimulatedTarget) -> None:
     [
         {},
         {"mode": Mode.PAUSED},
-        {"attempt": 2},
         {"request": Request(id=1, action=RequestAction.PROMOTE, attempt=1, percent=25)},
         {"criteria": CRITERIA.model_copy(update={"error_rate": ErrorRate(limit_basis_points=100)})},
     ],
-    ids=["nothing", "mode", "attempt", "request", "a default written out"],
+    ids=["nothing", "mode", "request", "a default written out"],
 )
 def test_what_is_no_edit_or_told_elsewhere_is_not_recorded(baking: SimulatedTarget, changes: dict[str, object]) -> None:
     assert "SpecEdited" not in [record.reason for record in edited(baking, **changes)]
+
+
+def test_steering_that_nothing_comes_of_is_recorded(baking: SimulatedTarget) -> None:
+    # Given an attempt that is raised on the way up, where there is nothing to begin again
+    baking.identity = replace(baking.identity, edited_by="kubectl-edit")
+    (raised,) = edited(baking, attempt=2)
+
+    # And a mode that is changed once there is no share to pause
+    baking.run_to(100)
+    baking.run(60)
+    (paused,) = edited(baking, mode=Mode.PAUSED)
+
+    # Then both are told, without the client that edited something else
+    assert (raised.reason, paused.reason) == ("SpecEdited", "SpecEdited")
+    assert "(attempt: 1 -> 2)" in raised.message
+    assert "(mode: Auto -> Paused)" in paused.message
+
+
+def test_an_attempt_that_waits_is_told_when_it_begins(baking: SimulatedTarget) -> None:
+    baking.arms = {ARM_NEW: arm(1_000, 1_000), ARM_BASELINE: arm(1_000)}
+    baking.run(20)
+    assert baking.status.phase is Phase.REVERTED
+    baking.arms = {ARM_NEW: arm(1_000), ARM_BASELINE: arm(1_000)}
+
+    baking.ask(attempt=2)
+    decisions = baking.run(300)
+
+    assert [record.reason for decision in decisions for record in decision.records][:2] == ["AttemptRaised", "Started"]
 
 
 def test_one_request_after_another_is_no_edit(baking: SimulatedTarget) -> None:

@@ -20,6 +20,8 @@ from .tick import USER, Tick
 
 _MOST: Final = 640
 """Most characters of a sentence that names edits: an event holds 1,024 bytes."""
+STEERING: Final = ("mode", "attempt")
+"""Fields by which a rollout is steered and not planned."""
 _UNTOLD: Final = "what they were is not known"
 _FIRST: Final = ("criteria", "rollback")
 """What is named first: a long list is cut at its end."""
@@ -60,7 +62,9 @@ def told(tick: Tick, edits: Sequence[Edit]) -> str:
             break
         text, more = longer, more - 1
     rest = f"; and {more} more" if more else ""
-    via = f"; via {tick.identity.edited_by}" if tick.identity.edited_by else ""
+    # Whoever only steers is not the one that `edited_by` names.
+    known = tick.identity.edited_by and any(edit.path not in STEERING for edit in edits)
+    via = f"; via {tick.identity.edited_by}" if known else ""
     return f"{text}{rest}{via}"
 
 

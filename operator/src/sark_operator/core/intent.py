@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from sark_api import reasons
 from sark_api.spec import Mode, OnDelete
@@ -19,6 +20,8 @@ from .retry import again, retry
 from .revert import revert
 from .spec_fields import section
 from .tick import USER, Tick
+
+_MODE_TOLD: Final = {each.name for each in (reasons.PAUSED_BY_USER, reasons.RESUMED_BY_USER, reasons.ROLLED_BACK_BY_USER)}
 
 
 def intent(tick: Tick) -> None:
@@ -97,7 +100,16 @@ def _follow_edits(tick: Tick) -> None:
     steps = [edit for edit in edits if section(edit.path) in ("steps", "schedule")]
     features = [edit for edit in edits if section(edit.path) == "features"]
     recorded = [*(steps if _follow_plan(tick, steps) else ()), *(features if _follow_features(tick, features) else ())]
-    record_spec_edits(tick, [edit for edit in edits if edit not in recorded])
+    record_spec_edits(tick, [edit for edit in edits if edit not in recorded and not _is_told(tick, edit)])
+
+
+def _is_told(tick: Tick, edit: Edit) -> bool:
+    """Return whether a transition tells of this edit: of an attempt when it begins, and of a mode that leads to something."""
+    happened = {each.reason.name for each in tick.transitions}
+    begins = reasons.ATTEMPT_RAISED.name in happened or tick.status.attempt != tick.spec.attempt
+    if edit.path == "mode":
+        return bool(happened & _MODE_TOLD) or (begins and tick.spec.mode is Mode.AUTO)
+    return edit.path == "attempt" and begins
 
 
 def _follow_plan(tick: Tick, edits: Sequence[Edit]) -> bool:

@@ -25,8 +25,8 @@ MAX_KEPT: Final = 1024
 LONGEST: Final = 64
 """Most characters of a text that is kept as it is."""
 DIGEST: Final = "sha256:"
-_OTHERWISE_TOLD: Final = ("target", "mode", "attempt", "request")
-"""Fields whose edits are refused, or have reasons of their own."""
+_OTHERWISE_TOLD: Final = ("target", "request")
+"""Fields whose edits are refused, or always have a reason of their own."""
 _OVERHEAD: Final = 6
 """Characters that JSON puts around a name and its text."""
 
