@@ -8,6 +8,7 @@ from typing import Any, Final
 from sark_api.spec import Action
 from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.figures import count
+from sark_operator.core.nearness import odds_in
 from sark_operator.core.sequential.weight import DOUBTFUL
 
 from .times import moment
@@ -99,21 +100,15 @@ def _bound(criterion: CriterionStatus) -> str:
 
 def _evidence(criterion: CriterionStatus) -> str:
     """Return what all windows that were counted say for a breach, and how much of it is enough."""
-    odds, enough = _odds(criterion.evidence), criterion.evidence_needed
+    odds, enough = odds_in(criterion.evidence) or 0, criterion.evidence_needed
     found = criterion.evidence if odds > 1 else f"none ({criterion.evidence})"
     sentence = f"evidence for a breach from {count(criterion.windows, 'counting window')} of this attempt: {found}"
     if not enough:
         return sentence
-    if odds >= _odds(enough):
+    if odds >= (odds_in(enough) or 0):
         return f"{sentence}; {enough} is enough"
     doubted = f", and from {DOUBTFUL:g} to 1 on it does not pass" if odds >= DOUBTFUL else ""
     return f"{sentence}; {enough} would be enough{doubted}"
-
-
-def _odds(text: str) -> int:
-    """Return the number in a text as 1,204 to 1."""
-    digits = text.partition(" ")[0].replace(",", "")
-    return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
 def _flat(value: Any) -> str:

@@ -118,6 +118,11 @@ class Moment:
         """Return the criteria that are judged at `percent` and cannot be measured."""
         return {one for one in self.symptom.unseen if is_judged(self.spec, one, percent)}
 
+    def undecided(self, percent: int) -> set[str]:
+        """Return the criteria that are judged at `percent`, are measured, and say neither yes nor no."""
+        one = self.symptom.undecided
+        return {one} if one and is_strict(self.spec.criteria, one) and is_judged(self.spec, one, percent) else set()
+
     @cached_property
     def blind(self) -> bool:
         """Whether a criterion that could revert cannot be measured."""
@@ -131,7 +136,7 @@ class Moment:
         """Return the criteria that keep a rollout at `percent` where it is."""
         broken = self.broken(percent)
         seen_at_once = broken and self.symptom.found is not Found.BY_WINDOWS_ALONE
-        amiss = self.unseen(percent) | ({broken} if seen_at_once else set())
+        amiss = self.unseen(percent) | ({broken} if seen_at_once else set()) | self.undecided(percent)
         return {one for one in amiss if self.action(one) is not Action.WARN} | self.unanswered()
 
     @cached_property

@@ -51,6 +51,8 @@ class Symptom:
     """What a breach does where that is not the spec's to say: what the label of an alert says."""
     suspected: frozenset[str] = frozenset()
     """Further criteria whose counting windows look bad."""
+    undecided: str = ""
+    """A criterion that is measured and may turn out to be beyond its strict limit."""
     unseen: frozenset[str] = frozenset()
     """Criteria that cannot be measured."""
     missing: frozenset[str] = frozenset()
@@ -93,6 +95,9 @@ SYMPTOMS: Mapping[str, Symptom] = {
     "slow evaluations": Symptom("opaP95", _FLOOR, plane=_planed(evaluations=times(seconds=0.02))),
     "slow look-ups": Symptom("cacheP95", _FLOOR, plane=_planed(lookups=times(seconds=0.002))),
     "mismatches": Symptom("decisionMismatch", plane=_planed(shadow=Comparisons(matches=900, mismatches=100))),
+    "mismatches to be confirmed": Symptom(
+        undecided="decisionMismatch", plane=_planed(shadow=Comparisons(matches=900, unconfirmed=900))
+    ),
     "a query of the user's": Symptom(CUSTOM, custom=9.0),
     "an alert": Symptom("alerts", alerts=_firing(None)),
     **{f"an alert {action.lower()}s": Symptom("alerts", action=action, alerts=_firing(action)) for action in Action},

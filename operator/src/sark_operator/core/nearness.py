@@ -25,5 +25,11 @@ def share_of_limit(criterion: CriterionStatus) -> float | None:
 
 def odds(criterion: CriterionStatus) -> tuple[int, int] | None:
     """Return the evidence of a breach and how much is needed, each as so many to 1; None for a criterion that counts none."""
-    seen, needed = (text.partition(" ")[0].replace(",", "") for text in (criterion.evidence, criterion.evidence_needed))
-    return (int(seen), int(needed)) if seen.isdigit() and needed.isdigit() else None
+    seen, needed = odds_in(criterion.evidence), odds_in(criterion.evidence_needed)
+    return (seen, needed) if seen is not None and needed is not None else None
+
+
+def odds_in(text: str) -> int | None:
+    """Return the number in a text as 1,204 to 1; None where there is none."""
+    digits = text.partition(" ")[0].replace(",", "")
+    return int(digits) if digits.isascii() and digits.isdigit() else None

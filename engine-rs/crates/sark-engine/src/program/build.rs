@@ -110,7 +110,7 @@ impl Builder {
                 return Ok(());
             };
             if outline.kind != kind || outline.arity != arity {
-                let name = path.iter().map(text_of).collect::<Vec<_>>().join(".");
+                let name = dotted(&path);
                 let what = if outline.kind == kind { "numbers of arguments" } else { "kinds of rule" };
                 return Err(PolicyError(format!("{}: data.{name} is defined with different {what}", place_of(rule))));
             }
@@ -261,25 +261,23 @@ impl Builder {
             uses.facts.unsupported = reasons;
             let width = group.index.widest();
             if width > MAX_WIDTH {
-                let name = group.path.iter().map(text_of).collect::<Vec<_>>().join(".");
+                let name = dotted(&group.path);
                 uses.facts.unsupported.insert(format!(
                     "data.{name}: a question may need {width} of its definitions, more than {MAX_WIDTH}, because too few of them compare one part of the input with a constant"
                 ));
             }
             if shared.tree.node_of(&group.path).is_some_and(|node| has_default_inside(node, &shared.tree, &groups)) {
-                let name = group.path.iter().map(text_of).collect::<Vec<_>>().join(".");
+                let name = dotted(&group.path);
                 uses.facts
                     .unsupported
                     .insert(format!("data.{name}: a default of a rule that has others inside of it, or is inside"));
             }
         }
         let facts = close(&uses).map_err(|recursion| {
-            let path =
-                groups.get(recursion.0 as usize).map(|group| group.path.iter().map(text_of).collect::<Vec<_>>().join("."));
+            let path = groups.get(recursion.0 as usize).map(|group| dotted(&group.path));
             PolicyError(format!("rule data.{} is recursive", path.unwrap_or_default()))
         })?;
-        let mut packages: Vec<String> =
-            names.iter().map(|names| names.package.iter().map(text_of).collect::<Vec<_>>().join(".")).collect();
+        let mut packages: Vec<String> = names.iter().map(|names| dotted(&names.package)).collect();
         packages.sort_unstable();
         packages.dedup();
         let mut program = Program {
@@ -306,6 +304,11 @@ fn shape(head: &Head<'_>) -> (Kind, usize) {
         (None, false, _) => Kind::Object,
     };
     (kind, head.args.map_or(0, <[_]>::len))
+}
+
+/// A path as a sentence names it, as in `authz.allow`.
+fn dotted(path: &[Value]) -> String {
+    path.iter().map(text_of).collect::<Vec<_>>().join(".")
 }
 
 fn place_of(rule: &Rule) -> String {
