@@ -237,12 +237,54 @@ fn rules_that_are_only_found_by_parsing_all_are_compiled_too() {
 }
 
 #[test]
+fn a_variable_called_as_a_document_is_left_to_opa() {
+    for rule in [
+        "allow if { some input in [1]; input == 1 }",
+        "allow if { some 0, data in [1]; data == 1 }",
+        "allow if { some [input, x] in [[1, 2]]; x == 2 }",
+        "allow if { some input; input = 1 }",
+        "allow if { [data, x] := [1, 2]; x == 2 }",
+        "allow if { {\"k\": input} := {\"k\": 1}; input == 1 }",
+        "allow if { every input in [1] { input == 1 } }",
+        "allow if { every data, x in [1] { x == 1 } }",
+        "allow if [input | some input in [1]]",
+        "f(input) := 1\nallow if f(1)",
+        "f([data, x]) := x\nallow if f([1, 2])",
+    ] {
+        let program = program(&format!("{rule}\nfree if {{ some x in [1]; input.a == x }}"));
+        let reasons = program.reach(&["p".into(), "allow".into()]).unsupported;
+        assert!(reasons.iter().any(|reason| reason.contains("a variable called")), "{rule}: {reasons:?}");
+        assert!(program.reach(&["p".into(), "free".into()]).unsupported.is_empty(), "{rule}");
+    }
+}
+
+#[test]
+fn a_call_in_an_argument_of_a_definition_is_left_to_opa_and_a_comprehension_is_not() {
+    for (head, left) in [
+        ("f([1, count([1])])", true),
+        ("f({count([1])})", true),
+        ("f({count([1]): 1})", true),
+        ("f({\"k\": count([1])})", true),
+        ("f({input.a[count([1])]})", true),
+        ("f([x | x := count([1])])", false),
+        ("f({input.a})", false),
+        ("f({input.a: x})", false),
+    ] {
+        let program = program(&format!("{head} := 7\nallow if f(input.b)"));
+        assert_eq!(!program.reach(&["p".into(), "allow".into()]).unsupported.is_empty(), left, "{head}");
+    }
+}
+
+#[test]
 fn what_is_refused_is_refused_in_parts_too_and_names_the_same_place() {
     for (source, told) in [
         ("a := 1\na contains 2 if input.x\n", "p.rego:3:1: data.p.a is defined with different kinds of rule"),
         ("a if input.x\na if input.y\n  a contains 1\n", "p.rego:4:3: data.p.a is defined with different kinds of rule"),
         ("a if input.x\n\n# {\na if missing(1)\n", "p.rego:5:6: undefined function missing"),
         ("a if input.x\n\n\na if { x > 1 }\n", "p.rego:5:8: var x is unsafe: nothing gives it a value"),
+        ("a if f(1)\nf(input.x) := 1\n", "p.rego:3:8: an argument is compared with what is read elsewhere"),
+        ("a if f([1])\nb := {\"c\": 1}\nf([b.c]) := 1\n", "p.rego:4:5: an argument is compared with what is read elsewhere"),
+        ("a if f([1])\nf({\"k\": data.x}) := 1\n", "p.rego:3:13: an argument is compared with what is read elsewhere"),
         ("a if input.x\na if input.y\na if ]\n", "p.rego:4:6: expecting expression"),
         ("a if input.x\nb := a\na if b\n", "rule data.p.a is recursive"),
         ("default a := 1\nb if { input.x }\ndefault a := 2\n", "p.rego:4:1: the rule has two default values"),

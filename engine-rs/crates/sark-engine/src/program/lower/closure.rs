@@ -11,6 +11,7 @@ impl Lowering<'_> {
             let mut declared = Vec::new();
             variables::declared(statement, &mut declared);
             for name in declared {
+                variables::called_as_document(name, &statement.span)?;
                 if self.scopes.has_own(name) {
                     return super::refused(&statement.span, &format!("var {name} is declared twice"));
                 }

@@ -1,6 +1,7 @@
 //! From the syntax tree to the program: names become slots and groups, statements are put into an order in which every
 //! variable is bound before it is used, and iteration becomes steps of its own.
 
+mod argument;
 mod call;
 mod closure;
 mod expression;

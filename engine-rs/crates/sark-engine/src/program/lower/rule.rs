@@ -148,6 +148,7 @@ fn lowering_heads<'r>(rule: &'r Rule, head: &Head<'r>, body: Option<&'r RuleBody
 
 impl Lowering<'_> {
     fn params(&mut self, args: &[Ref<Ast>]) -> Lower<Box<[Pattern]>> {
+        args.iter().try_for_each(super::argument::check)?;
         let mut named = Vec::new();
         args.iter().for_each(|arg| super::variables::targets(arg, &mut named));
         for name in named {

@@ -92,6 +92,9 @@ impl Lowering<'_> {
 
     fn every(&mut self, key: Option<&Span>, value: &Span, domain: &Ref<Ast>, query: &Query, out: &mut Steps) -> Lower<()> {
         let domain = self.expr(domain, out)?;
+        for name in key.iter().copied().chain([value]) {
+            super::variables::called_as_document(name.text(), name)?;
+        }
         self.scopes.enter();
         let mut bound = |name: &Span| {
             let slot = self.scopes.declare(name.text());

@@ -2,6 +2,8 @@
 
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref, Span};
 
+use super::{Lower, unsupported};
+
 /// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
 pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) {
     match &statement.literal {
@@ -17,6 +19,19 @@ pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) 
         }
         Literal::Every { .. } => {}
     }
+}
+
+/// Leave to OPA a pattern with a variable that is called as a document is. OPA means the document in some places, and refuses it in
+/// others.
+pub(super) fn named_as_documents(pattern: &Ref<Expr>) -> Lower<()> {
+    let mut names = Vec::new();
+    targets(pattern, &mut names);
+    names.into_iter().try_for_each(|name| called_as_document(name, pattern.span()))
+}
+
+/// As [`named_as_documents`] for one name.
+pub(super) fn called_as_document(name: &str, span: &Span) -> Lower<()> {
+    if matches!(name, "input" | "data") { unsupported(span, &format!("a variable called {name}")) } else { Ok(()) }
 }
 
 /// The variables of a pattern.

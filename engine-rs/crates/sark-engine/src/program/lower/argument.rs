@@ -1,0 +1,49 @@
+//! What may stand for an argument in the head of a function: less than in any other pattern.
+
+use regorus::unstable::{Expr as Ast, Ref};
+
+use super::{Lower, refused, unsupported, variables::named_as_documents};
+
+/// Refuse what OPA refuses of `arg`, and leave to it what it takes for something else than it looks like.
+pub(super) fn check(arg: &Ref<Ast>) -> Lower<()> {
+    named_as_documents(arg)?;
+    read_nothing(arg)
+}
+
+/// Keys of objects and members of sets are no patterns: they may be read from the input, as they may anywhere.
+fn read_nothing(arg: &Ref<Ast>) -> Lower<()> {
+    match arg.as_ref() {
+        Ast::RefDot { .. } | Ast::RefBrack { .. } => {
+            refused(arg.span(), "an argument is compared with what is read elsewhere: name it, and compare it in the body")
+        }
+        Ast::Array { items, .. } => items.iter().try_for_each(read_nothing),
+        Ast::Object { fields, .. } => fields.iter().try_for_each(|(_, key, value)| {
+            call_nothing(key)?;
+            read_nothing(value)
+        }),
+        _ => call_nothing(arg),
+    }
+}
+
+/// A call is refused by OPA, or evaluated to nothing.
+fn call_nothing(expr: &Ref<Ast>) -> Lower<()> {
+    match expr.as_ref() {
+        Ast::Array { items, .. } | Ast::Set { items, .. } => items.iter().try_for_each(call_nothing),
+        Ast::Object { fields, .. } => fields.iter().try_for_each(|(_, key, value)| {
+            call_nothing(key)?;
+            call_nothing(value)
+        }),
+        Ast::RefDot { refr, .. } => call_nothing(refr),
+        Ast::RefBrack { refr, index, .. } => {
+            call_nothing(refr)?;
+            call_nothing(index)
+        }
+        Ast::Call { .. }
+        | Ast::BinExpr { .. }
+        | Ast::BoolExpr { .. }
+        | Ast::ArithExpr { .. }
+        | Ast::AssignExpr { .. }
+        | Ast::Membership { .. } => unsupported(expr.span(), "a call in an argument of a function definition"),
+        _ => Ok(()),
+    }
+}
