@@ -19,6 +19,7 @@ IDLE_SECONDS = 0.5
 BATCH = 32
 MAX_SUSPICIONS = 128
 """Differences that wait for the next look at OPA; more are counted as dropped."""
+_FAILED = Unknown("sidecar", "failed")
 
 
 class DrawnRequests(Protocol):
@@ -85,7 +86,7 @@ class Shadow:
                 await self._compare(drawn)
             except Exception:
                 log.exception("a comparison failed", path=drawn.path)
-                self._findings.add(drawn, Unknown("sidecar", "failed"))
+                self._findings.add(drawn, _FAILED)
 
     async def _compare(self, drawn: Drawn) -> None:
         judged = await self._judge.judge(drawn)
@@ -100,7 +101,11 @@ class Shadow:
             task.add_done_callback(self._confirmed)
 
     async def _confirm(self, drawn: Drawn, suspicion: Suspicion) -> None:
-        self._findings.add(drawn, await self._judge.confirm(suspicion))
+        try:
+            self._findings.add(drawn, await self._judge.confirm(suspicion))
+        except Exception:
+            log.exception("a difference could not be confirmed", path=drawn.path)
+            self._findings.add(drawn, _FAILED)
 
     def _confirmed(self, task: asyncio.Task[None]) -> None:
         # After it was counted: in between it is in both, and never in neither.

@@ -56,6 +56,7 @@ class FakeJudge:
         self.go = asyncio.Event()
         self.go.set()
         self.look = asyncio.Event()
+        self.broken: Exception | None = None
         self.under_way = 0
         self.most = 0
 
@@ -70,6 +71,8 @@ class FakeJudge:
 
     async def confirm(self, suspicion: Suspicion) -> Mismatch | Skipped:
         await self.look.wait()
+        if self.broken:
+            raise self.broken
         return suspicion.mismatch
 
 
@@ -147,6 +150,22 @@ async def test_differences_wait_for_the_next_look_without_holding_up_others(monk
         ("dropped", ""): 6,
         ("mismatch", "allow"): 4,
     }
+
+
+@pytest.mark.asyncio
+async def test_a_difference_whose_confirmation_breaks_is_unknown_and_waits_no_more():
+    counted, judge, source = Counted(), FakeJudge(Suspicion(mismatch())), Source(3)
+    judge.broken = RuntimeError("bug")
+    judge.look.set()
+    with structlog.testing.capture_logs() as logs:
+        running = asyncio.create_task(shadow(source, judge, findings(counted)).run())
+        await until(lambda: counted.counts.total() == 3)
+        await until(lambda: source.unconfirmed[-1] == 0)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert {result for _, result, _ in counted.counts} == {"unknown"}
+    assert len(logs) == 3
 
 
 def test_the_pace_is_even_and_what_was_not_used_is_not_caught_up_with():
