@@ -20,7 +20,7 @@ from .tick import USER, Tick
 
 _MOST: Final = 640
 """Most characters of a sentence that names edits: an event holds 1,024 bytes."""
-STEERING: Final = ("mode", "attempt")
+_STEERING: Final = ("mode", "attempt")
 """Fields by which a rollout is steered and not planned."""
 _UNTOLD: Final = "what they were is not known"
 _FIRST: Final = ("criteria", "rollback")
@@ -63,7 +63,7 @@ def told(tick: Tick, edits: Sequence[Edit]) -> str:
         text, more = longer, more - 1
     rest = f"; and {more} more" if more else ""
     # Whoever only steers is not the one that `edited_by` names.
-    known = tick.identity.edited_by and any(edit.path not in STEERING for edit in edits)
+    known = tick.identity.edited_by and any(edit.path not in _STEERING for edit in edits)
     via = f"; via {tick.identity.edited_by}" if known else ""
     return f"{text}{rest}{via}"
 

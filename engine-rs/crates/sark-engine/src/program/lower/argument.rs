@@ -2,24 +2,21 @@
 
 use regorus::unstable::{Expr as Ast, Ref};
 
-use super::{Lower, refused, unsupported, variables::named_as_documents};
+use super::{Lower, refused, unsupported, variables::called_as_document};
 
 /// Refuse what OPA refuses of `arg`, and leave to it what it takes for something else than it looks like.
-pub(super) fn check(arg: &Ref<Ast>) -> Lower<()> {
-    named_as_documents(arg)?;
-    read_nothing(arg)
-}
-
+///
 /// Keys of objects and members of sets are no patterns: they may be read from the input, as they may anywhere.
-fn read_nothing(arg: &Ref<Ast>) -> Lower<()> {
+pub(super) fn check(arg: &Ref<Ast>) -> Lower<()> {
     match arg.as_ref() {
+        Ast::Var { span, .. } => called_as_document(span.text(), span),
         Ast::RefDot { .. } | Ast::RefBrack { .. } => {
             refused(arg.span(), "an argument is compared with what is read elsewhere: name it, and compare it in the body")
         }
-        Ast::Array { items, .. } => items.iter().try_for_each(read_nothing),
+        Ast::Array { items, .. } => items.iter().try_for_each(check),
         Ast::Object { fields, .. } => fields.iter().try_for_each(|(_, key, value)| {
             call_nothing(key)?;
-            read_nothing(value)
+            check(value)
         }),
         _ => call_nothing(arg),
     }

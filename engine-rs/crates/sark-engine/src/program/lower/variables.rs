@@ -21,15 +21,7 @@ pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) 
     }
 }
 
-/// Leave to OPA a pattern with a variable that is called as a document is. OPA means the document in some places, and refuses it in
-/// others.
-pub(super) fn named_as_documents(pattern: &Ref<Expr>) -> Lower<()> {
-    let mut names = Vec::new();
-    targets(pattern, &mut names);
-    names.into_iter().try_for_each(|name| called_as_document(name, pattern.span()))
-}
-
-/// As [`named_as_documents`] for one name.
+/// Leave to OPA a variable that is called as a document is: OPA means the document in some places, and refuses it in others.
 pub(super) fn called_as_document(name: &str, span: &Span) -> Lower<()> {
     if matches!(name, "input" | "data") { unsupported(span, &format!("a variable called {name}")) } else { Ok(()) }
 }
