@@ -64,3 +64,24 @@ def test_a_breach_reverts_by_itself(scenario: Scenario, fault: dict[str, float],
 
     # And it stays there, without the user's word
     rollout.stays("0%", lambda seen: seen.status.phase is Phase.REVERTED, seconds=3)
+
+
+def test_a_breach_does_not_wait_for_the_next_look_where_another_rollout_sees_it(scenario: Scenario):
+    # Given a rollout at 25% that looks only every five minutes, and one beside it that looks every second
+    seldom, often = scenario.fleet("seldom", replicas=1), scenario.fleet("often", replicas=1)
+    scenario.operator()
+    scenario.traffic(seldom)
+    watched = scenario.apply("seldom", seldom, quick(25, 100, bake="30m"))
+    scenario.apply("often", often, quick(25, 100, bake="30m"))
+    watched.bakes(25, milliseconds=8000, seconds=60)
+    watched.edit({"interval": "5m", "validFor": "15m"})
+    watched.until("taking up its interval", lambda seen: seen.status.observed_generation == 2, seconds=15)
+
+    # When its new arm fails altogether
+    seldom.inject(error_percent=100)
+
+    # Then it goes back long before it would have looked again
+    reverted = watched.becomes(Phase.REVERTED, seconds=60).status
+    assert reverted.revert is not None
+    assert reverted.revert.reason == "CriterionBreached"
+    scenario.serves(seldom, 0, seconds=5)

@@ -1,4 +1,4 @@
-"""The pacer: turns come one after another, in the order in which they were asked for, and few are taken at once."""
+"""The pacer: turns come one after another, urgent ones first, and few are taken at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sark_operator.shell.pacer import Pacer
+from sark_operator.shell.pacer import Pacer, Turn
 
 pytestmark = pytest.mark.asyncio
 
@@ -80,7 +80,7 @@ async def test_those_that_hang_give_up_their_places_and_hold_up_nobody() -> None
     # And when they end, no place is given back twice
     hang.set()
     await asyncio.gather(*tasks)
-    assert pacer._free._value == 2
+    assert pacer._free == 2
 
 
 async def test_one_that_gives_up_waiting_holds_up_nobody() -> None:
@@ -102,3 +102,57 @@ async def test_one_that_gives_up_waiting_holds_up_nobody() -> None:
     # Then the last one has its turn
     await asyncio.wait_for(tasks[3], 5)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_what_is_urgent_comes_before_what_is_only_due() -> None:
+    # Given one place that is taken, and many that wait for it
+    pacer, ended, begun = Pacer(0, places=1, longest_seconds=60), asyncio.Event(), []
+
+    async def work(name: str, turn: Turn) -> None:
+        async with turn:
+            begun.append(name)
+            await ended.wait()
+
+    turns = {name: pacer.turn() for name in ("at work", "due 1", "due 2", "in trouble", "due 3")}
+    tasks = [asyncio.create_task(work(name, turn)) for name, turn in turns.items()]
+    await asyncio.sleep(0.01)
+
+    # When one of them becomes urgent, and another one comes that is
+    turns["in trouble"].hurry()
+    tasks.append(asyncio.create_task(work("alerted", pacer.turn(urgent=True))))
+    await asyncio.sleep(0.01)
+    ended.set()
+    await asyncio.gather(*tasks)
+
+    # Then these two are next, and the others keep their order
+    assert begun == ["at work", "in trouble", "alerted", "due 1", "due 2", "due 3"]
+
+
+async def test_where_all_is_urgent_what_is_due_is_not_forgotten() -> None:
+    # Given one that is only due behind very many that are urgent
+    pacer, begun = Pacer(0, places=1, longest_seconds=60), []
+
+    async def work(name: str, *, urgent: bool) -> None:
+        async with pacer.turn(urgent=urgent):
+            begun.append(name)
+
+    # When all are given their turns
+    await asyncio.gather(*(work("urgent", urgent=True) for _ in range(50)), *(work("due", urgent=False) for _ in range(3)))
+
+    # Then one of them comes after so many of the others
+    assert [at for at, name in enumerate(begun) if name == "due"] == [8, 17, 26]
+
+
+async def test_a_turn_that_was_hurried_too_late_takes_no_second_place() -> None:
+    # Given turns that have begun and ended
+    pacer, turns = Pacer(0, places=2, longest_seconds=60), []
+    for _ in range(3):
+        turns.append(turn := pacer.turn())
+        async with turn:
+            turn.hurry()
+
+    # When they are hurried, then nothing begins again
+    for turn in turns:
+        turn.hurry()
+    assert pacer._free == 2
+    assert not any(pacer._lines.values())

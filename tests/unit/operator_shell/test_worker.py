@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from sark_operator.shell.api import ObjectMissingError, UnavailableError
+from sark_operator.shell.api import ObjectMissingError, RolloutObject, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
+from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.worker import Worker
@@ -79,7 +80,13 @@ async def test_it_ends_when_the_rollout_is_gone(end: Outcome) -> None:
 
 
 def raw(
-    generation: int = 1, *, uid: str = "u1", name: str = "gateway", version: str = "1", deleting: bool = False
+    generation: int = 1,
+    *,
+    uid: str = "u1",
+    name: str = "gateway",
+    version: str = "1",
+    deleting: bool = False,
+    mode: str = "Auto",
 ) -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "namespace": "shop",
@@ -90,11 +97,11 @@ def raw(
     }
     if deleting:
         metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    return {"metadata": metadata}
+    return {"metadata": metadata, "spec": {"mode": mode}}
 
 
-def crew(ticks: Ticks) -> Crew:
-    return Crew(lambda _: worker(ticks), Directory(), Telemetry())
+def crew(ticks: Ticks, lookout: Lookout | None = None) -> Crew:
+    return Crew(lambda _: worker(ticks), Directory(), Telemetry(), lookout or Lookout())
 
 
 async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
@@ -112,6 +119,76 @@ async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
     subject.saw(raw(generation=2, version="4", deleting=True))
     await asyncio.wait_for(ticks.done.get(), 5)
     await subject.close()
+
+
+async def queued(ticks: Ticks, lookout: Lookout) -> tuple[Crew, asyncio.Event]:
+    """Return a crew of three whose only place is taken until the event, and whose workers have ticked once and wait for it."""
+    pacer, hold = Pacer(0, places=1, longest_seconds=3600), asyncio.Event()
+
+    def make(rollout: RolloutObject) -> Worker:
+        place = (rollout.namespace, rollout.name, rollout.uid)
+        return Worker(*place, reconciler=ticks, pacer=pacer, clock=SystemClock(), telemetry=Telemetry())  # type: ignore[arg-type]
+
+    async def occupy() -> None:
+        async with pacer.turn():
+            await hold.wait()
+
+    subject = Crew(make, Directory(), Telemetry(), lookout)
+    for number in (1, 2, 3):
+        subject.saw(raw(uid=f"u{number}", name=f"r{number}"))
+    for _ in range(3):
+        await ticks.done.get()
+    subject.occupied = asyncio.create_task(occupy())  # type: ignore[attr-defined] - kept, or it is collected
+    await asyncio.sleep(0.01)
+    for number in (1, 2, 3):
+        subject.wake(f"u{number}")
+    await asyncio.sleep(0.01)
+    return subject, hold
+
+
+def sign(subject: Crew, lookout: Lookout) -> None:
+    lookout.on_sign("u3")
+
+
+def roll_back(subject: Crew, lookout: Lookout) -> None:
+    subject.saw(raw(generation=2, uid="u3", name="r3", mode="Rollback"))
+
+
+def delete(subject: Crew, lookout: Lookout) -> None:
+    subject.saw(raw(uid="u3", name="r3", deleting=True))
+
+
+def edit(subject: Crew, lookout: Lookout) -> None:
+    subject.saw(raw(generation=2, uid="u3", name="r3", mode="Paused"))
+
+
+@pytest.mark.parametrize(
+    ("happens", "first"),
+    [(sign, "r3"), (roll_back, "r3"), (delete, "r3"), (edit, "r1")],
+    ids=lambda each: getattr(each, "__name__", each),
+)
+async def test_the_way_back_does_not_wait_for_what_is_only_due(happens: Callable[[Crew, Lookout], None], first: str) -> None:
+    # Given three rollouts that are due and wait for a place
+    subject, hold = await queued(ticks := Ticks(), lookout := Lookout())
+
+    # When something happens to the last of them, and the place is free
+    happens(subject, lookout)
+    hold.set()
+
+    # Then it is the first where it may have to go back, and all others follow
+    order = [(await asyncio.wait_for(ticks.done.get(), 5)).split()[0] for _ in range(3)]
+    assert order[0] == f"shop/{first}"
+    assert sorted(order) == ["shop/r1", "shop/r2", "shop/r3"]
+    await subject.close()
+
+
+async def test_a_sign_during_an_evaluation_is_followed_by_another_one() -> None:
+    # Given an evaluation that is under way
+    task = await running(ticks := Ticks(timedelta(hours=1)), lambda worker: worker.wake(urgent=True))
+
+    # When a sign comes that it may not have seen, then it is done again
+    await asyncio.wait_for(ticks.done.get(), 5)
+    task.cancel()
 
 
 async def test_an_object_is_not_kept_as_it_was_first_seen() -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sark_api.model import ApiModel
 from sark_api.names import FINALIZER
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Identity, ObservedFlags
@@ -153,6 +153,12 @@ class RolloutObject:
     def deleting(self) -> bool:
         """Whether someone has asked for its deletion."""
         return bool(self._metadata.get("deletionTimestamp"))
+
+    @property
+    def asks_back(self) -> bool:
+        """Whether its user asks for the baseline, or for its deletion, which may ask for it too."""
+        spec = _values(self.raw.get("spec"))
+        return self.deleting or (isinstance(spec, Mapping) and spec.get("mode") == Mode.ROLLBACK)
 
     def identity(self) -> Identity:
         """Return whose rollout it is, as the core wants it."""

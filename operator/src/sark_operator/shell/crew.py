@@ -6,10 +6,12 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.directory import Directory
+from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.worker import Worker
 
@@ -29,10 +31,12 @@ class _Member:
 class Crew:
     """Starts, wakes and ends workers as the watch reports rollouts."""
 
-    def __init__(self, make_worker: MakeWorker, directory: Directory, telemetry: Telemetry) -> None:
+    def __init__(self, make_worker: MakeWorker, directory: Directory, telemetry: Telemetry, lookout: Lookout) -> None:
         self._make_worker = make_worker
         self._directory = directory
         self._telemetry = telemetry
+        self._lookout = lookout
+        lookout.on_sign = partial(self.wake, urgent=True)
         self._members: dict[str, _Member] = {}
         self.on_lost: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that is gone."""
@@ -54,17 +58,17 @@ class Crew:
             # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
             own, uid = contextvars.Context(), rollout.uid
             task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
-            task.add_done_callback(lambda _: self._directory.drop(uid), context=own)  # its end may not come through the watch
+            task.add_done_callback(lambda _: self._drop(uid), context=own)  # its end may not come through the watch
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked
-            member.worker.wake()
+            member.worker.wake(urgent=rollout.asks_back)
         self._wake_neighbours(rollout)
 
     def lost(self, raw: dict[str, Any]) -> None:
         """Take note that a rollout is gone; another one may be waiting for its target."""
         rollout = RolloutObject(raw)
-        self._directory.drop(rollout.uid)
+        self._drop(rollout.uid)
         member = self._members.pop(rollout.uid, None)
         if member is not None:
             member.task.cancel()
@@ -72,11 +76,11 @@ class Crew:
         self.on_lost(rollout.uid)
         self._wake_neighbours(rollout, always=True)
 
-    def wake(self, uid: str) -> None:
-        """Let the rollout with this uid be looked at now."""
+    def wake(self, uid: str, *, urgent: bool = False) -> None:
+        """Let the rollout with this uid be looked at now, before all that is only due if it is `urgent`."""
         member = self._members.get(uid)
         if member is not None:
-            member.worker.wake()
+            member.worker.wake(urgent=urgent)
 
     def late(self) -> list[str]:
         """Return the rollouts whose tick is overdue: the process does not do its work."""
@@ -99,6 +103,10 @@ class Crew:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._members.clear()
         await self.on_closed()
+
+    def _drop(self, uid: str) -> None:
+        self._directory.drop(uid)
+        self._lookout.forget(uid)
 
     def _wake_neighbours(self, rollout: RolloutObject, *, always: bool = False) -> None:
         if not (always or rollout.deleting):

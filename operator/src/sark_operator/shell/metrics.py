@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +14,13 @@ from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert, matching
 from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.outlook import Outlook
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
 from sark_operator.shell.data_plane import DataPlaneQuestions, data_plane_queries
+from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import Coming, SharedAnswers
@@ -52,12 +54,18 @@ class MetricsSource(Protocol):
     """Where the proof comes from."""
 
     async def read(
-        self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
+        self,
+        rollout: str,
+        spec: SarkRolloutSpec,
+        *,
+        expected: bool,
+        counted_until: datetime | None = None,
+        outlook: Outlook | None = None,
     ) -> Metrics:
         """Return what is known of `rollout` (namespace/name), with the counting windows after `counted_until`.
 
         `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
-        is not a fault.
+        is not a fault. `outlook` is what it is looked out for until it is read again.
         """
         ...
 
@@ -65,11 +73,12 @@ class MetricsSource(Protocol):
 class PrometheusMetrics:
     """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
 
-    def __init__(self, door: Door, clock: Clock, servers: Servers | None = None) -> None:
-        """Ask through `door`; `servers` says with which credentials, none by default."""
+    def __init__(self, door: Door, clock: Clock, servers: Servers | None = None, lookout: Lookout | None = None) -> None:
+        """Ask through `door`; `servers` says with which credentials, none by default; `lookout` is shown what comes."""
         self._door = door
         self._servers: Servers = servers or PrometheusServers()
         self._clock = clock
+        self._lookout = lookout or Lookout()
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
         self._forgot_at = -inf
 
@@ -91,7 +100,13 @@ class PrometheusMetrics:
         return 0.0
 
     async def read(
-        self, rollout: str, spec: SarkRolloutSpec, *, expected: bool, counted_until: datetime | None = None
+        self,
+        rollout: str,
+        spec: SarkRolloutSpec,
+        *,
+        expected: bool,
+        counted_until: datetime | None = None,
+        outlook: Outlook | None = None,
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         namespace = rollout.partition("/")[0]
@@ -99,7 +114,9 @@ class PrometheusMetrics:
         if isinstance(access, Missing):
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
-        question = _Question(self._door, self._answers, self._clock, spec, server)
+        question = _Question(self._door, self._answers, self._clock, spec, server, lookout=self._lookout)
+        if outlook is not None:
+            self._lookout.watch(outlook, question.key)
         # All are asked before any is waited for, and first those about windows: their answers take longest.
         counted = question.windows(counted_until)
         ages, requested, timed = question.ages(), question.requests(), question.latency()
@@ -160,8 +177,11 @@ def _closed(why: Missing, spec: SarkRolloutSpec) -> Metrics:
 class _Question:
     """The questions one tick of one rollout asks, shared with whoever asks the same."""
 
-    def __init__(self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec, server: Server) -> None:
+    def __init__(
+        self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec, server: Server, *, lookout: Lookout
+    ) -> None:
         self.server = server
+        self._lookout = lookout
         self._door = door
         self._shared = shared
         self._clock = clock
@@ -225,9 +245,8 @@ class _Question:
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
         max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), most_shared)
         # Of a rollout that is not in it the pods may have come since.
-        return self._parsed(
-            ("memory", window), promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age
-        )
+        key = self._key(promql.memory(), ("memory", window))
+        return self._parsed(key, promql.memory(), ask, max_age=lambda found: max_age if rollout in found else self._max_age)
 
     def windows(self, counted_until: datetime | None) -> _Counted | None:
         """Ask for the counting windows that are over and not in the evidence yet, and maybe some before; None without any."""
@@ -269,7 +288,7 @@ class _Question:
             return found
 
         max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
-        return self._parsed(("windows", grid), query, ask, max_age=lambda _: max_age)
+        return self._parsed(self._key(query, ("windows", grid)), query, ask, max_age=lambda _: max_age)
 
     def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
         return {criterion.name: self.vector(criterion.query, answers.number) for criterion in self._criteria.custom}
@@ -282,15 +301,22 @@ class _Question:
 
         return self._instant(query, ask, alone=parse is answers.number)
 
+    def key(self, query: str, *, alone: bool = False) -> Hashable:
+        """Return which answer that to an instant query is; `alone` says that one number is read from it, not one for each."""
+        return self._key(query, ("instant", alone))
+
+    def _key(self, query: str, kind: tuple[object, ...]) -> Hashable:
+        return (self.server, query, *kind)
+
     def _instant(self, query: str, ask: Callable[..., Awaitable[Any]], *, alone: bool = False) -> Coming[Any | Missing]:
-        """Ask, and note when; `alone` says that one number is read from the answer, and not one for each rollout."""
-        coming = self._parsed(("instant", alone), query, ask)
+        """Ask, and note when."""
+        coming = self._parsed(self.key(query, alone=alone), query, ask)
         self.asked_at = min(self.asked_at, coming.asked_at)
         return coming
 
     def _parsed(
         self,
-        kind: tuple[object, ...],
+        key: Hashable,
         query: str,
         ask: Callable[..., Awaitable[Any]],
         *,
@@ -308,9 +334,12 @@ class _Question:
 
         async def answer(*, awaited: bool) -> Any | Missing:
             try:
-                return await ask(awaited=awaited)
+                found = await ask(awaited=awaited)
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
+            if not isinstance(found, Missing):
+                self._lookout.came(key, found)
+            return found
 
         def good_for(found: Any | Missing, took: float) -> float:
             if isinstance(found, Missing):
@@ -321,7 +350,7 @@ class _Question:
             return 0.0 if isinstance(found, Missing) else min(2 * took, self._meanwhile)
 
         return self._shared.get(
-            (self.server, query, *kind),
+            key,
             self._max_age,
             partial(answer, awaited=True),
             good_for,

@@ -4,14 +4,15 @@ All under way together, each waits for the requests of all others at every step,
 long. So few are under way together, and the next one begins when one has ended. One Prometheus that hangs must not stop the
 rollouts of all others, though: whoever has waited for long gives up its place, and goes on without one.
 
-The next one also waits until the loop has come round, so that the loop stays free to answer.
+The next one also waits until the loop has come round, so that the loop stays free to answer. What may have to go back is
+evaluated before what is merely due, however many are.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import OrderedDict
+from types import TracebackType
 from typing import Final
 
 SPACING_SECONDS: Final = 0.005
@@ -20,10 +21,12 @@ PLACES: Final = 80
 thousand rollouts fewer make them late, and more take memory while Prometheus tells of a window that is over."""
 LONGEST_SECONDS: Final = 2.5
 """How long an evaluation keeps its place. Where all hang, so many as there are places begin in this time all the same."""
+MOST_IN_A_ROW: Final = 8
+"""Urgent turns before one that is not: where everything is urgent, nothing is forgotten."""
 
 
 class Pacer:
-    """Gives turns, in the order in which they are asked for."""
+    """Gives turns: urgent ones first, each in the order in which it was asked for."""
 
     def __init__(
         self,
@@ -34,35 +37,93 @@ class Pacer:
     ) -> None:
         self._spacing_seconds = spacing_seconds
         self._longest_seconds = longest_seconds
-        self._taking = asyncio.Lock()
-        self._free = asyncio.Semaphore(places)
+        self._free = places
+        self._lines: dict[bool, OrderedDict[Turn, None]] = {True: OrderedDict(), False: OrderedDict()}
+        """Those that wait, by whether they are urgent."""
+        self._in_a_row = 0
+        """Urgent turns given since one that was not."""
+        self._spacing: asyncio.TimerHandle | None = None
+        """Set while the loop is to come round before the next turn."""
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn, and hold its place for what is done in the context, or for as long as one may."""
-        async with self._taking:
-            await self._free.acquire()
-            place = _Place(self._free)
-            try:
-                await asyncio.sleep(self._spacing_seconds)
-            except BaseException:
-                place.leave()
-                raise
-        given_up = asyncio.get_running_loop().call_later(self._longest_seconds, place.leave)
-        try:
-            yield
-        finally:
-            given_up.cancel()
-            place.leave()
+    def turn(self, *, urgent: bool = False) -> Turn:
+        """Return a turn that is to be waited for, as the context of what is done in it."""
+        return Turn(self, urgent=urgent)
 
+    def join(self, turn: Turn, *, urgent: bool) -> None:
+        """Let `turn` wait in its line."""
+        self._lines[urgent][turn] = None
+        self._give()
 
-class _Place:
-    """A place that is left once."""
-
-    def __init__(self, free: asyncio.Semaphore) -> None:
-        self._free: asyncio.Semaphore | None = free
+    def quit(self, turn: Turn) -> bool:
+        """Let `turn` wait no longer, and return whether it did."""
+        waiting = [line for line in self._lines.values() if turn in line]
+        for line in waiting:
+            del line[turn]
+        return bool(waiting)
 
     def leave(self) -> None:
-        free, self._free = self._free, None
-        if free is not None:
-            free.release()
+        """Take back the place of one turn."""
+        self._free += 1
+        self._give()
+
+    def _give(self) -> None:
+        """Let the next one begin, if it may."""
+        if self._free <= 0 or self._spacing is not None:
+            return
+        urgent = self._in_a_row < MOST_IN_A_ROW
+        line = self._lines[urgent] or self._lines[not urgent]
+        if not line:
+            return
+        turn, _ = line.popitem(last=False)
+        self._in_a_row = self._in_a_row + 1 if line is self._lines[True] else 0
+        self._free -= 1
+        loop = asyncio.get_running_loop()
+        self._spacing = loop.call_later(self._spacing_seconds, self._come_round)
+        turn.begin(loop.call_later(self._longest_seconds, turn.give_up_place))
+
+    def _come_round(self) -> None:
+        self._spacing = None
+        self._give()
+
+
+class Turn:
+    """One turn: waited for once, and its place held for what is done in the context, or for as long as one may."""
+
+    def __init__(self, pacer: Pacer, *, urgent: bool) -> None:
+        self._pacer = pacer
+        self._urgent = urgent
+        self._begun = asyncio.Event()
+        self._longest: asyncio.TimerHandle | None = None
+        """Ends the place it has; None when it has none."""
+
+    def hurry(self) -> None:
+        """Let it come before all that are not urgent, if it has not come yet."""
+        if not self._urgent and self._pacer.quit(self):
+            self._pacer.join(self, urgent=True)
+        self._urgent = True
+
+    def begin(self, longest: asyncio.TimerHandle) -> None:
+        """Hold a place until `longest` gives it up."""
+        self._longest = longest
+        self._begun.set()
+
+    def give_up_place(self) -> None:
+        """Hold no place any more."""
+        longest, self._longest = self._longest, None
+        if longest is not None:
+            longest.cancel()
+            self._pacer.leave()
+
+    async def __aenter__(self) -> None:
+        self._pacer.join(self, urgent=self._urgent)
+        try:
+            await self._begun.wait()
+        except BaseException:
+            self._pacer.quit(self)
+            self.give_up_place()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.give_up_place()

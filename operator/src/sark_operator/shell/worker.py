@@ -44,6 +44,9 @@ class Worker:
         self._clock = clock
         self._telemetry = telemetry
         self._changed = asyncio.Event()
+        self._turn = pacer.turn()
+        """The one under way, waited for or past."""
+        self._urgent = False
         self._failures = 0
         self._due_at = clock.monotonic()
 
@@ -52,9 +55,12 @@ class Worker:
         """How late the next tick, or the end of the one under way, is; zero or less when it is not due yet."""
         return self._clock.monotonic() - self._due_at
 
-    def wake(self) -> None:
-        """Tick now: something was changed."""
+    def wake(self, *, urgent: bool = False) -> None:
+        """Tick now: something was changed. What is urgent, as what may have to go back is, comes before what is only due."""
         self._changed.set()
+        if urgent:
+            self._urgent = True
+            self._turn.hurry()
 
     async def run(self) -> None:
         """Tick until the rollout is gone.
@@ -64,9 +70,11 @@ class Worker:
         """
         part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
         while True:
-            async with self._pacer.turn():
+            self._turn = self._pacer.turn(urgent=self._urgent)
+            async with self._turn:
                 self._telemetry.lag(self.overdue_seconds)
                 self._changed.clear()
+                self._urgent = False
                 wait = await self._tick()
             if wait is None:
                 _log.info("gone", rollout=self.key)
