@@ -259,6 +259,40 @@ fn a_variable_called_as_a_document_is_left_to_opa() {
 }
 
 #[test]
+fn a_body_that_is_only_a_negated_or_replaced_true_is_left_to_opa_where_the_head_is_evaluated() {
+    for (rule, left) in [
+        ("allow := input.x if { not true }", true),
+        ("allow := input.x if { not (true) }", true),
+        ("allow := count(\"a\") if { not true }", true),
+        ("allow := [1, input.x] if { not true }", true),
+        ("allow := {\"k\": {input.x}} if { not true }", true),
+        ("allow := free if { not true }", true),
+        ("allow := [y | y := 1] if { not true }", true),
+        ("allow := input.x if { some y; not true }", true),
+        ("allow := input.x if { true with input.y as 1 }", true),
+        ("allow contains input.x if { not true }", true),
+        ("allow[input.x] := 1 if { not true }", true),
+        ("allow.a[input.x] if { not true }", true),
+        ("allow := 1 if { input.y } else := input.x if { not true }", true),
+        ("allow := [input.x | not true]", true),
+        ("allow := {input.x | not true}", true),
+        ("allow := {1: input.x | not true}", true),
+        ("allow if { y := 1; [[y, input.x] | not true] }", true),
+        ("allow := 1 if { not true }", false),
+        ("allow if { not true }", false),
+        ("allow := [1, {\"k\": {2}}] if { not true }", false),
+        ("allow if { y := 1; [y | not true] }", false),
+        ("allow if { every y in [1] { not true } }", false),
+        ("allow := input.x if { true }", false),
+        ("allow := input.x if { not false }", false),
+        ("allow := input.x if { not true; input.y }", false),
+    ] {
+        let program = program(&format!("{rule}\nfree if {{ input.a }}"));
+        assert_eq!(!program.reach(&["p".into(), "allow".into()]).unsupported.is_empty(), left, "{rule}");
+    }
+}
+
+#[test]
 fn a_call_in_an_argument_of_a_definition_is_left_to_opa_and_a_comprehension_is_not() {
     for (head, left) in [
         ("f([1, count([1])])", true),

@@ -5,7 +5,7 @@ use regorus::unstable::{Expr as Ast, LiteralStmt, Ref};
 use super::{Blocked, Lower, Lowering, Steps, scope::Mark, variables};
 
 impl Lowering<'_> {
-    /// Make slots for the names that `statements` and `heads` bring into the innermost scope.
+    /// Make slots for the names that `statements` and `heads` bring into the innermost scope, of a query that may be answered here.
     pub(super) fn open(&mut self, statements: &[LiteralStmt], heads: &[&Ref<Ast>]) -> Lower<()> {
         for (number, statement) in statements.iter().enumerate() {
             let mut declared = Vec::new();
@@ -26,7 +26,7 @@ impl Lowering<'_> {
                 self.scopes.declare(name);
             }
         }
-        Ok(())
+        self.replaced_by_head(statements, heads)
     }
 
     /// Lower `statements` in the first order that binds every variable before it is read.

@@ -6,6 +6,7 @@ mod call;
 mod closure;
 mod expression;
 mod fields;
+mod lone_true;
 mod negation;
 mod pattern;
 mod reference;
