@@ -7,7 +7,7 @@ import pytest
 from sark_api.spec import Action, Alerts
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget
-from sark_operator.core.alerts import FiringAlert, is_about, matching
+from sark_operator.core.alerts import FiringAlert, FiringAlerts, is_about
 from sark_operator.core.observation import Missing
 from sark_operator.core.verdicts.alerts import judge_alerts
 
@@ -34,7 +34,31 @@ def alert(name: str = "GatewaySlow", **labels: str) -> FiringAlert:
 def test_whose_an_alert_is(labels: dict[str, str], match: dict[str, str], ours: bool) -> None:
     settings = Alerts(match_labels=match)
     assert is_about(KEY, settings, labels) is ours
-    assert (matching(KEY, settings, [FiringAlert.of(labels)]) != ()) is ours
+    others = [FiringAlert.of({"alertname": "Other", **dict.fromkeys(labels, "x")})]
+    assert (FiringAlert.of(labels) in FiringAlerts([*others, FiringAlert.of(labels)]).about(KEY, settings)) is ours
+
+
+def test_each_finds_its_own_among_many() -> None:
+    # Given alerts of several rollouts and teams
+    alerts = [
+        FiringAlert.of({"alertname": "A", "sark_rollout": KEY, "team": "authz"}),
+        FiringAlert.of({"alertname": "B", "team": "authz", "region": "eu"}),
+        FiringAlert.of({"alertname": "C", "team": "authz", "region": "us"}),
+        FiringAlert.of({"alertname": "D", "sark_rollout": "shop/other", "team": "shop", "region": "eu"}),
+        FiringAlert.of({"alertname": "E", "sark_rollout": KEY}),
+    ]
+
+    def about(**match: str) -> str:
+        return "".join(
+            each.label("alertname") for each in FiringAlerts(reversed(alerts)).about(KEY, Alerts(match_labels=match))
+        )
+
+    # When a rollout asks for its own, then those that name it are found, and those that carry all it asks for, each once
+    assert about() == "AE"
+    assert about(team="authz") == "ABCE"
+    assert about(team="authz", region="eu") == "ABE"
+    assert about(region="eu") == "ABDE"
+    assert about(region="mars") == "AE"
 
 
 @pytest.mark.parametrize(

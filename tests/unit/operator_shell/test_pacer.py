@@ -156,3 +156,28 @@ async def test_a_turn_that_was_hurried_too_late_takes_no_second_place() -> None:
         turn.hurry()
     assert pacer._free == 2
     assert not any(pacer._lines.values())
+
+
+async def test_to_be_hurried_never_makes_it_later() -> None:
+    # Given one that is next among those that are due, and very many that are urgent
+    pacer, hold, begun = Pacer(0, places=1, longest_seconds=60), asyncio.Event(), []
+
+    async def work(name: str, turn: Turn) -> None:
+        async with turn:
+            begun.append(name)
+            await hold.wait()
+
+    turns = {"at work": pacer.turn(), "next": pacer.turn(), "due": pacer.turn()}
+    tasks = [asyncio.create_task(work(name, turn)) for name, turn in turns.items()]
+    tasks += [asyncio.create_task(work(str(number), pacer.turn(urgent=True))) for number in range(50)]
+    await asyncio.sleep(0.01)
+
+    # When it becomes urgent too
+    turns["next"].hurry()
+    hold.set()
+    await asyncio.gather(*tasks)
+
+    # Then it comes when it would have come, and once
+    assert begun.index("next") == 9
+    assert begun.count("next") == 1
+    assert begun.index("due") == 18

@@ -34,14 +34,14 @@ from sark_api.names import (
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
-from sark_operator.core.outlook import Outlook
+from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import prometheus, promql
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
-from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.tripwires import Tripwires
 
 pytestmark = pytest.mark.asyncio
 
@@ -594,13 +594,14 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
 
 async def test_a_breach_is_seen_in_what_another_rollout_asks(telemetry: Telemetry, server: Script) -> None:
     # Given a rollout at 25% that was well when it was evaluated
-    clock, lookout, woken = HandClock(), Lookout(), list[str]()
-    lookout.on_sign = woken.append
-    source = PrometheusMetrics(PrometheusDoor(telemetry), clock, lookout=lookout)
+    clock, woken = HandClock(), list[str]()
+    tripwires = Tripwires(clock)
+    tripwires.on_tripped = woken.append
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock, tripwires=tripwires)
     healthy(server)
-    outlook = Outlook("u1", ROLLOUT, spec(server.url).criteria, 25, None)
+    wire = Tripwire("u1", ROLLOUT, spec(server.url).criteria, 25)
     server.replies[METRIC_REQUESTS] = vector((labels("rust", result="allow"), "1000"))
-    await source.read(ROLLOUT, spec(server.url), expected=True, outlook=outlook)
+    await source.read(ROLLOUT, spec(server.url), expected=True, tripwire=wire)
     assert woken == []
 
     # When its new arm fails, and another rollout asks before its own turn has come

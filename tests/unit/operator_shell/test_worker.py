@@ -14,9 +14,9 @@ from sark_operator.shell.api import ObjectMissingError, RolloutObject, Unavailab
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
-from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.tripwires import Tripwires
 from sark_operator.shell.worker import Worker
 
 pytestmark = pytest.mark.asyncio
@@ -100,8 +100,8 @@ def raw(
     return {"metadata": metadata, "spec": {"mode": mode}}
 
 
-def crew(ticks: Ticks, lookout: Lookout | None = None) -> Crew:
-    return Crew(lambda _: worker(ticks), Directory(), Telemetry(), lookout or Lookout())
+def crew(ticks: Ticks, wires: Tripwires | None = None) -> Crew:
+    return Crew(lambda _: worker(ticks), Directory(), Telemetry(), wires or Tripwires(SystemClock()))
 
 
 async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
@@ -121,7 +121,7 @@ async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
     await subject.close()
 
 
-async def queued(ticks: Ticks, lookout: Lookout) -> tuple[Crew, asyncio.Event]:
+async def queued(ticks: Ticks, wires: Tripwires) -> tuple[Crew, asyncio.Event]:
     """Return a crew of three whose only place is taken until the event, and whose workers have ticked once and wait for it."""
     pacer, hold = Pacer(0, places=1, longest_seconds=3600), asyncio.Event()
 
@@ -133,7 +133,7 @@ async def queued(ticks: Ticks, lookout: Lookout) -> tuple[Crew, asyncio.Event]:
         async with pacer.turn():
             await hold.wait()
 
-    subject = Crew(make, Directory(), Telemetry(), lookout)
+    subject = Crew(make, Directory(), Telemetry(), wires)
     for number in (1, 2, 3):
         subject.saw(raw(uid=f"u{number}", name=f"r{number}"))
     for _ in range(3):
@@ -146,33 +146,33 @@ async def queued(ticks: Ticks, lookout: Lookout) -> tuple[Crew, asyncio.Event]:
     return subject, hold
 
 
-def sign(subject: Crew, lookout: Lookout) -> None:
-    lookout.on_sign("u3")
+def trip(subject: Crew, wires: Tripwires) -> None:
+    wires.on_tripped("u3")
 
 
-def roll_back(subject: Crew, lookout: Lookout) -> None:
+def roll_back(subject: Crew, wires: Tripwires) -> None:
     subject.saw(raw(generation=2, uid="u3", name="r3", mode="Rollback"))
 
 
-def delete(subject: Crew, lookout: Lookout) -> None:
+def delete(subject: Crew, wires: Tripwires) -> None:
     subject.saw(raw(uid="u3", name="r3", deleting=True))
 
 
-def edit(subject: Crew, lookout: Lookout) -> None:
+def edit(subject: Crew, wires: Tripwires) -> None:
     subject.saw(raw(generation=2, uid="u3", name="r3", mode="Paused"))
 
 
 @pytest.mark.parametrize(
     ("happens", "first"),
-    [(sign, "r3"), (roll_back, "r3"), (delete, "r3"), (edit, "r1")],
+    [(trip, "r3"), (roll_back, "r3"), (delete, "r3"), (edit, "r1")],
     ids=lambda each: getattr(each, "__name__", each),
 )
-async def test_the_way_back_does_not_wait_for_what_is_only_due(happens: Callable[[Crew, Lookout], None], first: str) -> None:
+async def test_the_way_back_does_not_wait_for_what_is_only_due(happens: Callable[[Crew, Tripwires], None], first: str) -> None:
     # Given three rollouts that are due and wait for a place
-    subject, hold = await queued(ticks := Ticks(), lookout := Lookout())
+    subject, hold = await queued(ticks := Ticks(), wires := Tripwires(SystemClock()))
 
     # When something happens to the last of them, and the place is free
-    happens(subject, lookout)
+    happens(subject, wires)
     hold.set()
 
     # Then it is the first where it may have to go back, and all others follow
@@ -182,13 +182,88 @@ async def test_the_way_back_does_not_wait_for_what_is_only_due(happens: Callable
     await subject.close()
 
 
-async def test_a_sign_during_an_evaluation_is_followed_by_another_one() -> None:
+async def test_what_happens_during_an_evaluation_is_followed_by_another_one() -> None:
     # Given an evaluation that is under way
-    task = await running(ticks := Ticks(timedelta(hours=1)), lambda worker: worker.wake(urgent=True))
+    class Held(Ticks):
+        def __init__(self) -> None:
+            super().__init__()
+            self.go_on = asyncio.Event()
 
-    # When a sign comes that it may not have seen, then it is done again
+        async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
+            found = await super().tick(namespace, name, uid)
+            await self.go_on.wait()
+            return found
+
+    subject = worker(ticks := Held())
+    task = asyncio.create_task(subject.run())
+    await ticks.done.get()
+
+    # When something happens that it may not have seen, and it ends
+    subject.wake(urgent=True)
+    await asyncio.sleep(0)
+    assert ticks.done.empty()
+    ticks.go_on.set()
+
+    # Then there is another one
     await asyncio.wait_for(ticks.done.get(), 5)
     task.cancel()
+
+
+async def test_what_was_urgent_stays_so_until_it_has_been_done() -> None:
+    # Given a rollout that is to go back, and an API server that is away when it is evaluated
+    order: list[str] = []
+
+    class Noted(Ticks):
+        async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
+            order.append(name)
+            return await super().tick(namespace, name, uid)
+
+    failing = Noted(UnavailableError("away"), timedelta(hours=1))
+    pacer, hold = Pacer(0, places=1, longest_seconds=3600), asyncio.Event()
+    rest = {"pacer": pacer, "clock": SystemClock(), "telemetry": Telemetry()}
+    subject = Worker("shop", "back", "u1", reconciler=failing, **rest)  # type: ignore[arg-type]
+    subject.wake(urgent=True)
+    task = asyncio.create_task(subject.run())
+    await failing.done.get()
+    order.clear()
+
+    # When it waits for its next try behind others that are only due
+    async def occupy() -> None:
+        async with pacer.turn():
+            await hold.wait()
+
+    async def due() -> None:
+        async with pacer.turn():
+            order.append("due")
+
+    others = [asyncio.create_task(occupy()), *(asyncio.create_task(due()) for _ in range(3))]
+    async with asyncio.timeout(10):
+        while not pacer.has(subject._turn):  # noqa: ASYNC110 - it tells nobody that it waits
+            await asyncio.sleep(0.01)
+    hold.set()
+    await asyncio.gather(*others)
+
+    # Then it comes before them
+    assert order == ["back", "due", "due", "due"]
+    task.cancel()
+
+
+async def test_one_that_asks_for_its_baseline_is_first_after_a_start_too() -> None:
+    # Given a crew that sees three rollouts at its start, the last of which is to go back
+    pacer, ticks = Pacer(0, places=1, longest_seconds=3600), Ticks()
+
+    def make(rollout: RolloutObject) -> Worker:
+        place = (rollout.namespace, rollout.name, rollout.uid)
+        return Worker(*place, reconciler=ticks, pacer=pacer, clock=SystemClock(), telemetry=Telemetry())  # type: ignore[arg-type]
+
+    subject = Crew(make, Directory(), Telemetry(), Tripwires(SystemClock()))
+    for number, mode in enumerate(("Auto", "Auto", "Auto", "Rollback")):
+        subject.saw(raw(uid=f"u{number}", name=f"r{number}", mode=mode))
+
+    # When they are evaluated, then it comes right after the one that had begun
+    order = [(await asyncio.wait_for(ticks.done.get(), 5)).split()[0] for _ in range(4)]
+    assert order == ["shop/r0", "shop/r3", "shop/r1", "shop/r2"]
+    await subject.close()
 
 
 async def test_an_object_is_not_kept_as_it_was_first_seen() -> None:

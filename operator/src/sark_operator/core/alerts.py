@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,9 +41,33 @@ def is_about(rollout: str, settings: Alerts, labels: Mapping[str, str]) -> bool:
     return bool(settings.match_labels) and all(labels.get(name) == value for name, value in settings.match_labels.items())
 
 
-def matching(rollout: str, settings: Alerts, alerts: Iterable[FiringAlert]) -> tuple[FiringAlert, ...]:
-    """Return the alerts about `rollout`, in a stable order."""
-    return tuple(sorted((each for each in alerts if is_about(rollout, settings, dict(each.labels))), key=lambda it: it.labels))
+class FiringAlerts:
+    """All alerts that fire, found by whom they are about: thousands may fire, and every rollout asks for its own."""
+
+    def __init__(self, alerts: Iterable[FiringAlert] = ()) -> None:
+        """Take them in any order."""
+        self._by_label: defaultdict[tuple[str, str], list[FiringAlert]] = defaultdict(list)
+        """Each alert under each of its labels."""
+        for alert in sorted(alerts, key=_labels):
+            for label in alert.labels:
+                self._by_label[label].append(alert)
+
+    def about(self, rollout: str, settings: Alerts) -> tuple[FiringAlert, ...]:
+        """Return those about `rollout` (namespace/name), as `is_about` has it, in a stable order."""
+        named = self._by_label.get((LABEL_ROLLOUT, rollout), [])
+        if not settings.match_labels:
+            return tuple(named)
+        found = {*named, *self._carrying(frozenset(settings.match_labels.items()))}
+        return tuple(sorted(found, key=_labels))
+
+    def _carrying(self, labels: frozenset[tuple[str, str]]) -> Iterator[FiringAlert]:
+        """Yield those that carry all of `labels`: among those that carry the rarest of them."""
+        fewest = min((self._by_label.get(label, []) for label in labels), key=len)
+        return (alert for alert in fewest if labels.issubset(alert.labels))
+
+
+def _labels(alert: FiringAlert) -> tuple[tuple[str, str], ...]:
+    return alert.labels
 
 
 def action_of(alert: FiringAlert, settings: Alerts) -> Action:

@@ -13,7 +13,7 @@ from math import inf, isfinite, isnan, nan
 from typing import Any
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
-from sark_operator.core.alerts import FiringAlert
+from sark_operator.core.alerts import FiringAlert, FiringAlerts
 from sark_operator.core.observation import Histogram, MemorySeries
 from sark_operator.core.points import Point, Points
 from sark_operator.shell.series import Series
@@ -57,9 +57,9 @@ def samples(result: Any) -> Iterator[Sample]:
         yield _labels(series), _point(_member(series, "value"))[1]
 
 
-def firing(result: Any) -> tuple[FiringAlert, ...]:
+def firing(result: Any) -> FiringAlerts:
     """Return the alerts in an instant vector of ALERTS. Raises `AnswerError`."""
-    return tuple(FiringAlert.of(_own_labels(labels)) for labels, value in samples(result) if value > 0)
+    return FiringAlerts(FiringAlert.of(_own_labels(labels)) for labels, value in samples(result) if value > 0)
 
 
 def _own_labels(labels: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.directory import Directory
-from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.tripwires import Tripwires
 from sark_operator.shell.worker import Worker
 
 OVERDUE_SECONDS = 180.0
@@ -31,12 +31,12 @@ class _Member:
 class Crew:
     """Starts, wakes and ends workers as the watch reports rollouts."""
 
-    def __init__(self, make_worker: MakeWorker, directory: Directory, telemetry: Telemetry, lookout: Lookout) -> None:
+    def __init__(self, make_worker: MakeWorker, directory: Directory, telemetry: Telemetry, tripwires: Tripwires) -> None:
         self._make_worker = make_worker
         self._directory = directory
         self._telemetry = telemetry
-        self._lookout = lookout
-        lookout.on_sign = partial(self.wake, urgent=True)
+        self._tripwires = tripwires
+        tripwires.on_tripped = partial(self.wake, urgent=True)
         self._members: dict[str, _Member] = {}
         self.on_lost: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that is gone."""
@@ -55,6 +55,8 @@ class Crew:
         member = self._members.get(rollout.uid)
         if member is None or member.task.done():
             worker = self._make_worker(rollout)
+            if rollout.asks_back:
+                worker.wake(urgent=True)
             # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
             own, uid = contextvars.Context(), rollout.uid
             task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
@@ -106,7 +108,7 @@ class Crew:
 
     def _drop(self, uid: str) -> None:
         self._directory.drop(uid)
-        self._lookout.forget(uid)
+        self._tripwires.remove(uid)
 
     def _wake_neighbours(self, rollout: RolloutObject, *, always: bool = False) -> None:
         if not (always or rollout.deleting):

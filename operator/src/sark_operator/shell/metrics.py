@@ -12,18 +12,18 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
-from sark_operator.core.alerts import FiringAlert, matching
+from sark_operator.core.alerts import FiringAlerts
 from sark_operator.core.observation import ArmWindow, CountedWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
-from sark_operator.core.outlook import Outlook
+from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
 from sark_operator.shell.data_plane import DataPlaneQuestions, data_plane_queries
-from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import Coming, SharedAnswers
+from sark_operator.shell.tripwires import Tripwires
 
 ABSENT: Final = reasons.METRICS_ABSENT.name
 STALE: Final = reasons.METRICS_STALE.name
@@ -60,12 +60,12 @@ class MetricsSource(Protocol):
         *,
         expected: bool,
         counted_until: datetime | None = None,
-        outlook: Outlook | None = None,
+        tripwire: Tripwire | None = None,
     ) -> Metrics:
         """Return what is known of `rollout` (namespace/name), with the counting windows after `counted_until`.
 
         `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
-        is not a fault. `outlook` is what it is looked out for until it is read again.
+        is not a fault. `tripwire` is what wakes it before it is read again.
         """
         ...
 
@@ -73,12 +73,12 @@ class MetricsSource(Protocol):
 class PrometheusMetrics:
     """`MetricsSource` on Prometheus servers, one cache of answers for all of them."""
 
-    def __init__(self, door: Door, clock: Clock, servers: Servers | None = None, lookout: Lookout | None = None) -> None:
-        """Ask through `door`; `servers` says with which credentials, none by default; `lookout` is shown what comes."""
+    def __init__(self, door: Door, clock: Clock, servers: Servers | None = None, tripwires: Tripwires | None = None) -> None:
+        """Ask through `door`; `servers` says with which credentials, none by default; `tripwires` are shown what comes."""
         self._door = door
         self._servers: Servers = servers or PrometheusServers()
         self._clock = clock
-        self._lookout = lookout or Lookout()
+        self._tripwires = tripwires or Tripwires(clock)
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
         self._forgot_at = -inf
 
@@ -106,17 +106,19 @@ class PrometheusMetrics:
         *,
         expected: bool,
         counted_until: datetime | None = None,
-        outlook: Outlook | None = None,
+        tripwire: Tripwire | None = None,
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         namespace = rollout.partition("/")[0]
         access = self._servers.access(spec.prometheus, namespace)
         if isinstance(access, Missing):
+            if tripwire is not None:
+                self._tripwires.remove(tripwire.uid)
             return _closed(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
-        question = _Question(self._door, self._answers, self._clock, spec, server, lookout=self._lookout)
-        if outlook is not None:
-            self._lookout.watch(outlook, question.key)
+        question = _Question(self._door, self._answers, self._clock, spec, server, tripwires=self._tripwires)
+        if tripwire is not None:
+            self._tripwires.put(tripwire, question.key)
         # All are asked before any is waited for, and first those about windows: their answers take longest.
         counted = question.windows(counted_until)
         ages, requested, timed = question.ages(), question.requests(), question.latency()
@@ -136,7 +138,7 @@ class PrometheusMetrics:
             sustained_memory=unseen or long if sustained else None,
             data_plane=plane.of(rollout, unseen),
             custom=custom,
-            alerts=alerts if isinstance(alerts, Missing) else matching(rollout, spec.criteria.alerts, alerts),
+            alerts=alerts if isinstance(alerts, Missing) else alerts.about(rollout, spec.criteria.alerts),
             queries=_queries(spec),
             windows=unseen or windows,
             scraped=_scraped(rollout, scraped) if expected else None,
@@ -178,10 +180,17 @@ class _Question:
     """The questions one tick of one rollout asks, shared with whoever asks the same."""
 
     def __init__(
-        self, door: Door, shared: SharedAnswers[Any], clock: Clock, spec: SarkRolloutSpec, server: Server, *, lookout: Lookout
+        self,
+        door: Door,
+        shared: SharedAnswers[Any],
+        clock: Clock,
+        spec: SarkRolloutSpec,
+        server: Server,
+        *,
+        tripwires: Tripwires,
     ) -> None:
         self.server = server
-        self._lookout = lookout
+        self._tripwires = tripwires
         self._door = door
         self._shared = shared
         self._clock = clock
@@ -217,7 +226,7 @@ class _Question:
         query = promql.requests(self._criteria.window)
         return self.vector(query, lambda result: answers.requests_by_arm(answers.samples(result)))
 
-    def alerts(self) -> Awaitable[tuple[FiringAlert, ...] | Missing]:
+    def alerts(self) -> Awaitable[FiringAlerts | Missing]:
         return self.vector(promql.alerts(), answers.firing)
 
     def latency(self) -> Awaitable[Mapping[str, Mapping[str, Histogram]] | Missing]:
@@ -338,7 +347,7 @@ class _Question:
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
             if not isinstance(found, Missing):
-                self._lookout.came(key, found)
+                self._tripwires.came(key, found)
             return found
 
         def good_for(found: Any | Missing, took: float) -> float:

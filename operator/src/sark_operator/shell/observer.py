@@ -10,7 +10,7 @@ from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.observation import Filing, Missing, Observation, ObservedFlags, PodReport
-from sark_operator.core.outlook import Outlook
+from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
@@ -76,7 +76,7 @@ class Observer:
                 spec,
                 expected=status.flags is not None,
                 counted_until=status.counted_until or status.started_at,
-                outlook=Outlook.of(rollout.uid, rollout.key, spec, status),
+                tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
             ),
         )
         rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())

@@ -11,7 +11,6 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, cast
@@ -37,7 +36,6 @@ from sark_operator.shell.fence import Leads
 from sark_operator.shell.filer import Filer
 from sark_operator.shell.leadership import LeaseLostError
 from sark_operator.shell.lease_thread import LeaseThread, lease_thread
-from sark_operator.shell.lookout import Lookout
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
@@ -54,6 +52,7 @@ from sark_operator.shell.settings import Settings
 from sark_operator.shell.sidecar_access import SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.tripwires import Tripwires
 from sark_operator.shell.worker import Worker
 
 WATCH_SERVER_SECONDS: Final = 300
@@ -127,8 +126,8 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
     cluster = KubernetesCluster(client, telemetry, leads, instance=settings.identity)
     directory, recorder = Directory(), Recorder(cluster, clock, telemetry)
     filer = Filer(ConfigMapEvidence(client, cluster), telemetry)
-    lookout = Lookout()
-    metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings), lookout)
+    tripwires = Tripwires(clock)
+    metrics = PrometheusMetrics(PrometheusDoor(telemetry), clock, _servers(settings), tripwires)
     notifier = _notifier(settings, leads, telemetry)
     pods = PodWatch(cluster, clock)
     async with open_session() as session:
@@ -159,12 +158,12 @@ async def _crew(client: ApiClient, settings: Settings, clock: Clock, telemetry: 
             place = (rollout.namespace, rollout.name, rollout.uid)
             return Worker(*place, reconciler=reconciler, pacer=pacer, clock=clock, telemetry=telemetry)
 
-        crew = Crew(make_worker, directory, telemetry, lookout)
+        crew = Crew(make_worker, directory, telemetry, tripwires)
         crew.on_lost, crew.on_closed = reconciler.forget, pods.close
         if notifier is not None:
             notifier.on_told = crew.wake
 
-        alarm = Alarm(metrics.forget_alerts, partial(crew.wake, urgent=True), asyncio.get_running_loop().call_later)
+        alarm = Alarm(metrics.forget_alerts, crew.wake, asyncio.get_running_loop().call_later)
         receiver = await _receiver(settings, telemetry, directory, alarm.ring, leads)
         try:
             yield crew

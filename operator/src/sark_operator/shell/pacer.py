@@ -50,16 +50,18 @@ class Pacer:
         return Turn(self, urgent=urgent)
 
     def join(self, turn: Turn, *, urgent: bool) -> None:
-        """Let `turn` wait in its line."""
+        """Let `turn` wait in a line. It may wait in both: whichever comes first."""
         self._lines[urgent][turn] = None
         self._give()
 
-    def quit(self, turn: Turn) -> bool:
-        """Let `turn` wait no longer, and return whether it did."""
-        waiting = [line for line in self._lines.values() if turn in line]
-        for line in waiting:
-            del line[turn]
-        return bool(waiting)
+    def has(self, turn: Turn) -> bool:
+        """Return whether `turn` waits."""
+        return any(turn in line for line in self._lines.values())
+
+    def quit(self, turn: Turn) -> None:
+        """Let `turn` wait no longer."""
+        for line in self._lines.values():
+            line.pop(turn, None)
 
     def leave(self) -> None:
         """Take back the place of one turn."""
@@ -70,11 +72,12 @@ class Pacer:
         """Let the next one begin, if it may."""
         if self._free <= 0 or self._spacing is not None:
             return
-        urgent = self._in_a_row < MOST_IN_A_ROW
-        line = self._lines[urgent] or self._lines[not urgent]
+        preferred = self._in_a_row < MOST_IN_A_ROW
+        line = self._lines[preferred] or self._lines[not preferred]
         if not line:
             return
-        turn, _ = line.popitem(last=False)
+        turn = next(iter(line))
+        self.quit(turn)
         self._in_a_row = self._in_a_row + 1 if line is self._lines[True] else 0
         self._free -= 1
         loop = asyncio.get_running_loop()
@@ -98,7 +101,7 @@ class Turn:
 
     def hurry(self) -> None:
         """Let it come before all that are not urgent, if it has not come yet."""
-        if not self._urgent and self._pacer.quit(self):
+        if not self._urgent and self._pacer.has(self):
             self._pacer.join(self, urgent=True)
         self._urgent = True
 

@@ -47,6 +47,7 @@ class Worker:
         self._turn = pacer.turn()
         """The one under way, waited for or past."""
         self._urgent = False
+        """Whether the next turn is to come before what is only due: until a tick has been done."""
         self._failures = 0
         self._due_at = clock.monotonic()
 
@@ -74,8 +75,9 @@ class Worker:
             async with self._turn:
                 self._telemetry.lag(self.overdue_seconds)
                 self._changed.clear()
-                self._urgent = False
+                urgent, self._urgent = self._urgent, False
                 wait = await self._tick()
+                self._urgent = self._urgent or (urgent and self._failures > 0)
             if wait is None:
                 _log.info("gone", rollout=self.key)
                 return
