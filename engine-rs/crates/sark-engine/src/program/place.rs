@@ -1,20 +1,49 @@
 //! Finding a part of a value by OPA's rules.
 
-use regorus::Value;
+use regorus::{
+    Value,
+    value::{Object, Set},
+};
+
+/// Most elements that are looked through one by one. Texts of different lengths differ at a glance, while a search by halves has to
+/// know which of two comes first.
+const FEW: usize = 8;
 
 /// The element of `collection` at `key`: an index of an array, a key of an object, a member of a set.
 pub(crate) fn element<'v>(collection: &'v Value, key: &Value) -> Option<&'v Value> {
     match collection {
-        Value::Object(fields) => fields.get(key),
+        Value::Object(fields) => member(fields, key),
         Value::Array(items) => {
             let Value::Number(index) = key else {
                 return None;
             };
             items.get(usize::try_from(index.as_u64()?).ok()?)
         }
-        Value::Set(items) => items.get(key),
+        Value::Set(items) => element_of_set(items, key),
         _ => None,
     }
+}
+
+/// The value under `key`.
+fn member<'v>(fields: &'v Object, key: &Value) -> Option<&'v Value> {
+    match key {
+        Value::String(name) if fields.len() <= FEW => {
+            fields.iter().find(|(known, _)| is_text(known, name)).map(|(_, value)| value)
+        }
+        _ => fields.get(key),
+    }
+}
+
+/// The element equal to `key`.
+pub(crate) fn element_of_set<'v>(items: &'v Set, key: &Value) -> Option<&'v Value> {
+    match key {
+        Value::String(text) if items.len() <= FEW => items.iter().find(|known| is_text(known, text)),
+        _ => items.get(key),
+    }
+}
+
+fn is_text(value: &Value, text: &str) -> bool {
+    matches!(value, Value::String(known) if **known == *text)
 }
 
 /// The part that `path` leads to.
@@ -52,4 +81,40 @@ pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value) -> Value {
     let owned = regorus::Rc::make_mut(&mut fields);
     owned.insert(key.clone(), part);
     Value::Object(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            4 => "[ab1]{0,2}".prop_map(Value::from),
+            1 => (0_u64..3).prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => Just(Value::Null),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn an_element_is_found_however_many_there_are(
+            fields in prop::collection::btree_map(key(), 0_u64..9, 0..2 * FEW),
+            sought in key(),
+        ) {
+            let numbered: BTreeMap<Value, Value> = fields.into_iter().map(|(key, number)| (key, Value::from(number))).collect();
+            let keys: BTreeSet<Value> = numbered.keys().cloned().collect();
+            // One that is read and one that is kept are made differently.
+            let read = Value::Object(regorus::Rc::new(Object::from(numbered.clone())));
+            for object in [read, Value::from(numbered.clone())] {
+                prop_assert_eq!(element(&object, &sought), numbered.get(&sought));
+            }
+            let set = Value::from(keys.clone());
+            prop_assert_eq!(element(&set, &sought), keys.get(&sought));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use regorus::{
     unstable::{ArithOp, BinOp, BoolOp},
 };
 
-use super::Failure;
+use super::{super::place, Failure};
 use crate::{builtins::exactness::is_beyond_64_bits, document};
 
 pub(super) fn compare(op: &BoolOp, left: &Value, right: &Value) -> Value {
@@ -110,7 +110,7 @@ pub(super) fn member(value: &Value, collection: &Value) -> Value {
     }
     Value::Bool(match collection {
         Value::Array(items) => items.iter().any(|item| item == value),
-        Value::Set(items) => items.contains(value),
+        Value::Set(items) => place::element_of_set(items, value).is_some(),
         Value::Object(fields) => fields.values().any(|item| item == value),
         _ => false,
     })
@@ -121,5 +121,5 @@ pub(super) fn member_at(key: &Value, value: &Value, collection: &Value) -> Value
     if [key, value, collection].contains(&&Value::Undefined) {
         return Value::Undefined;
     }
-    Value::Bool(super::super::place::element(collection, key) == Some(value))
+    Value::Bool(place::element(collection, key) == Some(value))
 }
