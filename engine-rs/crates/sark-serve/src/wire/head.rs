@@ -52,6 +52,8 @@ pub(crate) struct Head<'b> {
     pub if_none_match: &'b [u8],
     pub subject: Option<&'b [u8]>,
     pub authorization: Option<&'b [u8]>,
+    /// The length of the body as it is written; empty when it is not.
+    pub content_length: &'b [u8],
     /// Bytes of the head.
     pub size: usize,
 }
@@ -103,6 +105,7 @@ impl HeadRule {
             if_none_match: found.if_none_match,
             subject: found.subject,
             authorization: found.authorization,
+            content_length: found.written_length,
             size,
         }))
     }
@@ -133,6 +136,7 @@ pub(super) fn malformed(reason: &str) -> Problem {
 #[allow(clippy::struct_excessive_bools)] // as in Head
 struct Found<'b> {
     content_length: Option<usize>,
+    written_length: &'b [u8],
     chunked: bool,
     close: bool,
     keep_alive: bool,
@@ -162,6 +166,7 @@ impl<'b> Found<'b> {
                 if self.content_length.replace(length).is_some() {
                     return Err(malformed("it has more than one Content-Length"));
                 }
+                self.written_length = header.value;
             }
             15 if is("accept-encoding") => self.accept_encoding = header.value,
             16 if is("content-encoding") && !header.value.eq_ignore_ascii_case(b"identity") => self.encoding = header.value,
@@ -204,9 +209,12 @@ fn content_length(value: &[u8], rule: &HeadRule) -> Result<usize, Problem> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(malformed("its Content-Length is not a number"));
     }
-    let text = std::str::from_utf8(value).unwrap_or_default();
-    // Digits that do not fit are a number that is too large.
-    text.parse().map_err(|_| rule.body_too_large())
+    number(value).ok_or_else(|| rule.body_too_large())
+}
+
+/// The number that digits say; None when it does not fit.
+pub(super) fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 /// Path and query string of a target in origin form, or in the absolute form that is sent to proxies.
@@ -257,6 +265,7 @@ mod tests {
             if_none_match: b"*",
             subject: Some(b"alice"),
             authorization: None,
+            content_length: b"7",
             size: text.len(),
         };
         assert_eq!(read(text), expected);

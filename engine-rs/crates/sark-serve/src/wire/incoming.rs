@@ -76,7 +76,7 @@ impl Incoming {
         if self.buffer.is_empty() {
             return Ok(Arrival::Missing(Missing::All));
         }
-        let head = if self.last_head.begins(&self.buffer) {
+        let head = if self.last_head.begins(&self.buffer, rule) {
             self.last_head.head()
         } else {
             let Some(head) = rule.read(&self.buffer)? else {

@@ -1,9 +1,9 @@
-//! The last head of a connection. A client that stays mostly sends the same one again, and bytes that were read once need not
-//! be read anew: what a head says hangs on nothing but its bytes.
+//! The last head of a connection. A client that stays mostly sends the same one again, but for the length of the body, and bytes
+//! that were read once need not be read anew: what a head says hangs on nothing but its bytes.
 
 use std::ops::Range;
 
-use super::head::Head;
+use super::head::{Head, HeadRule, Length, number};
 
 /// Longest head remembered, in bytes.
 const MAX_BYTES: usize = 1 << 10;
@@ -33,16 +33,32 @@ struct Places {
     if_none_match: Range<usize>,
     subject: Option<Range<usize>>,
     authorization: Option<Range<usize>>,
+    content_length: Range<usize>,
 }
 
 impl LastHead {
-    /// Whether `bytes` begin with it.
-    pub(super) fn begins(&mut self, bytes: &[u8]) -> bool {
-        let begins = !self.text.is_empty() && bytes.starts_with(self.text.as_bytes());
+    /// Whether `bytes` begin with it, or with one that says another length of the body in as many digits: then it is that one.
+    pub(super) fn begins(&mut self, bytes: &[u8], rule: &HeadRule) -> bool {
+        let begins =
+            !self.text.is_empty() && (bytes.starts_with(self.text.as_bytes()) || self.take_length(bytes, rule).is_some());
         if begins {
             self.in_vain = 0;
         }
         begins
+    }
+
+    fn take_length(&mut self, bytes: &[u8], rule: &HeadRule) -> Option<()> {
+        let place = self.places.content_length.clone();
+        let (front, behind) = (self.text.as_bytes().get(..place.start)?, self.text.as_bytes().get(place.end..)?);
+        let (digits, rest) = bytes.strip_prefix(front)?.split_at_checked(place.len())?;
+        if digits.is_empty() || !rest.starts_with(behind) || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        // One that is too large is refused by who reads the head.
+        let length = number(digits).filter(|length| *length <= rule.max_body_bytes)?;
+        self.text.replace_range(place, std::str::from_utf8(digits).ok()?);
+        self.rest.length = Length::Sized(length);
+        Some(())
     }
 
     /// The head itself.
@@ -60,6 +76,7 @@ impl LastHead {
             if_none_match: bytes(&places.if_none_match),
             subject: places.subject.as_ref().map(bytes),
             authorization: places.authorization.as_ref().map(bytes),
+            content_length: bytes(&places.content_length),
             ..self.rest
         }
     }
@@ -97,6 +114,7 @@ impl Places {
             if_none_match: place(head.if_none_match)?,
             subject: some_place(head.subject)?,
             authorization: some_place(head.authorization)?,
+            content_length: place(head.content_length)?,
         })
     }
 }
@@ -125,7 +143,7 @@ mod tests {
     fn noted(last: &mut LastHead, text: &[u8]) -> bool {
         let head = rule().read(text).unwrap().unwrap();
         last.note(text, &head);
-        let begins = last.begins(text);
+        let begins = last.begins(text, &rule());
         assert!(!begins || last.head() == head, "{:?} is not {head:?}", last.head());
         begins
     }
@@ -134,25 +152,62 @@ mod tests {
     fn a_head_that_comes_again_says_what_it_said() {
         let text = b"POST /v1/data/a?pretty HTTP/1.1\r\nHost: x\r\nContent-Length: 7\r\nContent-Type: a/b\r\nContent-Encoding: gzip\r\nIf-None-Match: *\r\nX-Subject: alice\r\nAuthorization:\r\nExpect: 100-continue\r\n\r\n{\"a\":1}";
         let mut last = LastHead::default();
-        assert!(!last.begins(text));
+        assert!(!last.begins(text, &rule()));
         assert!(noted(&mut last, text));
         assert_eq!(last.head().subject, Some(b"alice".as_slice()));
         assert_eq!(last.head().authorization, Some(b"".as_slice()));
         for cut in 0..last.text.len() {
-            assert!(!last.begins(&text[..cut]), "{cut}");
+            assert!(!last.begins(&text[..cut], &rule()), "{cut}");
         }
     }
 
     #[test]
     fn a_head_that_differs_in_one_byte_is_another() {
-        let text = b"POST /v1/data/a HTTP/1.1\r\nX-Subject: alice\r\nContent-Length: 7\r\n\r\n";
+        let text = b"POST /v1/data/a HTTP/1.1\r\nX-Subject: alice\r\nContent-Length: 17\r\n\r\n";
+        let length = text.iter().position(|byte| *byte == b'7').unwrap();
         let mut last = LastHead::default();
         assert!(noted(&mut last, text));
-        for place in 0..text.len() {
+        for place in (0..text.len()).filter(|place| *place != length && *place + 1 != length) {
             let mut other = text.to_vec();
             other[place] ^= 1;
-            assert!(!last.begins(&other), "{place}");
+            assert!(!last.begins(&other, &rule()), "{place}");
         }
+    }
+
+    #[test]
+    fn another_length_is_the_same_head_otherwise_and_stays_until_the_next() {
+        let text = |length: &str| format!("POST /a HTTP/1.1\r\nContent-Length: {length}\r\nX-Subject: alice\r\n\r\n");
+        let mut last = LastHead::default();
+        assert!(noted(&mut last, text("17").as_bytes()));
+        for length in ["18", "00", "99", "17", "17"] {
+            let other = text(length);
+            assert!(last.begins(other.as_bytes(), &rule()), "{length}");
+            assert_eq!(last.head(), rule().read(other.as_bytes()).unwrap().unwrap());
+        }
+        for length in ["1", "170", "1a", "-1", "+1", " 1", "1 ", "1\r", "\u{661}"] {
+            assert!(!last.begins(text(length).as_bytes(), &rule()), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_too_large_is_left_to_who_refuses_it() {
+        let mut last = LastHead::default();
+        let text = |length: &str| format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        assert!(noted(&mut last, &text("099")));
+        assert!(last.begins(&text("100"), &rule()) && !last.begins(&text("101"), &rule()));
+        assert!(noted(&mut last, &text("000000000000000000000007")));
+        assert!(!last.begins(&text("999999999999999999999999"), &rule()));
+    }
+
+    #[test]
+    fn a_subject_that_is_the_length_is_the_new_one() {
+        let rule = HeadRule { subject: Some("content-length".into()), ..rule() };
+        let text = |length: u8| format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        let (first, second) = (text(17), text(18));
+        let mut last = LastHead::default();
+        last.note(&first, &rule.read(&first).unwrap().unwrap());
+        assert!(last.begins(&second, &rule));
+        assert_eq!(last.head().subject, Some(b"18".as_slice()));
     }
 
     #[test]
@@ -189,7 +244,7 @@ mod tests {
             let mut last = LastHead::default();
             for text in heads {
                 let read = rule().read(text.as_bytes());
-                if last.begins(text.as_bytes()) {
+                if last.begins(text.as_bytes(), &rule()) {
                     prop_assert_eq!(Ok(Some(last.head())), read);
                 } else if let Ok(Some(head)) = read {
                     last.note(text.as_bytes(), &head);
