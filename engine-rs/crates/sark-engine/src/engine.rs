@@ -16,7 +16,7 @@ use regorus::Value;
 use crate::{
     cache::{Begun, CacheKey, CacheLimits, DecisionCache, Lead, Spelling, Stem},
     decision::Decision,
-    document::{Document, Input, Projected, parse_input},
+    document::{Document, Input, Projected, Sight, parse_input},
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::{Evaluator, decision_of},
     lifetimes::Lifetimes,
@@ -220,7 +220,7 @@ impl Engine {
         let evaluate = |input: Document| {
             self.with_evaluator(&serving, |evaluator| {
                 serving.prospects.of(path, &serving.policies, |prospect| serving.refuse_unsupported(prospect, path))?;
-                evaluator.evaluate(path.segments(), input)
+                evaluator.evaluate(path.segments(), input.into())
             })
         };
         match key.map(|key| self.cache.begin(key)) {
@@ -286,14 +286,15 @@ impl Engine {
         serving.prospects.of(path, &serving.policies, |prospect| {
             serving.refuse_unsupported(prospect, path)?;
             let length = input.length();
-            let (input, is_whole) = input.read(prospect.view_to_keep(length))?;
-            let lead = if is_whole && prospect.is_worth_a_look(length) {
-                match serving.find_canonical(prospect, lead, &input) {
-                    Ok(decision) => return Ok((decision, Source::CanonicalInput)),
-                    Err(lead) => lead,
+            let input = input.read(prospect.view_to_keep(length))?;
+            let lead = match &input {
+                Sight::Whole(document) if prospect.is_worth_a_look(length) => {
+                    match serving.find_canonical(prospect, lead, document) {
+                        Ok(decision) => return Ok((decision, Source::CanonicalInput)),
+                        Err(lead) => lead,
+                    }
                 }
-            } else {
-                lead
+                _ => lead,
             };
             self.lead_with(prospect, evaluator, lead, path, input)
         })
@@ -306,9 +307,9 @@ impl Engine {
         evaluator: &mut Evaluator,
         lead: Lead,
         path: &DecisionPath,
-        input: Document,
+        input: Sight<'_>,
     ) -> Result<(Decision, Source), EvaluationError> {
-        let by_input = self.lifetimes.of_input(&input.value);
+        let by_input = self.lifetimes.of_input(&input);
         let began = Instant::now();
         let result = evaluator.evaluate_value(path.segments(), input, began)?;
         let decision = decision_of(&result)?;
@@ -359,7 +360,7 @@ impl Engine {
         let serving = self.serving.load_full();
         self.with_evaluator(&serving, |evaluator| {
             serving.prospects.of(path, &serving.policies, |prospect| serving.refuse_unsupported(prospect, path))?;
-            evaluator.evaluate_value(path.segments(), input, Instant::now())
+            evaluator.evaluate_value(path.segments(), input.into(), Instant::now())
         })
     }
 
@@ -407,11 +408,10 @@ impl Serving {
     }
 
     fn answer(&self, evaluator: &mut Evaluator, path: &DecisionPath, input: Input<'_>) -> Result<Decision, EvaluationError> {
-        let (input, _) = self.prospects.of(path, &self.policies, |prospect| {
+        self.prospects.of(path, &self.policies, |prospect| {
             self.refuse_unsupported(prospect, path)?;
-            input.read(prospect.view())
-        })?;
-        evaluator.evaluate(path.segments(), input)
+            evaluator.evaluate(path.segments(), input.read(prospect.view())?)
+        })
     }
 
     fn refuse_unsupported(&self, prospect: &Prospect, path: &DecisionPath) -> Result<(), EvaluationError> {

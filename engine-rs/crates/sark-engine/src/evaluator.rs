@@ -11,7 +11,7 @@ use regorus::Value;
 use crate::{
     builtins::Circumstances,
     decision::Decision,
-    document::{Document, Spelled},
+    document::{Sight, Spelled},
     error::{EvaluationError, EvaluationErrorKind},
     program::{self, Asked, Failure, Limits, Program, State},
     rehearsal,
@@ -45,7 +45,7 @@ impl Evaluator {
     }
 
     /// The decision at `path` for `input`.
-    pub(crate) fn evaluate(&mut self, path: &[String], input: Document) -> Result<Decision, EvaluationError> {
+    pub(crate) fn evaluate(&mut self, path: &[String], input: Sight<'_>) -> Result<Decision, EvaluationError> {
         decision_of(&self.evaluate_value(path, input, Instant::now())?)
     }
 
@@ -53,7 +53,7 @@ impl Evaluator {
     pub(crate) fn evaluate_value(
         &mut self,
         path: &[String],
-        input: Document,
+        input: Sight<'_>,
         began: Instant,
     ) -> Result<Value, EvaluationError> {
         // Its state may be torn after a panic: `panicked` makes the owner take a new one.
@@ -67,10 +67,11 @@ impl Evaluator {
         }
     }
 
-    fn value(&mut self, path: &[String], input: Document, began: Instant) -> Result<Value, Failure> {
+    fn value(&mut self, path: &[String], input: Sight<'_>, began: Instant) -> Result<Value, Failure> {
         rehearsal::panic_if_rehearsed();
-        let asked = Asked { path, input: input.value, spelled: &self.spelled };
-        let (circumstances, limits) = (Circumstances::now(input.spelled), Limits { began, time: self.limit });
+        let (input, spelled) = input.taken_apart();
+        let asked = Asked { path, input, spelled: &self.spelled };
+        let (circumstances, limits) = (Circumstances::now(spelled), Limits { began, time: self.limit });
         program::evaluate(&self.program, &mut self.state, asked, circumstances, limits)
     }
 }

@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 use regorus::Value;
 use thiserror::Error;
 
-use crate::document::read_input;
+use crate::document::{Sight, read_input};
 
 /// A table that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -55,8 +55,8 @@ impl Lifetimes {
     }
 
     /// Longest that a decision about `input` may be kept; of several classes the strictest counts.
-    pub(crate) fn of_input(&self, input: &Value) -> Duration {
-        self.strictest(&self.input, input)
+    pub(crate) fn of_input(&self, input: &Sight<'_>) -> Duration {
+        if self.input.is_empty() { UNLIMITED } else { self.strictest(&self.input, &input.value()) }
     }
 
     /// Longest that the decision `result` may be kept.

@@ -187,7 +187,11 @@ impl Policies {
         let Some(seen) = self.program.seen(path.segments()) else {
             return Projection::Whole;
         };
-        let others = others.iter().map(|path| path.iter().map(String::as_str).collect());
+        // What may be an index of an array is looked for in all of that.
+        let others = others.iter().map(|path| {
+            let names = path.iter().map(String::as_str);
+            names.take_while(|name| name.parse::<usize>().is_err()).collect()
+        });
         Projection::of(seen.into_iter().chain(others))
     }
 

@@ -151,12 +151,12 @@ impl Prospect {
 
     /// What to read of an input for its evaluation: what that can see.
     pub(crate) const fn view(&self) -> View<'_> {
-        View { projection: &self.projection, number: self.policies }
+        View { projection: &self.projection, whole: false }
     }
 
     /// As [`Self::view`], of an input of `length` bytes: the whole of it where another spelling may be looked for.
     pub(crate) fn view_to_keep(&self, length: usize) -> View<'_> {
-        if self.is_worth_a_look(length) { View { projection: &Projection::Whole, ..self.view() } } else { self.view() }
+        View { whole: self.is_worth_a_look(length), ..self.view() }
     }
 
     /// Whether to look for another spelling of an input of `length` bytes before it is evaluated.

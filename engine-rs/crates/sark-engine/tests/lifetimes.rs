@@ -18,7 +18,8 @@ fn engine() -> Engine {
     let modules = vec![Module { name: "p.rego".into(), source: POLICY.into() }];
     let options = EngineOptions { cache: LIMITS, evaluation_timeout: Duration::from_secs(5) };
     let classes = [("low", 300), ("critical", 0)].map(|(name, longest)| (name.to_owned(), Duration::from_secs(longest)));
-    let lifetimes = Lifetimes::new(classes, Duration::ZERO, ["/resource/sensitivity"], ["/sensitivity"]).unwrap();
+    let lifetimes =
+        Lifetimes::new(classes, Duration::ZERO, ["/resource/sensitivity", "/parts/0/sensitivity"], ["/sensitivity"]).unwrap();
     Engine::new(Arc::new(Policies::compile(modules, b"{}").unwrap()), options).unwrap().with_lifetimes(lifetimes)
 }
 
@@ -46,17 +47,23 @@ fn a_critical_decision_is_never_kept_whether_the_input_says_so_or_the_decision()
 
 #[test]
 fn a_class_counts_where_no_policy_looks_also_when_evaluations_are_known_to_be_cheap() {
-    let (engine, path) = (engine(), DecisionPath::parse("p/answer").unwrap());
-    let ask = |says: usize, class: &str| {
-        // The longer an input is, the longer its evaluation may take and still be cheap.
-        let input =
-            format!(r#"{{"resource":{{"sensitivity":"{class}"}},"says":"low","more":"{says}{}"}}"#, "x".repeat(100_000));
-        engine.decide(&path, Some(input.as_bytes())).unwrap();
-    };
-    (0..100).for_each(|number| ask(number, "critical"));
-    assert_eq!(engine.cache().len(), 0);
-    ask(100, "low");
-    assert!(!engine.cache().is_empty());
+    for place in [
+        r#""resource":{"sensitivity":"CLASS"}"#,
+        r#""parts":[{"sensitivity":"CLASS"}]"#,
+        r#""parts":{"0":{"sensitivity":"CLASS"}}"#,
+    ] {
+        let (engine, path) = (engine(), DecisionPath::parse("p/answer").unwrap());
+        let ask = |says: usize, class: &str| {
+            // The longer an input is, the longer its evaluation may take and still be cheap.
+            let place = place.replace("CLASS", class);
+            let input = format!(r#"{{{place},"says":"low","more":"{says}{}"}}"#, "x".repeat(100_000));
+            engine.decide(&path, Some(input.as_bytes())).unwrap();
+        };
+        (0..100).for_each(|number| ask(number, "critical"));
+        assert_eq!(engine.cache().len(), 0, "{place}");
+        ask(100, "low");
+        assert!(!engine.cache().is_empty(), "{place}");
+    }
 }
 
 #[test]

@@ -1,9 +1,15 @@
 //! An input on its way to whoever evaluates it.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
-use super::{Document, Projection, parse_some, reader::read_front, scan::skip_space};
-use crate::error::EvaluationError;
+use regorus::Value;
+
+use super::{
+    Document, Parts, Projection, Shape, Spelled,
+    reader::{Built, read_front, read_some},
+    scan::skip_space,
+};
+use crate::error::{EvaluationError, EvaluationErrorKind};
 
 /// An input: its JSON text, and its value where somebody has read that already.
 #[derive(Debug)]
@@ -15,17 +21,31 @@ pub struct Input<'t> {
 /// What was read of an input.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Projected {
-    document: Document,
-    /// Number of the prospects that said what is seen of it; None when it is all there.
-    seen_by: Option<u64>,
+    built: Built,
+    spelled: Spelled,
 }
 
 /// What to read of an input.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'p> {
+    /// What the evaluation can see.
     pub projection: &'p Projection,
-    /// Number of the prospects that the projection belongs to.
-    pub number: u64,
+    /// Somebody looks at all of it before, if it was not read yet.
+    pub whole: bool,
+}
+
+/// An input that was read for an evaluation.
+#[derive(Debug)]
+pub(crate) enum Sight<'p> {
+    Whole(Document),
+    Parts(Parts, &'p Shape, Spelled),
+}
+
+/// The value of an input, as far as an evaluation can see it.
+#[derive(Debug)]
+pub(crate) enum Seen<'p> {
+    Whole(Value),
+    Parts(Parts, &'p Shape),
 }
 
 impl<'t> Input<'t> {
@@ -35,8 +55,8 @@ impl<'t> Input<'t> {
     }
 
     /// An input without a text.
-    pub(crate) const fn of_value(document: Document) -> Self {
-        Self { text: None, projected: Some(Projected { document, seen_by: None }) }
+    pub(crate) fn of_value(Document { value, spelled }: Document) -> Self {
+        Self { text: None, projected: Some(Projected { built: Built::Whole(value), spelled }) }
     }
 
     /// As [`Self::of`], with what was read of `text`, if it was.
@@ -53,9 +73,9 @@ impl<'t> Input<'t> {
         if !text.starts_with(BEGINNING) || !matches!(body.get(start), Some(b'{' | b'[' | b'"')) {
             return None;
         }
-        let (document, end) = read_front(text, start, view.projection)?;
+        let (built, spelled, end) = read_front(text, start, view.wanted())?;
         // What follows the body's closing brace is not looked at.
-        (body.get(skip_space(body, end)) == Some(&b'}')).then(|| (start..end, view.of(document)))
+        (body.get(skip_space(body, end)) == Some(&b'}')).then(|| (start..end, Projected { built, spelled }))
     }
 
     /// Bytes of the text.
@@ -63,32 +83,72 @@ impl<'t> Input<'t> {
         self.text.map_or(0, <[u8]>::len)
     }
 
-    /// What is to be seen of its value, undefined when there is none, and whether that is all of it. What was read before for
-    /// somebody who sees something else is read anew.
-    pub(crate) fn read(self, view: View<'_>) -> Result<(Document, bool), EvaluationError> {
-        let projected = match self.projected {
-            Some(projected) if projected.seen_by.is_none_or(|number| number == view.number) => projected,
-            _ => view.of(parse_some(self.text, view.projection)?),
+    /// What is to be seen of its value, undefined when there is none. What was read before for somebody who sees something else is
+    /// read anew.
+    pub(crate) fn read(self, view: View<'_>) -> Result<Sight<'_>, EvaluationError> {
+        if let Some(sight) = self.projected.and_then(|projected| projected.seen_by(view)) {
+            return Ok(sight);
+        }
+        let (built, spelled) = match self.text {
+            Some(json) => read_some(json, view.wanted())?,
+            None => (Built::Whole(Value::Undefined), Spelled::default()),
         };
-        Ok((projected.document, projected.seen_by.is_none()))
+        let foreign = || EvaluationError::failed(EvaluationErrorKind::Evaluation, "the input was read for another question");
+        Projected { built, spelled }.seen_by(view).ok_or_else(foreign)
     }
 }
 
-impl View<'_> {
-    const fn of(self, document: Document) -> Projected {
-        Projected { document, seen_by: if self.projection.is_whole() { None } else { Some(self.number) } }
+impl Projected {
+    /// What `view` sees; None when something else was read.
+    fn seen_by(self, view: View<'_>) -> Option<Sight<'_>> {
+        match self.built {
+            Built::Whole(value) => Some(Sight::Whole(Document { value, spelled: self.spelled })),
+            Built::Parts(parts) => {
+                let shape = view.projection.shape().filter(|shape| shape.is_of(&parts))?;
+                Some(Sight::Parts(parts, shape, self.spelled))
+            }
+        }
+    }
+}
+
+impl<'p> View<'p> {
+    const fn wanted(&self) -> &'p Projection {
+        if self.whole { &Projection::Whole } else { self.projection }
+    }
+}
+
+impl From<Document> for Sight<'_> {
+    fn from(document: Document) -> Self {
+        Self::Whole(document)
+    }
+}
+
+impl<'p> Sight<'p> {
+    /// An object with all that is seen.
+    pub(crate) fn value(&self) -> Cow<'_, Value> {
+        match self {
+            Self::Whole(document) => Cow::Borrowed(&document.value),
+            Self::Parts(parts, shape, _) => Cow::Owned(shape.object(parts)),
+        }
+    }
+
+    /// Its value, and its numbers that are spelled otherwise than the engine writes them.
+    pub(crate) fn taken_apart(self) -> (Seen<'p>, Spelled) {
+        match self {
+            Self::Whole(Document { value, spelled }) => (Seen::Whole(value), spelled),
+            Self::Parts(parts, shape, spelled) => (Seen::Parts(parts, shape), spelled),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use regorus::Value;
 
     use super::*;
     use crate::document::{input_in, parse_input};
 
-    const WHOLE: View<'_> = View { projection: &Projection::Whole, number: 0 };
+    const WHOLE: View<'_> = View { projection: &Projection::Whole, whole: false };
 
     fn in_plain_body(body: &[u8]) -> Option<(Range<usize>, Projected)> {
         Input::in_plain_body(body, WHOLE)
@@ -97,8 +157,8 @@ mod tests {
     /// What a body gives when it is read in two passes.
     fn in_two(body: &[u8]) -> Option<(Range<usize>, Projected)> {
         let place = input_in(body).ok()??;
-        let document = parse_input(body.get(place.clone())).ok()?;
-        Some((place, WHOLE.of(document)))
+        let Document { value, spelled } = parse_input(body.get(place.clone())).ok()?;
+        Some((place, Projected { built: Built::Whole(value), spelled }))
     }
 
     #[test]
@@ -142,19 +202,23 @@ mod tests {
 
     #[test]
     fn what_was_read_for_others_is_read_anew() {
-        let (text, projection) = (br#"{"a":1,"b":2}"#, |name| Projection::of([[name]]));
-        let (for_a, for_b) = (projection("a"), projection("b"));
-        let [a, b] = [(&for_a, 1), (&for_b, 2)].map(|(projection, number)| View { projection, number });
-        let read_for_a = |view| {
-            let before = a.of(parse_some(Some(text), a.projection).unwrap());
-            let (document, is_whole) = Input::read_before(Some(text), Some(before)).read(view).unwrap();
-            (document.value["a"].clone(), document.value["b"].clone(), is_whole)
+        let text = br#"{"a":1,"b":2}"#;
+        let [for_a, for_b, also_for_a] = ["a", "b", "a"].map(|name| Projection::of([[name]]));
+        let view = |projection| View { projection, whole: false };
+        let read = |first: View<'_>, second| {
+            let (built, spelled) = read_some(text, first.wanted()).unwrap();
+            let sight = Input::read_before(Some(text), Some(Projected { built, spelled })).read(second).unwrap();
+            (sight.value().to_string(), matches!(sight, Sight::Whole(_)))
         };
-        let (absent, number) = (Value::Undefined, |number: u64| Value::from(number));
+        let (only_a, only_b, both) = (r#"{"a":1}"#.to_owned(), r#"{"b":2}"#.to_owned(), r#"{"a":1,"b":2}"#.to_owned());
 
-        assert_eq!(read_for_a(a), (number(1), absent.clone(), false));
-        assert_eq!(read_for_a(b), (absent, number(2), false));
-        assert_eq!(read_for_a(WHOLE), (number(1), number(2), true));
+        assert_eq!(read(view(&for_a), view(&for_a)), (only_a.clone(), false));
+        assert_eq!(read(view(&for_a), view(&for_b)), (only_b, false));
+        assert_eq!(read(view(&for_a), view(&also_for_a)), (only_a.clone(), false));
+        assert_eq!(read(view(&for_a), WHOLE), (both.clone(), true));
+        assert_eq!(read(WHOLE, view(&for_a)), (both, true));
+        // For who would have looked at all of it, too little is no reason to read again.
+        assert_eq!(read(view(&for_a), View { whole: true, ..view(&for_a) }), (only_a, false));
     }
 
     proptest! {

@@ -20,19 +20,19 @@ use regorus::Value;
 use thiserror::Error;
 
 pub use envelope::{input_in, value_in};
-pub(crate) use input::View;
 pub use input::{Input, Projected};
+pub(crate) use input::{Seen, Sight, View};
 pub use keys::shared;
 pub(crate) use number::decimal;
 pub(crate) use order::compare;
 pub use order::sorted;
-pub(crate) use projection::Projection;
+pub(crate) use projection::{Parts, Projection, Shape};
 pub use spelled::Spelled;
 pub(crate) use spelled::is_plain;
 pub use writer::{UndefinedPart, write};
 
 use crate::error::{EvaluationError, EvaluationErrorKind, InputError, PolicyError};
-use reader::{Purpose, read, read_some};
+use reader::{Purpose, read};
 
 /// Deepest nesting of arrays and objects accepted in a document, in levels.
 pub const MAX_DEPTH: usize = 100;
@@ -97,12 +97,7 @@ pub fn read_decision(json: &[u8]) -> Result<Value, ReadError> {
 
 /// Read an input document; absent means undefined.
 pub(crate) fn parse_input(input: Option<&[u8]>) -> Result<Document, EvaluationError> {
-    parse_some(input, &Projection::Whole)
-}
-
-/// As [`parse_input`], and build what `projection` says of it.
-pub(crate) fn parse_some(input: Option<&[u8]>, projection: &Projection) -> Result<Document, EvaluationError> {
-    Ok(input.map_or_else(|| Ok(Document::absent()), |json| read_some(json, Purpose::Input, projection))?)
+    Ok(input.map_or_else(|| Ok(Document::absent()), read_document)?)
 }
 
 /// Read a part of the base document. Whoever loads it bounds its size.

@@ -6,7 +6,7 @@ use regorus::{Value, value::Object};
 
 use super::{
     Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Projection, ReadError, Spelled, is_plain, keys, number,
-    projection::Members,
+    projection::{Members, Parts, Shape, Way},
     scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
     text::{replaced, unescaped},
 };
@@ -64,26 +64,43 @@ struct Reader<'t> {
     spelled: Spelled,
 }
 
-/// Read the only value in `json`.
-pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
-    read_some(json, purpose, &Projection::Whole)
+/// What was built of a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Built {
+    Whole(Value),
+    Parts(Parts),
 }
 
-/// As [`read`], and build what `projection` says of it. Whether it can be read does not hang on that, nor which numbers are noted.
-pub(super) fn read_some(json: &[u8], purpose: Purpose, projection: &Projection) -> Result<Document, ReadError> {
-    let text = replaced(json);
-    let mut reader = Reader::at(&text, 0, purpose);
-    match reader.document(projection) {
-        Ok(value) => Ok(Document { value, spelled: reader.spelled }),
-        Err(fault) => Err(reader.explain(fault)),
-    }
+/// Read the only value in `json`.
+pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
+    let (value, spelled) = read_all(json, purpose, |reader| reader.value())?;
+    Ok(Document { value, spelled })
+}
+
+/// As [`read`], for an input of which is built what `projection` says, and with the numbers that are noted. Whether it can be read
+/// does not hang on the projection, nor which numbers are noted.
+pub(super) fn read_some(json: &[u8], projection: &Projection) -> Result<(Built, Spelled), ReadError> {
+    read_all(json, Purpose::Input, |reader| reader.built(projection))
 }
 
 /// Read the input at `start` of `text`, and where it ends; None when it cannot be read.
-pub(super) fn read_front(text: &str, start: usize, projection: &Projection) -> Option<(Document, usize)> {
+pub(super) fn read_front(text: &str, start: usize, projection: &Projection) -> Option<(Built, Spelled, usize)> {
     let mut reader = Reader::at(text, start, Purpose::Input);
-    let value = reader.projected(projection).ok()?;
-    Some((Document { value, spelled: reader.spelled }, reader.at))
+    let built = reader.built(projection).ok()?;
+    Some((built, reader.spelled, reader.at))
+}
+
+fn read_all<T>(
+    json: &[u8],
+    purpose: Purpose,
+    value: impl FnOnce(&mut Reader<'_>) -> Result<T, Fault>,
+) -> Result<(T, Spelled), ReadError> {
+    let text = replaced(json);
+    let mut reader = Reader::at(&text, 0, purpose);
+    match value(&mut reader).and_then(|value| reader.end().map(|()| value)) {
+        Ok(value) => Ok((value, reader.spelled)),
+        Err(fault) => Err(reader.explain(fault)),
+    }
 }
 
 impl<'t> Reader<'t> {
@@ -94,41 +111,50 @@ impl<'t> Reader<'t> {
 }
 
 impl Reader<'_> {
-    fn document(&mut self, projection: &Projection) -> Result<Value, Fault> {
-        let value = self.projected(projection)?;
+    /// Nothing but white space follows.
+    fn end(&mut self) -> Result<(), Fault> {
         self.at = skip_space(self.bytes, self.at);
-        if self.at == self.bytes.len() { Ok(value) } else { Ok(broken(self.at, "something after the document")?) }
+        if self.at == self.bytes.len() { Ok(()) } else { Ok(broken(self.at, "something after the document")?) }
     }
 
-    fn projected(&mut self, projection: &Projection) -> Result<Value, Fault> {
-        let Projection::Members(members) = projection else {
-            return self.value();
-        };
+    fn built(&mut self, projection: &Projection) -> Result<Built, Fault> {
+        match projection {
+            Projection::Whole => self.value().map(Built::Whole),
+            Projection::Parts(shape) => self.parts(shape).map(Built::Parts),
+        }
+    }
+
+    fn parts(&mut self, shape: &Shape) -> Result<Parts, Fault> {
+        let mut parts = shape.blank();
+        self.picked(shape.root(), &mut parts)?;
+        Ok(parts)
+    }
+
+    /// A value of which the parts in `members` are built, if it is an object.
+    fn picked(&mut self, members: &Members, parts: &mut Parts) -> Result<(), Fault> {
         self.at = skip_space(self.bytes, self.at);
         if self.bytes.get(self.at) != Some(&b'{') {
-            return self.value();
+            return self.pass();
         }
         self.count()?;
-        self.nested(|reader| reader.members(members))
-    }
-
-    /// An object of which some members are built.
-    fn members(&mut self, members: &Members) -> Result<Value, Fault> {
-        let mut object = members.blank();
-        self.each_member(|reader| {
-            let found = reader.key(|name| members.find(name))?;
-            reader.colon()?;
-            let Some((key, projection)) = found else {
-                return reader.pass();
-            };
-            let value = reader.projected(projection)?;
-            // Of equal keys the last one counts.
-            if let Some(member) = object.get_mut(key) {
-                *member = value;
-            }
-            Ok(())
-        })?;
-        Ok(Value::Object(Arc::new(object)))
+        self.nested(|reader| {
+            reader.each_member(|reader| {
+                let found = reader.key(|name| members.find(name))?;
+                reader.colon()?;
+                match found {
+                    None => reader.pass(),
+                    // Of equal keys the last one counts, with all that is in it.
+                    Some(Way::Part(number)) => {
+                        parts.set(*number, reader.value()?);
+                        Ok(())
+                    }
+                    Some(Way::Further(further)) => {
+                        parts.forget(further);
+                        reader.picked(further, parts)
+                    }
+                }
+            })
+        })
     }
 
     /// Go past a value, as strictly as it would be read.
@@ -437,31 +463,78 @@ mod tests {
         })
     }
 
+    /// What is at `path` of a document that was read in parts.
+    fn part<'b>(built: &'b Built, projection: &Projection, path: &[&str]) -> &'b Value {
+        let keys: Vec<Value> = path.iter().map(|name| Value::from(*name)).collect();
+        let (number, depth) = projection.shape().unwrap().find(&keys).unwrap();
+        let Built::Parts(parts) = built else { panic!("{built:?}") };
+        place(parts.get(number).unwrap(), &path[depth..])
+    }
+
+    fn place<'v>(value: &'v Value, path: &[&str]) -> &'v Value {
+        path.iter().fold(value, |value, name| &value[*name])
+    }
+
+    /// Documents of few names, so that keys are equal and paths lead into them.
+    fn nested() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec!["1", "1.0", "\"a\"", "null", "{}", "[]", "\"\\u0061\""]).prop_map(str::to_owned);
+        leaf.prop_recursive(4, 48, 5, |inner| {
+            let key = prop::sample::select(vec!["a", "b", "c", "\\u0061", "\\u0062", "\\n"]);
+            let member = (key, inner.clone()).prop_map(|(key, value)| format!("\"{key}\": {value}"));
+            prop_oneof![
+                4 => prop::collection::vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(","))),
+                1 => prop::collection::vec(inner, 0..3).prop_map(|items| format!("[{}]", items.join(" , "))),
+            ]
+        })
+    }
+
     #[test]
-    fn of_an_object_some_members_are_built() {
-        let projection = Projection::of([vec!["a"], vec!["b", "c"], vec!["d", "e"]]);
-        let built = |json: &str| read_some(json.as_bytes(), Purpose::Input, &projection).unwrap();
-        let document = built(r#"{"x":{"y":[1.0,{}]},"b":{"x":1,"\u0063":[2]},"a":{"z":3},"a":{"x":4},"d":[{"e":5}]}"#);
-        let expected = r#"{"a":{"x":4},"b":{"c":[2]},"d":[{"e":5}]}"#;
-        assert_eq!(document.value, value(expected.as_bytes()).unwrap());
+    fn of_an_object_some_parts_are_built() {
+        let paths = [vec!["a"], vec!["b", "c"], vec!["d", "e"]];
+        let projection = Projection::of(paths.clone());
+        let built = |json: &str| read_some(json.as_bytes(), &projection).unwrap();
+        let all = |json: &str| {
+            let (built, _) = built(json);
+            paths.each_ref().map(|path| part(&built, &projection, path).to_string())
+        };
+        let undefined = "\"<undefined>\"";
+        for (json, expected) in [
+            (
+                r#"{"x":{"y":[1.0,{}]},"b":{"x":1,"\u0063":[2]},"a":{"z":3},"a":{"x":4},"d":[{"e":5}]}"#,
+                [r#"{"x":4}"#, "[2]", undefined],
+            ),
+            (r#"{"b":{"c":1},"d":{"e":2},"b":{"x":3},"d":4}"#, [undefined; 3]),
+            (r#"{"b":{"c":1},"b":{"c":2,"c":3}}"#, [undefined, "3", undefined]),
+            (r#"{"\u0062":{"c":1},"b":[{"c":2}]}"#, [undefined; 3]),
+            (r#"[{"a":1}]"#, [undefined; 3]),
+            (r#""a""#, [undefined; 3]),
+            ("{}", [undefined; 3]),
+        ] {
+            assert_eq!(all(json), expected, "{json}");
+        }
         // Numbers are noted wherever they are.
-        assert_eq!(document.spelled.worths().unwrap().collect::<Vec<_>>(), [&Value::from(1_u64)]);
-        assert_eq!(built(r#"[{"x":1}]"#).value, value(br#"[{"x":1}]"#).unwrap());
-        assert_eq!(built("{}").value["b"], Value::Undefined);
+        let (_, spelled) = built(r#"{"x":{"y":[1.0,{}]}}"#);
+        assert_eq!(spelled.worths().unwrap().collect::<Vec<_>>(), [&Value::from(1_u64)]);
     }
 
     #[test]
     fn what_is_left_out_counts_against_the_limits() {
         let refusals = |json: &str| {
             let nothing = Projection::of(std::iter::empty::<[&str; 0]>());
-            [Projection::Whole, nothing].map(|projection| read_some(json.as_bytes(), Purpose::Input, &projection).err())
+            let inside = Projection::of([["a", "b"]]);
+            [Projection::Whole, nothing, inside].map(|projection| read_some(json.as_bytes(), &projection).err())
         };
         for (levels, items) in [(MAX_DEPTH - 1, 1), (MAX_DEPTH, 1), (1, MAX_INPUT_VALUES - 3), (1, MAX_INPUT_VALUES - 2)] {
             let json = format!("{{\"a\":{}{}0{}}}", "[".repeat(levels), "0,".repeat(items), "]".repeat(levels));
-            let [whole, nothing] = refusals(&json);
+            let [whole, nothing, inside] = refusals(&json);
             assert_eq!(whole, nothing, "{levels} levels, {items} items");
+            assert_eq!(whole, inside, "{levels} levels, {items} items");
             assert_eq!(whole.is_some(), levels == MAX_DEPTH || items == MAX_INPUT_VALUES - 2, "{whole:?}");
         }
+        let nested = |levels: usize| format!("{}0{}", "{\"a\":".repeat(levels), "}".repeat(levels));
+        let deep = Projection::of([vec!["a"; MAX_DEPTH + 1]]);
+        assert!(read_some(nested(MAX_DEPTH).as_bytes(), &deep).is_ok());
+        assert!(matches!(read_some(nested(MAX_DEPTH + 1).as_bytes(), &deep), Err(ReadError::Unsupported(_))));
     }
 
     proptest! {
@@ -469,10 +542,26 @@ mod tests {
         fn what_is_left_out_is_read_as_strictly(
             bytes in r#"\{("a"|"b"): ?([\[\]{}:, ]|"a"|"b\\n"|-|[0-9]{1,3}|\.|e|true|false|null){0,12}[}\]]?\}"#,
         ) {
+            let projection = Projection::of([["a"]]);
             let whole = read(bytes.as_bytes(), Purpose::Input);
-            let part = read_some(bytes.as_bytes(), Purpose::Input, &Projection::of([["a"]]));
-            let shown = |document: Document| (document.value["a"].clone(), document.spelled);
-            prop_assert_eq!(part.map(shown), whole.map(shown));
+            let some = read_some(bytes.as_bytes(), &projection);
+            let shown = some.map(|(built, spelled)| (part(&built, &projection, &["a"]).clone(), spelled));
+            prop_assert_eq!(shown, whole.map(|document| (document.value["a"].clone(), document.spelled)));
+        }
+
+        #[test]
+        fn a_part_is_what_the_whole_document_has_there(
+            document in nested(),
+            paths in prop::collection::vec(prop::collection::vec("[ab]", 1..4), 0..5),
+        ) {
+            let projection = Projection::of(paths.iter().map(|path| path.iter().map(String::as_str)));
+            let whole = read(document.as_bytes(), Purpose::Input).unwrap();
+            let (built, spelled) = read_some(document.as_bytes(), &projection).unwrap();
+            prop_assert_eq!(spelled, whole.spelled);
+            for path in &paths {
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                prop_assert_eq!(part(&built, &projection, &path), place(&whole.value, &path), "{:?} of {}", path, document);
+            }
         }
 
         #[test]

@@ -27,6 +27,7 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The end of the string whose first byte behind the opening quote is at `at`.
+#[inline]
 pub(super) fn end_of_string(bytes: &[u8], mut at: usize) -> Result<StringEnd, Broken> {
     let mut escaped = false;
     loop {

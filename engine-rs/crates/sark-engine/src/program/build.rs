@@ -289,6 +289,7 @@ impl Builder {
             packages,
             spelled: shared.spelled,
             recurring: shared.recurring.heap(),
+            input_paths: shared.recurring.into_paths(),
         };
         program.fixed = fixed(&program, shared.fixed);
         Ok(program)

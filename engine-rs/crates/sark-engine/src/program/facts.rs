@@ -46,7 +46,7 @@ pub(crate) struct Uses {
 impl Uses {
     pub(crate) fn see(&mut self, expr: &Expr, tree: &Tree, builtins: &BuiltinTable) {
         match expr {
-            Expr::Input(_) => self.facts.reads_input = true,
+            Expr::Input(..) => self.facts.reads_input = true,
             Expr::Group(group) | Expr::Entry(group, _) | Expr::Function(group, _) => {
                 self.groups.insert(*group);
             }

@@ -13,7 +13,7 @@ use std::{
 
 use regorus::{Value, unstable::BoolOp};
 
-use super::ir::{Body, Definition, Expr, Pattern, Slot, Step};
+use super::ir::{Body, Definition, Expr, InputId, Pattern, Slot, Step};
 use crate::footprint::Footprint;
 
 /// Below this many definitions evaluating is cheaper than selecting.
@@ -22,8 +22,8 @@ const SMALL: usize = 3;
 /// What a guard looks at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
-    /// A constant path of the input.
-    Input(Arc<[Value]>),
+    /// A constant path of the input, with its number.
+    Input(Arc<[Value]>, InputId),
     /// An argument of the function.
     Argument(usize),
 }
@@ -271,7 +271,7 @@ fn members(collection: &Value) -> Option<Box<[Scalar]>> {
 
 fn subject_of(expr: &Expr, arguments: &HashMap<Slot, usize>) -> Option<Subject> {
     match expr {
-        Expr::Input(path) if !path.is_empty() => Some(Subject::Input(Arc::clone(path))),
+        Expr::Input(path, number) if !path.is_empty() => Some(Subject::Input(Arc::clone(path), *number)),
         Expr::Slot(slot) => arguments.get(slot).copied().map(Subject::Argument),
         _ => None,
     }

@@ -16,6 +16,8 @@ pub(crate) type Slot = u32;
 pub(crate) type GroupId = u32;
 /// Number of a node of the rule tree.
 pub(crate) type NodeId = u32;
+/// Number of a path below the input.
+pub(crate) type InputId = u32;
 /// Number of a builtin in the program's table.
 pub(crate) type BuiltinId = u32;
 
@@ -24,8 +26,8 @@ pub(crate) type BuiltinId = u32;
 pub(crate) enum Expr {
     Const(Value),
     Slot(Slot),
-    /// `input` and constant keys below it.
-    Input(Arc<[Value]>),
+    /// `input` and constant keys below it. The number is that of the path.
+    Input(Arc<[Value]>, InputId),
     /// A constant path into base data, where no rule is, with its value.
     Base(Box<Base>),
     /// The value of all definitions of a rule.

@@ -20,6 +20,8 @@ mod tests;
 mod tree;
 mod visit;
 
+use std::sync::Arc;
+
 use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
@@ -41,6 +43,8 @@ pub(crate) struct Program {
     /// How long the value of each [`ir::Expr::Fixed`] holds.
     fixed: Vec<Keep>,
     packages: Vec<String>,
+    /// Paths below the input, by number.
+    input_paths: Vec<Arc<[Value]>>,
     spelled: Spelled,
     /// Bytes of the texts and paths that several places share.
     recurring: usize,

@@ -3,19 +3,20 @@
 //! They are copies: a text that a program shared with the syntax tree would keep the memory around it from being used again.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
 use regorus::Value;
 
+use super::ir::InputId;
 use crate::footprint::Footprint;
 
 /// What was kept so far.
 #[derive(Debug, Default)]
 pub(crate) struct Recurring {
     texts: HashSet<Arc<str>>,
-    paths: BTreeSet<Arc<[Value]>>,
+    paths: BTreeMap<Arc<[Value]>, InputId>,
     /// A path that is looked for.
     sought: Vec<Value>,
     bytes: usize,
@@ -37,24 +38,34 @@ impl Recurring {
         copied
     }
 
-    /// The path of the keys in `above`, and then `key` if there is one.
-    pub(crate) fn path(&mut self, above: &[Value], key: Option<&Value>) -> Arc<[Value]> {
+    /// The path below the input of the keys in `above`, and then `key` if there is one, with its number.
+    pub(crate) fn path(&mut self, above: &[Value], key: Option<&Value>) -> (Arc<[Value]>, InputId) {
         let mut sought = std::mem::take(&mut self.sought);
         sought.clear();
         sought.extend(above.iter().chain(key).cloned());
-        let path = match self.paths.get(sought.as_slice()) {
-            Some(known) => Arc::clone(known),
+        let path = match self.paths.get_key_value(sought.as_slice()) {
+            Some((known, number)) => (Arc::clone(known), *number),
             None => self.new_path(&sought),
         };
         self.sought = sought;
         path
     }
 
-    fn new_path(&mut self, keys: &[Value]) -> Arc<[Value]> {
+    fn new_path(&mut self, keys: &[Value]) -> (Arc<[Value]>, InputId) {
         let path: Arc<[Value]> = keys.iter().map(|key| self.value(key)).collect();
-        self.bytes += size_of_val(&*path);
-        self.paths.insert(Arc::clone(&path));
-        path
+        // It is also among the paths of the program.
+        self.bytes += size_of_val(&*path) + size_of_val(&path);
+        // More than fit are not told apart: `seen.rs` gives up long before.
+        let number = InputId::try_from(self.paths.len()).unwrap_or(InputId::MAX);
+        self.paths.insert(Arc::clone(&path), number);
+        (path, number)
+    }
+
+    /// The paths in the order of their numbers.
+    pub(crate) fn into_paths(self) -> Vec<Arc<[Value]>> {
+        let mut paths: Vec<_> = self.paths.into_iter().collect();
+        paths.sort_unstable_by_key(|(_, number)| *number);
+        paths.into_iter().map(|(path, _)| path).collect()
     }
 }
 
@@ -88,10 +99,13 @@ mod tests {
     fn equal_paths_are_one() {
         let mut recurring = Recurring::default();
         let (user, id) = (Value::from("user"), Value::from("id"));
-        let whole = recurring.path(&[user.clone(), id.clone()], None);
-        let by_steps = recurring.path(std::slice::from_ref(&user), Some(&id));
+        let (whole, number) = recurring.path(&[user.clone(), id.clone()], None);
+        let (by_steps, same) = recurring.path(std::slice::from_ref(&user), Some(&id));
         assert!(Arc::ptr_eq(&whole, &by_steps));
+        assert_eq!((number, same), (0, 0));
         assert_eq!(*whole, [user, id]);
-        assert!(recurring.path(&[], None).is_empty());
+        let (none, next) = recurring.path(&[], None);
+        assert!(none.is_empty());
+        assert_eq!((next, recurring.into_paths()), (1, vec![whole, none]));
     }
 }

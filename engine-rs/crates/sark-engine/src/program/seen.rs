@@ -15,10 +15,15 @@ use super::{
 const MOST_DEFINITIONS: usize = 1_000;
 /// Paths beyond which leaving the rest out is not worth it.
 const MOST_PATHS: usize = 64;
+/// Paths below the input in a whole program beyond which they are not told apart: a table of all of them is made for each way to see it.
+const MOST_IN_PROGRAM: usize = 4_096;
 
 impl Program {
     /// What evaluating the document at `path` may look at of the input: paths, each with all that is below it; None for the whole input.
     pub(crate) fn seen(&self, path: &[String]) -> Option<BTreeSet<Vec<&str>>> {
+        if self.input_paths.len() > MOST_IN_PROGRAM {
+            return None;
+        }
         let (mut reached, mut seen) = (self.groups_at(path), BTreeSet::new());
         let (mut done, mut definitions) = (BTreeSet::new(), 0);
         while let Some(id) = reached.pop() {
@@ -43,7 +48,7 @@ impl Program {
 /// Note what the expressions of `group` look at themselves.
 fn see<'p>(group: &'p Group, seen: &mut BTreeSet<Vec<&'p str>>) {
     let mut note = |expr: &'p Expr| {
-        if let Expr::Input(path) = expr {
+        if let Expr::Input(path, _) = expr {
             // What is no name is an index of an array, which counts as a whole.
             let names = path.iter().map_while(|key| if let Value::String(name) = key { Some(&**name) } else { None });
             seen.insert(names.collect());

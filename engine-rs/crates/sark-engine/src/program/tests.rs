@@ -12,7 +12,7 @@ use super::{Asked, Failure, Limits, Program, State, evaluate, index::Index};
 use crate::{
     builtins::Circumstances,
     compilation::compile,
-    document::{Document, Projection, Spelled, parse_some, read_document},
+    document::{Input, Projection, Sight, Spelled, View, read_document},
     policies::{Module, RegoVersion},
     source::Reading,
 };
@@ -38,24 +38,29 @@ impl Program {
     }
 
     fn ask(&self, rule: &str, input: &str) -> Result<Value, Failure> {
-        self.ask_about(rule, read_document(input.as_bytes()).unwrap())
+        self.ask_about(rule, read_document(input.as_bytes()).unwrap().into())
     }
 
     /// As [`Self::ask`], with nothing of the input but what the rule can see.
     fn ask_projected(&self, rule: &str, input: &str) -> Result<Value, Failure> {
         let path = ["p".to_owned(), rule.to_owned()];
         let projection = self.seen(&path).map_or(Projection::Whole, Projection::of);
-        self.ask_about(rule, parse_some(Some(input.as_bytes()), &projection).unwrap())
+        let view = View { projection: &projection, whole: false };
+        self.ask_about(rule, Input::of(Some(input.as_bytes())).read(view).unwrap())
     }
 
-    fn ask_about(&self, rule: &str, input: Document) -> Result<Value, Failure> {
-        let mut state = State::new(self);
+    fn ask_about(&self, rule: &str, input: Sight<'_>) -> Result<Value, Failure> {
+        self.ask_in(&mut State::new(self), rule, input)
+    }
+
+    fn ask_in(&self, state: &mut State, rule: &str, input: Sight<'_>) -> Result<Value, Failure> {
         let path = ["p".to_owned(), rule.to_owned()];
         let mut spelled = Spelled::default();
         spelled.absorb(self.spelled());
-        let asked = Asked { path: &path, input: input.value, spelled: &spelled };
+        let (input, of_input) = input.taken_apart();
+        let asked = Asked { path: &path, input, spelled: &spelled };
         let limits = Limits { began: Instant::now(), time: Duration::from_secs(10) };
-        evaluate(self, &mut state, asked, Circumstances::at(0, input.spelled), limits)
+        evaluate(self, state, asked, Circumstances::at(0, of_input), limits)
     }
 }
 
@@ -65,6 +70,11 @@ fn scalar() -> impl Strategy<Value = &'static str> {
 
 fn subject() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec!["input.a", "input.b", "input.b.c", "input.d[0]", "input[\"a\"]", "input.d[1].e"])
+}
+
+/// The part of the input that is replaced for `subject`: an index of an array is none.
+fn replaceable(subject: &str) -> &str {
+    subject.split_once('[').map_or(subject, |(before, _)| if before == "input" { "input.a" } else { before })
 }
 
 /// A condition: most can be indexed, some only look like it.
@@ -78,6 +88,8 @@ fn condition() -> impl Strategy<Value = String> {
         1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("not {subject} == {scalar}")),
         1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{subject} != {scalar}")),
         1 => (subject(), scalar(), scalar()).prop_map(|(subject, one, two)| format!("{subject} == {one} with input.a as {two}")),
+        1 => (subject(), subject(), scalar()).prop_map(|(one, other, two)| format!("{one} == {other} with {} as {two}", replaceable(one))),
+        1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("{subject} == {scalar} with input as {{\"b\": {{\"c\": {scalar}}}}}")),
         1 => (subject(), scalar()).prop_map(|(subject, scalar)| format!("x := {subject}; x == {scalar}")),
         1 => subject().prop_map(|subject| format!("{subject} == [1]")),
         1 => subject().prop_map(str::to_owned),
@@ -115,10 +127,18 @@ fn document() -> impl Strategy<Value = String> {
         1 => Just(None),
     ];
     let nested = prop_oneof![3 => leaf().prop_map(|leaf| Some(format!("\"b\": {{\"c\": {leaf}}}"))), 1 => field("b")];
-    (field("a"), nested, list).prop_map(|(a, b, d)| {
-        let fields: Vec<String> = [a, b, d].into_iter().flatten().collect();
+    // Of two that are written alike, and of two that only mean the same, the last one counts.
+    let again = prop_oneof![
+        4 => Just(None),
+        1 => leaf().prop_map(|leaf| Some(format!("\"b\": {{\"e\": {leaf}}}"))),
+        1 => leaf().prop_map(|leaf| Some(format!("\"\\u0062\": {leaf}"))),
+        1 => leaf().prop_map(|leaf| Some(format!("\"a\": {leaf}"))),
+    ];
+    let object = (field("a"), nested, list, again).prop_map(|(a, b, d, again)| {
+        let fields: Vec<String> = [a, b, d, again].into_iter().flatten().collect();
         format!("{{{}}}", fields.join(", "))
-    })
+    });
+    prop_oneof![12 => object, 1 => leaf()]
 }
 
 proptest! {
@@ -177,6 +197,42 @@ fn of_the_input_is_seen_what_any_rule_on_the_way_looks_at() {
         assert_eq!(told.as_deref(), expected, "{rule}");
     }
     assert!(program.seen(&[]).is_none(), "the whole document has all of these");
+}
+
+#[test]
+fn parts_of_inputs_are_told_apart_for_however_many_paths_one_thread_is_asked() {
+    let rules: String =
+        (0..70).map(|number| format!("r{number} := [input.m{number}, input.x.m{number}.y, input.z]\n")).collect();
+    let (program, numbers) = (program(&rules), || 0..70);
+    let members = |open: &str, close: &str| {
+        numbers().map(|number| format!("\"m{number}\":{open}{number}{close}")).collect::<Vec<_>>().join(",")
+    };
+    let input = format!("{{{},\"x\":{{{}}},\"z\":7}}", members("", ""), members("{\"y\":", "}"));
+    let rules: Vec<String> = numbers().map(|number| format!("r{number}")).collect();
+    let projections: Vec<_> =
+        rules.iter().map(|rule| Projection::of(program.seen(&["p".to_owned(), rule.clone()]).unwrap())).collect();
+    let mut state = State::new(&program);
+    for round in 0..3 {
+        for ((rule, projection), number) in rules.iter().zip(&projections).zip(numbers()) {
+            let view = View { projection, whole: false };
+            let answer = program.ask_in(&mut state, rule, Input::of(Some(input.as_bytes())).read(view).unwrap());
+            let expected = Value::from_json_str(&format!("[{number},{number},7]")).unwrap();
+            assert_eq!(answer, Ok(expected), "{rule} in round {round}");
+        }
+    }
+}
+
+#[test]
+fn what_was_not_read_is_no_answer() {
+    let source = "read := input.b\nchosen if input.a == 1; chosen if input.a == 2; chosen if input.a == 3; chosen if input.a == 4\n\
+        negated if not input.b.c\ncompared if input.a.x == input.b\nknown := x if { x := input.a.x with input.a as {\"x\": 1} }";
+    let (program, only) = (program(&source.replace("; chosen", "\nchosen")), Projection::of([["a", "x"]]));
+    let view = View { projection: &only, whole: false };
+    let ask = |rule| program.ask_about(rule, Input::of(Some(br#"{"a":{"x":2},"b":1}"#)).read(view).unwrap());
+    for rule in ["read", "chosen", "negated", "compared"] {
+        assert!(matches!(ask(rule), Err(Failure::Unsupported(_))), "{rule}: {:?}", ask(rule));
+    }
+    assert_eq!(ask("known"), Ok(Value::from(1_u64)));
 }
 
 #[test]

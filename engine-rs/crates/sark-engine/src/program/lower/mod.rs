@@ -133,7 +133,7 @@ fn outside<'e>(value: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
         Expr::Comprehension(_)
         | Expr::Const(_)
         | Expr::Slot(_)
-        | Expr::Input(_)
+        | Expr::Input(..)
         | Expr::Base(_)
         | Expr::Group(_)
         | Expr::Document(_) => {}

@@ -30,8 +30,8 @@ impl Lowering<'_> {
             }
             return match self.names.meaning(name, &self.shared.rules) {
                 Some(Meaning::Input(path)) => {
-                    let path = self.shared.recurring.path(&path, None);
-                    self.along(Expr::Input(path), &parts, out)
+                    let (path, number) = self.shared.recurring.path(&path, None);
+                    self.along(Expr::Input(path, number), &parts, out)
                 }
                 Some(Meaning::Data(path)) => self.in_data(path, &parts, out),
                 None => super::refused(span, &format!("var {name} is unsafe: nothing gives it a value")),
@@ -63,7 +63,10 @@ impl Lowering<'_> {
     /// The part of `at` under a constant key. Below the input, all constant keys make one path.
     fn below(&mut self, at: Expr, key: &Value) -> Expr {
         match at {
-            Expr::Input(path) => Expr::Input(self.shared.recurring.path(&path, Some(key))),
+            Expr::Input(path, _) => {
+                let (path, number) = self.shared.recurring.path(&path, Some(key));
+                Expr::Input(path, number)
+            }
             at => Expr::Index(Box::new(at), Box::new(self.constant(key))),
         }
     }

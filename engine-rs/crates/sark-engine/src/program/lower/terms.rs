@@ -48,7 +48,7 @@ impl fmt::Display for Term<'_> {
         match self.0 {
             Expr::Const(value) => Constant(value).fmt(to),
             Expr::Slot(slot) => write!(to, "slot {slot}"),
-            Expr::Input(path) => list(to, "input", path.iter().map(Constant)),
+            Expr::Input(path, _) => list(to, "input", path.iter().map(Constant)),
             Expr::Base(base) => list(to, "data", base.path.iter().map(Constant)),
             Expr::Group(group) => write!(to, "rule {group}"),
             Expr::Entry(group, key) => write!(to, "rule {group}[{}]", Term(key)),

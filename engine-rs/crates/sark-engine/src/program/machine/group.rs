@@ -1,6 +1,6 @@
 //! Values of rules: all definitions of a rule together.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use regorus::Value;
 
@@ -70,16 +70,20 @@ impl<'p> Machine<'p> {
     }
 
     /// Definitions that may hold.
-    fn selected(&self, group: &'p Group, args: &[Value]) -> Vec<u32> {
-        let mut selected = Vec::new();
+    fn selected(&self, group: &'p Group, args: &[Value]) -> Outcome<Vec<u32>> {
+        let (mut selected, unseen) = (Vec::new(), Cell::new(false));
         group.index.select(
             &|subject| match subject {
-                Subject::Input(path) => place::descend(&self.scope.input, path).cloned(),
+                Subject::Input(path, number) => {
+                    let value = self.input(path, *number).cloned();
+                    unseen.set(unseen.get() || value.is_none());
+                    value
+                }
                 Subject::Argument(number) => args.get(*number).cloned(),
             },
             &mut selected,
         );
-        selected
+        if unseen.get() { Err(Failure::unseen()) } else { Ok(selected) }
     }
 
     pub(super) fn function(&mut self, id: GroupId, group: &'p Group, args: &[Value]) -> Outcome<Value> {
@@ -97,7 +101,7 @@ impl<'p> Machine<'p> {
                 }
             }
         } else {
-            for number in self.selected(group, args) {
+            for number in self.selected(group, args)? {
                 if let Some(definition) = group.definitions.get(number as usize)
                     && !self.agree(group, definition, args, &mut result)?
                 {
@@ -225,7 +229,7 @@ impl<'p> Machine<'p> {
         if group.index.is_trivial() {
             return group.definitions.iter().try_for_each(|definition| see(self, definition));
         }
-        let selected = self.selected(group, &[]);
+        let selected = self.selected(group, &[])?;
         let definitions = selected.into_iter().filter_map(|number| group.definitions.get(number as usize));
         definitions.into_iter().try_for_each(|definition| see(self, definition))
     }

@@ -4,6 +4,7 @@ mod call;
 mod collect;
 mod document;
 mod group;
+mod input;
 mod operation;
 mod run;
 mod spelling;
@@ -21,7 +22,11 @@ use super::{
     Program,
     ir::{BuiltinId, GroupId, NodeId, Slot},
 };
-use crate::{builtins::Circumstances, document::Spelled};
+use crate::{
+    builtins::Circumstances,
+    document::{Seen, Spelled},
+};
+use input::{Sighted, Tables};
 use with::Scope;
 
 /// Work between two looks at the clock.
@@ -87,6 +92,7 @@ pub(crate) struct State {
     scopes: u64,
     /// Decision paths with the nodes that they lead to, and how many of their segments remain there.
     entered: Vec<(Box<[String]>, NodeId, usize)>,
+    tables: Tables,
 }
 
 impl State {
@@ -101,6 +107,7 @@ impl State {
             touched_exprs: Vec::new(),
             scopes: 0,
             entered: Vec::new(),
+            tables: Tables::default(),
         }
     }
 
@@ -129,6 +136,8 @@ struct Machine<'p> {
     program: &'p Program,
     state: &'p mut State,
     scope: Scope,
+    /// The question's own input, where only parts of it are seen.
+    sighted: Option<Sighted<'p>>,
     /// Where the current frame begins.
     frame: usize,
     depth: usize,
@@ -148,7 +157,7 @@ struct Machine<'p> {
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     pub path: &'a [String],
-    pub input: Value,
+    pub input: Seen<'a>,
     /// Numbers of the policies and their data that are spelled otherwise than the engine writes them.
     pub spelled: &'a Spelled,
 }
@@ -161,11 +170,16 @@ pub(crate) fn evaluate(
     circumstances: Circumstances,
     limits: Limits,
 ) -> Result<Value, Failure> {
-    let scope = Scope::outermost(asked.input, state.next_scope());
+    let (input, sighted) = match asked.input {
+        Seen::Whole(value) => (Some(value), None),
+        Seen::Parts(parts, shape) => (None, Some(Sighted::new(parts, shape, &mut state.tables, program))),
+    };
+    let scope = Scope::outermost(input, state.next_scope());
     let mut machine = Machine {
         program,
         state: &mut *state,
         scope,
+        sighted,
         frame: 0,
         depth: 0,
         entries: BTreeMap::new(),

@@ -66,11 +66,11 @@ impl<'p> Machine<'p> {
     }
 
     fn holds(&mut self, expr: &'p Expr) -> Outcome<bool> {
-        let answer = match self.place(expr) {
-            Some(value) => value.clone(),
-            None => self.value(expr)?,
-        };
-        Ok(!matches!(answer, Value::Undefined | Value::Bool(false)))
+        let is_false = |answer: &Value| matches!(answer, Value::Undefined | Value::Bool(false));
+        Ok(match self.place(expr) {
+            Some(value) => !is_false(value),
+            None => !is_false(&self.computed(expr)?),
+        })
     }
 
     fn scan(

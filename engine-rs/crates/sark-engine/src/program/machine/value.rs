@@ -13,7 +13,7 @@ use super::{
     Failure, Flow, Machine, Outcome, operation,
 };
 
-static UNDEFINED: Value = Value::Undefined;
+pub(super) static UNDEFINED: Value = Value::Undefined;
 
 impl<'p> Machine<'p> {
     /// The value of what is only looked up, without copying it; None for what has to be computed.
@@ -21,7 +21,7 @@ impl<'p> Machine<'p> {
         match expr {
             Expr::Const(value) => Some(value),
             Expr::Slot(slot) => Some(self.slot(*slot)),
-            Expr::Input(path) => Some(place::descend(&self.scope.input, path).unwrap_or(&UNDEFINED)),
+            Expr::Input(path, number) => self.input(path, *number),
             Expr::Base(base) if self.scope.is_plain() => Some(&base.value),
             Expr::Index(collection, key) => {
                 let found = self.place(collection)?;
@@ -40,10 +40,15 @@ impl<'p> Machine<'p> {
         if let Some(found) = self.place(expr) {
             return Ok(found.clone());
         }
+        self.computed(expr)
+    }
+
+    /// As [`Self::value`], of what is not only looked up.
+    pub(super) fn computed(&mut self, expr: &'p Expr) -> Outcome<Value> {
         match expr {
             Expr::Const(value) => Ok(value.clone()),
             Expr::Slot(slot) => Ok(self.slot(*slot).clone()),
-            Expr::Input(path) => Ok(place::descend(&self.scope.input, path).cloned().unwrap_or(Value::Undefined)),
+            Expr::Input(..) => Err(Failure::unseen()),
             Expr::Base(base) => Ok(self.scope.patched(&base.path, base.value.clone())),
             Expr::Group(group) => self.group_value(*group),
             Expr::Entry(group, key) => {

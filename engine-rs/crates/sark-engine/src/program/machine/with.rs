@@ -19,7 +19,8 @@ pub(super) enum Mock {
 
 #[derive(Debug, Clone)]
 pub(super) struct Scope {
-    pub input: Value,
+    /// None: what the machine sees of the question's own.
+    pub input: Option<Value>,
     /// Never the same twice, so that values computed in one scope are not taken for those of another.
     pub id: u64,
     overrides: Vec<(Box<[Value]>, Value)>,
@@ -27,7 +28,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    pub(super) fn outermost(input: Value, id: u64) -> Self {
+    pub(super) fn outermost(input: Option<Value>, id: u64) -> Self {
         Self { input, id, overrides: Vec::new(), mocks: Vec::new() }
     }
 
@@ -100,7 +101,9 @@ impl<'p> Machine<'p> {
                     if value == Value::Undefined {
                         return Ok(None);
                     }
-                    scope.input = place::with_part(scope.input, path, value);
+                    let before =
+                        if path.is_empty() { Value::Undefined } else { scope.input.unwrap_or_else(|| self.object_seen()) };
+                    scope.input = Some(place::with_part(before, path, value));
                 }
                 Replacement::Data(path, expr) => {
                     let value = self.value(expr)?;
