@@ -52,7 +52,7 @@ pub(crate) struct Head<'b> {
     pub if_none_match: &'b [u8],
     pub subject: Option<&'b [u8]>,
     pub authorization: Option<&'b [u8]>,
-    /// The length of the body as it is written; empty when it is not.
+    /// The length of the body as it is written; empty when it is not, and in a head that is remembered.
     pub content_length: &'b [u8],
     /// Bytes of the head.
     pub size: usize,

@@ -15,6 +15,8 @@ const PATIENCE: u8 = 8;
 pub(super) struct LastHead {
     /// Empty when there is none.
     text: String,
+    /// Its end, behind the length of the body.
+    behind: String,
     /// All of it but the texts.
     rest: Head<'static>,
     places: Places,
@@ -47,16 +49,20 @@ impl LastHead {
         begins
     }
 
+    // Apart from what the same head again costs.
+    #[inline(never)]
     fn take_length(&mut self, bytes: &[u8], rule: &HeadRule) -> Option<()> {
         let place = self.places.content_length.clone();
-        let (front, behind) = (self.text.as_bytes().get(..place.start)?, self.text.as_bytes().get(place.end..)?);
-        let (digits, rest) = bytes.strip_prefix(front)?.split_at_checked(place.len())?;
-        if digits.is_empty() || !rest.starts_with(behind) || !digits.iter().all(u8::is_ascii_digit) {
+        let (digits, rest) = bytes.strip_prefix(self.text.as_bytes().get(..place.start)?)?.split_at_checked(place.len())?;
+        if digits.is_empty() || !rest.starts_with(self.behind.as_bytes()) || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
         // One that is too large is refused by who reads the head.
         let length = number(digits).filter(|length| *length <= rule.max_body_bytes)?;
-        self.text.replace_range(place, std::str::from_utf8(digits).ok()?);
+        let digits = std::str::from_utf8(digits).ok()?;
+        self.text.truncate(place.start);
+        self.text.push_str(digits);
+        self.text.push_str(&self.behind);
         self.rest.length = Length::Sized(length);
         Some(())
     }
@@ -76,7 +82,6 @@ impl LastHead {
             if_none_match: bytes(&places.if_none_match),
             subject: places.subject.as_ref().map(bytes),
             authorization: places.authorization.as_ref().map(bytes),
-            content_length: bytes(&places.content_length),
             ..self.rest
         }
     }
@@ -93,6 +98,8 @@ impl LastHead {
         self.text.clear();
         if let Some((text, places)) = remembered {
             self.text.push_str(text);
+            self.behind.clear();
+            self.behind.push_str(text.get(places.content_length.end..).unwrap_or_default());
             self.places = places;
             self.rest = head.without_texts();
         }
@@ -139,12 +146,17 @@ mod tests {
         HeadRule { max_bytes: 2048, max_body_bytes: 100, subject: Some("x-subject".into()) }
     }
 
+    /// As `head` is remembered: where the length is written is nobody's business any more.
+    fn remembered<'b>(head: &Head<'b>) -> Head<'b> {
+        Head { content_length: b"", ..*head }
+    }
+
     /// As the bytes are read, and as they are remembered.
     fn noted(last: &mut LastHead, text: &[u8]) -> bool {
         let head = rule().read(text).unwrap().unwrap();
         last.note(text, &head);
         let begins = last.begins(text, &rule());
-        assert!(!begins || last.head() == head, "{:?} is not {head:?}", last.head());
+        assert!(!begins || last.head() == remembered(&head), "{:?} is not {head:?}", last.head());
         begins
     }
 
@@ -182,7 +194,7 @@ mod tests {
         for length in ["18", "00", "99", "17", "17"] {
             let other = text(length);
             assert!(last.begins(other.as_bytes(), &rule()), "{length}");
-            assert_eq!(last.head(), rule().read(other.as_bytes()).unwrap().unwrap());
+            assert_eq!(last.head(), remembered(&rule().read(other.as_bytes()).unwrap().unwrap()));
         }
         for length in ["1", "170", "1a", "-1", "+1", " 1", "1 ", "1\r", "\u{661}"] {
             assert!(!last.begins(text(length).as_bytes(), &rule()), "{length}");
@@ -245,7 +257,7 @@ mod tests {
             for text in heads {
                 let read = rule().read(text.as_bytes());
                 if last.begins(text.as_bytes(), &rule()) {
-                    prop_assert_eq!(Ok(Some(last.head())), read);
+                    prop_assert_eq!(Ok(Some(last.head())), read.map(|head| head.as_ref().map(remembered)));
                 } else if let Ok(Some(head)) = read {
                     last.note(text.as_bytes(), &head);
                 }
