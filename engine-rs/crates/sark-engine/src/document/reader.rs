@@ -575,7 +575,10 @@ mod tests {
         #[test]
         fn bytes_are_read_exactly_when_serde_json_reads_them(bytes in r#"([\[\]{}:, ]|"a"|"b\\n"|-|[0-9]{1,3}|\.|e|true|false|null){0,12}"#) {
             let theirs = serde_json::from_str::<Value>(&bytes).ok();
+            // serde_json makes a float of 1e23, which is none exactly, and nothing of 1e310.
+            let has_exponent = bytes.as_bytes().windows(2).any(|pair| pair[0].is_ascii_digit() && pair[1] == b'e');
             match value(bytes.as_bytes()) {
+                Ok(_) if has_exponent => prop_assert!(serde_json::from_str::<&serde_json::value::RawValue>(&bytes).is_ok()),
                 Ok(ours) => prop_assert_eq!(Some(ours), theirs),
                 Err(ReadError::Malformed(_)) => prop_assert_eq!(None, theirs),
                 Err(ReadError::Unsupported(_)) => {}

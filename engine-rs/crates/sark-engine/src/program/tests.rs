@@ -236,11 +236,15 @@ fn what_was_not_read_is_no_answer() {
 }
 
 #[test]
-fn of_many_definitions_nobody_looks_for_what_they_see() {
+fn of_many_definitions_or_paths_nobody_looks_for_what_they_see() {
     let rules = |count| (0..count).map(|number| format!("allow if input.user == \"u{number}\"\n")).collect::<Vec<_>>().concat();
     let path = ["p".to_owned(), "allow".to_owned()];
     assert!(program(&rules(1_000)).seen(&path).is_some());
     assert!(program(&rules(1_001)).seen(&path).is_none());
+    let paths = |count| (1..count).map(|number| format!("r{number} := input.u{number}\n")).collect::<Vec<_>>().concat();
+    // The input itself is one.
+    assert!(program(&format!("allow if input.user\n{}", paths(4_095))).seen(&path).is_some());
+    assert!(program(&format!("allow if input.user\n{}", paths(4_096))).seen(&path).is_none());
 }
 
 #[test]
