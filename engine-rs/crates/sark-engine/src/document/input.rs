@@ -75,7 +75,7 @@ impl<'t> Input<'t> {
         }
         let (built, spelled, end) = read_front(text, start, view.wanted())?;
         // What follows the body's closing brace is not looked at.
-        (body.get(skip_space(body, end)) == Some(&b'}')).then(|| (start..end, Projected { built, spelled }))
+        (body.get(skip_space(body, end)) == Some(&b'}')).then_some((start..end, Projected { built, spelled }))
     }
 
     /// Bytes of the text.

@@ -73,6 +73,7 @@ pub(super) enum Built {
 
 /// Read the only value in `json`.
 pub(super) fn read(json: &[u8], purpose: Purpose) -> Result<Document, ReadError> {
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "the method itself is that of one lifetime")]
     let (value, spelled) = read_all(json, purpose, |reader| reader.value())?;
     Ok(Document { value, spelled })
 }

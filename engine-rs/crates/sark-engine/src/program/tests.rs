@@ -201,8 +201,10 @@ fn of_the_input_is_seen_what_any_rule_on_the_way_looks_at() {
 
 #[test]
 fn parts_of_inputs_are_told_apart_for_however_many_paths_one_thread_is_asked() {
-    let rules: String =
-        (0..70).map(|number| format!("r{number} := [input.m{number}, input.x.m{number}.y, input.z]\n")).collect();
+    let rules: String = (0..70)
+        .map(|number| format!("r{number} := [input.m{number}, input.x.m{number}.y, input.z]\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let (program, numbers) = (program(&rules), || 0..70);
     let members = |open: &str, close: &str| {
         numbers().map(|number| format!("\"m{number}\":{open}{number}{close}")).collect::<Vec<_>>().join(",")
