@@ -5,8 +5,10 @@
 use regorus::Value;
 
 use super::{
+    arithmetic::{Unreckoned, reckon},
     bounds::Exceeded,
     corrected::{layout, moment::is_known_zone, units},
+    infix::operator,
 };
 use crate::document::{ReadError, decimal, read_input};
 
@@ -28,6 +30,11 @@ pub(crate) fn applies(name: &str) -> bool {
             | "ceil"
             | "floor"
             | "round"
+            | "plus"
+            | "minus"
+            | "mul"
+            | "div"
+            | "rem"
             | "net.cidr_merge"
             | "sprintf"
             | "time.add_date"
@@ -53,6 +60,9 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("abs" | "ceil" | "floor", [number]) => !is_beyond_64_bits(number),
         // OPA adds a half first, for which a number of 64 bits has no bit left.
         ("round", [number]) => !is_beyond_63_bits(number),
+        ("plus" | "minus" | "mul" | "div" | "rem", [left, right]) => {
+            operator(name).is_none_or(|op| reckon(&op, left, right) != Err(Unreckoned::Inexact))
+        }
         // IPv4 networks written as IPv6.
         ("net.cidr_merge", [networks]) => items_of(networks).is_none_or(|items| !items.iter().any(|item| is_mapped(item))),
         // Years beyond all calendars begin anew in Go.

@@ -1,9 +1,10 @@
 //! Operators under their names, which OPA lets policies call as functions.
 
-use regorus::Value;
+use regorus::{Value, unstable::ArithOp};
 
 use super::{
     BuiltinError, Circumstances, OwnBuiltin,
+    arithmetic::{Unreckoned, reckon},
     operands::{none_of, operand, set, wrong_type},
 };
 
@@ -13,7 +14,7 @@ pub(super) const OWN: &[OwnBuiltin] = &[
         arity: 2,
         call: |operands, _| Ok(set(operands, 0)?.intersection(set(operands, 1)?).into_value()),
     },
-    OwnBuiltin { name: "div", arity: 2, call: divide },
+    OwnBuiltin { name: "div", arity: 2, call: |operands, _| reckoned(&ArithOp::Div, operands) },
     OwnBuiltin { name: "equal", arity: 2, call: |operands, _| compare(operands, |left, right| left == right) },
     OwnBuiltin { name: "gt", arity: 2, call: |operands, _| compare(operands, |left, right| left > right) },
     OwnBuiltin { name: "gte", arity: 2, call: |operands, _| compare(operands, |left, right| left >= right) },
@@ -22,71 +23,48 @@ pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "lt", arity: 2, call: |operands, _| compare(operands, |left, right| left < right) },
     OwnBuiltin { name: "lte", arity: 2, call: |operands, _| compare(operands, |left, right| left <= right) },
     OwnBuiltin { name: "minus", arity: 2, call: minus },
-    OwnBuiltin { name: "mul", arity: 2, call: multiply },
+    OwnBuiltin { name: "mul", arity: 2, call: |operands, _| reckoned(&ArithOp::Mul, operands) },
     OwnBuiltin { name: "neq", arity: 2, call: |operands, _| compare(operands, |left, right| left != right) },
     OwnBuiltin { name: "or", arity: 2, call: |operands, _| Ok(set(operands, 0)?.union(set(operands, 1)?).into_value()) },
-    OwnBuiltin { name: "plus", arity: 2, call: plus },
-    OwnBuiltin { name: "rem", arity: 2, call: remainder },
+    OwnBuiltin { name: "plus", arity: 2, call: |operands, _| reckoned(&ArithOp::Add, operands) },
+    OwnBuiltin { name: "rem", arity: 2, call: |operands, _| reckoned(&ArithOp::Mod, operands) },
 ];
 
 fn compare(operands: &[Value], holds: fn(&Value, &Value) -> bool) -> Result<Value, BuiltinError> {
     Ok(Value::from(holds(operand(operands, 0), operand(operands, 1))))
 }
 
-fn plus(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    match (operand(operands, 0), operand(operands, 1)) {
-        (Value::Number(left), Value::Number(right)) => left.add(right).map(Value::Number).map_err(|_| out_of_range()),
-        other => Err(not_numbers(other)),
-    }
-}
-
 fn minus(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     match (operand(operands, 0), operand(operands, 1)) {
-        (Value::Number(left), Value::Number(right)) => left.sub(right).map(Value::Number).map_err(|_| out_of_range()),
         (Value::Set(left), Value::Set(right)) => Ok(left.difference(right).into_value()),
         (Value::Set(_), other) => Err(wrong_type(1, "set", other)),
-        (Value::Number(_), other) => Err(wrong_type(1, "number", other)),
+        (Value::Number(_), _) => reckoned(&ArithOp::Sub, operands),
         (other, _) => Err(none_of(0, "number, set", other)),
     }
 }
 
-fn multiply(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    match (operand(operands, 0), operand(operands, 1)) {
-        (Value::Number(left), Value::Number(right)) => left.mul(right).map(Value::Number).map_err(|_| out_of_range()),
-        other => Err(not_numbers(other)),
-    }
+fn reckoned(op: &ArithOp, operands: &[Value]) -> Result<Value, BuiltinError> {
+    let (left, right) = (operand(operands, 0), operand(operands, 1));
+    reckon(op, left, right).map_err(|reason| match reason {
+        Unreckoned::NotNumbers if matches!(left, Value::Number(_)) => wrong_type(1, "number", right),
+        Unreckoned::NotNumbers => wrong_type(0, "number", left),
+        Unreckoned::DivideByZero => BuiltinError("divide by zero".into()),
+        Unreckoned::ModuloByZero => BuiltinError("modulo by zero".into()),
+        Unreckoned::ModuloOfFraction => BuiltinError("modulo on floating-point number".into()),
+        Unreckoned::Inexact => BuiltinError("the result is out of range".into()),
+    })
 }
 
-fn divide(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    match (operand(operands, 0), operand(operands, 1)) {
-        (Value::Number(_), zero @ Value::Number(_)) if *zero == Value::from(0) => Err(BuiltinError("divide by zero".into())),
-        (Value::Number(left), Value::Number(right)) => {
-            left.clone().divide(right).map(Value::Number).map_err(|_| out_of_range())
-        }
-        other => Err(not_numbers(other)),
-    }
-}
-
-fn remainder(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    match (operand(operands, 0), operand(operands, 1)) {
-        (Value::Number(_), zero @ Value::Number(_)) if *zero == Value::from(0) => Err(BuiltinError("modulo by zero".into())),
-        (Value::Number(left), Value::Number(right)) if left.is_integer() && right.is_integer() => {
-            left.clone().modulo(right).map(Value::Number).map_err(|_| out_of_range())
-        }
-        (Value::Number(_), Value::Number(_)) => Err(BuiltinError("modulo on floating-point number".into())),
-        other => Err(not_numbers(other)),
-    }
-}
-
-fn not_numbers((left, right): (&Value, &Value)) -> BuiltinError {
-    match left {
-        Value::Number(_) => wrong_type(1, "number", right),
-        _ => wrong_type(0, "number", left),
-    }
-}
-
-fn out_of_range() -> BuiltinError {
-    BuiltinError("the result is out of range".into())
+/// The operator that OPA has under the name `name`, if it is one of arithmetic.
+pub(super) fn operator(name: &str) -> Option<ArithOp> {
+    Some(match name {
+        "plus" => ArithOp::Add,
+        "minus" => ArithOp::Sub,
+        "mul" => ArithOp::Mul,
+        "div" => ArithOp::Div,
+        "rem" => ArithOp::Mod,
+        _ => return None,
+    })
 }
 
 fn member(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {

@@ -10,6 +10,7 @@
 )]
 
 mod aggregates;
+pub(crate) mod arithmetic;
 mod availability;
 mod base64;
 pub(crate) mod bounds;

@@ -38,7 +38,6 @@ const BY_WORTH: &[&str] = &[
     "div",
     "equal",
     "floor",
-    "format_int",
     "gt",
     "gte",
     "internal.member_2",

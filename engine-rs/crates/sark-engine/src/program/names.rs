@@ -162,8 +162,8 @@ pub(crate) fn parts_of(refr: &Ref<Ast>) -> (&Ref<Ast>, Vec<Part<'_>>) {
             }
             Ast::RefBrack { refr, index, .. } => {
                 parts.push(match index.as_ref() {
-                    // Its spelling is noted where expressions are.
-                    Ast::Number { span, .. } if !is_plain(span.text()) => Part::Expr(index),
+                    // Its spelling is noted where expressions are, and whether it is held exactly is looked at there.
+                    Ast::Number { span, .. } if !is_plain(span.text()) || span.text().contains('.') => Part::Expr(index),
                     Ast::String { value, .. }
                     | Ast::RawString { value, .. }
                     | Ast::Number { value, .. }

@@ -2,7 +2,7 @@
 
 use regorus::{Value, value::Array};
 
-use crate::document::is_plain;
+use crate::document::{decimal, is_plain};
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
@@ -10,6 +10,7 @@ use super::super::{
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "format_int", arity: 2, call: format_int },
     OwnBuiltin { name: "numbers.range", arity: 2, call: range },
     OwnBuiltin { name: "numbers.range_step", arity: 3, call: range_step },
     OwnBuiltin { name: "to_number", arity: 1, call: to_number },
@@ -17,6 +18,20 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 
 /// Longest list made here, against lists that fill the memory.
 const LONGEST: i128 = 10_000_000;
+
+/// The whole part in one of four bases.
+fn format_int(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    let number = |index: usize| match operand(operands, index) {
+        Value::Number(number) => Ok(number),
+        other => Err(wrong_type(index, "number", other)),
+    };
+    let (number, base) = (number(0)?, number(1)?);
+    let base = base.as_u64().and_then(|base| u32::try_from(base).ok()).filter(|base| matches!(base, 2 | 8 | 10 | 16));
+    let base = base.ok_or_else(|| BuiltinError("operand 2 must be one of {2, 8, 10, 16}".into()))?;
+    let whole = if number.is_positive() { number.floor() } else { number.ceil() };
+    let digits = whole.as_big().map(|whole| whole.to_str_radix(base));
+    digits.map(Value::from).ok_or_else(|| BuiltinError("operand 1 is beyond the engine's numbers".into()))
+}
 
 fn range(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     counted(whole(operands, 0)?, whole(operands, 1)?, 1)
@@ -90,7 +105,8 @@ fn number_of(text: &str) -> Option<Value> {
     let sign = if text.starts_with('-') { "-" } else { "" };
     let fraction = if fraction.is_empty() { String::new() } else { format!(".{fraction}") };
     let exponent = exponent.map_or_else(String::new, |exponent| format!("e{exponent}"));
-    Value::from_numeric_string(&format!("{sign}{integral}{fraction}{exponent}")).ok()
+    let text = format!("{sign}{integral}{fraction}{exponent}");
+    decimal(&text).or_else(|| Value::from_numeric_string(&text).ok())
 }
 
 #[cfg(test)]
@@ -121,6 +137,24 @@ mod tests {
         }
         for text in ["", " 1", "1 ", "x", "inf", "NaN", "1e", "1e400", "--1", ".", "0x10"] {
             assert!(called("to_number", &[text.into()]).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_whole_part_is_written_in_a_base() {
+        for (operands, text) in [
+            ("[-0.5, 8]", "0"),
+            ("[-0.5, 10]", "0"),
+            ("[-15.9, 16]", "-f"),
+            ("[15.9, 2]", "1111"),
+            ("[-9223372036854775808, 8]", "-1000000000000000000000"),
+            ("[18446744073709551615, 16]", "ffffffffffffffff"),
+            ("[-7, 10]", "-7"),
+        ] {
+            assert_eq!(list("format_int", operands), Ok(text.into()), "{operands}");
+        }
+        for refused in ["[1, 3]", "[1, -2]", "[1, 8.5]", "[1, \"8\"]", "[\"1\", 8]"] {
+            assert!(list("format_int", refused).is_err(), "{refused}");
         }
     }
 

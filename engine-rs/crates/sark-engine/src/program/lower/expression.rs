@@ -41,15 +41,19 @@ impl Lowering<'_> {
             Ast::Number { span, value, .. } => {
                 // OPA keeps a number's spelling, and tells 1e2 from 100 when it formats it.
                 let text = span.text();
-                let whole = !text.contains(['.', 'e', 'E']);
+                let held = match (text.contains(['e', 'E']), text.contains('.')) {
+                    (false, false) => Some(value.clone()),
+                    // Not as it was parsed: a whole number would be a float there.
+                    (false, true) => decimal(text),
+                    (true, _) => None,
+                };
+                let Some(held) = held else {
+                    return super::unsupported(span, &format!("the number {text}, which the engine does not hold exactly"));
+                };
                 if !is_plain(text) {
-                    self.note_spelling(value);
+                    self.note_spelling(&held);
                 }
-                if whole || (!text.contains(['e', 'E']) && decimal(text).is_some()) {
-                    Ok(Expr::Const(value.clone()))
-                } else {
-                    super::unsupported(span, &format!("the number {text}, which the engine does not hold exactly"))
-                }
+                Ok(Expr::Const(held))
             }
             Ast::String { value, .. } | Ast::RawString { value, .. } | Ast::Bool { value, .. } | Ast::Null { value, .. } => {
                 Ok(self.constant(value))
