@@ -258,3 +258,69 @@ rule := "k""#,
         ("p if { not h({\"x\": input.absent, \"x\": 2}) }\nh(o) if o.x == 1", "{}", Some("true")),
     ]);
 }
+
+/// How a module is taken whose rule `p` is asked: refused when it is loaded, or left to OPA.
+fn turned_away(body: &str) -> &'static str {
+    let modules = vec![Module { name: "m.rego".into(), source: format!("package t\n{body}") }];
+    let Ok(policies) = Policies::compile(modules, b"{}") else {
+        return "refused";
+    };
+    if policies.verdict(&DecisionPath::parse("t/p").unwrap()).tier.is_some() { "answered" } else { "left to OPA" }
+}
+
+#[test]
+fn an_operator_whose_name_something_else_has_is_left_to_opa() {
+    for body in [
+        "plus(a, b) := 42\np := 1 + 2",
+        "minus(a, b) := 42\np := -input.x",
+        "equal(a, b) := false\np if 1 == 1",
+        "lt(a, b) := false\np if 1 < 2",
+        "and(a, b) := 7\np := {1} & {2}",
+        "or(a, b) := 7\np := {1} | {2}",
+        "internal.member_2(a, b) := 7\np := 1 in [1]",
+        "eq(a, b) := false\np if 1 = 1",
+        "p := x if { gt := 7; x := gt + 2; x > 3 }",
+        "f(a, b) := 42\np := x if { x := 1 + 2 with plus as f }",
+        "f(a, b) := true\np if { 1 > 2 with gt as f }",
+    ] {
+        assert_eq!(turned_away(body), "left to OPA", "{body}");
+    }
+    // A name without its operator.
+    check(&[
+        ("internal if input.x\np if internal", r#"{"x": true}"#, Some("true")),
+        ("div := 7\np := div * 2", "{}", Some("14")),
+    ]);
+}
+
+#[test]
+fn a_called_function_that_a_variable_or_an_import_hides_is_refused() {
+    for body in [
+        "p := x if { count := 3; x := count([1]) }",
+        "p := x if { x := count([1]); count := 3 }",
+        "p := x if { count := 3; x := [y | y := count([1])] }",
+        "p if { every count in [1] { count([1]) == 1 } }",
+        "f(count) := count([1])\np := f(1)",
+        "p := x if { json := 3; x := json.marshal(0) }",
+        "f(x) := 2\np := x if { f := 3; x := f(1) }",
+        "import data.q.count\np := count([1])",
+        "import input.time\np := time.clock(0)",
+        "time := 3\np := time.clock(0)",
+    ] {
+        assert_eq!(turned_away(body), "refused", "{body}");
+    }
+    check(&[
+        ("p := [count | some count in [1, 2]]", "{}", Some("[1,2]")),
+        ("p := x if { y := [time | some time in [1]]; x := time.clock(0) }", "{}", Some("[0,0,0]")),
+        // What stands for a function is no variable.
+        ("p := [x, y] if { x := upper(\"A\") with upper as lower; y := lower(\"B\") }", "{}", Some(r#"["a","b"]"#)),
+    ]);
+}
+
+#[test]
+fn what_rego_v1_has_not_is_refused() {
+    for body in ["p := any([true])", "p := cast_array({1})", "p := re_match(`a`, `a`)", "p if { [x, 1] := [2, 1] }"] {
+        assert_eq!(turned_away(body), "refused", "{body}");
+    }
+    assert_eq!(turned_away("f([y | y := g(1) with g as 2]) := 7\ng(x) := 1\np := f([2])"), "left to OPA");
+    check(&[("any(x) := 7\np := any([true])", "{}", Some("7"))]);
+}

@@ -29,7 +29,8 @@ pub(crate) fn availability(name: &str) -> Availability {
 }
 
 /// Builtins of regorus that answer otherwise than OPA and that authorization seldom needs: YAML by another version of its
-/// rules, other messages about JSON schemas, other spellings of UUIDs, other ways through a graph with loops, arrays instead of sets.
+/// rules, other messages about JSON schemas, other spellings of UUIDs, other ways through a graph with loops, arrays instead of sets,
+/// another runtime.
 fn is_left_to_opa(name: &str) -> bool {
     matches!(
         name,
@@ -37,6 +38,7 @@ fn is_left_to_opa(name: &str) -> bool {
             | "json.match_schema"
             | "json.verify_schema"
             | "net.cidr_expand"
+            | "opa.runtime"
             | "uuid.parse"
             | "yaml.is_valid"
             | "yaml.marshal"
@@ -106,6 +108,8 @@ mod tests {
     fn http_send_counts_as_missing() {
         assert_eq!(availability("http.send"), Availability::OnlyInOpa);
         assert_eq!(availability("no.such.thing"), Availability::Unknown);
+        // That of regorus tells of regorus.
+        assert_eq!(availability("opa.runtime"), Availability::OnlyInOpa);
         assert_eq!(availability("count"), Availability::Native);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Names {
     imports: HashMap<String, Meaning>,
     /// Whether a negation covers all of its condition (`import future.keywords.not`, or all of the future's keywords).
     pub negates_bodies: bool,
+    /// Whether it is written in Rego v1.
+    pub is_current: bool,
 }
 
 /// First components of the rules that each package has, in whatever module.
@@ -70,7 +72,7 @@ impl Names {
                 _ => None,
             };
         }
-        Self { package, imports, negates_bodies }
+        Self { package, imports, negates_bodies, is_current: module.rego_v1 }
     }
 
     /// The document `name` stands for; None for what can only be a local variable or a builtin.

@@ -91,7 +91,10 @@ fn parsed(version: RegoVersion, keywords: bool, name: &str, text: &str) -> Resul
         }
         RegoVersion::V0 => {}
     }
-    Ok(Ref::new(parser.parse().map_err(|error| refused(&error))?))
+    let mut module = parser.parse().map_err(|error| refused(&error))?;
+    // The keywords are those of v1.
+    module.rego_v1 |= keywords;
+    Ok(Ref::new(module))
 }
 
 fn refused<E: AsRef<dyn std::error::Error + Send + Sync>>(error: &E) -> PolicyError {

@@ -41,6 +41,15 @@ fn call_nothing(expr: &Ref<Ast>) -> Lower<()> {
         | Ast::ArithExpr { .. }
         | Ast::AssignExpr { .. }
         | Ast::Membership { .. } => unsupported(expr.span(), "a call in an argument of a function definition"),
+        // OPA takes some of what stands for something there, and refuses the rest.
+        Ast::ArrayCompr { span, .. } | Ast::SetCompr { span, .. } | Ast::ObjectCompr { span, .. } if replaces(span.text()) => {
+            unsupported(span, "a replacement in an argument of a function definition")
+        }
         _ => Ok(()),
     }
+}
+
+/// Whether `text` may have a `with`; one in a string only leaves more to OPA.
+fn replaces(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == "with")
 }

@@ -96,18 +96,30 @@ impl Lowering<'_> {
     }
 
     fn callee(&mut self, span: &Span, function: &Ref<Ast>) -> Lower<Callee> {
+        let (head, _) = parts_of(function);
+        if let Ast::Var { span, .. } = head.as_ref()
+            && self.scopes.has(span.text())
+        {
+            return super::refused(span, &format!("called function {} shadowed", dotted(function)));
+        }
         match self.callee_named(function) {
+            Some(Callee::Builtin(id)) if self.names.is_current && is_deprecated(self.shared.builtins.name(id)) => {
+                super::refused(span, &format!("deprecated built-in function {}", dotted(function)))
+            }
             Some(callee) => Ok(callee),
             None => super::refused(span, &format!("undefined function {}", dotted(function))),
         }
     }
 
-    /// The function that a reference names: one of the modules', else a builtin.
+    /// The function that a reference names: one of the modules', or a builtin if nothing else is called so.
     pub(super) fn callee_named(&mut self, function: &Ref<Ast>) -> Option<Callee> {
         let (head, parts) = parts_of(function);
         if let Ast::Var { span, .. } = head.as_ref()
-            && let Some(Meaning::Data(mut path)) = self.names.meaning(span.text(), &self.shared.rules)
+            && let Some(meaning) = self.names.meaning(span.text(), &self.shared.rules)
         {
+            let Meaning::Data(mut path) = meaning else {
+                return None;
+            };
             path.extend(parts.iter().filter_map(|part| match part {
                 Part::Key(key) => Some(key.clone()),
                 Part::Expr(_) => None,
@@ -120,9 +132,15 @@ impl Lowering<'_> {
             {
                 return Some(Callee::Function(group));
             }
+            return None;
         }
         self.shared.builtins.find(&dotted(function)).map(Callee::Builtin)
     }
+}
+
+/// Builtins that Rego v1 no longer has.
+fn is_deprecated(name: &str) -> bool {
+    matches!(name, "all" | "any" | "net.cidr_overlap" | "re_match" | "set_diff") || name.starts_with("cast_")
 }
 
 /// A reference as people write it.

@@ -37,6 +37,7 @@ impl Lowering<'_> {
         if let Some(value) = self.evaluated_in_front(expr) {
             return Ok(value);
         }
+        self.operator(expr)?;
         match expr.as_ref() {
             Ast::Number { span, value, .. } => {
                 // OPA keeps a number's spelling, and tells 1e2 from 100 when it formats it.

@@ -8,6 +8,7 @@ mod expression;
 mod fields;
 mod lone_true;
 mod negation;
+mod operator;
 mod pattern;
 mod reference;
 mod rule;

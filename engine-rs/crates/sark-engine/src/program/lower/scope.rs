@@ -119,6 +119,11 @@ impl Scopes {
         })
     }
 
+    /// Whether a scope around has the variable, declared already or later.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|names| names.slots.contains_key(name))
+    }
+
     pub(super) fn is_bound(&self, slot: Slot) -> bool {
         self.variables.get(slot as usize).is_some_and(|variable| variable.bound)
     }

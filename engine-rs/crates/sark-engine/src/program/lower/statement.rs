@@ -12,6 +12,8 @@ use super::{
     },
     Lower, Lowering, Steps,
     negation::iterates,
+    operator::is_operator,
+    variables::assignable,
 };
 
 impl Lowering<'_> {
@@ -58,8 +60,10 @@ impl Lowering<'_> {
     }
 
     fn condition(&mut self, expr: &Ref<Ast>, out: &mut Steps) -> Lower<()> {
+        self.operator(expr)?;
         match expr.as_ref() {
             Ast::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } => {
+                assignable(lhs)?;
                 let value = self.expr(rhs, out)?;
                 self.scopes.reveal();
                 self.matched(lhs, value, out)
@@ -134,6 +138,11 @@ impl Lowering<'_> {
             Callee::Function(group) => self.shared.outline(*group).is_some_and(|outline| outline.kind == Kind::Function),
         });
         if let Some(callee) = callee {
+            if let Callee::Builtin(id) = callee
+                && is_operator(self.shared.builtins.name(id))
+            {
+                return super::unsupported(&modifier.span, "something stands for an operator");
+            }
             let substitute = match self.function_behind(&modifier.r#as) {
                 Some(other) => Substitute::Callee(other),
                 None => Substitute::Value(self.expr(&modifier.r#as, out)?),

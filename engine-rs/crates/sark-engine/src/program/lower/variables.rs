@@ -2,7 +2,8 @@
 
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref, Span};
 
-use super::{Lower, unsupported};
+use super::{Lower, call::dotted, refused, unsupported};
+use crate::builtins::{Availability, availability};
 
 /// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
 pub(super) fn declared<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>) {
@@ -49,7 +50,24 @@ pub(super) fn mentioned<'e>(statement: &'e LiteralStmt, into: &mut Vec<&'e str>)
         Literal::Every { domain, .. } => in_expr(domain, into),
     }
     for modifier in &statement.with_mods {
-        in_expr(&modifier.r#as, into);
+        if !is_builtin(&modifier.r#as) {
+            in_expr(&modifier.r#as, into);
+        }
+    }
+}
+
+/// Whether `expr`, which stands for something by `with`, may be a builtin and no variable.
+fn is_builtin(expr: &Ref<Expr>) -> bool {
+    matches!(expr.as_ref(), Expr::Var { .. } | Expr::RefDot { .. }) && availability(&dotted(expr)) != Availability::Unknown
+}
+
+/// Refuse what nothing is assigned to: all but variables, and arrays and objects of them.
+pub(super) fn assignable(pattern: &Ref<Expr>) -> Lower<()> {
+    match pattern.as_ref() {
+        Expr::Var { .. } => Ok(()),
+        Expr::Array { items, .. } => items.iter().try_for_each(assignable),
+        Expr::Object { fields, .. } => fields.iter().try_for_each(|(_, _, value)| assignable(value)),
+        _ => refused(pattern.span(), "nothing can be assigned to what is no variable"),
     }
 }
 
