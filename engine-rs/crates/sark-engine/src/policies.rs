@@ -179,7 +179,13 @@ impl Policies {
 
     /// What `path` may reach and this engine leaves to OPA, as sentences.
     pub(crate) fn left_to_opa(&self, path: &DecisionPath) -> Vec<String> {
-        self.program.reach(path.segments()).unsupported.into_iter().collect()
+        let mut reasons: Vec<String> = self.program.reach(path.segments()).unsupported.into_iter().collect();
+        // To ask for its value, or for what is below, is an error in OPA.
+        if (1..=path.segments().len()).any(|length| path.segments().get(..length).is_some_and(|at| self.table.is_function(at)))
+        {
+            reasons.push("a function, which has no value".to_owned());
+        }
+        reasons
     }
 
     /// What an evaluation of `path` can see of its input, with what `others` are paths to.

@@ -317,6 +317,16 @@ fn a_called_function_that_a_variable_or_an_import_hides_is_refused() {
 }
 
 #[test]
+fn a_function_and_what_is_below_it_is_not_asked_for_here() {
+    let engine = engine(&["package t\nf(x) := {\"a\": 1}\na.g(x) := 1\np := f(1)"], "{}");
+    for path in ["t/f", "t/f/a", "t/a/g"] {
+        assert!(answer(&engine, path, "{}").is_err(), "{path}");
+    }
+    assert_eq!(answer(&engine, "t", "{}").unwrap().as_deref(), Some(r#"{"a":{},"p":{"a":1}}"#));
+    assert_eq!(answer(&engine, "t/p/a", "{}").unwrap().as_deref(), Some("1"));
+}
+
+#[test]
 fn what_rego_v1_has_not_is_refused() {
     for body in ["p := any([true])", "p := cast_array({1})", "p := re_match(`a`, `a`)", "p if { [x, 1] := [2, 1] }"] {
         assert_eq!(turned_away(body), "refused", "{body}");

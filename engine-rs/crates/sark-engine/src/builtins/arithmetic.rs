@@ -98,6 +98,10 @@ fn large(op: &ArithOp, left: &Value, right: &Value) -> Result<Value, Unreckoned>
 
 /// `left op right` in floats, when nothing is rounded: all three are multiples of a sixteenth and not too large.
 fn fraction(op: &ArithOp, left: &Value, right: &Value) -> Result<Value, Unreckoned> {
+    // How a number below zero is written in a policy. Only the sign is another one.
+    if let (ArithOp::Sub, Some(0), Ok(right)) = (op, small(left), right.as_f64()) {
+        return Ok(Value::from(-right));
+    }
     let operand = |value: &Value| value.as_f64().ok().and_then(plain).ok_or(Unreckoned::Inexact);
     let (left, right) = (operand(left)?, operand(right)?);
     let answer = plain(match op {
