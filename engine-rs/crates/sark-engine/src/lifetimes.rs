@@ -56,7 +56,14 @@ impl Lifetimes {
 
     /// Longest that a decision about `input` may be kept; of several classes the strictest counts.
     pub(crate) fn of_input(&self, input: &Sight<'_>) -> Duration {
-        if self.input.is_empty() { UNLIMITED } else { self.strictest(&self.input, &input.value()) }
+        if self.input.is_empty() {
+            return UNLIMITED;
+        }
+        // What was not read may be of a class.
+        if !self.input.iter().all(|pointer| input.holds(&pointer.0)) {
+            return Duration::ZERO;
+        }
+        self.strictest(&self.input, &input.value())
     }
 
     /// Longest that the decision `result` may be kept.

@@ -88,6 +88,15 @@ pub(crate) fn index_of(segment: &str) -> Option<i64> {
     segment.parse().ok()
 }
 
+/// Whether OPA takes `segment` for a number and it is written otherwise than that.
+pub(crate) fn is_odd_index(segment: &str) -> bool {
+    let digits = segment.strip_prefix(['+', '-']).unwrap_or(segment);
+    let (whole, zeros) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number =
+        !digits.is_empty() && whole.bytes().all(|digit| digit.is_ascii_digit()) && zeros.bytes().all(|digit| digit == b'0');
+    is_number && index_of(segment).is_none_or(|index| index.to_string() != segment)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +107,16 @@ mod tests {
             [("authz/allow", "authz/allow"), ("//authz//allow/", "authz/allow"), ("x;allow/ä", "x;allow/ä"), ("", "")]
         {
             assert_eq!(DecisionPath::parse(path).unwrap().joined(), joined, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_written_otherwise_is_told_from_one_and_from_a_name() {
+        for odd in ["00", "+1", "-0", "1.0", "1.", ".", ".0", "01", "99999999999999999999"] {
+            assert!(is_odd_index(odd), "{odd}");
+        }
+        for plain in ["0", "1", "-1", "a", "1a", "1.5", "", "+", "-", "1..0", "0x1", "9223372036854775807"] {
+            assert!(!is_odd_index(plain), "{plain}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     evaluator::Evaluator,
     footprint::{Footprint, whole},
     loading,
-    path::DecisionPath,
+    path::{DecisionPath, is_odd_index},
     program::Program,
     reach::Reached,
     revision::revision_of,
@@ -184,6 +184,10 @@ impl Policies {
         if (1..=path.segments().len()).any(|length| path.segments().get(..length).is_some_and(|at| self.table.is_function(at)))
         {
             reasons.push("a function, which has no value".to_owned());
+        }
+        // To OPA it is a number, and no name of a package or rule.
+        if path.segments().iter().any(|segment| is_odd_index(segment)) || self.program.is_entered_by_number(path.segments()) {
+            reasons.push("a path with a segment that OPA takes for a number".to_owned());
         }
         reasons
     }

@@ -67,7 +67,6 @@ fn rules_packages_parts_of_values_and_base_data_are_answered() {
         ("authz/roles/r1", Some(r#""r1""#)),
         ("authz/roles/r2", None),
         ("authz/four", Some("4")),
-        ("authz/twice", None),
         ("authz/nothing", None),
         ("base/roles/0", Some(r#""r1""#)),
         ("base/0", Some(r#""zero""#)),

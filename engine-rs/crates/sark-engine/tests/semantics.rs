@@ -160,7 +160,6 @@ fn packages_and_base_data_are_one_document() {
         ("a", Some(r#"{"b":{"x":1},"base":{"2":"two"},"c":{"y":2},"empty":{}}"#)),
         ("a/base/2", Some(r#""two""#)),
         ("list/1/k", Some("20")),
-        ("a/b/f", None),
         ("a/nothing", None),
         ("a/empty", Some("{}")),
     ] {

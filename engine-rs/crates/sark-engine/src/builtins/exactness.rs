@@ -55,7 +55,9 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
     let exact = match (name, operands) {
         ("sum", [items]) => items_of(items).is_none_or(|items| is_whole(&items) || are_plain(&items)),
         ("product", [items]) => items_of(items).is_none_or(|items| is_whole(&items)),
-        ("to_number", [Value::String(text)]) => !text.contains(['.', 'e', 'E']) || decimal(text).is_some(),
+        ("to_number", [Value::String(text)]) => {
+            !is_written_as_in_go(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
+        }
         ("json.unmarshal", [Value::String(text)]) => !matches!(read_input(text.as_bytes()), Err(ReadError::Unsupported(_))),
         ("abs" | "ceil" | "floor", [number]) => !is_beyond_64_bits(number),
         // OPA adds a half first, for which a number of 64 bits has no bit left.
@@ -153,6 +155,15 @@ fn is_whole(items: &[&Value]) -> bool {
 fn are_plain(items: &[&Value]) -> bool {
     let plain = |float: f64| float.abs() < LARGEST_FRACTION && (float * 16.0).fract() == 0.0;
     items.len() <= MAX_FRACTIONS && items.iter().all(|item| item.as_f64().is_ok_and(plain))
+}
+
+/// Whether `text` may be a number with underscores or in another base, which OPA reads.
+fn is_written_as_in_go(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_prefixed = digits
+        .strip_prefix('0')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E'));
+    text.contains('_') || is_prefixed
 }
 
 #[cfg(test)]

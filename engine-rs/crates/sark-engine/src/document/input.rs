@@ -86,14 +86,16 @@ impl<'t> Input<'t> {
     /// What is to be seen of its value, undefined when there is none. What was read before for somebody who sees something else is
     /// read anew.
     pub(crate) fn read(self, view: View<'_>) -> Result<Sight<'_>, EvaluationError> {
+        let foreign = || EvaluationError::failed(EvaluationErrorKind::Evaluation, "the input was read for another question");
+        let was_read = self.projected.is_some();
         if let Some(sight) = self.projected.and_then(|projected| projected.seen_by(view)) {
             return Ok(sight);
         }
         let (built, spelled) = match self.text {
             Some(json) => read_some(json, view.wanted())?,
+            None if was_read => return Err(foreign()),
             None => (Built::Whole(Value::Undefined), Spelled::default()),
         };
-        let foreign = || EvaluationError::failed(EvaluationErrorKind::Evaluation, "the input was read for another question");
         Projected { built, spelled }.seen_by(view).ok_or_else(foreign)
     }
 }
@@ -129,6 +131,15 @@ impl<'p> Sight<'p> {
         match self {
             Self::Whole(document) => Cow::Borrowed(&document.value),
             Self::Parts(parts, shape, _) => Cow::Owned(shape.object(parts)),
+        }
+    }
+
+    /// Whether what is at `path` was read: names, but for what is below a part.
+    pub(crate) fn holds(&self, path: &[String]) -> bool {
+        let keys: Vec<Value> = path.iter().map(|name| Value::from(name.as_str())).collect();
+        match self {
+            Self::Whole(_) => true,
+            Self::Parts(_, shape, _) => shape.find(&keys).is_some(),
         }
     }
 
@@ -217,6 +228,9 @@ mod tests {
         assert_eq!(read(view(&for_a), view(&also_for_a)), (only_a.clone(), false));
         assert_eq!(read(view(&for_a), WHOLE), (both.clone(), true));
         assert_eq!(read(WHOLE, view(&for_a)), (both, true));
+        let (built, spelled) = read_some(text, view(&for_a).wanted()).unwrap();
+        let without_text = Input::read_before(None, Some(Projected { built, spelled })).read(view(&for_b));
+        assert!(without_text.is_err());
         // For who would have looked at all of it, too little is no reason to read again.
         assert_eq!(read(view(&for_a), View { whole: true, ..view(&for_a) }), (only_a, false));
     }

@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use regorus::Value;
+use regorus::{Value, value::Object};
 
 /// The elements of a set as OPA prints them.
 pub fn sorted<'v>(elements: impl Iterator<Item = &'v Value>) -> Vec<&'v Value> {
@@ -13,6 +13,15 @@ pub fn sorted<'v>(elements: impl Iterator<Item = &'v Value>) -> Vec<&'v Value> {
         elements.sort_by(|left, right| compare(left, right));
     }
     elements
+}
+
+/// The members of an object in OPA's order of their keys.
+pub fn fields(object: &Object) -> Vec<(&Value, &Value)> {
+    let mut fields: Vec<_> = object.iter_sorted().collect();
+    if fields.iter().any(|(key, _)| rank(key) >= rank_of_arrays()) {
+        fields.sort_by(|(left, _), (right, _)| compare(left, right));
+    }
+    fields
 }
 
 const fn rank(value: &Value) -> u8 {
@@ -38,7 +47,7 @@ pub(crate) fn compare(left: &Value, right: &Value) -> Ordering {
         (Value::Set(left), Value::Set(right)) => compare_all(sorted(left.iter()).into_iter(), sorted(right.iter()).into_iter()),
         (Value::Object(left), Value::Object(right)) => {
             let pairs = |(key, value)| [key, value];
-            compare_all(left.iter_sorted().flat_map(pairs), right.iter_sorted().flat_map(pairs))
+            compare_all(fields(left).into_iter().flat_map(pairs), fields(right).into_iter().flat_map(pairs))
         }
         _ => rank(left).cmp(&rank(right)).then_with(|| left.cmp(right)),
     }

@@ -112,6 +112,11 @@ impl Shape {
         self.id
     }
 
+    /// Whether there is no part at all.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Whether `parts` are those that it tells apart.
     pub(super) const fn is_of(&self, parts: &Parts) -> bool {
         self.id == parts.id

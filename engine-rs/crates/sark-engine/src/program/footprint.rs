@@ -122,7 +122,12 @@ impl Footprint for Expr {
     fn heap(&self) -> usize {
         match self {
             // Texts and paths are shared, and count once for the whole program.
-            Self::Slot(_) | Self::Group(_) | Self::Document(_) | Self::Input(..) | Self::Const(Value::String(_)) => 0,
+            Self::Slot(_)
+            | Self::BasePart(_)
+            | Self::Group(_)
+            | Self::Document(_)
+            | Self::Input(..)
+            | Self::Const(Value::String(_)) => 0,
             Self::Const(value) => value.heap(),
             Self::Base(base) => base.heap(),
             Self::Entry(_, inner) | Self::Fixed(_, inner) => inner.heap(),

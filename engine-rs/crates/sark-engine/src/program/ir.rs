@@ -26,6 +26,8 @@ pub(crate) type BuiltinId = u32;
 pub(crate) enum Expr {
     Const(Value),
     Slot(Slot),
+    /// A slot with a part of base data, found by going through it in the same reference.
+    BasePart(Slot),
     /// `input` and constant keys below it. The number is that of the path.
     Input(Arc<[Value]>, InputId),
     /// A constant path into base data, where no rule is, with its value.
@@ -52,6 +54,26 @@ pub(crate) enum Expr {
     Comprehension(Box<Comprehension>),
     /// An expression without local variables: computed once for an input, and once for a set of policies where it does not read it.
     Fixed(u32, Box<Self>),
+}
+
+impl Expr {
+    /// Whether it is a reference into base data, in which OPA looks for keys by their texts.
+    pub(crate) fn is_in_base(&self) -> bool {
+        match self {
+            Self::Base(_) | Self::BasePart(_) => true,
+            Self::Index(collection, _) => collection.is_in_base(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a comprehension.
+    pub(crate) fn is_comprehension(&self) -> bool {
+        match self {
+            Self::Comprehension(_) => true,
+            Self::Fixed(_, inner) => inner.is_comprehension(),
+            _ => false,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -25,6 +25,8 @@ pub(crate) struct Names {
     imports: HashMap<String, Meaning>,
     /// Whether a negation covers all of its condition (`import future.keywords.not`, or all of the future's keywords).
     pub negates_bodies: bool,
+    /// Whether a version of the language is imported that the engine does not know.
+    pub is_beyond_v1: bool,
     /// Whether it is written in Rego v1.
     pub is_current: bool,
 }
@@ -52,7 +54,7 @@ impl Names {
         let (root, path) = path_of(&module.package.refr);
         let package = [vec![Value::from(root)], path].concat();
         let mut imports = HashMap::new();
-        let mut negates_bodies = false;
+        let (mut negates_bodies, mut is_beyond_v1) = (false, false);
         for import in &module.imports {
             let (root, path) = path_of(&import.refr);
             let alias = match &import.r#as {
@@ -65,6 +67,10 @@ impl Names {
             match root {
                 "data" => imports.insert(alias, Meaning::Data(path)),
                 "input" => imports.insert(alias, Meaning::Input(path)),
+                "rego" => {
+                    is_beyond_v1 |= path.as_slice() != [Value::from("v1")];
+                    None
+                }
                 "future" => {
                     negates_bodies |= matches!(path.as_slice(), [_]) || path.get(1) == Some(&Value::from("not"));
                     None
@@ -72,7 +78,7 @@ impl Names {
                 _ => None,
             };
         }
-        Self { package, imports, negates_bodies, is_current: module.rego_v1 }
+        Self { package, imports, negates_bodies, is_beyond_v1, is_current: module.rego_v1 }
     }
 
     /// The document `name` stands for; None for what can only be a local variable or a builtin.

@@ -54,6 +54,24 @@ pub(crate) fn descend<'v>(mut value: &'v Value, path: &[Value]) -> Option<&'v Va
     Some(value)
 }
 
+/// Whether OPA, which looks for `key` in base data by its text, may find what [`base_element`] does not.
+pub(crate) fn is_found_by_text(collection: &Value, key: &Value) -> bool {
+    match (collection, key) {
+        (Value::Array(_), Value::String(text)) => text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-')),
+        (Value::Object(_), Value::Number(number)) => !number.is_integer(),
+        _ => false,
+    }
+}
+
+/// Whether `collection` is an object with a member called by the number `key` or by its text: in base data OPA means the text, in
+/// what rules give the number.
+pub(crate) fn is_named_by_number(collection: &Value, key: &Value) -> bool {
+    match (collection, key) {
+        (Value::Object(_), Value::Number(_)) => base_element(collection, key).is_some(),
+        _ => false,
+    }
+}
+
 /// As [`element`], for base data: its keys are texts, so a whole number finds the key that is spelled like it.
 pub(crate) fn base_element<'v>(collection: &'v Value, key: &Value) -> Option<&'v Value> {
     if let (Value::Object(fields), Value::Number(number)) = (collection, key)

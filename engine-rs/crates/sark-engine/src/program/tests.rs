@@ -227,14 +227,18 @@ fn parts_of_inputs_are_told_apart_for_however_many_paths_one_thread_is_asked() {
 #[test]
 fn what_was_not_read_is_no_answer() {
     let source = "read := input.b\nchosen if input.a == 1; chosen if input.a == 2; chosen if input.a == 3; chosen if input.a == 4\n\
-        negated if not input.b.c\ncompared if input.a.x == input.b\nknown := x if { x := input.a.x with input.a as {\"x\": 1} }";
+        negated if not input.b.c\ncompared if input.a.x == input.b\nknown := x if { x := input.a.x with input.a as {\"x\": 1} }\n\
+        below := x if { x := input.a.y with input.a as {\"y\": 1} }\nbeside if { not input.b with input.a as {} }\n\
+        above := x if { x := input.b with input.b.c as 1 }";
     let (program, only) = (program(&source.replace("; chosen", "\nchosen")), Projection::of([["a", "x"]]));
     let view = View { projection: &only, whole: false };
     let ask = |rule| program.ask_about(rule, Input::of(Some(br#"{"a":{"x":2},"b":1}"#)).read(view).unwrap());
-    for rule in ["read", "chosen", "negated", "compared"] {
+    for rule in ["read", "chosen", "negated", "compared", "beside", "above"] {
         assert!(matches!(ask(rule), Err(Failure::Unsupported(_))), "{rule}: {:?}", ask(rule));
     }
-    assert_eq!(ask("known"), Ok(Value::from(1_u64)));
+    for rule in ["known", "below"] {
+        assert_eq!(ask(rule), Ok(Value::from(1_u64)), "{rule}");
+    }
 }
 
 #[test]

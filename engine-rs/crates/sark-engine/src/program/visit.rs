@@ -6,7 +6,13 @@ use super::ir::{Body, Comprehension, Expr, Leaf, Pattern, Replacement, Step, Sub
 pub(crate) fn expr<'e>(expr_: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
     see(expr_);
     match expr_ {
-        Expr::Const(_) | Expr::Slot(_) | Expr::Input(..) | Expr::Base(_) | Expr::Group(_) | Expr::Document(_) => {}
+        Expr::Const(_)
+        | Expr::Slot(_)
+        | Expr::BasePart(_)
+        | Expr::Input(..)
+        | Expr::Base(_)
+        | Expr::Group(_)
+        | Expr::Document(_) => {}
         Expr::Entry(_, inner) | Expr::Fixed(_, inner) => expr(inner, see),
         Expr::Index(left, right)
         | Expr::Compare(_, left, right)

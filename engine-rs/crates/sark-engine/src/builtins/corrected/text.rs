@@ -8,6 +8,7 @@ use super::super::{
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "count", arity: 1, call: length },
     OwnBuiltin { name: "indexof", arity: 2, call: indexof },
     OwnBuiltin { name: "indexof_n", arity: 2, call: indexof_n },
     OwnBuiltin { name: "lower", arity: 1, call: lower },
@@ -18,6 +19,17 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "trace", arity: 1, call: trace },
     OwnBuiltin { name: "upper", arity: 1, call: upper },
 ];
+
+/// Elements of a collection, or characters of a text.
+fn length(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    match operands.first() {
+        Some(Value::String(text)) => Ok(Value::from(text.chars().count())),
+        Some(Value::Array(items)) => Ok(Value::from(items.len())),
+        Some(Value::Object(fields)) => Ok(Value::from(fields.len())),
+        Some(Value::Set(items)) => Ok(Value::from(items.len())),
+        _ => Err(BuiltinError("operand 1 must be one of {string, array, object, set}".into())),
+    }
+}
 
 /// Positions of `search` in `base`, overlapping ones too, counted in characters.
 fn positions<'t>(base: &'t str, search: &'t str) -> Result<impl Iterator<Item = usize> + 't, BuiltinError> {

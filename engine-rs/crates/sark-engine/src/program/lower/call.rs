@@ -83,6 +83,11 @@ impl Lowering<'_> {
         }
     }
 
+    /// Whether `expr` is a call of `print`.
+    pub(super) fn prints(&mut self, expr: &Ref<Ast>) -> bool {
+        matches!(expr.as_ref(), Ast::Call { fcn, .. } if self.callee_named(fcn).is_some_and(|callee| self.is_print(callee)))
+    }
+
     fn is_print(&self, callee: Callee) -> bool {
         matches!(callee, Callee::Builtin(id) if self.shared.builtins.is_print(id))
     }

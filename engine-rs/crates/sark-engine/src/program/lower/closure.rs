@@ -1,6 +1,6 @@
 //! Queries: which names are their variables, and in which order their statements run.
 
-use regorus::unstable::{Expr as Ast, LiteralStmt, Ref};
+use regorus::unstable::{Expr as Ast, Literal, LiteralStmt, Ref};
 
 use super::{Blocked, Lower, Lowering, Steps, scope::Mark, variables};
 
@@ -29,27 +29,29 @@ impl Lowering<'_> {
         self.replaced_by_head(statements, heads)
     }
 
-    /// Lower `statements` in the first order that binds every variable before it is read.
+    /// Lower `statements` in the order in which OPA runs them: again and again from the first to the last, each as soon as its
+    /// variables are bound.
     pub(super) fn ordered(&mut self, statements: &[LiteralStmt]) -> Lower<Steps> {
         let mut steps = Steps::new();
         let mut waiting: Vec<(usize, &LiteralStmt)> = statements.iter().enumerate().collect();
         while !waiting.is_empty() {
-            let mut ready = None;
+            let before = waiting.len();
             let mut blocked = Vec::new();
-            for (number, (position, statement)) in waiting.iter().enumerate() {
+            for (position, statement) in std::mem::take(&mut waiting) {
                 self.scopes.stand_at(position + 1);
                 match self.attempt(|lowering, steps| lowering.statement(statement, steps)) {
-                    Ok(lowered) => {
-                        ready = Some((number, lowered));
-                        break;
+                    Ok(lowered) => steps.extend(lowered),
+                    Err(Blocked::Unbound(_)) if is_misplaced_by_opa(statement) => {
+                        return super::unsupported(&statement.span, "a closure in front of what it reads");
                     }
-                    Err(Blocked::Unbound(name)) => blocked.push((name, &statement.span)),
+                    Err(Blocked::Unbound(name)) => {
+                        blocked.push((name, &statement.span));
+                        waiting.push((position, statement));
+                    }
                     Err(other) => return Err(other),
                 }
             }
-            if let Some((number, lowered)) = ready {
-                waiting.remove(number);
-                steps.extend(lowered);
+            if waiting.len() < before {
                 continue;
             }
             self.scopes.stand_at(usize::MAX);
@@ -76,15 +78,24 @@ impl Lowering<'_> {
 
     pub(super) fn tried<T>(&mut self, work: impl FnOnce(&mut Self, &mut Steps) -> Lower<T>) -> Lower<(T, Steps)> {
         let mark: Mark = self.scopes.mark();
-        let nesting = self.nesting;
+        let (nesting, in_front) = (self.nesting, self.in_front.clone());
         let mut steps = Steps::new();
         match work(self, &mut steps) {
             Ok(done) => Ok((done, steps)),
             Err(blocked) => {
                 self.scopes.reset(&mark);
-                self.nesting = nesting;
+                (self.nesting, self.in_front) = (nesting, in_front);
                 Err(blocked)
             }
         }
+    }
+}
+
+/// Whether OPA may run `statement` before the variables have values that are read inside of its closures.
+fn is_misplaced_by_opa(statement: &LiteralStmt) -> bool {
+    match &statement.literal {
+        Literal::Every { .. } => true,
+        Literal::NotExpr { expr, .. } => variables::has_comprehension(expr),
+        _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use regorus::{
     Value,
-    unstable::{Expr as Ast, Query, Ref, Span},
+    unstable::{BinOp, Expr as Ast, Query, Ref, Span},
 };
 
 use crate::document::{decimal, is_plain};
@@ -60,26 +60,40 @@ impl Lowering<'_> {
                 Ok(self.constant(value))
             }
             Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } => self.reference(expr, out),
-            Ast::Array { items, .. } => {
+            Ast::Array { span, items, .. } => {
+                is_no_comprehension(span, items)?;
                 let items = self.all(items, out)?;
                 Ok(match constants(&items) {
                     Some(values) => Expr::Const(Value::from(values)),
                     None => Expr::Array(items.into()),
                 })
             }
-            Ast::Set { items, .. } => {
+            Ast::Set { span, items, .. } => {
+                is_no_comprehension(span, items)?;
                 let items = self.all(items, out)?;
                 Ok(match constants(&items) {
                     Some(values) => Expr::Const(Value::from(values.into_iter().collect::<std::collections::BTreeSet<_>>())),
                     None => Expr::Set(items.into()),
                 })
             }
-            Ast::Object { span, fields, .. } => self.object(span, fields, out),
+            Ast::Object { span, fields, .. } => {
+                if let [(_, _, value)] = fields.as_slice() {
+                    is_no_comprehension(span, std::slice::from_ref(value))?;
+                }
+                self.object(span, fields, out)
+            }
             Ast::ArrayCompr { term, query, .. } => self.comprehension(&Term::Array(term), query),
             Ast::SetCompr { term, query, .. } => self.comprehension(&Term::Set(term), query),
             Ast::ObjectCompr { key, value, query, .. } => self.comprehension(&Term::Object(key, value), query),
             Ast::Call { .. } => self.call(expr, out),
-            Ast::UnaryExpr { expr, .. } => {
+            Ast::UnaryExpr { span, expr, .. } => {
+                // OPA takes one term for the operand, and the parser here all that follows.
+                if !matches!(
+                    expr.as_ref(),
+                    Ast::Number { .. } | Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } | Ast::Call { .. }
+                ) {
+                    return super::unsupported(span, "a minus in front of more than one term");
+                }
                 if let Ast::Number { value, .. } = expr.as_ref()
                     && *value == Value::from(0_u64)
                 {
@@ -217,4 +231,14 @@ fn constants(items: &[Expr]) -> Option<Vec<Value>> {
             _ => None,
         })
         .collect()
+}
+
+/// Leave to OPA a literal of one element that is a union: OPA takes `|` for the beginning of a comprehension's body.
+fn is_no_comprehension(span: &Span, items: &[Ref<Ast>]) -> Lower<()> {
+    match items {
+        [item] if matches!(item.as_ref(), Ast::BinExpr { op: BinOp::Union, .. }) => {
+            super::unsupported(span, "a union as the only element of a literal")
+        }
+        _ => Ok(()),
+    }
 }

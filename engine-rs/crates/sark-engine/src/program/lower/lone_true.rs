@@ -12,8 +12,13 @@ use super::{Lower, Lowering, unsupported};
 
 impl Lowering<'_> {
     /// Leave to OPA a query whose only statement it would replace by a part of `heads`.
-    pub(super) fn replaced_by_head(&self, statements: &[LiteralStmt], heads: &[&Ref<Expr>]) -> Lower<()> {
-        let mut statements = statements.iter().filter(|each| !matches!(each.literal, Literal::SomeVars { .. }));
+    pub(super) fn replaced_by_head(&mut self, statements: &[LiteralStmt], heads: &[&Ref<Expr>]) -> Lower<()> {
+        // OPA takes the declarations out before, and what is printed as well where nobody reads it.
+        let mut statements = statements.iter().filter(|each| match &each.literal {
+            Literal::SomeVars { .. } => false,
+            Literal::Expr { expr, .. } => !self.prints(expr),
+            _ => true,
+        });
         let (Some(only), None) = (statements.next(), statements.next()) else {
             return Ok(());
         };

@@ -113,7 +113,7 @@ impl<'a> Lowering<'a> {
         let mut closed = true;
         // The slots inside a comprehension are its own when it is closed; those outside of one never are.
         outside(value, &mut |inner| match inner {
-            Expr::Slot(_) => closed = false,
+            Expr::Slot(_) | Expr::BasePart(_) => closed = false,
             Expr::Comprehension(comprehension) => closed &= comprehension.closed,
             _ => {}
         });
@@ -134,6 +134,7 @@ fn outside<'e>(value: &'e Expr, see: &mut dyn FnMut(&'e Expr)) {
         Expr::Comprehension(_)
         | Expr::Const(_)
         | Expr::Slot(_)
+        | Expr::BasePart(_)
         | Expr::Input(..)
         | Expr::Base(_)
         | Expr::Group(_)

@@ -86,9 +86,11 @@ impl Lowering<'_> {
         let mut after = Steps::new();
         let key = self.pattern(index, &mut after)?;
         let slot = self.scopes.fresh_bound();
+        // A document has base data in it.
+        let is_in_base = at.is_in_base() || matches!(at, Expr::Document(_) | Expr::Below(..));
         out.push(Step::Scan(Box::new(Scan { collection: at, key, value: Pattern::Bind(slot) })));
         out.extend(after);
-        Ok(Expr::Slot(slot))
+        Ok(if is_in_base { Expr::BasePart(slot) } else { Expr::Slot(slot) })
     }
 
     /// Go down `parts` from a path in `data`.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regorus::{
     Value,
-    unstable::{Expr as Ast, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead},
+    unstable::{BinOp, Expr as Ast, Literal, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead},
 };
 
 use super::{
@@ -168,11 +168,34 @@ impl Lowering<'_> {
     }
 
     fn body(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
+        if let Some(body) = body {
+            self.is_known_body(body)?;
+        }
         self.scopes.push();
         self.open(statements(body), &lowering_heads(rule, head, body))?;
         let lowered = self.finished(rule, head, body)?;
         self.scopes.pop();
         Ok(lowered)
+    }
+
+    /// Leave to OPA what it reads otherwise than the parser here: braces as a comprehension or as a body, and imports that change
+    /// what statements mean.
+    fn is_known_body(&self, body: &RuleBody) -> Lower<()> {
+        let statements = body.query.stmts.as_slice();
+        let Some(first) = statements.first() else {
+            return Ok(());
+        };
+        if self.names.is_beyond_v1 {
+            return super::unsupported(&first.span, "an import of rego other than rego.v1");
+        }
+        let Literal::Expr { expr, .. } = &first.literal else {
+            return Ok(());
+        };
+        let is_comprehension = matches!(expr.as_ref(), Ast::SetCompr { .. } | Ast::ObjectCompr { .. });
+        if (body.is_else && statements.len() == 1 && is_comprehension) || (!body.is_else && begins_with_union(expr)) {
+            return super::unsupported(&first.span, "a body that may be a comprehension");
+        }
+        Ok(())
     }
 
     fn finished(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
@@ -205,5 +228,17 @@ impl Lowering<'_> {
             }
             other => other,
         }
+    }
+}
+
+/// Whether the first operator of `expr` is a union.
+fn begins_with_union(expr: &Ref<Ast>) -> bool {
+    match expr.as_ref() {
+        Ast::BinExpr { op: BinOp::Union, .. } => true,
+        Ast::BinExpr { lhs, .. } | Ast::BoolExpr { lhs, .. } | Ast::ArithExpr { lhs, .. } | Ast::AssignExpr { lhs, .. } => {
+            begins_with_union(lhs)
+        }
+        Ast::Membership { key, value, .. } => begins_with_union(key.as_ref().unwrap_or(value)),
+        _ => false,
     }
 }

@@ -37,6 +37,9 @@ impl Lowering<'_> {
             Literal::SomeIn { key, value, collection, .. } => self.some_in(key.as_ref(), value, collection, out),
             Literal::Expr { expr, .. } => self.condition(expr, out),
             Literal::NotExpr { expr, .. } => {
+                if self.prints(expr) {
+                    return super::unsupported(expr.span(), "a negated print");
+                }
                 if !self.names.negates_bodies {
                     self.in_front(expr, out)?;
                 } else if expr.span().text().starts_with('{') {

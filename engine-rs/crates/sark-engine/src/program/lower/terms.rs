@@ -47,7 +47,7 @@ impl fmt::Display for Term<'_> {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Expr::Const(value) => Constant(value).fmt(to),
-            Expr::Slot(slot) => write!(to, "slot {slot}"),
+            Expr::Slot(slot) | Expr::BasePart(slot) => write!(to, "slot {slot}"),
             Expr::Input(path, _) => list(to, "input", path.iter().map(Constant)),
             Expr::Base(base) => list(to, "data", base.path.iter().map(Constant)),
             Expr::Group(group) => write!(to, "rule {group}"),

@@ -113,3 +113,29 @@ pub(super) fn in_expr<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e str>) {
         }
     }
 }
+
+/// Whether a comprehension is in `expr`.
+pub(super) fn has_comprehension(expr: &Ref<Expr>) -> bool {
+    match expr.as_ref() {
+        Expr::ArrayCompr { .. } | Expr::SetCompr { .. } | Expr::ObjectCompr { .. } => true,
+        Expr::String { .. }
+        | Expr::RawString { .. }
+        | Expr::Number { .. }
+        | Expr::Bool { .. }
+        | Expr::Null { .. }
+        | Expr::Var { .. } => false,
+        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().any(has_comprehension),
+        Expr::Object { fields, .. } => fields.iter().any(|(_, key, value)| has_comprehension(key) || has_comprehension(value)),
+        Expr::Call { params, .. } => params.iter().any(has_comprehension),
+        Expr::UnaryExpr { expr, .. } => has_comprehension(expr),
+        Expr::RefDot { refr, .. } => has_comprehension(refr),
+        Expr::RefBrack { refr, index, .. } => has_comprehension(refr) || has_comprehension(index),
+        Expr::BinExpr { lhs, rhs, .. }
+        | Expr::BoolExpr { lhs, rhs, .. }
+        | Expr::ArithExpr { lhs, rhs, .. }
+        | Expr::AssignExpr { lhs, rhs, .. } => has_comprehension(lhs) || has_comprehension(rhs),
+        Expr::Membership { key, value, collection, .. } => {
+            key.iter().any(has_comprehension) || has_comprehension(value) || has_comprehension(collection)
+        }
+    }
+}

@@ -6,11 +6,12 @@ use crate::path::index_of;
 
 use super::{
     super::{
+        Program,
         ir::{Kind, NodeId},
         place,
         tree::Tree,
     },
-    Machine, Outcome,
+    Failure, Machine, Outcome,
     collect::Part,
 };
 
@@ -54,6 +55,9 @@ impl Machine<'_> {
     /// The document that `keys` lead to from a node.
     pub(super) fn below(&mut self, mut node: NodeId, keys: &[Value]) -> Outcome<Value> {
         let mut keys = keys;
+        if !self.all_plain() {
+            keys.iter().filter(|key| matches!(key, Value::Number(_))).try_for_each(|key| self.spell(key))?;
+        }
         loop {
             let Some(found) = self.program.tree.node(node) else {
                 return Ok(Value::Undefined);
@@ -85,11 +89,14 @@ impl Machine<'_> {
     }
 
     fn base_below(&self, node: NodeId, keys: &[Value]) -> Outcome<Value> {
-        if !self.all_plain() {
-            keys.iter().filter(|key| matches!(key, Value::Number(_))).try_for_each(|key| self.spell(key))?;
+        let mut value = self.program.tree.node(node).and_then(|node| node.base.as_ref());
+        for key in keys {
+            if value.is_some_and(|value| place::is_found_by_text(value, key)) {
+                return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
+            }
+            value = value.and_then(|value| place::base_element(value, key));
         }
-        let base = self.program.tree.node(node).and_then(|node| node.base.as_ref());
-        let value = base.and_then(|base| place::descend(base, keys)).cloned().unwrap_or(Value::Undefined);
+        let value = value.cloned().unwrap_or(Value::Undefined);
         if self.scope.is_plain() {
             return Ok(value);
         }
@@ -173,6 +180,23 @@ impl Machine<'_> {
             }
         }
         Ok(whole)
+    }
+}
+
+impl Program {
+    /// Whether a segment of `path` that is a number leads to a package or a rule of that name.
+    pub(crate) fn is_entered_by_number(&self, path: &[String]) -> bool {
+        let mut node = Tree::ROOT;
+        for segment in path {
+            let Some(child) = self.tree.child(node, &Value::from(segment.as_str())) else {
+                return false;
+            };
+            if index_of(segment).is_some() {
+                return true;
+            }
+            node = child;
+        }
+        false
     }
 }
 

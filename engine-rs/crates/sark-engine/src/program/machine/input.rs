@@ -42,6 +42,10 @@ impl<'p> Sighted<'p> {
 
 impl Tables {
     fn of(&mut self, shape: &Shape, program: &Program) -> usize {
+        if shape.is_empty() {
+            // No path leads into it, and whoever asks for paths that do not exist must not drive others out.
+            return usize::MAX;
+        }
         if let Some(known) = self.0.iter().position(|(id, _)| *id == shape.id()) {
             return known;
         }
@@ -66,13 +70,22 @@ impl Machine<'_> {
     /// What is at `path`, whose number is `number`; None when nobody has foreseen that it is looked at.
     pub(super) fn input(&self, path: &[Value], number: InputId) -> Option<&Value> {
         if let Some(input) = &self.scope.input {
-            return Some(place::descend(input, path).unwrap_or(&UNDEFINED));
+            return self.is_foreseen(path, number).then(|| place::descend(input, path).unwrap_or(&UNDEFINED));
         }
         let Sighted { parts, table, .. } = self.sighted.as_ref()?;
         let Found { part, depth } = self.state.tables.find(*table, number)?;
         let part = parts.get(part as usize)?;
         let rest = path.get(depth as usize..)?;
         Some(if rest.is_empty() { part } else { place::descend(part, rest).unwrap_or(&UNDEFINED) })
+    }
+
+    /// Whether what is at `path` of an input that is replaced in places was read, or is what replaces it.
+    fn is_foreseen(&self, path: &[Value], number: InputId) -> bool {
+        let Some(Sighted { table, .. }) = &self.sighted else {
+            return true;
+        };
+        let is_replaced = self.scope.laid_over.iter().any(|replaced| path.starts_with(replaced));
+        is_replaced || self.state.tables.find(*table, number).is_some()
     }
 
     /// All that is seen of the question's own input, as an object.

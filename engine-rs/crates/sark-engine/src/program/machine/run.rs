@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
+use crate::document::{fields, sorted};
+
 use super::{
     super::{
-        ir::{Expr, Pattern, Slot, Step},
+        ir::{Expr, Pattern, Scan, Slot, Step},
         place,
     },
     Failure, Flow, Machine, Outcome,
@@ -36,6 +38,7 @@ impl<'p> Machine<'p> {
                 Step::Every { domain, key, value, body } => self.every(domain, *key, *value, body)?,
                 Step::Scan(scan) => {
                     let collection = self.value(&scan.collection)?;
+                    self.is_scanned_as_in_opa(scan, &collection)?;
                     return self.deeper(|machine| machine.scan(&collection, &scan.key, &scan.value, rest, solution));
                 }
                 Step::Walk(expr, pattern) => {
@@ -53,6 +56,20 @@ impl<'p> Machine<'p> {
             waiting = rest;
         }
         solution(self)
+    }
+
+    /// Leave to OPA a known key of base data that it finds by its text.
+    fn is_scanned_as_in_opa(&mut self, scan: &'p Scan, collection: &Value) -> Outcome<()> {
+        match &scan.key {
+            Pattern::Equal(key) if scan.collection.is_in_base() => {
+                let key = self.value(key)?;
+                if place::is_named_by_number(collection, &key) || place::is_found_by_text(collection, &key) {
+                    return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether `steps` hold in any way.
@@ -99,15 +116,15 @@ impl<'p> Machine<'p> {
                     }
                 }
             }
-            Value::Object(fields) => {
-                for (name, item) in fields.iter_sorted() {
+            Value::Object(members) => {
+                for (name, item) in fields(members) {
                     if element(self, &|| name.clone(), item)? == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
                 }
             }
             Value::Set(items) => {
-                for item in items.iter_sorted() {
+                for item in sorted(items.iter()) {
                     if element(self, &|| item.clone(), item)? == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
@@ -133,8 +150,8 @@ impl<'p> Machine<'p> {
         }
         let parts: Vec<(Value, Value)> = match value {
             Value::Array(items) => items.iter().enumerate().map(|(index, item)| (Value::from(index), item.clone())).collect(),
-            Value::Object(fields) => fields.iter_sorted().map(|(name, item)| (name.clone(), item.clone())).collect(),
-            Value::Set(items) => items.iter_sorted().map(|item| (item.clone(), item.clone())).collect(),
+            Value::Object(members) => fields(members).into_iter().map(|(name, item)| (name.clone(), item.clone())).collect(),
+            Value::Set(items) => sorted(items.iter()).into_iter().map(|item| (item.clone(), item.clone())).collect(),
             _ => return Ok(Flow::Continue),
         };
         for (key, part) in parts {
@@ -166,15 +183,15 @@ impl<'p> Machine<'p> {
                     }
                 }
             }
-            Value::Object(fields) => {
-                for (name, item) in fields.iter_sorted() {
+            Value::Object(members) => {
+                for (name, item) in fields(members) {
                     if !holds(self, name.clone(), item.clone())? {
                         return Ok(false);
                     }
                 }
             }
             Value::Set(items) => {
-                for item in items.iter_sorted() {
+                for item in sorted(items.iter()) {
                     if !holds(self, item.clone(), item.clone())? {
                         return Ok(false);
                     }

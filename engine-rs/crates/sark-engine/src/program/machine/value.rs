@@ -20,13 +20,16 @@ impl<'p> Machine<'p> {
     pub(super) fn place<'m>(&'m self, expr: &'m Expr) -> Option<&'m Value> {
         match expr {
             Expr::Const(value) => Some(value),
-            Expr::Slot(slot) => Some(self.slot(*slot)),
+            Expr::Slot(slot) | Expr::BasePart(slot) => Some(self.slot(*slot)),
             Expr::Input(path, number) => self.input(path, *number),
             Expr::Base(base) if self.scope.is_plain() => Some(&base.value),
             Expr::Index(collection, key) => {
                 let found = self.place(collection)?;
                 let key = self.place(key)?;
-                if matches!(key, Value::Number(_)) && is_base(collection) && !self.all_plain() {
+                if collection.is_in_base()
+                    && (place::is_found_by_text(found, key)
+                        || (matches!(key, Value::Number(_)) && !self.is_sure_of_base(collection)))
+                {
                     return None;
                 }
                 Some(part(collection, found, key).unwrap_or(&UNDEFINED))
@@ -47,12 +50,15 @@ impl<'p> Machine<'p> {
     pub(super) fn computed(&mut self, expr: &'p Expr) -> Outcome<Value> {
         match expr {
             Expr::Const(value) => Ok(value.clone()),
-            Expr::Slot(slot) => Ok(self.slot(*slot).clone()),
+            Expr::Slot(slot) | Expr::BasePart(slot) => Ok(self.slot(*slot).clone()),
             Expr::Input(..) => Err(Failure::unseen()),
             Expr::Base(base) => Ok(self.scope.patched(&base.path, base.value.clone())),
             Expr::Group(group) => self.group_value(*group),
             Expr::Entry(group, key) => {
                 let key = self.value(key)?;
+                if matches!(key, Value::Number(_)) {
+                    self.spell(&key)?;
+                }
                 if key == Value::Undefined { Ok(key) } else { self.entry(*group, &key) }
             }
             Expr::Document(node) => self.document(*node),
@@ -63,14 +69,17 @@ impl<'p> Machine<'p> {
                 self.below(*node, &keys)
             }
             Expr::Index(collection, key) => {
+                // As a part of a reference, what is computed comes first.
+                let key = self.value(key)?;
+                if key == Value::Undefined {
+                    return Ok(key);
+                }
                 let found = self.value(collection)?;
                 if found == Value::Undefined {
                     return Ok(found);
                 }
-                let key = self.value(key)?;
-                // A member of base data is looked for by the number's text.
-                if matches!((&key, &found), (Value::Number(_), Value::Object(_))) && is_base(collection) && !self.all_plain() {
-                    self.spell(&key)?;
+                if collection.is_in_base() {
+                    self.is_found_in_base(collection, &found, &key)?;
                 }
                 Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
             }
@@ -83,8 +92,8 @@ impl<'p> Machine<'p> {
                 if let (Some(left), Some(right)) = (self.place(left), self.place(right)) {
                     return Ok(operation::compare(op, left, right));
                 }
-                // What is only looked up comes first: when it is undefined, nothing is computed, nor found in conflict.
-                if self.place(right) == Some(&UNDEFINED) {
+                // A comprehension comes last: beside what is undefined it is not computed, nor found in conflict.
+                if left.is_comprehension() && self.place(right) == Some(&UNDEFINED) {
                     return Ok(Value::Undefined);
                 }
                 let left = self.value(left)?;
@@ -117,6 +126,23 @@ impl<'p> Machine<'p> {
             Expr::Comprehension(comprehension) => self.deeper(|machine| machine.comprehension(comprehension)),
             Expr::Fixed(number, inner) => self.fixed(*number, inner),
         }
+    }
+
+    /// Whether a number leads to the same part of `collection`, which is in base data, as its text does.
+    fn is_sure_of_base(&self, collection: &Expr) -> bool {
+        self.all_plain() && self.scope.is_plain() && !begins_with_part(collection)
+    }
+
+    /// Leave to OPA a key of base data that it may find by its text, where the text is not known here or not looked for.
+    pub(super) fn is_found_in_base(&self, collection: &Expr, found: &Value, key: &Value) -> Outcome<()> {
+        if matches!(key, Value::Number(_)) {
+            self.spell(key)?;
+        }
+        let by_number = matches!(key, Value::Number(_)) && !self.is_sure_of_base(collection);
+        if (by_number && place::is_named_by_number(found, key)) || place::is_found_by_text(found, key) {
+            return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
+        }
+        Ok(())
     }
 
     /// All values, or None when one is undefined.
@@ -250,16 +276,17 @@ impl<'p> Machine<'p> {
 
 /// The part of `found`, the value of `collection`, under `key`.
 fn part<'v>(collection: &Expr, found: &'v Value, key: &Value) -> Option<&'v Value> {
-    if matches!(key, Value::Number(_)) && is_base(collection) {
+    if matches!(key, Value::Number(_)) && collection.is_in_base() {
         return place::base_element(found, key);
     }
     place::element(found, key)
 }
 
-fn is_base(expr: &Expr) -> bool {
-    match expr {
-        Expr::Base(_) => true,
-        Expr::Index(collection, _) => is_base(collection),
+/// Whether a reference goes on from what it found by going through base data, or through a document that has rules in it too.
+fn begins_with_part(collection: &Expr) -> bool {
+    match collection {
+        Expr::BasePart(_) => true,
+        Expr::Index(collection, _) => begins_with_part(collection),
         _ => false,
     }
 }

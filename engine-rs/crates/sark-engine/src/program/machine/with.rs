@@ -21,6 +21,8 @@ pub(super) enum Mock {
 pub(super) struct Scope {
     /// None: what the machine sees of the question's own.
     pub input: Option<Value>,
+    /// The paths of it that were replaced. The rest is what the machine sees of the question's own.
+    pub laid_over: Vec<Box<[Value]>>,
     /// Never the same twice, so that values computed in one scope are not taken for those of another.
     pub id: u64,
     overrides: Vec<(Box<[Value]>, Value)>,
@@ -29,7 +31,7 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn outermost(input: Option<Value>, id: u64) -> Self {
-        Self { input, id, overrides: Vec::new(), mocks: Vec::new() }
+        Self { input, laid_over: Vec::new(), id, overrides: Vec::new(), mocks: Vec::new() }
     }
 
     /// Whether data and functions are as the policies have them.
@@ -104,6 +106,7 @@ impl<'p> Machine<'p> {
                     let before =
                         if path.is_empty() { Value::Undefined } else { scope.input.unwrap_or_else(|| self.object_seen()) };
                     scope.input = Some(place::with_part(before, path, value));
+                    scope.laid_over.push(path.clone());
                 }
                 Replacement::Data(path, expr) => {
                     let value = self.value(expr)?;

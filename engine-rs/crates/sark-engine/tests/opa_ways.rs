@@ -1,0 +1,175 @@
+//! Where OPA goes a way of its own, the engine goes it too or leaves the policy to OPA. Every answer here was also given by OPA.
+
+#![allow(clippy::unwrap_used)] // a test may fail loudly, its helpers too
+
+use std::{sync::Arc, time::Duration};
+
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies};
+
+const INPUT: &str = r#"{"a":1,"b":[1,2,3],"c":{"d":"x","e":null},"f":false,"s":"str","t":true}"#;
+
+/// What the engine says.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Here(String),
+    Undefined,
+    /// It leaves it to OPA.
+    InOpa,
+}
+
+fn here(answer: &str) -> Told {
+    Told::Here(answer.to_owned())
+}
+
+fn told(source: &str, data: &str, path: &str, input: &str) -> Told {
+    let modules = vec![Module { name: "p.rego".into(), source: source.into() }];
+    let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: Duration::from_secs(1) };
+    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(10) };
+    let engine = Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap();
+    match engine.evaluate(&DecisionPath::parse(path).unwrap(), Some(input.as_bytes())) {
+        Ok(decision) => decision.result().map_or(Told::Undefined, |json| here(std::str::from_utf8(json).unwrap())),
+        Err(_) => Told::InOpa,
+    }
+}
+
+fn check(cases: &[(&str, &str, &str, Told)]) {
+    for (body, data, input, expected) in cases {
+        assert_eq!(told(&format!("package a\n{body}"), data, "a/r", input), *expected, "{body}");
+    }
+}
+
+#[test]
+fn what_is_evaluated_in_front_of_a_negation_waits_for_its_variables() {
+    check(&[
+        (
+            "deny contains role if { not has(input.s, role); need[role] }\nr if { count(deny) == 0 }\n\
+             need contains \"admin\"\nhas(u, x) if { x == \"user\" }",
+            "{}",
+            INPUT,
+            Told::Undefined,
+        ),
+        ("r if { not count(input.b) == y; y = 2 }", "{}", INPUT, here("true")),
+        ("r if { not count(input.b) == y; y = 3 }", "{}", INPUT, Told::Undefined),
+        ("r if { count([1 | not startswith(input.s, \"q\")]) == y; y = 1 }", "{}", INPUT, here("true")),
+    ]);
+}
+
+#[test]
+fn a_closure_in_front_of_what_it_reads_is_left_to_opa() {
+    check(&[
+        ("r if { x = 3; every e in [z] { x > e }; z = 1 }", "{}", INPUT, Told::InOpa),
+        ("r if { x := 1; every e in y { e == x }; q[y] }\nq contains [1]", "{}", INPUT, Told::InOpa),
+        ("r if { not [e | e = x] == w; x = 1; w = k; k = [2] }", "{}", INPUT, Told::InOpa),
+        ("r if { not q[[e | e = x]] == w; x = 1; w = 5 }\nq := {[1]: 5}", "{}", INPUT, Told::InOpa),
+        ("r if { z = 1; x = 3; every e in [z] { x > e } }", "{}", INPUT, here("true")),
+        ("r if { [e | e = x] == w; x = 1; w = [1] }", "{}", INPUT, here("true")),
+    ]);
+}
+
+#[test]
+fn a_minus_is_of_one_term() {
+    check(&[
+        ("r if { not -input.a < 5 }", "{}", INPUT, Told::InOpa),
+        ("r := - 1 + 2", "{}", INPUT, Told::InOpa),
+        ("r := 2 * -y + 1 if { y := 4 }", "{}", INPUT, Told::InOpa),
+        ("r if { -input.a in [-1] }", "{}", INPUT, Told::InOpa),
+        ("r := -input.a", "{}", INPUT, here("-1")),
+        ("r := 3 + -2", "{}", INPUT, here("1")),
+        ("r := x if { x := -count(input.b) }", "{}", INPUT, here("-3")),
+    ]);
+}
+
+#[test]
+fn a_union_in_braces_may_be_a_comprehension() {
+    check(&[
+        ("r := {{1} | {2} | {3}}", "{}", INPUT, Told::InOpa),
+        ("r := [{1} | {1} | {2}]", "{}", INPUT, Told::InOpa),
+        ("r := {1: {2} | {1} | {2}}", "{}", INPUT, Told::InOpa),
+        ("r if { not deny }\ndeny if { {\"admin\"} | {\"x\"} == {\"nobody\"}; input.roles }", "{}", INPUT, Told::InOpa),
+        ("s := {1}\nr if { s | {2} == {1, 3} }", "{}", INPUT, Told::InOpa),
+        ("s := {1}\nr if { input.zz } else if { s | input.zz }", "{}", INPUT, Told::InOpa),
+        ("r := [{1} | {2}, {3}]", "{}", INPUT, here("[[1,2],[3]]")),
+        ("r if { input.a; {1} | {2} == {1, 2} }", "{}", INPUT, here("true")),
+        ("r if { {1, 2} == {1} | {2} }", "{}", INPUT, here("true")),
+        ("r if { input.zz } else if { input.a; s := {2 | input.a}; count(s) == 1 }", "{}", INPUT, here("true")),
+    ]);
+}
+
+#[test]
+fn what_changes_the_meaning_of_negations_is_left_to_opa() {
+    check(&[
+        ("import rego.v2\ndeny if { not count(input.zz) > 0 }\nr if { not deny }", "{}", INPUT, Told::InOpa),
+        ("import rego.v1\ndeny if { not count(input.zz) > 0 }\nr if { not deny }", "{}", INPUT, here("true")),
+        ("deny if { not print(\"x\") }\nr if { not deny }", "{}", INPUT, Told::InOpa),
+        ("r := input.a if { print(\"a\"); not true }", "{}", INPUT, Told::InOpa),
+        ("r if { not p with lt as true }\np if { 2 < 1 }", "{}", INPUT, Told::InOpa),
+        ("r if { print(\"x\"); not input.zz }", "{}", INPUT, here("true")),
+    ]);
+}
+
+#[test]
+fn a_key_of_base_data_is_looked_for_by_its_text() {
+    let (blocked, nested) = (r#"{"blocked":[true]}"#, r#"{"d":{"k":{"0":{"x":1}},"l":[{"x":2}]}}"#);
+    check(&[
+        ("r if { not data.blocked[input.i] }", blocked, r#"{"i":"0"}"#, Told::InOpa),
+        ("r if { not data.blocked[input.i] }", blocked, r#"{"i":"+0"}"#, Told::InOpa),
+        ("r if { not data.blocked[input.i] }", blocked, r#"{"i":"x"}"#, here("true")),
+        ("r if { not data.blocked[input.i] }", blocked, r#"{"i":0}"#, Told::Undefined),
+        ("r if { not data.blocked[input.i] }", blocked, r#"{"i":0.0}"#, Told::InOpa),
+        ("r if { not data.blocked[input.i] }", r#"{"blocked":{"1.5":true}}"#, r#"{"i":1.5}"#, Told::InOpa),
+        ("r if { not data.blocked[input.i] }", r#"{"blocked":{"1":true}}"#, r#"{"i":1}"#, Told::Undefined),
+        ("r := x if { x := data.d[k][input.i].x; k == \"k\" }", nested, r#"{"i":0}"#, Told::InOpa),
+        ("r := [x | x := data.d.l[_].x]", nested, r#"{"i":0}"#, here("[2]")),
+        ("r := x if { x := data.d[\"l\"][input.i].x }", nested, r#"{"i":0}"#, here("2")),
+        ("r := x if { some \"l\", v in data.d; x := v[input.i].x }", nested, r#"{"i":0}"#, here("2")),
+        ("r if { some 0, x in data.d.k }", nested, INPUT, Told::InOpa),
+        ("r := x if { x := data.d[input.i] with data.d as {\"0\": 2} }", nested, r#"{"i":0}"#, Told::InOpa),
+    ]);
+}
+
+#[test]
+fn a_number_in_another_spelling_finds_no_entry_here() {
+    for rules in ["ok[1] := true\nok[2] := true", "ok contains 1", "ok[1] if input.lvl"] {
+        let source = format!("{rules}\nr if {{ ok[input.lvl] }}");
+        check(&[(&source, "{}", r#"{"lvl":1.0}"#, Told::InOpa), (&source, "{}", r#"{"lvl":1}"#, here("true"))]);
+    }
+}
+
+#[test]
+fn sets_come_behind_objects() {
+    check(&[
+        ("r := [type_name(x) | some x in {{1}, {\"a\": 1}}]", "{}", INPUT, here(r#"["object","set"]"#)),
+        ("r := [type_name(k) | some k, _ in {{1}: 1, {\"a\": 1}: 2}]", "{}", INPUT, here(r#"["object","set"]"#)),
+    ]);
+}
+
+#[test]
+fn what_is_in_conflict_is_found_to_be_so_on_the_left() {
+    let bad = "bad := 1 if input.a\nbad := 2 if input.a\n";
+    for body in ["not bad == input.zz", "bad == input.zz", "not input.zz[bad]"] {
+        check(&[(&format!("{bad}r if {{ {body} }}"), "{}", INPUT, Told::InOpa)]);
+    }
+    check(&[(&format!("{bad}r if {{ input.zz == bad }}"), "{}", INPUT, Told::Undefined)]);
+}
+
+#[test]
+fn a_segment_that_is_a_number_to_opa_is_none_of_a_rule() {
+    let source = "package a\nq[\"1\"] := 8\nlist := [1, 2]";
+    for (path, expected) in
+        [("a/q/1", Told::InOpa), ("a/list/1.0", Told::InOpa), ("a/list/01", Told::InOpa), ("a/list/1", here("2"))]
+    {
+        assert_eq!(told(source, "{}", path, "{}"), expected, "{path}");
+    }
+    assert_eq!(told("package a", r#"{"d":{"00":3,"0":1}}"#, "d/00", "{}"), Told::InOpa);
+    assert_eq!(told("package a", r#"{"d":{"00":3,"0":1}}"#, "d/0", "{}"), here("1"));
+}
+
+#[test]
+fn texts_are_counted_and_read_as_in_go() {
+    check(&[
+        ("r := count(input.p)", "{}", r#"{"p":"😀😀😀😀"}"#, here("4")),
+        ("r := to_number(input.x)", "{}", r#"{"x":"1_0"}"#, Told::InOpa),
+        ("r := to_number(input.x)", "{}", r#"{"x":"0x1p4"}"#, Told::InOpa),
+        ("r := to_number(input.x)", "{}", r#"{"x":"010"}"#, here("10")),
+    ]);
+}
