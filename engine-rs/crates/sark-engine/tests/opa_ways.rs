@@ -122,6 +122,7 @@ fn a_key_of_base_data_is_looked_for_by_its_text() {
         ("r := [x | x := data.d.l[_].x]", nested, r#"{"i":0}"#, here("[2]")),
         ("r := x if { x := data.d[\"l\"][input.i].x }", nested, r#"{"i":0}"#, here("2")),
         ("r := x if { some \"l\", v in data.d; x := v[input.i].x }", nested, r#"{"i":0}"#, here("2")),
+        ("r := data.d.l[\"0\"]", nested, INPUT, Told::InOpa),
         ("r if { some 0, x in data.d.k }", nested, INPUT, Told::InOpa),
         ("r := x if { x := data.d[input.i] with data.d as {\"0\": 2} }", nested, r#"{"i":0}"#, Told::InOpa),
     ]);

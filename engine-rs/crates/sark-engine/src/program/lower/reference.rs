@@ -33,7 +33,7 @@ impl Lowering<'_> {
                     let (path, number) = self.shared.recurring.path(&path, None);
                     self.along(Expr::Input(path, number), &parts, out)
                 }
-                Some(Meaning::Data(path)) => self.in_data(path, &parts, out),
+                Some(Meaning::Data(path)) => self.in_data(path, refr, &parts, out),
                 None => super::refused(span, &format!("var {name} is unsafe: nothing gives it a value")),
             };
         }
@@ -94,7 +94,7 @@ impl Lowering<'_> {
     }
 
     /// Go down `parts` from a path in `data`.
-    fn in_data(&mut self, mut path: Vec<Value>, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+    fn in_data(&mut self, mut path: Vec<Value>, refr: &Ref<Ast>, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
         let constant = parts.iter().take_while(|part| matches!(part, Part::Key(_))).count();
         let (keys, rest) = parts.split_at_checked(constant).unwrap_or((parts, &[]));
         path.extend(keys.iter().filter_map(|part| match part {
@@ -113,7 +113,7 @@ impl Lowering<'_> {
             // Rules at the path and below it: the document has both.
             Some(_) => self.along(Expr::Document(node), &beyond, out),
             None if followed < path.len() => {
-                let value = self.base(node, path.get(followed..).unwrap_or_default());
+                let value = self.base(node, path.get(followed..).unwrap_or_default(), refr)?;
                 self.along(Expr::Base(Box::new(Base { path: path.into(), value })), rest, out)
             }
             None => self.in_package(node, rest, out),
@@ -135,10 +135,16 @@ impl Lowering<'_> {
         (at, path.len())
     }
 
-    fn base(&self, node: u32, rest: &[Value]) -> Value {
-        let base = self.shared.tree.node(node).and_then(|node| node.base.as_ref());
-        let found = rest.iter().try_fold(base, |at, key| Some(Some(place::base_element(at?, key)?))).flatten();
-        found.cloned().unwrap_or(Value::Undefined)
+    /// The part of base data that `rest` leads to from a node.
+    fn base(&self, node: u32, rest: &[Value], refr: &Ref<Ast>) -> Lower<Value> {
+        let mut found = self.shared.tree.node(node).and_then(|node| node.base.as_ref());
+        for key in rest {
+            if found.is_some_and(|found| place::is_found_by_text(found, key)) {
+                return super::unsupported(refr.span(), "a key into base data that is not of its kind");
+            }
+            found = found.and_then(|found| place::base_element(found, key));
+        }
+        Ok(found.cloned().unwrap_or(Value::Undefined))
     }
 
     fn in_rule(&mut self, group: u32, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
