@@ -180,4 +180,5 @@ async def test_to_be_hurried_never_makes_it_later() -> None:
     # Then it comes when it would have come, and once
     assert begun.index("next") == 9
     assert begun.count("next") == 1
+    assert pacer._free == 1
     assert begun.index("due") == 18

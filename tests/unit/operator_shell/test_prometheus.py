@@ -31,7 +31,7 @@ from sark_api.names import (
     METRIC_SHADOW_COMPARISONS,
     METRIC_SHADOW_MISMATCHES,
 )
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
@@ -40,6 +40,7 @@ from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
 from sark_operator.shell.prometheus import PrometheusDoor
+from sark_operator.shell.prometheus_access import Access, PrometheusServers
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.tripwires import Tripwires
 
@@ -611,6 +612,33 @@ async def test_a_breach_is_seen_in_what_another_rollout_asks(telemetry: Telemetr
 
     # Then it is woken
     assert woken == ["u1"]
+    await source.close()
+
+
+async def test_a_rollout_whose_credentials_are_gone_is_woken_no_more(telemetry: Telemetry, server: Script) -> None:
+    # Given a rollout at 25% that was well, and whose credentials are gone by its next evaluation
+    class Credentials(PrometheusServers):
+        gone: frozenset[str] = frozenset()
+
+        def access(self, prometheus: Prometheus, namespace: str) -> Access | Missing:
+            return Missing("Gone", "gone") if namespace in self.gone else super().access(prometheus, namespace)
+
+    clock, woken, credentials = HandClock(), list[str](), Credentials()
+    tripwires = Tripwires(clock)
+    tripwires.on_tripped = woken.append
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock, credentials, tripwires)
+    healthy(server)
+    wire = Tripwire("u1", ROLLOUT, spec(server.url).criteria, 25)
+    server.replies[METRIC_REQUESTS] = vector((labels("rust", result="allow"), "1000"))
+    await source.read(ROLLOUT, spec(server.url), expected=True, tripwire=wire)
+    credentials.gone = frozenset({"shop"})
+    await source.read(ROLLOUT, spec(server.url), expected=True, tripwire=wire)
+
+    # When another one's answer shows it to be broken, then it is not woken: it could see nothing of it
+    server.replies[METRIC_REQUESTS] = vector((labels("rust", result="error"), "1000"))
+    clock.seconds += 6
+    await read(source, spec(server.url), "other/gateway")
+    assert woken == []
     await source.close()
 
 

@@ -106,8 +106,8 @@ def test_it_is_woken_once_for_what_goes_on(stand: Stand) -> None:
 
 
 def test_another_attempt_is_woken_anew(stand: Stand) -> None:
-    # Given a rollout that was woken and taken back
-    stand.put("gateway")
+    # Given a rollout that was woken and taken back, beside one that is well
+    stand.put("gateway", "billing")
     stand.came({"shop/gateway": FAILS})
     stand.put("gateway", percent=None)
 

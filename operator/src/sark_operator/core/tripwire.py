@@ -83,8 +83,9 @@ class Tripwire:
         """Return whether an alert that takes the rollout back is among those that fire."""
         if self.percent is None:
             return False
-        criterion = judge_alerts(self.criteria.alerts, firing.about(self.rollout, self.criteria.alerts))
-        return criterion.action == Action.REVERT and _breaks(criterion)
+        about = firing.about(self.rollout, self.criteria.alerts)
+        criterion = judge_alerts(self.criteria.alerts, about) if about else None
+        return criterion is not None and criterion.action == Action.REVERT and _breaks(criterion)
 
 
 def _reverts(action: Action) -> bool:
