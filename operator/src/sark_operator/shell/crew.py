@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
+
+import structlog
 
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.directory import Directory
@@ -17,6 +18,8 @@ from sark_operator.shell.worker import Worker
 
 OVERDUE_SECONDS = 180.0
 """A worker later than this makes the process unhealthy: longer than its longest tick."""
+
+_log = structlog.get_logger("sark.crew")
 
 MakeWorker = Callable[[RolloutObject], Worker]
 
@@ -36,7 +39,7 @@ class Crew:
         self._directory = directory
         self._telemetry = telemetry
         self._tripwires = tripwires
-        tripwires.on_tripped = partial(self.wake, urgent=True)
+        tripwires.on_tripped = self._tripped
         self._members: dict[str, _Member] = {}
         self.on_lost: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that is gone."""
@@ -105,6 +108,12 @@ class Crew:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._members.clear()
         await self.on_closed()
+
+    def _tripped(self, uid: str) -> None:
+        member = self._members.get(uid)
+        if member is not None:
+            _log.info("breach in sight, evaluated before what is only due", rollout=member.worker.key)
+            member.worker.wake(urgent=True)
 
     def _drop(self, uid: str) -> None:
         self._directory.drop(uid)

@@ -24,7 +24,6 @@ from sark_operator.shell.counting import arm_windows
 
 LEAST_SECONDS: Final = 2.5
 """Time between two answers to one question that are looked through: somebody may ask it every half second."""
-_NAMED: Final = 5
 
 Test = Callable[[Tripwire, Any], bool]
 """Says of an answer whether it trips."""
@@ -74,12 +73,8 @@ class Tripwires:
             return
         question.looked_at = now
         before, question.tripped = question.tripped, _tripped(question, answer)
-        new = [wire for uid, wire in question.wires.items() if uid in question.tripped - before]
-        if new:
-            named = [wire.rollout for wire in new[:_NAMED]]
-            _log.info("breach in sight, evaluated before what is only due", rollouts=named, number=len(new))
-        for wire in new:
-            self.on_tripped(wire.uid)
+        for uid in [uid for uid in question.wires if uid in question.tripped - before]:
+            self.on_tripped(uid)
 
     def _take(self, uid: str, key: Hashable) -> None:
         question = self._questions[key]
