@@ -99,6 +99,7 @@ fn a_union_in_braces_may_be_a_comprehension() {
 fn what_changes_the_meaning_of_negations_is_left_to_opa() {
     check(&[
         ("import rego.v2\ndeny if { not count(input.zz) > 0 }\nr if { not deny }", "{}", INPUT, Told::InOpa),
+        ("import rego.v2\nr := [1 | not count(input.zz) > 0]", "{}", INPUT, Told::InOpa),
         ("import rego.v1\ndeny if { not count(input.zz) > 0 }\nr if { not deny }", "{}", INPUT, here("true")),
         ("deny if { not print(\"x\") }\nr if { not deny }", "{}", INPUT, Told::InOpa),
         ("r := input.a if { print(\"a\"); not true }", "{}", INPUT, Told::InOpa),

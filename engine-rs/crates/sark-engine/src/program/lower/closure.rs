@@ -7,6 +7,9 @@ use super::{Blocked, Lower, Lowering, Steps, scope::Mark, variables};
 impl Lowering<'_> {
     /// Make slots for the names that `statements` and `heads` bring into the innermost scope, of a query that may be answered here.
     pub(super) fn open(&mut self, statements: &[LiteralStmt], heads: &[&Ref<Ast>]) -> Lower<()> {
+        if let (true, Some(first)) = (self.names.is_beyond_v1, statements.first()) {
+            return super::unsupported(&first.span, "an import of rego other than rego.v1");
+        }
         for (number, statement) in statements.iter().enumerate() {
             let mut declared = Vec::new();
             variables::declared(statement, &mut declared);

@@ -169,7 +169,7 @@ impl Lowering<'_> {
 
     fn body(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
         if let Some(body) = body {
-            self.is_known_body(body)?;
+            Self::is_known_body(body)?;
         }
         self.scopes.push();
         self.open(statements(body), &lowering_heads(rule, head, body))?;
@@ -178,16 +178,12 @@ impl Lowering<'_> {
         Ok(lowered)
     }
 
-    /// Leave to OPA what it reads otherwise than the parser here: braces as a comprehension or as a body, and imports that change
-    /// what statements mean.
-    fn is_known_body(&self, body: &RuleBody) -> Lower<()> {
+    /// Leave to OPA braces that it reads otherwise than the parser here, as a comprehension or as a body.
+    fn is_known_body(body: &RuleBody) -> Lower<()> {
         let statements = body.query.stmts.as_slice();
         let Some(first) = statements.first() else {
             return Ok(());
         };
-        if self.names.is_beyond_v1 {
-            return super::unsupported(&first.span, "an import of rego other than rego.v1");
-        }
         let Literal::Expr { expr, .. } = &first.literal else {
             return Ok(());
         };
