@@ -82,6 +82,22 @@ pub(crate) fn base_element<'v>(collection: &'v Value, key: &Value) -> Option<&'v
     element(collection, key)
 }
 
+/// A key of base data that OPA may find by its text.
+#[derive(Debug)]
+pub(crate) struct ByText;
+
+impl ByText {
+    pub(crate) const REASON: &str = "a key into base data that is not of its kind";
+}
+
+/// The part of base data that `path` leads to.
+pub(crate) fn descend_base<'v>(base: Option<&'v Value>, path: &[Value]) -> Result<Option<&'v Value>, ByText> {
+    path.iter().try_fold(base, |at, key| match at {
+        Some(found) if is_found_by_text(found, key) => Err(ByText),
+        found => Ok(found.and_then(|found| base_element(found, key))),
+    })
+}
+
 /// `value` with `leaf` at `path`; objects are made on the way, and what is no object gives way to one.
 pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value) -> Value {
     let Some((key, rest)) = path.split_first() else {

@@ -9,7 +9,7 @@ use super::{
     super::{
         ir::{Base, Expr, Kind, Pattern, Scan, Step},
         names::{Meaning, Part, parts_of},
-        place,
+        place::{self, ByText},
         tree::Tree,
     },
     Blocked, Lower, Lowering, Steps,
@@ -137,14 +137,11 @@ impl Lowering<'_> {
 
     /// The part of base data that `rest` leads to from a node.
     fn base(&self, node: u32, rest: &[Value], refr: &Ref<Ast>) -> Lower<Value> {
-        let mut found = self.shared.tree.node(node).and_then(|node| node.base.as_ref());
-        for key in rest {
-            if found.is_some_and(|found| place::is_found_by_text(found, key)) {
-                return super::unsupported(refr.span(), "a key into base data that is not of its kind");
-            }
-            found = found.and_then(|found| place::base_element(found, key));
+        let base = self.shared.tree.node(node).and_then(|node| node.base.as_ref());
+        match place::descend_base(base, rest) {
+            Ok(found) => Ok(found.cloned().unwrap_or(Value::Undefined)),
+            Err(ByText) => super::unsupported(refr.span(), ByText::REASON),
         }
-        Ok(found.cloned().unwrap_or(Value::Undefined))
     }
 
     fn in_rule(&mut self, group: u32, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {

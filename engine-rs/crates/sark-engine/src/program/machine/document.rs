@@ -11,7 +11,7 @@ use super::{
         place,
         tree::Tree,
     },
-    Failure, Machine, Outcome,
+    Machine, Outcome,
     collect::Part,
 };
 
@@ -89,14 +89,8 @@ impl Machine<'_> {
     }
 
     fn base_below(&self, node: NodeId, keys: &[Value]) -> Outcome<Value> {
-        let mut value = self.program.tree.node(node).and_then(|node| node.base.as_ref());
-        for key in keys {
-            if value.is_some_and(|value| place::is_found_by_text(value, key)) {
-                return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
-            }
-            value = value.and_then(|value| place::base_element(value, key));
-        }
-        let value = value.cloned().unwrap_or(Value::Undefined);
+        let base = self.program.tree.node(node).and_then(|node| node.base.as_ref());
+        let value = place::descend_base(base, keys)?.cloned().unwrap_or(Value::Undefined);
         if self.scope.is_plain() {
             return Ok(value);
         }

@@ -64,7 +64,7 @@ impl<'p> Machine<'p> {
             Pattern::Equal(key) if scan.collection.is_in_base() => {
                 let key = self.value(key)?;
                 if place::is_named_by_number(collection, &key) || place::is_found_by_text(collection, &key) {
-                    return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
+                    return Err(place::ByText.into());
                 }
                 Ok(())
             }

@@ -140,7 +140,7 @@ impl<'p> Machine<'p> {
         }
         let by_number = matches!(key, Value::Number(_)) && !self.is_sure_of_base(collection);
         if (by_number && place::is_named_by_number(found, key)) || place::is_found_by_text(found, key) {
-            return Err(Failure::Unsupported("a key into base data that is not of its kind".to_owned()));
+            return Err(place::ByText.into());
         }
         Ok(())
     }
@@ -280,6 +280,12 @@ fn part<'v>(collection: &Expr, found: &'v Value, key: &Value) -> Option<&'v Valu
         return place::base_element(found, key);
     }
     place::element(found, key)
+}
+
+impl From<place::ByText> for Failure {
+    fn from(_: place::ByText) -> Self {
+        Self::Unsupported(place::ByText::REASON.to_owned())
+    }
 }
 
 /// Whether a reference goes on from what it found by going through base data, or through a document that has rules in it too.
