@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ def test_a_loosened_limit_is_in_the_evidence_with_what_it_was_and_what_wrote_it(
     rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
     rollout.reaches(50, seconds=60)
 
-    # When somebody loosens a limit
+    # When somebody loosens a limit, in another second than it was applied in: the API server tells writers apart by whole ones
+    time.sleep(1)
     rollout.edit({"criteria": {"errorRate": {"limitBasisPoints": 900}}})
 
     # Then one record says so, and the chain holds

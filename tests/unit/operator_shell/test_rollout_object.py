@@ -108,3 +108,16 @@ def test_the_editor_of_a_spec_is_the_last_manager_that_owns_more_than_requests()
     assert RolloutObject({"metadata": metadata}).edited_by() == "kubectl-edit"
     assert RolloutObject.from_json(text).edited_by() == "kubectl-edit"
     assert RolloutObject({"metadata": metadata | {"managedFields": None}}).edited_by() == ""
+
+
+def test_of_clients_that_wrote_within_one_second_all_are_named() -> None:
+    # Given what the API server keeps, whole seconds: a rollout is applied and its limit loosened before the second is over
+    managed = [
+        entry("argocd", "2026-01-01T00:00:00Z", "steps"),
+        entry("kubectl-client-side-apply", "2026-01-02T00:00:00Z", "steps", "criteria"),
+        entry("kubectl-edit", "2026-01-02T00:00:00Z", "criteria"),
+        entry("kubectl-edit", "2026-01-02T00:00:00Z", "target"),
+    ]
+    rollout = RolloutObject({"metadata": {"namespace": "shop", "name": "gateway", "uid": "1", "managedFields": managed}})
+
+    assert rollout.edited_by() == "kubectl-client-side-apply or kubectl-edit"

@@ -226,14 +226,18 @@ def _manager_of_request(managed: Any) -> str:
 
 
 def _manager_of(managed: Any, wrote: Callable[[Mapping[str, Any]], bool]) -> str:
-    """Return which client was the last that wrote what `wrote` looks for in its fields of the spec."""
+    """Return which client was the last that wrote what `wrote` looks for in its fields of the spec.
+
+    The API server keeps whole seconds: of several that wrote within the last one it may be any, and all are named.
+    """
     entries: Sequence[Mapping[str, Any]] = _values(managed) or ()
-    owners = [
+    owners = {
         (str(entry.get("time") or ""), str(entry.get("manager") or ""))
         for entry in entries
         if wrote((entry.get("fieldsV1") or {}).get(_SPEC) or {})
-    ]
-    return max(owners, default=("", ""))[1][:_MAX_MANAGER]
+    }
+    last = max((at for at, _ in owners), default="")
+    return " or ".join(sorted(manager for at, manager in owners if at == last))[:_MAX_MANAGER]
 
 
 def _complaint(part: str, error: ValidationError) -> str:
