@@ -21,7 +21,7 @@ from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.ledger import numbered
-from sark_operator.core.lifecycle import wanted_percent
+from sark_operator.core.lifecycle import begins_revert, wanted_percent
 from sark_operator.core.observation import (
     ArmWindow,
     Comparisons,
@@ -174,6 +174,10 @@ class SimulatedTarget:
     """How many sidecars Prometheus does not see."""
     pods_missing: Missing | None = None
     rival: str = ""
+    flags_refused: bool = False
+    """Whether the API server refuses to write flags, as an admission webhook makes it do."""
+    namespace_ending: bool = False
+    """Whether the namespace is going away: nothing can be created in it."""
     released: bool = False
     filed: dict[int, str] = field(default_factory=dict)
     """Evidence records in ConfigMaps, by number; four to each."""
@@ -207,6 +211,7 @@ class SimulatedTarget:
             rival=self.rival,
             operator_version="0.1.0",
             filing=self.filing,
+            namespace_ending=self.namespace_ending and self.identity.deleting,
         )
 
     def _memory(self, over: timedelta) -> tuple[MemorySeries, ...] | Missing:
@@ -264,8 +269,12 @@ class SimulatedTarget:
 
         An operator that dies files no evidence in this tick, and its successor does not know what was filed.
         """
+        stored = self.status
         for action in decision.actions[:die_after]:
             if not self._act(action, decision):
+                if isinstance(action, WriteFlags) and begins_revert(stored, decision.status) and die_after is None:
+                    self._act(WriteStatus(), decision)
+                    break
                 self.filing = None
                 break
         else:
@@ -352,6 +361,8 @@ class SimulatedTarget:
     def _write(self, write: WriteFlags) -> bool:
         version = self.flags.resource_version if isinstance(self.flags, ObservedFlags) else ""
         if write.resource_version != version or (isinstance(self.flags, Missing) and not self._absent):
+            return False
+        if self.flags_refused or (self.namespace_ending and self._absent):
             return False
         if isinstance(self.flags, ObservedFlags) and self.flags.owners and not write.force:
             return False

@@ -62,11 +62,38 @@ def test_one_that_never_began_lets_go_at_once(target: SimulatedTarget) -> None:
     assert (target.written, target.released) == ([], True)
 
 
-@pytest.mark.parametrize("state", ["gone", "foreign", "empty and reverted"])
+@pytest.mark.parametrize("rollback", [None, KEEP], ids=["baseline", "keep"])
+def test_a_config_map_that_goes_with_the_rollout_takes_no_breach_with_it(
+    baking: SimulatedTarget, rollback: Rollback | None
+) -> None:
+    # Given a share that sidecars go on following when the ConfigMap and the rollout are deleted together
+    baking.ask(**({"rollback": rollback} if rollback else {}))
+    baking.lose_config_map()
+    baking.delete()
+    baking.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    # When it is seen, then they are told, and only then it may go
+    baking.tick(1)
+    assert (baking.percent, baking.released, baking.sidecars["gw-0"].document) == (0, False, baking.document)
+    baking.tick(1)
+    assert baking.released
+    assert [entry.to_percent for entry in baking.status.history][-1] == 0
+
+
+def test_it_goes_with_its_namespace(baking: SimulatedTarget) -> None:
+    baking.lose_config_map()
+    baking.namespace_ending = True
+    baking.delete()
+
+    baking.run(2)
+
+    assert baking.released
+    assert isinstance(baking.flags, Missing)
+
+
+@pytest.mark.parametrize("state", ["foreign", "empty and reverted"])
 def test_it_lets_go_where_nothing_of_it_is_in_force(baking: SimulatedTarget, state: str) -> None:
-    if state == "gone":
-        baking.lose_config_map()
-    elif state == "foreign":
+    if state == "foreign":
         flags = FeatureFlags(rollout_percentage=50)
         baking.put(FlagDocument(feature_flags=flags, salt="x", rollout="shop/other", revision=99).sealed())
     else:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Features, Mode, Step, Toggle
+from sark_api.spec import Features, FlagEdits, Mode, Step, Toggle
 from sark_api.status import Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.observation import ObservedFlags
 
 SHORT = timedelta(seconds=15)
 BAD = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
@@ -210,3 +212,46 @@ def test_edited_features_are_proven_anew(baking: SimulatedTarget) -> None:
     assert decision.status.convergence.since is None
     assert [record.reason for each in baking.run(5) for record in each.records] == []
     assert proven(baking) > 0
+
+
+@pytest.mark.parametrize("obstacle", ["held", "refused"])
+def test_features_that_cannot_be_written_are_told_once(baking: SimulatedTarget, obstacle: str) -> None:
+    # Given flags that the operator may not write
+    if obstacle == "held":
+        baking.ask(flag_edits=FlagEdits.HOLD)
+        assert isinstance(baking.flags, ObservedFlags)
+        baking.flags = replace(baking.flags, owners=("kubectl-edit",))
+        baking.tick(1)
+    else:
+        baking.flags_refused = True
+
+    # When the features are edited, then one record says so, whatever time passes, and nothing is proven meanwhile
+    baking.ask(features=Features(cache=Toggle.DISABLED))
+    records = [record for decision in baking.run(60) for record in decision.records if record.reason == "FeaturesEdited"]
+    assert [record.message for record in records if "features.cache: Enabled -> Disabled" in record.message]
+    assert [entry.reason for entry in baking.status.history].count("FeaturesEdited") == 1
+    assert (proven(baking), baking.percent) == (0, 25)
+
+
+@pytest.mark.parametrize("then", ["breach", "rollback", "delete"])
+def test_a_new_attempt_takes_the_share_back_although_its_config_map_is_gone(completed: SimulatedTarget, then: str) -> None:
+    # Given a fleet at 100 % that has only its memory of the flags
+    completed.lose_config_map()
+    completed.tick(1)
+
+    # When a new attempt is asked for, and something happens
+    completed.ask(attempt=2)
+    completed.tick(1)
+    if then == "breach":
+        completed.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+    elif then == "rollback":
+        completed.ask(mode=Mode.ROLLBACK)
+    else:
+        completed.delete()
+    completed.run(10)
+
+    # Then no sidecar is left at the old share
+    assert {report.percent for name, each in completed.sidecars.items() if (report := each.report(name, completed.now))} <= {
+        0,
+        5,
+    }

@@ -299,3 +299,20 @@ def test_a_breach_reverts_while_an_approval_is_awaited(gated: SimulatedTarget) -
     gated.tick(1)
 
     assert gated.percent == 0
+
+
+def test_a_request_out_of_a_backup_approves_nothing(target: SimulatedTarget) -> None:
+    # Given an object created with the request in it that another one was approved with
+    target.ask(steps=GATED, request=request(1, "Approve", 50))
+
+    # When it is evaluated, then the request is refused with the reason, and the step waits
+    target.run(120)
+    granted, message = answer(target)
+    assert not granted
+    assert "it was in the rollout before that was evaluated for the first time; ask again" in message
+    assert (target.percent, target.status.reason) == (25, "ApprovalAwaited")
+
+    # And one that is asked for now is answered
+    target.ask(request=request(2, "Approve", 50))
+    target.run(3)
+    assert answer(target)[0]

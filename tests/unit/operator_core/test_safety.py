@@ -275,3 +275,29 @@ def test_a_higher_share_written_by_hand_is_taken_back_to_what_the_status_wants(b
     assert isinstance(write, WriteFlags)
     assert write.force
     assert write.document.revision == by_hand.revision + 1
+
+
+@pytest.mark.parametrize("percent", [25, 100])
+def test_a_revert_whose_flags_are_refused_is_not_forgotten_with_its_window(target: SimulatedTarget, percent: int) -> None:
+    # Given an API server that stores statuses and refuses the flags, as an admission webhook makes it do
+    target.run_to(percent)
+    target.run(3)
+    records = target.status.ledger.records
+    target.flags_refused = True
+
+    # When a breach is seen, and is out of sight again before the flags can be written
+    good, target.arms = target.arms, BAD
+    target.run(6)
+    target.arms = good
+    target.run(20)
+    assert (target.percent, target.status.phase) == (percent, Phase.REVERTING)
+    target.flags_refused = False
+    target.run(5)
+
+    # Then the share is taken back, with one record of why
+    assert (target.percent, target.status.phase) == (0, Phase.REVERTED)
+    assert target.status.revert is not None
+    assert target.document is not None
+    assert target.status.revert.revision == target.document.revision
+    reasons = [entry.reason for entry in target.status.history][records - target.status.ledger.records :]
+    assert reasons == ["CriterionBreached", "BaselineRestored"]

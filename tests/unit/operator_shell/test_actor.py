@@ -12,7 +12,7 @@ from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.status import HistoryEntry, Ledger, Phase, SarkRolloutStatus
 from sark_operator.core.decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.shell.actor import Actor
-from sark_operator.shell.api import RolloutObject, StaleVersionError
+from sark_operator.shell.api import ClusterError, NotLeadingError, RefusedError, RolloutObject, StaleVersionError
 
 pytestmark = pytest.mark.asyncio
 
@@ -38,11 +38,11 @@ class RecordingCluster:
     def __init__(self, present: RolloutObject) -> None:
         self.present = present
         self.done: list[str] = []
-        self.refuse_flags = False
+        self.flags_error: ClusterError | None = None
 
     async def write_flags(self, namespace: str, name: str, _write: WriteFlags) -> str:
-        if self.refuse_flags:
-            raise StaleVersionError("flags")
+        if self.flags_error is not None:
+            raise self.flags_error
         self.done.append(f"flags {namespace}/{name}")
         return "6"
 
@@ -95,7 +95,7 @@ async def act(
     filer: Any = Cabinet(cluster.done)
     try:
         await Actor(stand_in, recorder, filer).act(seen, "gateway-flags", decision(*actions, ledger=ledger))
-    except StaleVersionError as error:
+    except (StaleVersionError, RefusedError) as error:
         told.entries.append(f"stale {error}")
     return told.entries
 
@@ -124,10 +124,30 @@ async def test_evidence_of_a_status_that_was_not_stored_is_not_filed():
     assert cluster.done == []
 
 
-async def test_a_refused_write_ends_it_and_nothing_is_told():
+@pytest.mark.parametrize("error", [StaleVersionError("flags"), RefusedError("flags")], ids=["changed", "refused"])
+async def test_a_revert_is_stored_though_its_flags_cannot_be_written(error: ClusterError):
+    # Given an API server that stores statuses and refuses the flags
     cluster = RecordingCluster(rollout())
-    cluster.refuse_flags = True
-    assert await act(cluster, rollout(), FLAGS, WriteStatus()) == ["stale flags"]
+    cluster.flags_error = error
+
+    # When a revert begins, then it is known for good, the object stays, and the tick has failed all the same
+    assert await act(cluster, rollout(), FLAGS, WriteStatus(), ReleaseFinalizer()) == ["CriterionBreached", "stale flags"]
+    assert cluster.done == ["status Reverting on Auto"]
+
+
+async def test_a_refused_write_of_a_revert_that_is_known_ends_it_and_nothing_is_told():
+    known = rollout(status={"phase": "Reverting"})
+    cluster = RecordingCluster(known)
+    cluster.flags_error = RefusedError("flags")
+    assert await act(cluster, known, FLAGS, WriteStatus()) == ["stale flags"]
+    assert cluster.done == []
+
+
+async def test_a_process_that_does_not_lead_stores_no_revert():
+    cluster = RecordingCluster(rollout())
+    cluster.flags_error = NotLeadingError("lost")
+    with pytest.raises(NotLeadingError):
+        await act(cluster, rollout(), FLAGS, WriteStatus())
     assert cluster.done == []
 
 

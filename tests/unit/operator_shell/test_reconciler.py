@@ -11,8 +11,8 @@ import pytest
 from sark_api.names import API_VERSION, FINALIZER, KIND
 from sark_api.status import Leader
 from sark_e2e.simulated_target import SimulatedTarget
-from sark_operator.core.decision import Decision
-from sark_operator.shell.api import RolloutObject
+from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.shell.api import ClusterError, NamespaceEndingError, RolloutObject
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
@@ -33,8 +33,11 @@ class Surroundings:
     set_by: timedelta = timedelta(0)
     """By how much the clock is set while they are under way."""
     decisions: list[Decision] = field(default_factory=list)
+    refusal: ClusterError | None = None
+    """What comes of the writes."""
     held: bool = True
     term: Leader = LEADER
+    reconciler: Reconciler | None = None
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         metadata = {
@@ -46,6 +49,8 @@ class Surroundings:
             "finalizers": [FINALIZER],
             "managedFields": self.managed,
         }
+        if self.target.identity.deleting:
+            metadata["deletionTimestamp"] = "2026-01-01T12:00:00Z"
         status = self.target.status.model_copy(update={"leader": LEADER}).to_wire()
         return RolloutObject(
             {
@@ -62,6 +67,9 @@ class Surroundings:
 
     async def act(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
         self.decisions.append(decision)
+        if self.refusal is not None:
+            self.target.act(decision)
+            raise self.refusal
         self.seconds += self.acting.total_seconds()
         self.target.now += self.acting + self.set_by
 
@@ -73,9 +81,10 @@ class Surroundings:
 
     async def tick(self) -> timedelta:
         """Do one tick, and return after how long the next is due."""
-        parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
-        reconciler = Reconciler(**parts, recorder=None, telemetry=Telemetry())  # type: ignore[arg-type]
-        wait = await reconciler.tick("shop", "gateway", "uid-1")
+        if self.reconciler is None:
+            parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
+            self.reconciler = Reconciler(**parts, recorder=None, telemetry=Telemetry())  # type: ignore[arg-type]
+        wait = await self.reconciler.tick("shop", "gateway", "uid-1")
         assert wait is not None
         return wait
 
@@ -115,3 +124,18 @@ async def test_an_edit_is_decided_on_with_the_name_of_what_wrote_it(around: Surr
 
     (record,) = around.decisions[0].records
     assert "(interval: 2s -> 3s; via kubectl-edit)" in record.message
+
+
+async def test_it_lets_go_at_once_where_the_namespace_goes_too(around: Surroundings) -> None:
+    # Given a namespace whose deletion has taken the flags already
+    around.target.lose_config_map()
+    around.target.flags_refused = True
+    around.target.delete()
+    around.refusal = NamespaceEndingError("create ConfigMap shop/gateway-flags: the namespace is being terminated")
+
+    # When the baseline cannot be created there any more, then the next tick does not wait, and lets go
+    assert await around.tick() == timedelta(0)
+    around.refusal = None
+    await around.tick()
+    assert [type(action) for action in around.decisions[0].actions] == [WriteFlags, WriteStatus]
+    assert ReleaseFinalizer() in around.decisions[1].actions

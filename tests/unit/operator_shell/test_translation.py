@@ -12,6 +12,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from sark_operator.shell.api import (
     ClusterError,
     ForeignOwnerError,
+    NamespaceEndingError,
     ObjectMissingError,
     RefusedError,
     StaleVersionError,
@@ -54,6 +55,10 @@ def test_each_status_has_its_error(status: int, kind: type[ClusterError]):
 def test_two_kinds_of_409_and_of_422_are_told_apart():
     assert isinstance(translate("x", answer(409, causes=[{"reason": "FieldManagerConflict"}])), ForeignOwnerError)
     assert isinstance(translate("x", answer(422), failed_test_is_stale=True), StaleVersionError)
+
+
+def test_a_namespace_that_is_going_away_is_told_from_a_missing_right():
+    assert isinstance(translate("x", answer(403, causes=[{"reason": "NamespaceTerminating"}])), NamespaceEndingError)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
-from sark_api.status import SarkRolloutStatus
+from sark_api.status import Phase, SarkRolloutStatus
 
 from .advance import advance
 from .ahead import ahead
@@ -86,9 +86,10 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
 
 
 def _name_revision(tick: Tick, plan: FlagPlan) -> None:
-    """Note in a revert the revision that restored the baseline, once it is known."""
+    """Note in a revert the revision that restores the baseline; until it has, another one may be needed."""
     last, applied = tick.status.revert, plan.applied
-    if last is not None and last.revision == 0 and applied is not None and applied.percent == 0 and tick.status.step is None:
+    open_ = last is not None and (last.revision == 0 or tick.status.phase is Phase.REVERTING)
+    if last is not None and open_ and applied is not None and applied.percent == 0 and tick.status.step is None:
         tick.change(revert=last.model_copy(update={"revision": applied.revision}))
 
 

@@ -16,7 +16,7 @@ def may_release(tick: Tick, plan: FlagPlan) -> bool:
 
     Keep lets go at once, unless the criteria are just taking the share back: then 0 % comes first there too. Kept below 100 %,
     the share lasts until the document's validity ends, since nobody renews it. Baseline lets go once nothing is left to write:
-    the document in force is ours at 0 %, or another rollout's, or there is no ConfigMap any more (its namespace may be going).
+    the document in force is ours at 0 %, or another rollout's, or there is no ConfigMap and its namespace is going away.
     """
     if not tick.identity.deleting:
         return False

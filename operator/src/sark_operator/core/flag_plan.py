@@ -9,8 +9,9 @@ The flags follow the status at every tick, whatever happened before. Where the w
 - A document that cannot be read is replaced: sidecars keep the last good one, but a new pod has none.
 - A ConfigMap that is gone is not made again while a share is wanted: its deletion is no evidence against the new arm, and
   someone may have meant it. Sidecars follow their last document until it expires, the bake is frozen, and an empty ConfigMap
-  in its place is filled at once. Only a revert creates it. The same write is tried when the ConfigMap cannot be read: it fails
-  where there is one, and is tried again.
+  in its place is filled at once. It is created only to take a share back: by a revert, be the rollout deleted meanwhile, and by
+  a new attempt. The same write is tried when the ConfigMap cannot be read: it fails where there is one, and is tried again. In
+  a namespace that is going away nothing can be created, and nobody follows it for long.
 """
 
 from __future__ import annotations
@@ -124,12 +125,19 @@ def _must_write(claim: Claim, document: FlagDocument | None) -> bool:
         holds_target = not claim.resting and not claim.observation.rival and not claim.identity.deleting
         return holds_target and (claim.in_step or restoring)
     if isinstance(claim.observation.flags, Missing):
-        return restoring and not (claim.identity.deleting and config_map_missing(claim.observation))
+        return _takes_back(claim) and not claim.observation.namespace_ending
     if claim.observation.rival and not restoring:
         return False
     before = claim.status.flags
     stale = before is not None and (before.percent > 0 or _unreadable(claim.observation))
     return claim.in_step or restoring or stale
+
+
+def _takes_back(claim: Claim) -> bool:
+    """Return whether a share that sidecars may still follow is no longer wanted."""
+    before = claim.status.flags
+    abandoned = not claim.in_step and not claim.resting and before is not None and before.percent > 0
+    return claim.status.phase is Phase.REVERTING or abandoned
 
 
 def _next_revision(claim: Claim, document: FlagDocument | None) -> int:

@@ -143,7 +143,9 @@ def _follow_features(tick: Tick, edits: Sequence[Edit]) -> bool:
         bake=fresh_bake(tick.spec, step.percent),
         convergence=None,
     )
-    message = reasons.FEATURES_EDITED.sentence(percent=step.percent, edits=told(tick, edits))
-    tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
+    # Until the document says so too the step begins anew in each tick; the edit itself is told once, with what it was.
+    if edits or tick.before.evaluated_spec is None:
+        message = reasons.FEATURES_EDITED.sentence(percent=step.percent, edits=told(tick, edits))
+        tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
     tick.look_again()
     return True

@@ -29,6 +29,14 @@ def in_step(status: SarkRolloutStatus) -> bool:
     return status.step is not None and status.phase not in (Phase.REVERTING, Phase.REVERTED)
 
 
+def begins_revert(before: SarkRolloutStatus, after: SarkRolloutStatus) -> bool:
+    """Return whether `after` takes a share back, and `before` did not say so yet.
+
+    It must not rest on the flags whether this is known: as long as it is not, the next tick decides on what it sees by then.
+    """
+    return after.phase is Phase.REVERTING and before.phase is not Phase.REVERTING
+
+
 def watch_left(spec: SarkRolloutSpec, status: SarkRolloutStatus, now: datetime) -> timedelta:
     """Return how long a completed rollout is still watched; zero or less when the watch is over."""
     if status.completed_at is None:

@@ -223,6 +223,8 @@ class Observation:
     """Version of the operator that looked, for the record."""
     filing: Filing | None = None
     """What is known to be filed; None when this process has filed nothing of this rollout yet."""
+    namespace_ending: bool = False
+    """Whether the namespace is going away with the rollout: nothing can be created in it any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the user asks for once: Promote, Skip, Approve. Every request is answered once, and says itself what it is meant for.
 
 Two things keep an old request from having an effect later: its id must be higher than that of the last one answered, which is
-kept over attempts, and the attempt and the share it names must be those of the moment it is seen.
+kept over attempts, and the attempt and the share it names must be those of the moment it is seen. Neither is known of a rollout
+that was created with a request in it, as out of a backup: there nobody has asked for anything yet.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def _by(asked: Request, manager: str) -> str:
 def _refusal(tick: Tick, asked: Request) -> str:
     """Return why it is refused, as a clause, or an empty string."""
     attempt, phase = tick.status.attempt, tick.status.phase
+    if tick.before.observed_generation == 0:
+        return "it was in the rollout before that was evaluated for the first time; ask again"
     if asked.attempt != attempt:
         return f"it is meant for attempt {asked.attempt}, this is attempt {attempt}"
     if phase not in _ON_ITS_WAY:

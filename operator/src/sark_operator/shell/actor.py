@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
-from sark_operator.shell.api import Cluster, RolloutObject, StaleVersionError
+from sark_operator.core.lifecycle import begins_revert
+from sark_operator.shell.api import Cluster, ClusterError, NotLeadingError, RolloutObject, StaleVersionError
 from sark_operator.shell.filer import Filer
 from sark_operator.shell.recorder import Recorder
 
@@ -13,7 +14,11 @@ MAX_ATTEMPTS: Final = 3
 
 
 class Actor:
-    """Carries out decisions. The first write that fails ends it: nothing is recorded that did not happen."""
+    """Carries out decisions. The first write that fails ends it: nothing is recorded that did not happen.
+
+    But for one: that a share is taken back is decided for good, whether or not the flags can be written now. It is stored all
+    the same, and tried until it is done; decided anew each time, it would be forgotten with the window that showed the breach.
+    """
 
     def __init__(self, cluster: Cluster, recorder: Recorder, filer: Filer) -> None:
         self._cluster = cluster
@@ -28,21 +33,32 @@ class Actor:
         wait for it, and what is not filed now is filed in a later tick.
 
         Raises:
-            ClusterError: a write failed; what stands before it in the decision has happened, what stands after has not.
+            ClusterError: a write failed; what stands before it in the decision has happened, what stands after has not, but for
+                the status of a revert that begins.
         """
         flags_written, released = False, False
+        refused: ClusterError | None = None
         for action in decision.actions:
             match action:
                 case WriteFlags():
-                    await self._cluster.write_flags(rollout.namespace, flags_config_map, action)
-                    flags_written = True
+                    try:
+                        await self._cluster.write_flags(rollout.namespace, flags_config_map, action)
+                    except NotLeadingError:
+                        raise
+                    except ClusterError as error:
+                        if not begins_revert(rollout.status(), decision.status):
+                            raise
+                        refused = error
+                    flags_written = refused is None
                 case WriteStatus():
                     rollout = await self._write_status(rollout, decision, insist=flags_written)
                     await self._recorder.record(rollout, decision.records)
-                case ReleaseFinalizer():
+                case ReleaseFinalizer() if refused is None:
                     await self._file(rollout, decision)
                     await self._cluster.remove_finalizer(rollout)
                     released = True
+        if refused is not None:
+            raise refused
         if not released:
             await self._file(rollout, decision)
 

@@ -48,6 +48,10 @@ class RefusedError(ClusterError):
     """The API server understood and said no (400, 401, 403, 422)."""
 
 
+class NamespaceEndingError(RefusedError):
+    """Nothing can be created any more in a namespace that is going away (403 with this cause)."""
+
+
 class UnavailableError(ClusterError):
     """The API server did not answer, or asked to come back later (timeout, connection, 410, 429, 5xx)."""
 

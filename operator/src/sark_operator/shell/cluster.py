@@ -25,6 +25,7 @@ from sark_operator.shell.api import (
     ClusterError,
     EventNote,
     ForeignOwnerError,
+    NamespaceEndingError,
     NotLeadingError,
     ObjectMissingError,
     ReadyPod,
@@ -155,7 +156,7 @@ class KubernetesCluster:
         """
         version = write.resource_version or await self._create_empty(namespace, name)
         if (namespace, name) not in self._uids:
-            await self.read_flags(namespace, name)
+            await self._read_uid(namespace, name)
         body = {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -171,6 +172,13 @@ class KubernetesCluster:
         call = self._documents.patch(config_maps_path(namespace, name), body, query, kind=APPLY)
         written = await self._ask("write", f"ConfigMap {namespace}/{name}", call, urgent=write.force)
         return str(written["metadata"]["resourceVersion"])
+
+    async def _read_uid(self, namespace: str, name: str) -> None:
+        """Learn the uid again, which another rollout's reading has just dropped. One that is gone by now has changed."""
+        try:
+            await self.read_flags(namespace, name)
+        except ObjectMissingError as error:
+            raise StaleVersionError(str(error)) from error
 
     async def _create_empty(self, namespace: str, name: str) -> str:
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
@@ -358,6 +366,8 @@ def translate(what: str, error: ApiException, *, failed_test_is_stale: bool = Fa
     if status in (_GONE, _TOO_MANY_REQUESTS) or status >= 500 or status == 0:  # noqa: PLR2004
         # What has expired, as the token of a list's next page, is there again when one begins anew.
         return UnavailableError(sentence, retry_after=_retry_after(error))
+    if any(cause.get("reason") == "NamespaceTerminating" for cause in _causes(error)):
+        return NamespaceEndingError(sentence)
     return RefusedError(sentence)
 
 

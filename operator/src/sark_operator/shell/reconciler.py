@@ -16,7 +16,7 @@ from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
 from sark_operator.core.observation import Identity
 from sark_operator.shell.actor import Actor
-from sark_operator.shell.api import Cluster, ForeignOwnerError, RolloutObject, StaleVersionError
+from sark_operator.shell.api import Cluster, ForeignOwnerError, NamespaceEndingError, RolloutObject, StaleVersionError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
@@ -55,10 +55,13 @@ class Reconciler:
         self._clock = clock
         self._telemetry = telemetry
         self._deferral = Deferral(clock)
+        self._ending: set[str] = set()
+        """Deleted rollouts, by uid, of which the API server has said that their namespace goes too."""
 
     def forget(self, uid: str) -> None:
         """Drop what is known of a rollout that is gone."""
         self._deferral.forget(uid)
+        self._ending.discard(uid)
         if self._notifier is not None:
             self._notifier.forget(uid)
 
@@ -91,6 +94,7 @@ class Reconciler:
         status = self._noted(rollout, status)
         spec = rollout.spec()
         observation = await self._observer.observe(rollout, spec, status)
+        observation = replace(observation, namespace_ending=uid in self._ending)
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
         reckoned_at, now = self._clock.monotonic(), self._clock.now()
         decision = decide(_identity(rollout, status), spec, status, observation, now)
@@ -98,6 +102,11 @@ class Reconciler:
         decision = replace(decision, actions=self._deferral.due(rollout, spec, decision))
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)
+        except NamespaceEndingError:
+            if not rollout.deleting or uid in self._ending:
+                raise
+            self._ending.add(uid)
+            return timedelta(0)
         except ForeignOwnerError as error:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
