@@ -127,12 +127,12 @@ def agree(opa: Outcome, engine: Outcome) -> bool:
 
 
 def is_conflict(reason: str) -> bool:
-    """Whether the engine ended with two values for one rule or call.
+    """Whether the engine ended with two values for one rule, call or key.
 
     Which definitions are evaluated at all is a question of the order of evaluation, so OPA may never see the second value.
     The engine then answers nothing, and the request goes to the baseline: nobody is told another answer.
     """
-    return "must not produce multiple outputs" in reason
+    return "must not produce multiple outputs" in reason or "object keys must be unique" in reason
 
 
 def _pairs(case: Case, theirs: list[list[Outcome]], ours: list[list[Outcome]]) -> Iterator[tuple[int, str, Outcome, Outcome]]:

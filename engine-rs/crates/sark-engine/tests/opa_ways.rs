@@ -175,3 +175,31 @@ fn texts_are_counted_and_read_as_in_go() {
         ("r := to_number(input.x)", "{}", r#"{"x":"010"}"#, here("10")),
     ]);
 }
+
+#[test]
+fn constants_in_a_head_that_are_no_strings_are_documents_with_nothing_in_them() {
+    check(&[
+        ("r[2] contains x if x := input.x", "{}", INPUT, Told::InOpa),
+        ("r[1.0] contains x if x := input.x", "{}", INPUT, Told::InOpa),
+        ("r.a[true][k] := 1 if some k in input.x", "{}", INPUT, Told::InOpa),
+        ("r[[1]] contains x if x := input.x", "{}", INPUT, Told::InOpa),
+        ("r[2] := x if x := input.x", "{}", INPUT, here("{}")),
+        ("r[x] contains 2 if x := input.x", "{}", INPUT, here("{}")),
+        ("r.a contains x if x := input.x", "{}", INPUT, here("{\"a\":[]}")),
+    ]);
+}
+
+#[test]
+fn a_number_that_is_the_text_of_a_key_holds_only_where_opa_has_no_index() {
+    let data = r#"{"d":{"1":{"k":2},"x":false},"l":["a","b"]}"#;
+    check(&[
+        ("r contains 1 if { data.d[input.a] }", data, INPUT, Told::InOpa),
+        ("r := 1 if { x := input.a; data.d[x] }\nr := 2 if input.zz", data, INPUT, Told::InOpa),
+        ("r := 1 if f(input.a)\nf(x) if { data.d[x] }", data, INPUT, Told::InOpa),
+        ("r := 1 if { data.d[input.a].k == 2 }", data, INPUT, here("1")),
+        ("r := x if { x := data.d[input.a] }", data, INPUT, here("{\"k\":2}")),
+        ("r := 1 if { data.l[input.a] }", data, INPUT, here("1")),
+        ("r := 1 if { data.d[input.c.d] }", data, INPUT, Told::Undefined),
+        ("r := 1 if { data.d[input.b[1]] }", data, INPUT, Told::Undefined),
+    ]);
+}

@@ -7,7 +7,7 @@ import pytest
 
 from sark_e2e.differential.__main__ import known_specimens
 from sark_e2e.differential.corpus import Specimen, paths_of
-from sark_e2e.differential.grammar import policy
+from sark_e2e.differential.grammar import policy, tangle
 from sark_e2e.differential.mutation import mutant
 from sark_e2e.differential.tokens import tokens
 
@@ -39,3 +39,37 @@ def test_random_policies_use_every_kind_of_rule_and_statement():
         words.update(word.text for _, source in case.modules for word in tokens(source))
     wanted = {"default", "contains", "else", "every", "some", "in", "not", "with", "walk", ":=", "=", "==", "|", "null"}
     assert wanted <= set(words), wanted - set(words)
+
+
+def test_tangled_policies_read_variables_before_and_after_they_are_bound():
+    words: Counter[str] = Counter()
+    bound, heads = Counter[bool](), Counter[str]()
+    for seed in range(60):
+        case = tangle(random.Random(seed), 2)
+        assert seed > 10 or case == tangle(random.Random(seed), 2)
+        assert case.paths
+        words.update(word.text for _, source in case.modules for word in tokens(source))
+        for line in case.modules[0][1].splitlines():
+            bound.update(place < len(line) / 2 for place in [line.find(" = input.")] if place >= 0)
+            heads.update(form for form in ("contains", "] :=", ") :=", "else :=") if form in line)
+    wanted = {
+        "default",
+        "contains",
+        "else",
+        "every",
+        "some",
+        "in",
+        "not",
+        "with",
+        "walk",
+        ":=",
+        "=",
+        "==",
+        "|",
+        "-",
+        "count",
+        "import",
+    }
+    assert wanted <= set(words), wanted - set(words)
+    assert min(bound[True], bound[False]) > 10
+    assert len(heads) == 4

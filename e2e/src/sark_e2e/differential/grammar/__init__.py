@@ -2,5 +2,6 @@
 
 from .call import calls
 from .module import policy
+from .tangle import tangle
 
-__all__ = ["calls", "policy"]
+__all__ = ["calls", "policy", "tangle"]

@@ -66,6 +66,17 @@ impl Expr {
         }
     }
 
+    /// Base data and the key computed for it, where it is such a reference.
+    pub(crate) fn key_in_base(&self) -> Option<(&Self, &Self)> {
+        match self {
+            Self::Fixed(_, inner) => inner.key_in_base(),
+            Self::Index(collection, key) if collection.is_in_base() && !matches!(**key, Self::Const(_)) => {
+                Some((collection, key))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is a comprehension.
     pub(crate) fn is_comprehension(&self) -> bool {
         match self {
@@ -115,6 +126,8 @@ pub(crate) enum Step {
     Let(Slot, Expr),
     /// Holds when defined and not false.
     Check(Expr),
+    /// The same, of a reference that ends with a computed key of base data and is a statement of its own.
+    Key(Expr),
     Unify(Pattern, Expr),
     /// One solution for each element whose key and value match.
     Scan(Box<Scan>),

@@ -27,6 +27,7 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
         return Ok(Vec::new());
     };
     let head = Head::of(rule);
+    is_one_document(rule, &head)?;
     chains(bodies)
         .into_iter()
         .map(|range| {
@@ -43,6 +44,28 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
             Ok(Lowered { definition, bodies: range })
         })
         .collect()
+}
+
+/// Leave to OPA a constant in a head that is no string, as in `p[1] contains x`, with more behind it: up to there OPA sees
+/// documents that are there although nothing is in them.
+fn is_one_document(rule: &Rule, head: &Head<'_>) -> Lower<()> {
+    let has_more = head.suffix.len() > 1 || head.element.is_some();
+    match head.suffix.first() {
+        Some(Part::Key(_)) if has_more => {}
+        Some(Part::Expr(expr)) if has_more && is_ground(expr) => {}
+        _ => return Ok(()),
+    }
+    super::unsupported(rule.span(), "a constant in a head that is no string, with more behind it")
+}
+
+/// Whether `expr` is written without variables, calls and comprehensions.
+fn is_ground(expr: &Ref<Ast>) -> bool {
+    match expr.as_ref() {
+        Ast::Number { .. } | Ast::String { .. } | Ast::RawString { .. } | Ast::Bool { .. } | Ast::Null { .. } => true,
+        Ast::Array { items, .. } | Ast::Set { items, .. } => items.iter().all(is_ground),
+        Ast::Object { fields, .. } => fields.iter().all(|(_, key, value)| is_ground(key) && is_ground(value)),
+        _ => false,
+    }
 }
 
 /// The default value of a rule, with the frame size of its expression.

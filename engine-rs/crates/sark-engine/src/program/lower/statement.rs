@@ -19,7 +19,11 @@ use super::{
 impl Lowering<'_> {
     pub(super) fn statement(&mut self, statement: &LiteralStmt, out: &mut Steps) -> Lower<()> {
         if statement.with_mods.is_empty() {
-            return self.literal(&statement.literal, out);
+            self.literal(&statement.literal, out)?;
+            if matches!(statement.literal, Literal::Expr { .. }) {
+                name_key(out);
+            }
+            return Ok(());
         }
         let mut replacements = Vec::with_capacity(statement.with_mods.len());
         for modifier in &statement.with_mods {
@@ -175,5 +179,13 @@ impl Lowering<'_> {
             Ast::Var { span, .. } if self.scopes.find(span.text()).is_none() => self.callee_named(expr),
             _ => None,
         }
+    }
+}
+
+/// Tell a last statement that is a reference with a computed key of base data from other conditions.
+fn name_key(out: &mut Steps) {
+    match out.pop() {
+        Some(Step::Check(value)) if value.key_in_base().is_some() => out.push(Step::Key(value)),
+        other => out.extend(other),
     }
 }

@@ -30,6 +30,7 @@ impl<'p> Machine<'p> {
                     holds
                 }
                 Step::Check(expr) => self.holds(expr)?,
+                Step::Key(expr) => self.has_key(expr)?,
                 Step::Unify(pattern, expr) => {
                     let value = self.value(expr)?;
                     value != Value::Undefined && self.matches(pattern, &value)?
@@ -88,6 +89,21 @@ impl<'p> Machine<'p> {
             Some(value) => !is_false(value),
             None => !is_false(&self.computed(expr)?),
         })
+    }
+
+    /// Whether `expr` holds, unless it does because a number is the text of a key in base data: OPA's rule index, where there is
+    /// one, takes the number for no key, and the rule for one that does not hold.
+    fn has_key(&mut self, expr: &'p Expr) -> Outcome<bool> {
+        if !self.holds(expr)? {
+            return Ok(false);
+        }
+        if let Some((collection, key)) = expr.key_in_base() {
+            let key = self.value(key)?;
+            if matches!(key, Value::Number(_)) && place::is_named_by_number(&self.value(collection)?, &key) {
+                return Err(place::ByText.into());
+            }
+        }
+        Ok(true)
     }
 
     fn scan(
