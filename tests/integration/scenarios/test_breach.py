@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from sark_api.status import Phase
 from sark_e2e.admin_port import first_fault_at
+from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
+from sark_e2e.fleet import Fleet
 from sark_e2e.scenario import Scenario
 
 ERRORS = (
@@ -85,3 +91,59 @@ def test_a_breach_does_not_wait_for_the_next_look_where_another_rollout_sees_it(
     assert reverted.revert is not None
     assert reverted.revert.reason == "CriterionBreached"
     scenario.serves(seldom, 0, seconds=5)
+
+
+def test_a_breach_is_not_forgotten_while_the_api_server_refuses_the_flags(scenario: Scenario):
+    # Given a rollout that is being proven at 25%, and a policy of the cluster by which nobody may write ConfigMaps
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(25, 100, bake="300s"))
+    rollout.bakes(25, milliseconds=1000, seconds=60)
+    with refused_config_maps(scenario, fleet):
+        # When the new arm goes bad, and is well again for longer than the window
+        fleet.inject(error_percent=40)
+        rollout.becomes(Phase.REVERTING, seconds=45)
+        fleet.inject(error_percent=0)
+        rollout.stays("a revert that is known", lambda seen: seen.status.phase is Phase.REVERTING, seconds=12)
+        assert scenario.flags(fleet).percentage == 25
+
+    # Then, as soon as flags may be written, it is taken back, and the record says why
+    reverted = rollout.becomes(Phase.REVERTED, seconds=45)
+    scenario.serves(fleet, 0, seconds=10)
+    assert [entry.reason for entry in reverted.status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
+
+
+@contextmanager
+def refused_config_maps(scenario: Scenario, fleet: Fleet) -> Iterator[None]:
+    """Let the API server refuse every write of the fleet's flags, by an admission policy of its own."""
+    admission, core = client.AdmissionregistrationV1Api(scenario.cluster.api), client.CoreV1Api(scenario.cluster.api)
+    name = f"{scenario.namespace}-flags"
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": ["configmaps"]}
+    ours = f"object.metadata.namespace == '{scenario.namespace}' && object.metadata.name == '{fleet.config_map}'"
+    policy = {
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "matchConditions": [{"name": "ours", "expression": ours}],
+            "validations": [{"expression": "false", "message": "flags are frozen"}],
+        },
+    }
+    binding = {"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}}
+    admission.create_validating_admission_policy(policy)
+    admission.create_validating_admission_policy_binding(binding)
+
+    def is_refused() -> bool:
+        patch = {"metadata": {"annotations": {"tried": "1"}}}
+        try:
+            core.patch_namespaced_config_map(fleet.config_map, scenario.namespace, patch, dry_run="All")
+        except ApiException as error:
+            return "flags are frozen" in str(error.body)
+        return False
+
+    try:
+        eventually(is_refused, what="an API server that refuses", seconds=30)
+        yield
+    finally:
+        admission.delete_validating_admission_policy_binding(name)
+        admission.delete_validating_admission_policy(name)

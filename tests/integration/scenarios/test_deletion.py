@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from kubernetes import client
 
 from sark_api.status import Phase
 from sark_e2e.applied_rollout import AppliedRollout
@@ -36,6 +37,32 @@ def test_deletion_at_half_way_restores_the_baseline_first(scenario: Scenario):
     # And every sidecar serves it
     reports = scenario.serves(fleet, 0, seconds=5)
     assert {report.revision for report in reports.values()} == {flags.revision}
+
+
+@pytest.mark.parametrize("namespace", ["stays", "goes"])
+def test_deletion_together_with_the_flags(scenario: Scenario, namespace: str):
+    # Given a completed rollout, whose sidecars go by what they were told last, for as long as nobody tells them otherwise
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100))
+    rollout.becomes(Phase.COMPLETED, seconds=90)
+    core = client.CoreV1Api(scenario.cluster.api)
+
+    # When its ConfigMap goes before it does, as when both are pruned
+    if namespace == "goes":
+        core.delete_namespace(scenario.namespace)
+    core.delete_namespaced_config_map(fleet.config_map, scenario.namespace)
+    rollout.delete()
+    rollout.vanishes(seconds=30)
+
+    # Then they have been told, but where nothing can be created any more
+    if namespace == "stays":
+        assert scenario.flags(fleet).percentage == 0
+        scenario.serves(fleet, 0, seconds=10)
+    else:
+        names = {each.metadata.name for each in core.list_namespaced_config_map(scenario.namespace).items}
+        assert fleet.config_map not in names
 
 
 @pytest.mark.long
