@@ -30,6 +30,6 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Comparison]
     with (
         LoopbackNetwork() as network,
         OpaServer(binaries.program("opa"), network=network, folder=folder, policies=policies) as server,
-        Comparison(Oracle(server.url)) as made,
+        Comparison(Oracle(server.url, server.revive)) as made,
     ):
         yield made

@@ -37,3 +37,8 @@ class OpaServer(Process):
             ready=http_ok(f"{self.url}/health"),
             report=report,
         )
+
+    def revive(self) -> None:
+        """Start it afresh, whatever has become of it. Raises ProcessError."""
+        self.kill()
+        self.start()

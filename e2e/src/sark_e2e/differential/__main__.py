@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         policies.mkdir()
         with (
             OpaServer(binary, network=network, folder=Path(folder), policies=policies) as server,
-            Comparison(Oracle(server.url)) as comparison,
+            Comparison(Oracle(server.url, server.revive)) as comparison,
         ):
             campaign = Campaign(plan, comparison, asked.findings, to_stderr)
             campaign.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ _OK: Final = 200
 _GONE: Final = 404
 _HTTP_ERROR: Final = 500
 _LATE: Final = "ran out of time"
+_ENDED: Final = "ended as a process"
 
 
 class OracleError(RuntimeError):
@@ -32,13 +33,19 @@ class Refusal:
 
 
 class Oracle:
-    """Loads one case at a time into an OPA server and asks it."""
+    """Loads one case at a time into an OPA server and asks it.
 
-    def __init__(self, url: str) -> None:
+    There are policies at which OPA ends as a process. `revive` starts it again; what was to be asked of that case is refused.
+    """
+
+    def __init__(self, url: str, revive: Callable[[], object] | None = None) -> None:
         address = urllib.parse.urlsplit(url)
         self._connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
         self._modules: list[str] = []
         self._data: Text | None = None
+        self._revive = revive
+        self._lost = False
+        """Whether the server has ended since the case was loaded, and what was loaded with it."""
 
     def close(self) -> None:
         """End the connection; the next question makes a new one."""
@@ -46,9 +53,11 @@ class Oracle:
 
     def load(self, case: Case) -> Refusal | None:
         """Replace all modules and data by those of `case`; return why OPA refuses them, None when it serves them."""
+        self._lost = False
         self._unload()
         refusal = self._put_data(case.data)
-        return self._put_modules(case) if refusal is None else refusal
+        refusal = self._put_modules(case) if refusal is None else refusal
+        return Refusal(f"OPA {_ENDED}") if self._lost else refusal
 
     def ask(self, paths: Sequence[str], inputs: Sequence[Text | None]) -> list[list[Outcome]]:
         """Return, for each input, the outcome of each path. One failure fails a batch, which is then asked in smaller parts."""
@@ -63,6 +72,8 @@ class Oracle:
 
     def ask_one(self, path: str, given: Text | None) -> Outcome:
         """Ask through the data API, as an application does."""
+        if self._lost:
+            return Refused(f"OPA {_ENDED}")
         body = "{}" if given is None else f'{{"input": {given}}}'
         route = "/".join(urllib.parse.quote(segment, safe="") for segment in path.split("/"))
         status, reply = self._request("POST", f"/v1/data/{route}", body)
@@ -75,8 +86,8 @@ class Oracle:
         return Refused(f"OPA: {reason}") if status != _HTTP_ERROR or "MarshalJSON" in reason else Failed(reason)
 
     def _ask_given(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]]:
-        if not inputs:
-            return []
+        if not inputs or self._lost:
+            return [[Refused(f"OPA {_ENDED}") for _ in paths] for _ in inputs]
         if len(paths) == 1 and len(inputs) == 1:
             return [[self.ask_one(paths[0], inputs[0])]]
         rows = self._batch(paths, inputs)
@@ -148,6 +159,10 @@ class Oracle:
             return None, "closed the connection (it does so when a builtin of its own panics)"
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
+            if self._revive is not None and isinstance(error, ConnectionError):
+                self._revive()
+                self._modules, self._data, self._lost = [], None, True
+                return None, _ENDED
             raise OracleError(f"OPA cannot be asked ({method} {route}): {error}") from error
         try:
             return answer.status, read(text or b"{}")
