@@ -63,6 +63,10 @@ fn a_closure_in_front_of_what_it_reads_is_left_to_opa() {
         ("r if { not q[[e | e = x]] == w; x = 1; w = 5 }\nq := {[1]: 5}", "{}", INPUT, Told::InOpa),
         ("r if { z = 1; x = 3; every e in [z] { x > e } }", "{}", INPUT, here("true")),
         ("r if { [e | e = x] == w; x = 1; w = [1] }", "{}", INPUT, here("true")),
+        ("r if { z = 1; a != {e | e = z}; input.b = a }", "{}", INPUT, Told::InOpa),
+        ("r if { z = 1; a != {e | e = 1}; input.b = a }", "{}", INPUT, here("true")),
+        ("r if { z = 1; input.b = a; a != {e | e = z} }", "{}", INPUT, here("true")),
+        ("r if { z = 1; f(a, {e | e = z}); input.b = a }\nf(x, y) if x != y", "{}", INPUT, Told::InOpa),
     ]);
 }
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
-from sark_operator.core.observation import Filing, Missing, Observation, ObservedFlags, PodReport
+from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
@@ -68,17 +70,13 @@ class Observer:
 
     async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
-        flags, pods, metrics = await asyncio.gather(
+        flags, pods, (metrics, came_at) = await asyncio.gather(
             self._flags(rollout, spec),
             self._reports(rollout, spec),
-            self._metrics.read(
-                rollout.key,
-                spec,
-                expected=status.flags is not None,
-                counted_until=status.counted_until or status.started_at,
-                tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
-            ),
+            self._read(rollout, spec, status),
         )
+        # They have aged while the rest was waited for, and it is now that is decided.
+        metrics = replace(metrics, age=metrics.age + timedelta(seconds=self._clock.monotonic() - came_at))
         rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
         return Observation(
             flags=flags,
@@ -88,6 +86,17 @@ class Observer:
             operator_version=self._version,
             filing=self._filing(rollout.uid),
         )
+
+    async def _read(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
+        """Return what Prometheus says, and when it had, by the monotonic clock."""
+        metrics = await self._metrics.read(
+            rollout.key,
+            spec,
+            expected=status.flags is not None,
+            counted_until=status.counted_until or status.started_at,
+            tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
+        )
+        return metrics, self._clock.monotonic()
 
     async def _flags(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> ObservedFlags | Missing:
         try:

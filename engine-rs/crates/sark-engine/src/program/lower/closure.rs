@@ -44,7 +44,7 @@ impl Lowering<'_> {
                 self.scopes.stand_at(position + 1);
                 match self.attempt(|lowering, steps| lowering.statement(statement, steps)) {
                     Ok(lowered) => steps.extend(lowered),
-                    Err(Blocked::Unbound(_)) if is_misplaced_by_opa(statement) => {
+                    Err(Blocked::Unbound(_)) if is_misplaced_by_opa(statement) || self.closes_over_bound(statement) => {
                         return super::unsupported(&statement.span, "a closure in front of what it reads");
                     }
                     Err(Blocked::Unbound(name)) => {
@@ -68,6 +68,22 @@ impl Lowering<'_> {
         }
         self.scopes.stand_at(usize::MAX);
         Ok(steps)
+    }
+
+    /// Whether a comprehension in `statement` may read a variable of this query that has a value by now. As soon as all have one
+    /// OPA runs the statement, whatever else in it has none.
+    fn closes_over_bound(&self, statement: &LiteralStmt) -> bool {
+        let mut spans = Vec::new();
+        match &statement.literal {
+            Literal::Expr { expr, .. } => variables::comprehensions(expr, &mut spans),
+            Literal::SomeIn { collection, .. } => variables::comprehensions(collection, &mut spans),
+            _ => {}
+        }
+        for modifier in &statement.with_mods {
+            variables::comprehensions(&modifier.r#as, &mut spans);
+        }
+        let words = spans.iter().flat_map(|span| span.text().split(|c: char| !c.is_alphanumeric() && c != '_'));
+        words.into_iter().any(|word| self.scopes.has_own_bound(word))
     }
 
     fn is_of_outer_query(&self, name: &str) -> bool {

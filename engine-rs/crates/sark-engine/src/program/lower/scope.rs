@@ -112,6 +112,11 @@ impl Scopes {
         self.names.last().is_some_and(|names| names.slots.contains_key(name))
     }
 
+    /// Whether the innermost scope has the variable, and a value for it.
+    pub(super) fn has_own_bound(&self, name: &str) -> bool {
+        self.names.last().and_then(|names| names.slots.get(name)).is_some_and(|(slot, _)| self.is_bound(*slot))
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<Slot> {
         self.names.iter().rev().find_map(|names| {
             let (slot, declared) = names.slots.get(name)?;

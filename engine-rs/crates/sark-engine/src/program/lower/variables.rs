@@ -116,26 +116,38 @@ pub(super) fn in_expr<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e str>) {
 
 /// Whether a comprehension is in `expr`.
 pub(super) fn has_comprehension(expr: &Ref<Expr>) -> bool {
+    let mut found = Vec::new();
+    comprehensions(expr, &mut found);
+    !found.is_empty()
+}
+
+/// Where comprehensions are in `expr`, those within others left out.
+pub(super) fn comprehensions<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e Span>) {
+    let mut both = |one: &'e Ref<Expr>, other: &'e Ref<Expr>| {
+        comprehensions(one, into);
+        comprehensions(other, into);
+    };
     match expr.as_ref() {
-        Expr::ArrayCompr { .. } | Expr::SetCompr { .. } | Expr::ObjectCompr { .. } => true,
+        Expr::ArrayCompr { span, .. } | Expr::SetCompr { span, .. } | Expr::ObjectCompr { span, .. } => into.push(span),
         Expr::String { .. }
         | Expr::RawString { .. }
         | Expr::Number { .. }
         | Expr::Bool { .. }
         | Expr::Null { .. }
-        | Expr::Var { .. } => false,
-        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().any(has_comprehension),
-        Expr::Object { fields, .. } => fields.iter().any(|(_, key, value)| has_comprehension(key) || has_comprehension(value)),
-        Expr::Call { params, .. } => params.iter().any(has_comprehension),
-        Expr::UnaryExpr { expr, .. } => has_comprehension(expr),
-        Expr::RefDot { refr, .. } => has_comprehension(refr),
-        Expr::RefBrack { refr, index, .. } => has_comprehension(refr) || has_comprehension(index),
+        | Expr::Var { .. } => {}
+        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| comprehensions(item, into)),
+        Expr::Object { fields, .. } => fields.iter().for_each(|(_, key, value)| both(key, value)),
+        Expr::Call { params, .. } => params.iter().for_each(|param| comprehensions(param, into)),
+        Expr::UnaryExpr { expr, .. } => comprehensions(expr, into),
+        Expr::RefDot { refr, .. } => comprehensions(refr, into),
+        Expr::RefBrack { refr, index, .. } => both(refr, index),
         Expr::BinExpr { lhs, rhs, .. }
         | Expr::BoolExpr { lhs, rhs, .. }
         | Expr::ArithExpr { lhs, rhs, .. }
-        | Expr::AssignExpr { lhs, rhs, .. } => has_comprehension(lhs) || has_comprehension(rhs),
+        | Expr::AssignExpr { lhs, rhs, .. } => both(lhs, rhs),
         Expr::Membership { key, value, collection, .. } => {
-            key.iter().any(has_comprehension) || has_comprehension(value) || has_comprehension(collection)
+            both(value, collection);
+            key.iter().for_each(|key| comprehensions(key, into));
         }
     }
 }

@@ -1,0 +1,62 @@
+"""Looking: what is seen at different times is told as of one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from sark_e2e.simulated_target import SimulatedTarget
+from sark_operator.core.observation import Metrics, ObservedFlags
+from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.observer import Observer
+
+pytestmark = pytest.mark.asyncio
+
+
+@dataclass
+class Surroundings:
+    """Stands for Prometheus, the API server, the sidecars, the directory and the clock."""
+
+    target: SimulatedTarget = field(default_factory=SimulatedTarget)
+    seconds: float = 100.0
+
+    async def read(self, *_: object, **__: object) -> Metrics:
+        return self.target.observe().metrics
+
+    async def read_flags(self, _namespace: str, _name: str) -> ObservedFlags:
+        return ObservedFlags("1", None)
+
+    async def ready_pods(self, *_: object) -> tuple[()]:
+        return ()
+
+    async def reports(self, *_: object) -> tuple[()]:
+        for _ in range(5):
+            await asyncio.sleep(0)  # the others are done by now
+        self.seconds += 20
+        return ()
+
+    def others(self, _rollout: RolloutObject) -> tuple[()]:
+        return ()
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+async def test_metrics_age_while_slow_sidecars_are_waited_for() -> None:
+    # Given metrics that are a second old when they come, and sidecars that take twenty
+    around = Surroundings(SimulatedTarget(metrics_age=timedelta(seconds=1)))
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": around.target.spec.to_wire()})
+
+    observation = await Observer(**parts, version="1").observe(rollout, around.target.spec, around.target.status)
+
+    # Then what is decided now knows how long ago they were asked for: a step's last window must lie inside it
+    assert observation.metrics.age == timedelta(seconds=21)
