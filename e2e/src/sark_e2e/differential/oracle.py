@@ -82,8 +82,10 @@ class Oracle:
         if status == _OK:
             return Answer(reply["result"]) if "result" in reply else Undefined()
         reason = _reason(reply)
-        # OPA keeps a number as it was spelt, and then cannot write one like to_number("+1") as JSON.
-        return Refused(f"OPA: {reason}") if status != _HTTP_ERROR or "MarshalJSON" in reason else Failed(reason)
+        # OPA keeps a number as it was spelt, and then cannot write one like to_number("+1") as JSON. And it evaluates some
+        # closures before what they read: an error of its own, which no policy means.
+        own = "MarshalJSON" in reason or ("eval_internal_error" in reason and "requires evaluation" in reason)
+        return Refused(f"OPA: {reason}") if status != _HTTP_ERROR or own else Failed(reason)
 
     def _ask_given(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]]:
         if not inputs or self._lost:
