@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from sark_api.names import API_VERSION, FINALIZER, KIND
-from sark_api.status import Leader
-from sark_e2e.simulated_target import SimulatedTarget
+from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, FINALIZER, KIND
+from sark_api.status import Leader, Notified, SarkRolloutStatus
+from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
-from sark_operator.shell.api import ClusterError, NamespaceEndingError, RolloutObject
+from sark_operator.shell.api import ClusterError, NamespaceEndingError, RefusedError, RolloutObject
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
@@ -38,6 +38,15 @@ class Surroundings:
     held: bool = True
     term: Leader = LEADER
     reconciler: Reconciler | None = None
+    listening: bool = False
+    """Whether people are to be told."""
+    told: list[str] = field(default_factory=list)
+
+    def mark(self, _rollout: RolloutObject, status: SarkRolloutStatus, _now: datetime) -> Notified | None:
+        return status.notified
+
+    def tell(self, _rollout: RolloutObject, status: SarkRolloutStatus) -> None:
+        self.told = [entry.reason for entry in status.history]
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         metadata = {
@@ -83,7 +92,8 @@ class Surroundings:
         """Do one tick, and return after how long the next is due."""
         if self.reconciler is None:
             parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
-            self.reconciler = Reconciler(**parts, recorder=None, telemetry=Telemetry())  # type: ignore[arg-type]
+            notifier = cast("Any", self) if self.listening else None
+            self.reconciler = Reconciler(**parts, recorder=None, notifier=notifier, telemetry=Telemetry())  # type: ignore[arg-type]
         wait = await self.reconciler.tick("shop", "gateway", "uid-1")
         assert wait is not None
         return wait
@@ -139,3 +149,18 @@ async def test_it_lets_go_at_once_where_the_namespace_goes_too(around: Surroundi
     await around.tick()
     assert [type(action) for action in around.decisions[0].actions] == [WriteFlags, WriteStatus]
     assert ReleaseFinalizer() in around.decisions[1].actions
+
+
+async def test_people_hear_of_a_revert_whose_flags_are_refused(around: Surroundings) -> None:
+    # Given an API server that refuses the flags
+    around.listening, around.target.flags_refused = True, True
+    around.refusal = RefusedError("write ConfigMap shop/gateway-flags: flags are frozen")
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    # When the revert is stored in one tick, and the next one fails as well
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            await around.tick()
+
+    # Then it is told
+    assert around.told[-1] == "CriterionBreached"

@@ -16,7 +16,14 @@ from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
 from sark_operator.core.observation import Identity
 from sark_operator.shell.actor import Actor
-from sark_operator.shell.api import Cluster, ForeignOwnerError, NamespaceEndingError, RolloutObject, StaleVersionError
+from sark_operator.shell.api import (
+    Cluster,
+    ClusterError,
+    ForeignOwnerError,
+    NamespaceEndingError,
+    RolloutObject,
+    StaleVersionError,
+)
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
@@ -110,6 +117,11 @@ class Reconciler:
         except ForeignOwnerError as error:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
+            raise
+        except ClusterError:
+            # As long as flags are refused no tick comes to its end, and people must hear of the revert all the same.
+            if self._notifier is not None:
+                self._notifier.tell(rollout, stored)
             raise
         if wanted_percent(decision.status) == 0 < wanted_percent(stored):
             self._telemetry.restored(self._clock.monotonic() - begun_at)
