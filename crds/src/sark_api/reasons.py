@@ -403,6 +403,13 @@ FLAGS_OWNED_BY_ANOTHER: Final = _reason(
     "The API server refused the flags, because another field manager took their keys since they were read.",
 )
 
+BASELINE_NOT_RESTORED: Final = _reason(
+    "BaselineNotRestored",
+    _W,
+    "The baseline is not restored yet: {message}; it is tried until it is",
+    "During a revert a write failed, of the flags as a rule: the API server or an admission policy refused it, or was away.",
+)
+
 # What conditions say while all is well, or while they do not apply.
 AS_EXPECTED: Final = _reason("AsExpected", _N, "Nothing is in the way", "The good state of Ready and Degraded.")
 ALL_CONFIRMED: Final = _reason(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from kubernetes import client
@@ -107,6 +108,10 @@ def test_a_breach_is_not_forgotten_while_the_api_server_refuses_the_flags(scenar
         fleet.inject(error_percent=0)
         rollout.stays("a revert that is known", lambda seen: seen.status.phase is Phase.REVERTING, seconds=12)
         assert scenario.flags(fleet).percentage == 25
+        events: Any = client.EventsV1Api(scenario.cluster.api).list_namespaced_event(scenario.namespace)
+        assert [
+            event.note for event in events.items if event.reason == "BaselineNotRestored" and "flags are frozen" in event.note
+        ]
 
     # Then, as soon as flags may be written, it is taken back, and the record says why
     reverted = rollout.becomes(Phase.REVERTED, seconds=45)

@@ -42,6 +42,11 @@ class Surroundings:
     """Whether people are to be told."""
     told: list[str] = field(default_factory=list)
 
+    warned: list[str] = field(default_factory=list)
+
+    async def warn(self, _rollout: RolloutObject, reason: str, message: str) -> None:
+        self.warned.append(f"{reason}: {message}")
+
     def mark(self, _rollout: RolloutObject, status: SarkRolloutStatus, _now: datetime) -> Notified | None:
         return status.notified
 
@@ -93,7 +98,7 @@ class Surroundings:
         if self.reconciler is None:
             parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
             notifier = cast("Any", self) if self.listening else None
-            self.reconciler = Reconciler(**parts, recorder=None, notifier=notifier, telemetry=Telemetry())  # type: ignore[arg-type]
+            self.reconciler = Reconciler(**parts, recorder=cast("Any", self), notifier=notifier, telemetry=Telemetry())  # type: ignore[arg-type]
         wait = await self.reconciler.tick("shop", "gateway", "uid-1")
         assert wait is not None
         return wait
@@ -162,5 +167,9 @@ async def test_people_hear_of_a_revert_whose_flags_are_refused(around: Surroundi
         with pytest.raises(RefusedError):
             await around.tick()
 
-    # Then it is told
+    # Then it is told, and so is what keeps it from being done
     assert around.told[-1] == "CriterionBreached"
+    (warning,) = around.warned
+    assert warning.startswith(
+        "BaselineNotRestored: The baseline is not restored yet: write ConfigMap shop/gateway-flags: flags are"
+    )

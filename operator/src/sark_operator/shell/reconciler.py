@@ -10,7 +10,7 @@ import structlog
 
 from sark_api import reasons
 from sark_api.names import FINALIZER
-from sark_api.status import SarkRolloutStatus
+from sark_api.status import Phase, SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
@@ -118,8 +118,11 @@ class Reconciler:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
             raise
-        except ClusterError:
+        except ClusterError as error:
             # As long as flags are refused no tick comes to its end, and people must hear of the revert all the same.
+            if stored.phase is Phase.REVERTING:
+                late = reasons.BASELINE_NOT_RESTORED
+                await self._recorder.warn(rollout, late.name, late.sentence(message=error))
             if self._notifier is not None:
                 self._notifier.tell(rollout, stored)
             raise
