@@ -298,13 +298,21 @@ async def test_rubbish_in_redis_is_a_miss(parts: Parts, rubbish: bytes):
 
 
 @pytest.mark.asyncio
-async def test_the_embedded_engine_with_redis_shares_decisions_with_http(parts: Parts):
-    # Given a decision of HTTP OPA
-    await parts.serve(Job(1))
-    # Then the half-moved feature finds it, because both serve the same policies
-    data_plane = await parts.serve(Job(2, opa="rust"))
+async def test_once_the_engine_is_taken_back_nothing_it_decided_is_found(parts: Parts):
+    # Given a decision of the engine, kept in Redis, that OPA would not make
+    parts.engine.answers = b'{"allow":true,"reason":"wrong"}'
+    await parts.serve(Job(1, opa="rust"))
+
+    # When the same is asked at 0 %, then OPA decides, and the engine's is not found
+    data_plane = await parts.serve(Job(2))
     assert data_plane.completed[2][1] == {"result": ALLOW}
-    assert parts.engine.inputs == []
+    assert len(parts.opa.questions) == 1
+
+    # And each finds its own again
+    again = await parts.serve(Job(3), Job(4, opa="rust"))
+    assert again.completed[3][1] == {"result": ALLOW}
+    assert again.completed[4][1] == {"result": {"allow": True, "reason": "wrong"}}
+    assert (len(parts.opa.questions), len(parts.engine.inputs)) == (1, 1)
 
 
 @pytest.mark.asyncio

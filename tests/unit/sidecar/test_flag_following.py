@@ -249,3 +249,21 @@ def test_the_back_off_grows_is_spread_and_has_an_end():
     assert backoff(2, 1.0) > backoff(1, 1.0)
     assert all(backoff(failures, 1.0) <= MAX_BACKOFF_SECONDS for failures in range(2000))
     assert backoff(50, 0.0) == pytest.approx(MAX_BACKOFF_SECONDS / 10)
+
+
+@pytest.mark.asyncio
+async def test_validity_ends_although_the_clock_is_set_back_before(applied: list[Share], metrics: Metrics):
+    # Given a share that is valid for a moment, on a node whose clock is then set back by an hour
+    set_by = timedelta(0)
+    follower = FlagFollower(
+        follows_api=True, apply=applied.append, telemetry=Telemetry(metrics), clock=lambda: datetime.now(UTC) + set_by
+    )
+    follower.receive(document(valid=timedelta(seconds=1)).to_json(), Origin.WATCH)
+    assert applied[-1].percentage == 25
+    set_by = timedelta(hours=-1)
+
+    # Then it ends all the same, for as long has passed
+    task = asyncio.create_task(follower.keep_time())
+    await until(lambda: applied[-1].percentage == 0)
+    task.cancel()
+    assert follower.flags.state is FlagState.EXPIRED

@@ -1,10 +1,36 @@
-"""How often OPA is looked at."""
+"""How often OPA is looked at, and what is known of it while it cannot be."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from sark_sidecar.opa.view import pause_after
+from sark_sidecar.opa.client import OpaFailure
+from sark_sidecar.opa.view import OpaView, pause_after
+from sark_sidecar.policies.sources import PolicySources
+
+
+class Server:
+    """Stands for OPA: without policies, or failing."""
+
+    failure: OpaFailure | None = None
+
+    async def modules(self) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        return json.dumps({"result": []}).encode()
+
+    async def documents(self, paths: list[Any]) -> list[Any]:
+        return [(path, {}) for path in paths]
+
+
+class Gauge:
+    """Stands for the telemetry."""
+
+    def policies_match(self, match: bool, *, opa_up: bool) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -18,3 +44,50 @@ from sark_sidecar.opa.view import pause_after
 )
 def test_the_pause_after_a_look(took: float, interval: float, pause: float):
     assert pause_after(took, interval=interval) == pytest.approx(pause)
+
+
+async def seen(server: Server) -> tuple[OpaView, list[str]]:
+    """Return a view that knows what OPA serves, and what it will have told of changes."""
+    changes: list[str] = []
+    view = OpaView(
+        server,
+        ours=lambda: (PolicySources((), {}, ""), "r1"),
+        interval=1.0,
+        telemetry=Gauge(),
+        on_change=lambda: changes.append("changed"),
+    )
+    await view.look()
+    assert view.known is not None
+    assert view.known.is_current
+    return view, changes
+
+
+@pytest.mark.asyncio
+async def test_of_an_opa_that_is_away_decisions_are_found_and_none_is_kept():
+    server = Server()
+    view, changes = await seen(server)
+    before = view.known
+    assert before is not None
+
+    server.failure = OpaFailure("connection", "OPA cannot be reached")
+    await view.look()
+    assert view.known is not None
+    assert (view.known.kept_under, view.known.is_current, changes) == (before.kept_under, False, [])
+
+    # What was asked before or meanwhile is not kept once it is back either: it may have been decided by others
+    server.failure = None
+    await view.look()
+    assert view.known.is_current
+    assert view.known.trust > before.trust
+
+
+@pytest.mark.asyncio
+async def test_of_an_opa_that_does_not_tell_its_policies_nothing_is_found():
+    server = Server()
+    view, changes = await seen(server)
+
+    server.failure = OpaFailure("evaluation", "OPA answered 403 to GET /v1/policies")
+    await view.look()
+    await view.look()
+
+    assert (view.known, view.problem, changes) == (None, "OPA answered 403 to GET /v1/policies", ["changed"])

@@ -48,7 +48,7 @@ fn is_on(pairs: &[(String, String)], name: &str) -> bool {
     }
 }
 
-/// Names and values; what cannot be decoded, or has a semicolon in it, is not there, as for Go's reader.
+/// Names and values; what is not escaped well, or has a semicolon in it, is not there, as for Go's reader.
 fn pairs(query: &str) -> Vec<(String, String)> {
     let whole = query.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';'));
     let split = whole.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
@@ -60,7 +60,14 @@ fn decoded(text: &str) -> Option<String> {
         return None;
     }
     let spaced = text.replace('+', " ");
-    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(Cow::into_owned)
+    let bytes: Cow<'_, [u8]> = percent_decode(spaced.as_bytes()).into();
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        // As Go reads JSON: each byte that is no part of a character stands for an unknown one.
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Some(text)
 }
 
 /// Whether each percent sign has its two digits.
@@ -117,6 +124,10 @@ mod tests {
         assert_eq!(read("input=1&input=2"), Some("2".into()));
         assert_eq!(read("input"), Some(String::new()));
         assert_eq!(read("pretty=true"), None);
-        assert_eq!(read("input=%ff"), None);
+        assert_eq!(read("input=%f"), None);
+        // Somebody who writes one such byte into a text must not make the whole input vanish.
+        assert_eq!(read("input=%22caf%e9%22"), Some("\"caf\u{fffd}\"".into()));
+        assert_eq!(read("input=1&input=%22%e2%82%22"), Some("\"\u{fffd}\u{fffd}\"".into()));
+        assert_eq!(read("%ff=1&input=2"), Some("2".into()));
     }
 }

@@ -165,14 +165,18 @@ class BaselineArm:
         # A cache shared by both arms is only sound while both serve the same policies.
         agree = policies.revision == self._embedded_revision()
         if job.cache == "redis" and (job.opa == "http" or agree):
-            key = question.key(policies.kept_under, self._lifetimes)
+            # Kept by who decides: once the engine has been taken back, nothing that it decided is found any more.
+            by = " by OPA" if job.opa == "http" else " by the engine"
+            key = question.key(f"{policies.kept_under}{by}", self._lifetimes)
             return Asked(job, question, key, keep_in_process=False, policies=policies)
         return Asked(job, question, "", keep_in_process=agree, policies=policies)
 
     def _still_holds(self, asked: Asked) -> bool:
         """Return whether nobody was seen to change policies since it was asked: else it may be a decision of the new ones."""
         before, now = asked.policies, self._opa_policies()
-        if before is None or now is None or (now.kept_under, now.trust) != (before.kept_under, before.trust):
+        if before is None or now is None or not (before.is_current and now.is_current):
+            return False
+        if (now.kept_under, now.trust) != (before.kept_under, before.trust):
             return False
         needs_both = asked.job.opa == "rust" or asked.keep_in_process
         return not needs_both or now.revision == self._embedded_revision()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import structlog
@@ -40,6 +42,7 @@ class FlagFollower:
         state_file: Path | None = None,
         fixed: Share | None = None,
         clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start with the `fixed` share, else without a document: baseline, 0 %."""
         self._apply = apply
@@ -47,6 +50,9 @@ class FlagFollower:
         self._state_file = state_file
         self._clock = clock
         self._unsaved = asyncio.Event()
+        self._monotonic = monotonic
+        self._ends = inf
+        """When the document's validity ends by the monotonic clock, which nobody sets back."""
         self._flags = Flags(since=clock(), follows_api=follows_api, fixed=fixed)
         self.answered = asyncio.Event()
         """Set once any source has said something, be it that there is no document."""
@@ -104,7 +110,10 @@ class FlagFollower:
             left = (deadline - self._clock()).total_seconds() if deadline else _LONGEST_NAP
             # A millisecond past the deadline: at the very instant the document is still valid.
             await asyncio.sleep(min(_LONGEST_NAP, max(left, 0.0) + 0.001))
-            self._become(state.tick(self._flags, self._clock()), None)
+            now = self._clock()
+            if deadline is not None and self._monotonic() > self._ends:
+                now = max(now, deadline + timedelta(milliseconds=1))
+            self._become(state.tick(self._flags, now), None)
 
     async def keep_state(self) -> None:
         """Write each adopted document to the state file, again and again if need be; run until cancelled."""
@@ -136,6 +145,9 @@ class FlagFollower:
         self._flags = after
         if after is before:
             return
+        if after.document is not before.document:
+            left = (after.deadline - self._clock()).total_seconds() if after.deadline else inf
+            self._ends = self._monotonic() + left
         self._telemetry.flags(after)
         if after.state is not before.state:
             is_worse = after.state in {FlagState.STALE, FlagState.EXPIRED}

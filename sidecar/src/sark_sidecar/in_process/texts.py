@@ -32,11 +32,16 @@ def question_body(document: Any) -> bytes:
     """Return the body that asks about `document`: an object, or its JSON text as bytes.
 
     Raises:
-        QuestionError: it has no form in JSON.
+        QuestionError: it has no form in JSON, or is no JSON document.
     """
     if document is ABSENT:
         return b""
     if isinstance(document, bytes):
+        # What stands behind a document would be read as members beside it, another input among them.
+        try:
+            orjson.loads(document)
+        except orjson.JSONDecodeError as error:
+            raise QuestionError(f"the input is not one JSON document: {error}") from error
         return b'{"input":' + document + b"}"
     return b'{"input":' + _text(document) + b"}"
 

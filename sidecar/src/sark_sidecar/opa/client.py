@@ -122,12 +122,14 @@ class OpaServer:
             return await self._post(question)
 
     async def _post(self, question: Question) -> tuple[int, bytes]:
-        async with self._session.post(self._url(question.url_path, question.parameters), data=question.body) as reply:
+        # Following a redirect would ask without the body: OPA would decide about nothing at all.
+        url = self._url(question.url_path, question.parameters)
+        async with self._session.post(url, data=question.body, allow_redirects=False) as reply:
             return reply.status, await read_at_most(reply, self._max_bytes)
 
     async def _get(self, path: str) -> bytes:
         try:
-            async with self._session.get(self._url(path, "")) as reply:
+            async with self._session.get(self._url(path, ""), allow_redirects=False) as reply:
                 if reply.status != _OK:
                     raise OpaFailure("evaluation", f"OPA answered {reply.status} to GET {path}")
                 return await read_at_most(reply, _MAX_POLICY_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -70,6 +70,8 @@ class OpaPolicies:
     """What their decisions are kept under: the revision, and what stands for those before it."""
     trust: int = 0
     """Grows whenever it was not known for a while what OPA serves."""
+    is_current: bool = True
+    """Whether OPA could be asked the last time. What it decides while it cannot may be by others, and is not kept."""
     _verdicts: dict[DataPath, bool] = field(default_factory=dict)
 
     def may_be_kept(self, path: DataPath) -> bool:
@@ -185,7 +187,7 @@ class OpaView:
         except (OpaFailure, DataTooScattered, ValueError) as error:
             if str(error) != self.problem:
                 log.warning("policies of OPA are unknown", reason=str(error))
-            self.problem = str(error)
+            self._miss(error)
         self._telemetry.policies_match(self.matches, opa_up=not self.problem)
         if self._written is not None:
             self._written.compared(equal=self.matches)
@@ -194,6 +196,22 @@ class OpaView:
         for future in awaited:
             if not future.done():
                 future.set_result(None)
+
+    def _miss(self, error: Exception) -> None:
+        """Take note that it is not known now what OPA serves.
+
+        Of an OPA that is away decisions kept before are still found, and none is kept. One that is there, and cannot be asked
+        for its policies, may decide by others: none of its decisions is found either.
+        """
+        if self._known is not None and isinstance(error, OpaFailure) and error.kind in {"connection", "timeout"}:
+            if self._known.is_current:
+                self._distrusted += 1
+                self._known = replace(self._known, is_current=False)
+            self.problem = str(error)
+            return
+        if self._known is not None:
+            self._on_change()
+        self.distrust(str(error))
 
     def _know(self, known: OpaPolicies) -> None:
         self._known, self.problem = known, ""

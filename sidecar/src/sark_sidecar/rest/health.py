@@ -18,9 +18,9 @@ _OK = "OK"
 
 
 class HealthEngine(Protocol):
-    """Decides in process."""
+    """Decides in process, and counts it as no request."""
 
-    def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002 - the engine's word
+    def evaluate_aside(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002 - the engine's word
         """Return the decision as JSON; None when undefined. Raise EngineError."""
 
 
@@ -40,7 +40,7 @@ def health_rule(request: RestRequest, plugins: Mapping[str, str], engine: Health
     name = "data.system.health" + "".join(f".{segment}" for segment in rule.split("/") if segment)
     state = {"plugin_state": dict(plugins), "plugins_ready": all(state == _OK for state in plugins.values())}
     try:
-        result = engine.evaluate(f"system/health/{rule}", orjson.dumps(state))
+        result = engine.evaluate_aside(f"system/health/{rule}", orjson.dumps(state))
     except (EngineError, ValueError) as error:
         return _failed(f"health check ({name}) failed: {error}")
     if result is None:

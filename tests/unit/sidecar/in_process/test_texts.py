@@ -74,3 +74,11 @@ def test_integers_of_an_answer_are_exact(number: int):
 def test_an_answer_that_is_not_json_is_no_decision(body: bytes):
     with pytest.raises(NoDecisionError):
         answer_members(body)
+
+
+@pytest.mark.parametrize(
+    "document", [b'{"blocked":true},"input":{}', b'{"blocked":true},"Input":null', b"{}} junk", b"{} {}", b"", b"{"]
+)
+def test_bytes_that_are_no_single_document_are_refused(document: bytes):
+    with pytest.raises(QuestionError, match="the input is not one JSON document"):
+        question_body(document)
