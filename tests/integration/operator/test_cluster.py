@@ -168,7 +168,7 @@ async def test_another_owner_is_respected_without_force_and_overruled_with_it(
 async def test_a_missing_config_map_is_said_and_created_only_when_told(door: KubernetesCluster, namespace: str):
     with pytest.raises(ObjectMissingError, match=FLAGS):
         await door.read_flags(namespace, FLAGS)
-    with pytest.raises(ObjectMissingError):
+    with pytest.raises(StaleVersionError):  # it has changed since it was read; the rollout is still there
         await door.write_flags(namespace, FLAGS, write("12345"))
     with pytest.raises(ObjectMissingError):
         await door.read_flags(namespace, FLAGS)
