@@ -88,8 +88,9 @@ def _conclude(tick: Tick, stored: SarkRolloutStatus) -> Decision:
 def _name_revision(tick: Tick, plan: FlagPlan) -> None:
     """Note in a revert the revision that restores the baseline; until it has, another one may be needed."""
     last, applied = tick.status.revert, plan.applied
-    open_ = last is not None and (last.revision == 0 or tick.status.phase is Phase.REVERTING)
-    if last is not None and open_ and applied is not None and applied.percent == 0 and tick.status.step is None:
+    if last is None or applied is None or applied.percent > 0 or tick.status.step is not None:
+        return
+    if last.revision == 0 or tick.status.phase is Phase.REVERTING:
         tick.change(revert=last.model_copy(update={"revision": applied.revision}))
 
 
