@@ -22,7 +22,17 @@ from .evidence import check_bake, check_evidence, check_what_lasts
 from .memory import Memory
 from .moment import Moment
 from .requests import check_expiry, check_requests
-from .shares import RESTARTS, check_advance, check_blindness, check_breach, check_rest, check_verdicts, check_ways_back, unfiled
+from .shares import (
+    RESTARTS,
+    check_advance,
+    check_blindness,
+    check_breach,
+    check_rest,
+    check_revert_goes_on,
+    check_verdicts,
+    check_ways_back,
+    unfiled,
+)
 from .symptoms import SYMPTOMS
 from .tally import TALLY, noted
 from .troubles import mend
@@ -95,6 +105,7 @@ class Scene(RuleBasedStateMachine):
         check_advance(moment)
         check_breach(moment)
         check_ways_back(moment)
+        check_revert_goes_on(moment)
         check_blindness(moment)
         check_verdicts(moment)
         check_rest(moment, asked=self.asked)
@@ -113,7 +124,8 @@ class Scene(RuleBasedStateMachine):
             self.restarts += len(RESTARTS & moment.reasons)
             self.known, self.asked, self.evaluated = remembered, False, policy_of(target.spec)
         self.check_writes(written, revision)
-        if moment.share > 0 and any(write.document.percentage == 0 for write in target.written[written:]):
+        begun = target.status == decision.status and wanted_percent(decision.status) == 0
+        if moment.share > 0 and (begun or any(write.document.percentage == 0 for write in target.written[written:])):
             self.taken_back = restarts
         for reason in moment.reasons:
             noted(reason)
@@ -148,7 +160,8 @@ class Scene(RuleBasedStateMachine):
         if unfiled(moment):
             return  # once they are filed something else has changed
         first = twin.tick(deliver=False)
-        if isinstance(twin.flags, Missing) and any(isinstance(action, WriteFlags) for action in first.actions):
+        refused = twin.flags_refused or isinstance(twin.flags, Missing)
+        if refused and any(isinstance(action, WriteFlags) for action in first.actions):
             return  # the API server does not take the write: it will be tried again
         step = moment.before.step
         if step is not None and step.percent == 0 and wanted_percent(first.status) > 0:

@@ -103,12 +103,22 @@ def check_way_back(moment: Moment) -> None:
         return
     if document is not None and not ours and (target.rival or target.identity.deleting):
         return
-    if isinstance(target.flags, Missing) and target.flags.reason == "FlagsConfigMapMissing" and target.identity.deleting:
+    gone = isinstance(target.flags, Missing) and target.flags.reason == "FlagsConfigMapMissing"
+    if gone and target.identity.deleting and target.namespace_ending:
         return
     first = moment.decision.actions[0]
     assert isinstance(first, WriteFlags)
     assert first.force
     assert first.document.percentage == 0
+
+
+def check_revert_goes_on(moment: Moment) -> None:
+    """A revert that has begun writes 0 % in every evaluation until it is in force, or the user begins anew."""
+    if moment.before.phase is Phase.REVERTING and not RESTARTS & moment.reasons:
+        check_way_back(moment)
+        document = moment.target.document
+        if document is not None and document.percentage > 0:
+            noted("a revert goes on")
 
 
 def _unseasoned(moment: Moment, criterion: str) -> bool:

@@ -27,6 +27,8 @@ TROUBLES: Mapping[str, Callable[[SimulatedTarget], None]] = {
     "pods cannot be listed": _with(pods_missing=Missing("PodsUnavailable", "503")),
     "config map gone": SimulatedTarget.lose_config_map,
     "config map away": _with(flags=Missing("FlagsUnavailable", "503")),
+    "flags are refused": _with(flags_refused=True),
+    "the namespace ends": _with(namespace_ending=True),
     "document gone": lambda target: target.put(None, by="kubectl-edit"),
     "document mangled": lambda target: target.put(None, "not JSON", by="kubectl-edit"),
     "evidence cannot be filed": _with(filing_fails="forbidden"),
@@ -55,6 +57,8 @@ def mend(target: SimulatedTarget) -> None:
     _with(
         rival="",
         pods_missing=None,
+        flags_refused=False,
+        namespace_ending=False,
         filing_fails="",
         unscraped=0,
         clock_behind=NO_TIME,

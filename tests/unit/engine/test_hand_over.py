@@ -102,6 +102,24 @@ def test_a_decision_of_http_opa_is_kept_in_process_and_found_again(start: Any):
     assert gets == {"hit": 2, "miss": 1}
 
 
+def test_a_decision_is_found_again_only_while_the_same_one_decides(start: Any):
+    # Given that OPA says otherwise than the engine, and a decision of the engine is kept
+    plane = start(lambda plane, job: plane.server.complete(job.id, 200, b'{"result":false}\n', outcome="deny"))
+    plane.flags()
+    assert [plane.ask("authz/allow").json for _ in range(2)] == [{"result": True}] * 2
+
+    # When the evaluation is given up, and the cache in process is not
+    plane.flags(opa=False)
+    given_up = [plane.ask("authz/allow").json for _ in range(2)]
+
+    # Then OPA decides, and what it decided is kept for itself alone
+    assert given_up == [{"result": False}] * 2
+    assert len(plane.jobs) == 1
+    plane.flags()
+    assert plane.ask("authz/allow").json == {"result": True}
+    assert len(plane.jobs) == 1
+
+
 @pytest.mark.parametrize(
     ("body", "outcome", "cache_control"),
     [

@@ -71,6 +71,42 @@ fn a_closure_in_front_of_what_it_reads_is_left_to_opa() {
 }
 
 #[test]
+fn a_comprehension_that_opa_evaluates_once_for_all_is_left_to_opa_where_it_reads_too_early() {
+    // Given `x` with a value, and a comprehension that gives it one by itself: OPA runs it with `x` unbound, in the order here.
+    let data = r#"{"q":{"ab":"ab","k":"b"},"os":[{"y":1}]}"#;
+    let of = |body: &str| {
+        format!(
+            "r contains z if {{ some x in [\"ab\", \"b\"]; z := {body} }}\nf(x) := {{v | lower(x) == \"ab\"; data.q[v] = x}}"
+        )
+    };
+    for early in [
+        "[y | startswith(x, \"a\"); y := data.q[x]]",
+        "{v | lower(x) == \"ab\"; data.q[v] = x}",
+        "{v | lower(x) == \"ab\"; v := data.q[_]; v == x}",
+        "{k: v | some k, v in {\"x\": 1}; startswith(x, \"a\"); x = input.s}",
+        "count({v | lower(x) == \"ab\"; data.q[v] = x})",
+        "{v | x != \"b\"; v := 1; data.q[_] = x}",
+        "{v | v := concat(lower(x), [data.q[x]])}",
+        "f(x)",
+    ] {
+        assert_eq!(told(&format!("package a\n{}", of(early)), data, "a/r", INPUT), Told::InOpa, "{early}");
+    }
+    for (alike, expected) in [
+        ("[y | y := data.q[x]; startswith(x, \"a\")]", "[[],[\"ab\"]]"),
+        ("[y | startswith(x, \"a\"); y := data.q[\"k\"]]", "[[],[\"b\"]]"),
+        ("{v | some v, x in {\"x\": \"ab\", \"y\": \"b\"}}", "[[\"x\",\"y\"]]"),
+        ("{v | data.q[v] = x; startswith(x, \"a\")}", "[[],[\"ab\"]]"),
+        ("{v | v := data.q[_]; v == x; lower(x) == \"ab\"}", "[[],[\"ab\"]]"),
+        ("{v | lower(x) = v; data.q[_] = x}", "[[\"ab\"],[\"b\"]]"),
+        ("{v | v := {y | y := x}; data.q[_] = x}", "[[[\"ab\"]],[[\"b\"]]]"),
+        ("{v | v := {\"a\": 1}; data.q[_] = x}", "[[{\"a\":1}]]"),
+        ("{v | some v in [1, 2]; every w in [v] { w < count(x) }}", "[[],[1]]"),
+    ] {
+        assert_eq!(told(&format!("package a\n{}", of(alike)), data, "a/r", INPUT), here(expected), "{alike}");
+    }
+}
+
+#[test]
 fn a_minus_is_of_one_term() {
     check(&[
         ("r if { not -input.a < 5 }", "{}", INPUT, Told::InOpa),

@@ -269,6 +269,8 @@ impl Answering {
                 Ok(Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None })
             }
             (false, _, key) => {
+                // What the engine has decided before it was given up is not found, nor is this found by it.
+                let key = key.map(CacheKey::by_another);
                 if let Some(decision) = key.and_then(|key| self.look_up(&key, metrics)) {
                     return Ok(Step::Decided(decision, Origin::Cache, None));
                 }

@@ -26,6 +26,18 @@ pub struct CacheKey {
     pub(super) generation: u64,
 }
 
+/// What tells digests of questions that somebody else decides.
+const BY_ANOTHER: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+
+impl CacheKey {
+    /// Key of the same question, decided by somebody else than the engine: neither finds what the other has decided.
+    #[must_use]
+    pub const fn by_another(self) -> Self {
+        let Digest(low, high) = self.slot.digest;
+        Self { slot: Slot { digest: Digest(low ^ BY_ANOTHER, high), tag: self.slot.tag }, generation: self.generation }
+    }
+}
+
 /// Where a decision is kept. The tag tells which revision it depends on, and only serves to sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -255,6 +267,14 @@ mod tests {
         for (place, one) in all.iter().enumerate() {
             assert!(!all.iter().skip(place + 1).any(|other| one == other), "{place}");
         }
+    }
+
+    #[test]
+    fn a_question_that_another_decides_has_another_key_of_the_same_scope() {
+        let key = KeyMaker { secret: SECRET }.stem(&SCOPE, "p").key(Spelling::Absent);
+        let other = key.by_another();
+        assert_ne!(other.slot.digest, key.slot.digest);
+        assert_eq!((other.slot.tag, other.generation), (key.slot.tag, key.generation));
     }
 
     proptest! {

@@ -102,10 +102,10 @@ impl HeadRule {
             keep_alive: !found.close && (!is_old || found.keep_alive),
             is_old,
             expects_continue: found.expects_continue && !is_old,
-            encoding: found.encoding,
-            content_type: found.content_type,
-            accept_encoding: found.accept_encoding,
-            if_none_match: found.if_none_match,
+            encoding: found.encoding.filter(|coding| !coding.eq_ignore_ascii_case(b"identity")).unwrap_or_default(),
+            content_type: found.content_type.unwrap_or_default(),
+            accept_encoding: found.accept_encoding.unwrap_or_default(),
+            if_none_match: found.if_none_match.unwrap_or_default(),
             subject: found.subject,
             authorization: found.authorization,
             content_length: found.written_length,
@@ -144,10 +144,10 @@ struct Found<'b> {
     close: bool,
     keep_alive: bool,
     expects_continue: bool,
-    encoding: &'b [u8],
-    content_type: &'b [u8],
-    accept_encoding: &'b [u8],
-    if_none_match: &'b [u8],
+    encoding: Option<&'b [u8]>,
+    content_type: Option<&'b [u8]>,
+    accept_encoding: Option<&'b [u8]>,
+    if_none_match: Option<&'b [u8]>,
     subject: Option<&'b [u8]>,
     authorization: Option<&'b [u8]>,
 }
@@ -155,15 +155,19 @@ struct Found<'b> {
 impl<'b> Found<'b> {
     fn note(&mut self, header: &Header<'b>, rule: &HeadRule) -> Result<(), Problem> {
         let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+        // Of a header that is there twice OPA sees the first.
+        let first = |place: &mut Option<&'b [u8]>| {
+            place.get_or_insert(header.value);
+        };
         // Most names are told apart by their length alone.
         match header.name.len() {
             6 if is("expect") => self.expects_continue = header.value.eq_ignore_ascii_case(b"100-continue"),
             10 if is("connection") => self.connection(header.value),
-            12 if is("content-type") => self.content_type = header.value,
+            12 if is("content-type") => first(&mut self.content_type),
             13 if is("authorization") && self.authorization.replace(header.value).is_some() => {
                 return Err(malformed("it has more than one Authorization"));
             }
-            13 if is("if-none-match") => self.if_none_match = header.value,
+            13 if is("if-none-match") => first(&mut self.if_none_match),
             14 if is("content-length") => {
                 let length = content_length(header.value, rule)?;
                 if self.content_length.replace(length).is_some() {
@@ -171,8 +175,8 @@ impl<'b> Found<'b> {
                 }
                 self.written_length = header.value;
             }
-            15 if is("accept-encoding") => self.accept_encoding = header.value,
-            16 if is("content-encoding") && !header.value.eq_ignore_ascii_case(b"identity") => self.encoding = header.value,
+            15 if is("accept-encoding") => first(&mut self.accept_encoding),
+            16 if is("content-encoding") => first(&mut self.encoding),
             17 if is("transfer-encoding") => {
                 if self.chunked || !header.value.eq_ignore_ascii_case(b"chunked") {
                     return Err(malformed("the only transfer coding understood is chunked, once"));
@@ -294,6 +298,14 @@ mod tests {
         ] {
             assert_eq!(split(target), parts, "{target}");
         }
+    }
+
+    #[test]
+    fn of_a_header_that_is_there_twice_the_first_counts() {
+        let head = read(
+            "POST / HTTP/1.1\r\nContent-Type: a/b\r\ncontent-type: c/d\r\nContent-Encoding: identity\r\nContent-Encoding: gzip\r\n\r\n",
+        );
+        assert_eq!((head.content_type, head.encoding), (b"a/b".as_slice(), b"".as_slice()));
     }
 
     #[test]

@@ -35,16 +35,35 @@ impl Lowering<'_> {
     /// Lower `statements` in the order in which OPA runs them: again and again from the first to the last, each as soon as its
     /// variables are bound.
     pub(super) fn ordered(&mut self, statements: &[LiteralStmt]) -> Lower<Steps> {
+        let as_written: Vec<usize> = (0..statements.len()).collect();
+        self.ordered_from(statements, &as_written).map(|(steps, _)| steps)
+    }
+
+    /// As [`Self::ordered`], beginning with the order `from`; and the order that it came to.
+    pub(super) fn ordered_from(&mut self, statements: &[LiteralStmt], from: &[usize]) -> Lower<(Steps, Vec<usize>)> {
         let mut steps = Steps::new();
-        let mut waiting: Vec<(usize, &LiteralStmt)> = statements.iter().enumerate().collect();
+        let mut order = Vec::with_capacity(from.len());
+        let mut waiting: Vec<(usize, &LiteralStmt)> =
+            from.iter().filter_map(|position| Some((*position, statements.get(*position)?))).collect();
+        let mut waited = false;
         while !waiting.is_empty() {
             let before = waiting.len();
             let mut blocked = Vec::new();
             for (position, statement) in std::mem::take(&mut waiting) {
                 self.scopes.stand_at(position + 1);
+                let gives = waited && self.gives_a_variable(statement);
                 match self.attempt(|lowering, steps| lowering.statement(statement, steps)) {
-                    Ok(lowered) => steps.extend(lowered),
-                    Err(Blocked::Unbound(_)) if is_misplaced_by_opa(statement) || self.closes_over_bound(statement) => {
+                    Ok(lowered) => {
+                        order.push(position);
+                        steps.extend(lowered);
+                        if gives {
+                            self.note_late_variable();
+                        }
+                    }
+                    Err(Blocked::Unbound(_))
+                        if !self.order.is_on_trial()
+                            && (is_misplaced_by_opa(statement) || self.closes_over_bound(statement)) =>
+                    {
                         return super::unsupported(&statement.span, "a closure in front of what it reads");
                     }
                     Err(Blocked::Unbound(name)) => {
@@ -55,6 +74,7 @@ impl Lowering<'_> {
                 }
             }
             if waiting.len() < before {
+                waited = true;
                 continue;
             }
             self.scopes.stand_at(usize::MAX);
@@ -67,7 +87,7 @@ impl Lowering<'_> {
             }
         }
         self.scopes.stand_at(usize::MAX);
-        Ok(steps)
+        Ok((steps, order))
     }
 
     /// Whether a comprehension in `statement` may read a variable of this query that has a value by now. As soon as all have one
@@ -97,13 +117,14 @@ impl Lowering<'_> {
 
     pub(super) fn tried<T>(&mut self, work: impl FnOnce(&mut Self, &mut Steps) -> Lower<T>) -> Lower<(T, Steps)> {
         let mark: Mark = self.scopes.mark();
-        let (nesting, in_front) = (self.nesting, self.in_front.clone());
+        let (nesting, in_front, noted) = (self.nesting, self.in_front.clone(), self.order.length());
         let mut steps = Steps::new();
         match work(self, &mut steps) {
             Ok(done) => Ok((done, steps)),
             Err(blocked) => {
                 self.scopes.reset(&mark);
                 (self.nesting, self.in_front) = (nesting, in_front);
+                self.order.truncate(noted);
                 Err(blocked)
             }
         }

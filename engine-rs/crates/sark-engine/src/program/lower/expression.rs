@@ -11,6 +11,7 @@ use super::{
     super::ir::{Comprehension, Expr, Yields},
     Blocked, Lower, Lowering, MAX_NESTING, Steps,
     fields::{Written, counted},
+    negation::address,
     terms::Keys,
 };
 
@@ -146,6 +147,7 @@ impl Lowering<'_> {
 
     fn each(&mut self, exprs: &[&Ref<Ast>], out: &mut Steps) -> Lower<Vec<Expr>> {
         let mut lowered: Vec<Option<Expr>> = vec![None; exprs.len()];
+        let mut waited = false;
         loop {
             let mut blocked = None;
             let mut progress = false;
@@ -155,6 +157,9 @@ impl Lowering<'_> {
                 }
                 match self.tried(|lowering, steps| lowering.expr(expr, steps)) {
                     Ok((value, steps)) => {
+                        if waited {
+                            self.order.note(address(expr));
+                        }
                         out.extend(steps);
                         *place = Some(value);
                         progress = true;
@@ -166,7 +171,7 @@ impl Lowering<'_> {
             match blocked {
                 None => return Ok(lowered.into_iter().flatten().collect()),
                 Some(name) if !progress => return Err(Blocked::Unbound(name)),
-                Some(_) => {}
+                Some(_) => waited = true,
             }
         }
     }
@@ -208,7 +213,7 @@ impl Lowering<'_> {
         };
         self.scopes.enter();
         self.open(&query.stmts, &heads)?;
-        let mut body = self.ordered(&query.stmts)?;
+        let (mut body, order) = self.order_of_body(query)?;
         let yields = match term {
             Term::Array(term) => Yields::Array(self.expr(term, &mut body)?),
             Term::Set(term) => Yields::Set(self.expr(term, &mut body)?),
@@ -218,6 +223,9 @@ impl Lowering<'_> {
             }
         };
         let closed = self.scopes.leave();
+        if !closed {
+            self.is_run_alike_for_all(query, &heads, &order)?;
+        }
         let comprehension = Expr::Comprehension(Box::new(Comprehension { body: body.into(), yields, closed }));
         Ok(self.fixed(comprehension))
     }

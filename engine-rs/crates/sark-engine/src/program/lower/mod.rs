@@ -3,9 +3,11 @@
 
 mod argument;
 mod call;
+mod children;
 mod closure;
 mod expression;
 mod fields;
+mod indexed;
 mod lone_true;
 mod negation;
 mod operator;
@@ -32,6 +34,7 @@ use super::{
     visit,
 };
 use crate::document::Spelled;
+use indexed::Order;
 use scope::Scopes;
 
 /// Deepest nesting of one expression, so that walks over it need a bounded stack.
@@ -88,11 +91,12 @@ pub(crate) struct Lowering<'a> {
     nesting: usize,
     /// Expressions that are evaluated in front of a negation, by their address, and the slots of their values.
     in_front: HashMap<usize, Slot>,
+    order: Order,
 }
 
 impl<'a> Lowering<'a> {
     fn new(shared: &'a mut Shared, names: &'a Names) -> Self {
-        Self { shared, names, scopes: Scopes::default(), nesting: 0, in_front: HashMap::new() }
+        Self { shared, names, scopes: Scopes::default(), nesting: 0, in_front: HashMap::new(), order: Order::default() }
     }
 
     fn constant(&mut self, value: &Value) -> Expr {

@@ -110,7 +110,7 @@ impl Lowering<'_> {
 }
 
 /// What tells one expression of a module from all others.
-fn address(expr: &Ref<Ast>) -> usize {
+pub(super) fn address(expr: &Ref<Ast>) -> usize {
     std::ptr::from_ref::<Ast>(expr.as_ref()).addr()
 }
 

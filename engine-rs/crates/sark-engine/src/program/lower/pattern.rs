@@ -26,6 +26,7 @@ impl Lowering<'_> {
         };
         match self.attempt(|lowering, steps| lowering.assign(right, left, steps)) {
             Ok(steps) => {
+                self.note_turned(right);
                 out.extend(steps);
                 return Ok(());
             }
@@ -70,6 +71,9 @@ impl Lowering<'_> {
             }
             match (ready, blocked) {
                 (Some((number, steps)), _) => {
+                    if number > 0 {
+                        self.order.note(number);
+                    }
                     out.extend(steps);
                     pairs.remove(number);
                 }

@@ -11,7 +11,7 @@ struct Variable {
     level: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Closure {
     level: usize,
     /// Whether a variable from outside is used.
@@ -19,14 +19,14 @@ struct Closure {
 }
 
 /// The names of one query. A declared name is seen by the statements behind its declaration only.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Names {
     slots: HashMap<String, (Slot, usize)>,
     position: usize,
 }
 
 /// The scopes around the statement that is being lowered.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Scopes {
     names: Vec<Names>,
     variables: Vec<Variable>,
@@ -63,6 +63,13 @@ impl Scopes {
         self.pop();
         self.level -= 1;
         self.closures.pop().is_none_or(|closure| !closure.open)
+    }
+
+    /// Let the innermost closure give values to the variables outside of it, as if they had none.
+    pub(super) fn release(&mut self) {
+        for variable in &mut self.variables {
+            *variable = Variable { bound: false, level: self.level };
+        }
     }
 
     /// A slot without a name.
@@ -115,6 +122,15 @@ impl Scopes {
     /// Whether the innermost scope has the variable, and a value for it.
     pub(super) fn has_own_bound(&self, name: &str) -> bool {
         self.names.last().and_then(|names| names.slots.get(name)).is_some_and(|(slot, _)| self.is_bound(*slot))
+    }
+
+    /// Whether the innermost scope has the variable, and no value for it.
+    pub(super) fn has_own_unbound(&self, name: &str) -> bool {
+        self.names.last().and_then(|names| names.slots.get(name)).is_some_and(|(slot, _)| !self.is_bound(*slot))
+    }
+
+    pub(super) const fn level(&self) -> usize {
+        self.level
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Slot> {

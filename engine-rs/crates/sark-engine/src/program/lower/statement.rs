@@ -2,7 +2,7 @@
 
 use regorus::{
     Value,
-    unstable::{AssignOp, Expr as Ast, Literal, LiteralStmt, Query, Ref, Span, WithModifier},
+    unstable::{AssignOp, BoolOp, Expr as Ast, Literal, LiteralStmt, Query, Ref, Span, WithModifier},
 };
 
 use super::{
@@ -77,6 +77,8 @@ impl Lowering<'_> {
             }
             Ast::AssignExpr { span, op: AssignOp::Eq, lhs, rhs, .. } => self.unify(span, lhs, rhs, out),
             Ast::Call { .. } => self.call_statement(expr, out),
+            // OPA has it as `=` once the order is found.
+            Ast::BoolExpr { span, op: BoolOp::Eq, lhs, rhs, .. } if self.order.is_on_trial() => self.unify(span, lhs, rhs, out),
             _ => {
                 let value = self.expr(expr, out)?;
                 if !matches!(value, Expr::Const(Value::Bool(true))) {

@@ -2,7 +2,7 @@
 
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref, Span};
 
-use super::{Lower, call::dotted, refused, unsupported};
+use super::{Lower, call::dotted, children::each_child, refused, unsupported};
 use crate::builtins::{Availability, availability};
 
 /// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
@@ -74,43 +74,8 @@ pub(super) fn assignable(pattern: &Ref<Expr>) -> Lower<()> {
 /// Names that `expr` mentions outside of comprehensions.
 pub(super) fn in_expr<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e str>) {
     match expr.as_ref() {
-        Expr::Var { span, .. } => {
-            if span.text() != "_" {
-                into.push(span.text());
-            }
-        }
-        Expr::String { .. }
-        | Expr::RawString { .. }
-        | Expr::Number { .. }
-        | Expr::Bool { .. }
-        | Expr::Null { .. }
-        | Expr::ArrayCompr { .. }
-        | Expr::SetCompr { .. }
-        | Expr::ObjectCompr { .. } => {}
-        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| in_expr(item, into)),
-        Expr::Object { fields, .. } => fields.iter().for_each(|(_, key, value)| {
-            in_expr(key, into);
-            in_expr(value, into);
-        }),
-        Expr::Call { params, .. } => params.iter().for_each(|param| in_expr(param, into)),
-        Expr::UnaryExpr { expr, .. } => in_expr(expr, into),
-        Expr::RefDot { refr, .. } => in_expr(refr, into),
-        Expr::RefBrack { refr, index, .. } => {
-            in_expr(refr, into);
-            in_expr(index, into);
-        }
-        Expr::BinExpr { lhs, rhs, .. }
-        | Expr::BoolExpr { lhs, rhs, .. }
-        | Expr::ArithExpr { lhs, rhs, .. }
-        | Expr::AssignExpr { lhs, rhs, .. } => {
-            in_expr(lhs, into);
-            in_expr(rhs, into);
-        }
-        Expr::Membership { key, value, collection, .. } => {
-            key.iter().for_each(|key| in_expr(key, into));
-            in_expr(value, into);
-            in_expr(collection, into);
-        }
+        Expr::Var { span, .. } if span.text() != "_" => into.push(span.text()),
+        _ => each_child(expr, &mut |child| in_expr(child, into)),
     }
 }
 
@@ -123,31 +88,26 @@ pub(super) fn has_comprehension(expr: &Ref<Expr>) -> bool {
 
 /// Where comprehensions are in `expr`, those within others left out.
 pub(super) fn comprehensions<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e Span>) {
-    let mut both = |one: &'e Ref<Expr>, other: &'e Ref<Expr>| {
-        comprehensions(one, into);
-        comprehensions(other, into);
-    };
     match expr.as_ref() {
         Expr::ArrayCompr { span, .. } | Expr::SetCompr { span, .. } | Expr::ObjectCompr { span, .. } => into.push(span),
+        _ => each_child(expr, &mut |child| comprehensions(child, into)),
+    }
+}
+
+/// Whether something is computed in `expr`, besides references, and literals of such.
+pub(super) fn computes(expr: &Ref<Expr>) -> bool {
+    match expr.as_ref() {
         Expr::String { .. }
         | Expr::RawString { .. }
         | Expr::Number { .. }
         | Expr::Bool { .. }
         | Expr::Null { .. }
-        | Expr::Var { .. } => {}
-        Expr::Array { items, .. } | Expr::Set { items, .. } => items.iter().for_each(|item| comprehensions(item, into)),
-        Expr::Object { fields, .. } => fields.iter().for_each(|(_, key, value)| both(key, value)),
-        Expr::Call { params, .. } => params.iter().for_each(|param| comprehensions(param, into)),
-        Expr::UnaryExpr { expr, .. } => comprehensions(expr, into),
-        Expr::RefDot { refr, .. } => comprehensions(refr, into),
-        Expr::RefBrack { refr, index, .. } => both(refr, index),
-        Expr::BinExpr { lhs, rhs, .. }
-        | Expr::BoolExpr { lhs, rhs, .. }
-        | Expr::ArithExpr { lhs, rhs, .. }
-        | Expr::AssignExpr { lhs, rhs, .. } => both(lhs, rhs),
-        Expr::Membership { key, value, collection, .. } => {
-            both(value, collection);
-            key.iter().for_each(|key| comprehensions(key, into));
+        | Expr::Var { .. } => false,
+        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
+            let mut any = false;
+            each_child(expr, &mut |child| any |= computes(child));
+            any
         }
+        _ => true,
     }
 }
