@@ -92,7 +92,7 @@ IN_A_HUNDRED = [
         "times edited",
         "no counting windows for too long",
     ),
-    *("raised", "advanced on proof", "advanced past a warning", "breach", "evidence grows", "rests", "blind for too long"),
+    *("raised", "advanced on proof", "advanced past a warning", "breach", "evidence grows", "rests", "blind for too long", "a revert goes on"),
     *("bake surely counts", "bake counts in spite of a warning"),
     *("Started", "Advanced", "Completed", "CriterionBreached", "BlindTooLong", "BaselineRestored", "RevertAdopted"),
     *("ApprovalAwaited", "ApprovalExpired", "ApprovalMissed", "AttemptRaised", "RolledBackByUser", "FlagsTakenOver"),

@@ -65,6 +65,16 @@ class Happenings(Scene):
         self.target.windows_missing = None
         self.pass_time("good", 6)
 
+    @rule(kind=st.sampled_from(sorted(SYMPTOMS)), seconds=st.sampled_from([20, 70]), forgotten=st.booleans())
+    def flags_are_refused_while_something_breaks(self, kind: str, seconds: int, forgotten: bool) -> None:
+        self.calm_down(10)
+        self.go_wrong("flags are refused")
+        self.pass_time(kind, seconds)
+        if forgotten:
+            self.pass_time("good", 40)
+        self.target.flags_refused = False
+        self.pass_time("good", 6)
+
     @rule(age=st.sampled_from([4, 12, 30]))
     def the_answers_of_prometheus_are_old_for_a_while(self, age: int) -> None:
         self.calm_down(2)
