@@ -107,6 +107,21 @@ fn a_comprehension_that_opa_evaluates_once_for_all_is_left_to_opa_where_it_reads
 }
 
 #[test]
+fn what_has_to_be_evaluated_of_a_head_comes_in_front_of_what_waits() {
+    let conflict = "q = z if { input.b[x] = z }";
+    for (rule, expected) in [
+        ("r contains q if { b == z; 1 = b; input = z }", Told::InOpa),
+        ("r contains q if { 1 = b; input = z; b == z }", here("[]")),
+        ("r := [q | b == z; 1 = b; input = z]", Told::InOpa),
+        ("r := [q | 1 = b; input = z; b == z]", here("[]")),
+        ("r contains input.b[x] if { x > 1 }", here("[3]")),
+        ("r contains x if { x == y; y = input.b[_] }", here("[1,2,3]")),
+    ] {
+        assert_eq!(told(&format!("package a\n{rule}\n{conflict}"), "{}", "a/r", INPUT), expected, "{rule}");
+    }
+}
+
+#[test]
 fn a_minus_is_of_one_term() {
     check(&[
         ("r if { not -input.a < 5 }", "{}", INPUT, Told::InOpa),

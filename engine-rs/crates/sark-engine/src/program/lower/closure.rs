@@ -36,15 +36,22 @@ impl Lowering<'_> {
     /// variables are bound.
     pub(super) fn ordered(&mut self, statements: &[LiteralStmt]) -> Lower<Steps> {
         let as_written: Vec<usize> = (0..statements.len()).collect();
-        self.ordered_from(statements, &as_written).map(|(steps, _)| steps)
+        self.ordered_from(statements, &[], &as_written).map(|(steps, _)| steps)
     }
 
-    /// As [`Self::ordered`], beginning with the order `from`; and the order that it came to.
-    pub(super) fn ordered_from(&mut self, statements: &[LiteralStmt], from: &[usize]) -> Lower<(Steps, Vec<usize>)> {
+    /// As [`Self::ordered`], beginning with the order `from`; and the order that it came to. The `heads` are statements behind
+    /// all others to OPA, so that they come in front of those that wait.
+    pub(super) fn ordered_from(
+        &mut self,
+        statements: &[LiteralStmt],
+        heads: &[&Ref<Ast>],
+        from: &[usize],
+    ) -> Lower<(Steps, Vec<usize>)> {
         let mut steps = Steps::new();
         let mut order = Vec::with_capacity(from.len());
         let mut waiting: Vec<(usize, &LiteralStmt)> =
             from.iter().filter_map(|position| Some((*position, statements.get(*position)?))).collect();
+        let mut heads: Vec<&Ref<Ast>> = heads.iter().copied().filter(|head| !self.is_plain(head)).collect();
         let mut waited = false;
         while !waiting.is_empty() {
             let before = waiting.len();
@@ -73,7 +80,12 @@ impl Lowering<'_> {
                     Err(other) => return Err(other),
                 }
             }
-            if waiting.len() < before {
+            let found = heads.len();
+            if !waiting.is_empty() {
+                self.scopes.stand_at(usize::MAX);
+                heads = self.not_in_front(heads, &mut steps)?;
+            }
+            if waiting.len() < before || heads.len() < found {
                 waited = true;
                 continue;
             }
@@ -88,6 +100,22 @@ impl Lowering<'_> {
         }
         self.scopes.stand_at(usize::MAX);
         Ok((steps, order))
+    }
+
+    /// Lower those of `heads` that can be by now; they are found again when the head is lowered. The others come back.
+    fn not_in_front<'e>(&mut self, heads: Vec<&'e Ref<Ast>>, steps: &mut Steps) -> Lower<Vec<&'e Ref<Ast>>> {
+        let mut others = Vec::new();
+        for head in heads {
+            match self.tried(|lowering, steps| lowering.expr(head, steps)) {
+                Ok((value, before)) => {
+                    steps.extend(before);
+                    self.put_in_front(head, value, steps);
+                }
+                Err(Blocked::Unbound(_)) => others.push(head),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(others)
     }
 
     /// Whether a comprehension in `statement` may read a variable of this query that has a value by now. As soon as all have one

@@ -213,7 +213,7 @@ impl Lowering<'_> {
         };
         self.scopes.enter();
         self.open(&query.stmts, &heads)?;
-        let (mut body, order) = self.order_of_body(query)?;
+        let (mut body, order) = self.order_of_body(query, &heads)?;
         let yields = match term {
             Term::Array(term) => Yields::Array(self.expr(term, &mut body)?),
             Term::Set(term) => Yields::Set(self.expr(term, &mut body)?),

@@ -62,14 +62,14 @@ impl Order {
 
 impl Lowering<'_> {
     /// Lower the statements of a comprehension, and tell in which order that was possible.
-    pub(super) fn order_of_body(&mut self, query: &Query) -> Lower<(Steps, BodyOrder)> {
+    pub(super) fn order_of_body(&mut self, query: &Query, heads: &[&Ref<Ast>]) -> Lower<(Steps, BodyOrder)> {
         let as_written: Vec<usize> = (0..query.stmts.len()).collect();
-        self.order_from(query, &as_written)
+        self.order_from(query, heads, &as_written)
     }
 
-    fn order_from(&mut self, query: &Query, from: &[usize]) -> Lower<(Steps, BodyOrder)> {
+    fn order_from(&mut self, query: &Query, heads: &[&Ref<Ast>], from: &[usize]) -> Lower<(Steps, BodyOrder)> {
         let noted = self.order.length();
-        let (steps, statements) = self.ordered_from(&query.stmts, from)?;
+        let (steps, statements) = self.ordered_from(&query.stmts, heads, from)?;
         Ok((steps, BodyOrder { statements, within: self.order.since(noted).to_vec() }))
     }
 
@@ -83,7 +83,7 @@ impl Lowering<'_> {
         self.scopes.enter();
         self.scopes.release();
         self.order.trial = Some(Trial { level: self.scopes.level(), is_indexed: true });
-        let tried = self.open(&query.stmts, heads).and_then(|()| self.order_from(query, &order.statements));
+        let tried = self.open(&query.stmts, heads).and_then(|()| self.order_from(query, heads, &order.statements));
         let is_indexed = self.order.trial.take().is_some_and(|trial| trial.is_indexed);
         (self.scopes, self.nesting, self.in_front) = (scopes, nesting, in_front);
         self.order.truncate(noted);

@@ -29,7 +29,7 @@ impl Lowering<'_> {
     }
 
     /// Whether nothing of `expr` has to be evaluated: constants, local variables, and literals of them.
-    fn is_plain(&self, expr: &Ref<Expr>) -> bool {
+    pub(super) fn is_plain(&self, expr: &Ref<Expr>) -> bool {
         match expr.as_ref() {
             Expr::String { .. } | Expr::RawString { .. } | Expr::Number { .. } | Expr::Bool { .. } | Expr::Null { .. } => true,
             Expr::Var { span, .. } => self.scopes.find(span.text()).is_some(),

@@ -89,7 +89,7 @@ pub(crate) struct Lowering<'a> {
     names: &'a Names,
     scopes: Scopes,
     nesting: usize,
-    /// Expressions that are evaluated in front of a negation, by their address, and the slots of their values.
+    /// Expressions that are evaluated in front of a negation, or of statements that wait, by their address, and the slots of their values.
     in_front: HashMap<usize, Slot>,
     order: Order,
 }

@@ -90,15 +90,20 @@ impl Lowering<'_> {
             }
             _ => {
                 let value = self.expr(expr, out)?;
-                let slot = self.scopes.fresh_bound();
-                out.push(Step::Let(slot, value));
-                self.in_front.insert(address(expr), slot);
+                self.put_in_front(expr, value, out);
                 Ok(())
             }
         }
     }
 
-    /// The variable that stands for `expr`, when it is evaluated in front of a negation.
+    /// Give the value of `expr` a variable, which its own lowering finds.
+    pub(super) fn put_in_front(&mut self, expr: &Ref<Ast>, value: Expr, out: &mut Steps) {
+        let slot = self.scopes.fresh_bound();
+        out.push(Step::Let(slot, value));
+        self.in_front.insert(address(expr), slot);
+    }
+
+    /// The variable that stands for `expr`, when it is evaluated in front of a negation, or of statements that wait.
     pub(super) fn evaluated_in_front(&mut self, expr: &Ref<Ast>) -> Option<Expr> {
         if self.in_front.is_empty() {
             return None;

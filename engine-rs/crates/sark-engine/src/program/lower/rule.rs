@@ -218,7 +218,9 @@ impl Lowering<'_> {
     }
 
     fn finished(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
-        let mut steps = self.ordered(statements(body))?;
+        let (statements, heads) = (statements(body), lowering_heads(rule, head, body));
+        let as_written: Vec<usize> = (0..statements.len()).collect();
+        let (mut steps, _) = self.ordered_from(statements, &heads, &as_written)?;
         let mut keys = Vec::with_capacity(head.suffix.len());
         for part in &head.suffix {
             keys.push(self.head_part(part, &mut steps)?);
