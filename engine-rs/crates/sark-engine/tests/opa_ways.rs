@@ -258,3 +258,15 @@ fn a_number_that_is_the_text_of_a_key_holds_only_where_opa_has_no_index() {
         ("r := 1 if { data.d[input.b[1]] }", data, INPUT, Told::Undefined),
     ]);
 }
+
+#[test]
+fn a_token_whose_numbers_the_engine_cannot_hold_does_not_become_undefined() {
+    // {"alg":"x"} and {"role":"blocked","iat":1700000000.0000001}
+    let input = r#"{"t":"eyJhbGciOiJ4In0.eyJyb2xlIjoiYmxvY2tlZCIsImlhdCI6MTcwMDAwMDAwMC4wMDAwMDAxfQ."}"#;
+    let rules = "deny if {[_, p, _] := io.jwt.decode(input.t); p.role == \"blocked\"}\nr if not deny";
+    check(&[
+        (rules, "{}", input, Told::InOpa),
+        (rules, "{}", r#"{"t":"eyJhbGciOiJ4In0.eyJyb2xlIjoiYmxvY2tlZCJ9."}"#, Told::Undefined),
+        (rules, "{}", r#"{"t":"eyJhbGciOiJ4In0.eyJyb2xl."}"#, here("true")),
+    ]);
+}

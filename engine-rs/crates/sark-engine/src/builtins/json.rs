@@ -6,7 +6,7 @@ use super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{operand, string},
 };
-use crate::document::{read_document, read_input, write};
+use crate::document::{ReadError, read_document, read_input, write};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.marshal", arity: 1, call: marshal },
@@ -32,9 +32,12 @@ pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<
     Ok(document.value)
 }
 
-/// Read a JSON text by the rules and limits of an input document.
-pub(super) fn read(text: &[u8]) -> Result<Value, BuiltinError> {
-    read_input(text).map_err(|error| BuiltinError(format!("invalid JSON: {error}")))
+/// Read a JSON text by the rules and limits of an input document. What only these limits refuse is left to OPA.
+pub(super) fn read(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    read_input(text).map_err(|error| match error {
+        ReadError::Unsupported(why) => circumstances.leave(format!("a JSON text inside of an operand: {why}")),
+        ReadError::Malformed(why) => BuiltinError(format!("invalid JSON: {why}")),
+    })
 }
 
 #[cfg(test)]

@@ -51,18 +51,20 @@ pub(crate) struct Circumstances {
     now_ns: OnceCell<i64>,
     /// Numbers that are spelled otherwise than the engine writes them: the input's, and those read or calculated on the way.
     pub spelled: RefCell<Spelled>,
+    /// Why a builtin that was called leaves the evaluation to OPA.
+    left: RefCell<Option<String>>,
 }
 
 impl Circumstances {
     /// Those of a query that begins now, with an input that has these numbers spelled otherwise.
     pub(crate) fn now(spelled: Spelled) -> Self {
-        Self { now_ns: OnceCell::new(), spelled: RefCell::new(spelled) }
+        Self { now_ns: OnceCell::new(), spelled: RefCell::new(spelled), left: RefCell::default() }
     }
 
     /// As [`Self::now`], of a query at this Unix time in nanoseconds.
     #[cfg(test)]
     pub(crate) fn at(now_ns: i64, spelled: Spelled) -> Self {
-        Self { now_ns: now_ns.into(), spelled: RefCell::new(spelled) }
+        Self { now_ns: now_ns.into(), spelled: RefCell::new(spelled), left: RefCell::default() }
     }
 
     /// Unix time in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
@@ -71,6 +73,19 @@ impl Circumstances {
             let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since_1970.as_nanos()).unwrap_or(i64::MAX)
         })
+    }
+
+    /// Say, from inside of a builtin, that its answer is not OPA's for sure: that ends the evaluation, as a call that
+    /// [`exactness`] refuses does. The error that is given back is never seen.
+    pub(crate) fn leave(&self, why: impl Into<String>) -> BuiltinError {
+        let why = why.into();
+        *self.left.borrow_mut() = Some(why.clone());
+        BuiltinError(why)
+    }
+
+    /// What the builtin that was just called said with [`Self::leave`].
+    pub(crate) fn take_left(&self) -> Option<String> {
+        self.left.borrow_mut().take()
     }
 }
 
@@ -132,6 +147,13 @@ pub(crate) mod tests {
         let builtin = own(name).unwrap();
         assert_eq!(usize::from(builtin.arity), operands.len(), "operands of {name}");
         (builtin.call)(operands, &Circumstances::at(1_767_225_600_000_000_000, Spelled::default()))
+    }
+
+    /// Whether a builtin of our own leaves such a call to OPA.
+    pub(crate) fn is_left_to_opa(name: &str, operands: &[Value]) -> bool {
+        let circumstances = Circumstances::at(1_767_225_600_000_000_000, Spelled::default());
+        let _ = (own(name).unwrap().call)(operands, &circumstances);
+        circumstances.take_left().is_some()
     }
 
     pub(crate) fn json(text: &str) -> Value {

@@ -37,7 +37,7 @@ impl Constraints {
                 return Err(BuiltinError("a token validation constraint must have a string for its name".into()));
             };
             match name.as_ref() {
-                "cert" => keys = Some(keys::read(&text(name, value)?)?),
+                "cert" => keys = Some(keys::read(&text(name, value)?, circumstances)?),
                 "secret" => secret = text(name, value)?,
                 "alg" => alg = text(name, value)?,
                 "iss" => iss = text(name, value)?,

@@ -3,7 +3,7 @@
 use regorus::{Value, value::Object};
 
 use super::{
-    super::{BuiltinError, base64, json},
+    super::{BuiltinError, Circumstances, base64, json},
     certificate,
     key::{Key, trimmed},
     keys::VerificationKey,
@@ -47,8 +47,8 @@ const OTHERS: [&str; 27] = [
 ];
 
 /// Read one key, or the keys of an object with a member `keys`.
-pub(super) fn read(text: &str) -> Result<Vec<VerificationKey>, BuiltinError> {
-    let value = json::read(text.as_bytes()).map_err(|error| refused(&error.0))?;
+pub(super) fn read(text: &str, circumstances: &Circumstances) -> Result<Vec<VerificationKey>, BuiltinError> {
+    let value = json::read(text.as_bytes(), circumstances).map_err(|error| refused(&error.0))?;
     let Value::Object(object) = &value else {
         return Err(refused("it is no JSON object"));
     };

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use quick_cache::sync::Cache;
 
 use super::{
-    super::BuiltinError,
+    super::{BuiltinError, Circumstances},
     certificate, jwk,
     key::{Key, Scheme},
 };
@@ -28,13 +28,13 @@ pub(super) struct VerificationKey {
     pub is_private: bool,
 }
 
-pub(super) fn read(text: &str) -> Result<Arc<[VerificationKey]>, BuiltinError> {
+pub(super) fn read(text: &str, circumstances: &Circumstances) -> Result<Arc<[VerificationKey]>, BuiltinError> {
     if let Some(keys) = KEPT.get(text) {
         return Ok(keys);
     }
     let keys: Arc<[VerificationKey]> = match certificate::pem_key(text) {
         Some(key) => [VerificationKey { alg: String::new(), kid: String::new(), key: key?, is_private: false }].into(),
-        None => jwk::read(text)?.into(),
+        None => jwk::read(text, circumstances)?.into(),
     };
     if text.len() <= MAX_KEPT_BYTES {
         KEPT.insert(text.to_owned(), Arc::clone(&keys));

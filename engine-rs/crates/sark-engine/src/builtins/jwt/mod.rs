@@ -22,19 +22,31 @@ use token::{Header, Token, field};
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "io.jwt.decode", arity: 1, call: decode },
     OwnBuiltin { name: "io.jwt.decode_verify", arity: 2, call: decode_verify },
-    OwnBuiltin { name: "io.jwt.verify_eddsa", arity: 2, call: |operands, _| verify(operands, Scheme::EdDsa) },
-    OwnBuiltin { name: "io.jwt.verify_es256", arity: 2, call: |operands, _| verify(operands, elliptic(Hash::Sha256)) },
-    OwnBuiltin { name: "io.jwt.verify_es384", arity: 2, call: |operands, _| verify(operands, elliptic(Hash::Sha384)) },
-    OwnBuiltin { name: "io.jwt.verify_es512", arity: 2, call: |operands, _| verify(operands, elliptic(Hash::Sha512)) },
+    OwnBuiltin { name: "io.jwt.verify_eddsa", arity: 2, call: |operands, seen| verify(operands, seen, Scheme::EdDsa) },
+    OwnBuiltin { name: "io.jwt.verify_es256", arity: 2, call: |operands, seen| verify(operands, seen, elliptic(Hash::Sha256)) },
+    OwnBuiltin { name: "io.jwt.verify_es384", arity: 2, call: |operands, seen| verify(operands, seen, elliptic(Hash::Sha384)) },
+    OwnBuiltin { name: "io.jwt.verify_es512", arity: 2, call: |operands, seen| verify(operands, seen, elliptic(Hash::Sha512)) },
     OwnBuiltin { name: "io.jwt.verify_hs256", arity: 2, call: |operands, _| verify_code(operands, Hash::Sha256) },
     OwnBuiltin { name: "io.jwt.verify_hs384", arity: 2, call: |operands, _| verify_code(operands, Hash::Sha384) },
     OwnBuiltin { name: "io.jwt.verify_hs512", arity: 2, call: |operands, _| verify_code(operands, Hash::Sha512) },
-    OwnBuiltin { name: "io.jwt.verify_ps256", arity: 2, call: |operands, _| verify(operands, salted(Hash::Sha256)) },
-    OwnBuiltin { name: "io.jwt.verify_ps384", arity: 2, call: |operands, _| verify(operands, salted(Hash::Sha384)) },
-    OwnBuiltin { name: "io.jwt.verify_ps512", arity: 2, call: |operands, _| verify(operands, salted(Hash::Sha512)) },
-    OwnBuiltin { name: "io.jwt.verify_rs256", arity: 2, call: |operands, _| verify(operands, Scheme::RsaPkcs1(Hash::Sha256)) },
-    OwnBuiltin { name: "io.jwt.verify_rs384", arity: 2, call: |operands, _| verify(operands, Scheme::RsaPkcs1(Hash::Sha384)) },
-    OwnBuiltin { name: "io.jwt.verify_rs512", arity: 2, call: |operands, _| verify(operands, Scheme::RsaPkcs1(Hash::Sha512)) },
+    OwnBuiltin { name: "io.jwt.verify_ps256", arity: 2, call: |operands, seen| verify(operands, seen, salted(Hash::Sha256)) },
+    OwnBuiltin { name: "io.jwt.verify_ps384", arity: 2, call: |operands, seen| verify(operands, seen, salted(Hash::Sha384)) },
+    OwnBuiltin { name: "io.jwt.verify_ps512", arity: 2, call: |operands, seen| verify(operands, seen, salted(Hash::Sha512)) },
+    OwnBuiltin {
+        name: "io.jwt.verify_rs256",
+        arity: 2,
+        call: |operands, seen| verify(operands, seen, Scheme::RsaPkcs1(Hash::Sha256)),
+    },
+    OwnBuiltin {
+        name: "io.jwt.verify_rs384",
+        arity: 2,
+        call: |operands, seen| verify(operands, seen, Scheme::RsaPkcs1(Hash::Sha384)),
+    },
+    OwnBuiltin {
+        name: "io.jwt.verify_rs512",
+        arity: 2,
+        call: |operands, seen| verify(operands, seen, Scheme::RsaPkcs1(Hash::Sha512)),
+    },
 ];
 
 /// Content type of a token whose payload is a token.
@@ -53,7 +65,7 @@ fn decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, Bu
     let mut text = string(operands, 0)?.to_owned();
     loop {
         let token = Token::split(&text)?;
-        let header = token.header()?;
+        let header = token.header(circumstances)?;
         let payload = token.payload()?;
         match field(&header, "cty") {
             Some(Value::String(cty)) if cty.as_ref() == NESTED => {
@@ -65,7 +77,7 @@ fn decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, Bu
             None | Some(Value::String(_)) => {}
             Some(_) => return Err(BuiltinError("cty: must be a string".into())),
         }
-        let payload = token::object(&payload)?;
+        let payload = token::object(&payload, circumstances)?;
         token.note_numbers(circumstances)?;
         let signature = Value::from(hexadecimal(&token.signature()?));
         return Ok(Array::from(vec![header, payload, signature]).into_value());
@@ -81,12 +93,12 @@ fn verify_code(operands: &[Value], hash: Hash) -> Result<Value, BuiltinError> {
 }
 
 /// Whether a key made the signature. A key with a private part never does, in OPA neither.
-fn verify(operands: &[Value], scheme: Scheme) -> Result<Value, BuiltinError> {
+fn verify(operands: &[Value], circumstances: &Circumstances, scheme: Scheme) -> Result<Value, BuiltinError> {
     let (text, keys) = (string(operands, 0)?, string(operands, 1)?);
     let token = Token::split(text)?;
-    let keys = keys::read(keys)?;
+    let keys = keys::read(keys, circumstances)?;
     let (signed, signature) = (token.signed(), token.signature()?);
-    let header = Header::read(&token.header()?)?;
+    let header = Header::read(&token.header(circumstances)?)?;
     let verifies = |key: &keys::VerificationKey| !key.is_private && key.verifies(scheme, &signed, &signature);
     Ok(Value::from(one_verifies(&keys, &header.kid, &header.alg, verifies)))
 }
@@ -97,17 +109,17 @@ fn decode_verify(operands: &[Value], circumstances: &Circumstances) -> Result<Va
     let mut text = string(operands, 0)?.to_owned();
     loop {
         let token = Token::split(&text)?;
-        let header = token.header()?;
+        let header = token.header(circumstances)?;
         let fields = Header::read(&header)?;
         if fields.alg.is_empty() || fields.has_unknown_critical || !constraints.accept_signature(&fields, &token)? {
             return Ok(answer(false, Value::new_object(), Value::new_object()));
         }
         let payload = token.payload()?;
         if fields.cty.eq_ignore_ascii_case(NESTED) {
-            text = String::from_utf8_lossy(&payload).into_owned();
+            text = String::from_utf8(payload).map_err(|_| circumstances.leave("a token inside of a token is not UTF-8"))?;
             continue;
         }
-        let payload = token::object(&payload)?;
+        let payload = token::object(&payload, circumstances)?;
         token.note_numbers(circumstances)?;
         return Ok(if constraints.accept_claims(&payload)? {
             answer(true, header, payload)

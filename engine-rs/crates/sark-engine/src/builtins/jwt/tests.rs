@@ -5,7 +5,7 @@ use regorus::Value;
 
 use super::super::{
     BuiltinError,
-    tests::{called, json},
+    tests::{called, is_left_to_opa, json},
 };
 
 /// RFC 7515, appendix A.1.
@@ -217,4 +217,29 @@ fn a_wrong_key_in_a_set_refuses_the_set() {
     }
     assert!(verified("verify_rs256", RS256, &format!("{RSA_KEY} more")).is_err(), "OPA does not look behind the key");
     assert!(verified("verify_rs256", RS256, "").is_err());
+}
+
+/// A token of this header and payload without a signature.
+fn unsigned(header: &str, payload: &str) -> String {
+    let part = |text: &str| base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, text);
+    format!("{}.{}.", part(header), part(payload))
+}
+
+#[test]
+fn json_that_only_the_limits_of_the_engine_refuse_is_left_to_opa() {
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    for odd in [r#"{"n":1700000000.0000001}"#, r#"{"n":1e-400}"#, r#"{"n":0.123456789012345678901}"#, deep.as_str()] {
+        for token in [unsigned("{}", odd), unsigned(odd, "{}")] {
+            assert!(is_left_to_opa("io.jwt.decode", &[token.into()]), "{odd}");
+        }
+        let verified = [unsigned(odd, "{}").into(), Value::from(ES256_KEY)];
+        assert!(is_left_to_opa("io.jwt.verify_es256", &verified), "{odd}");
+        assert!(is_left_to_opa("io.jwt.decode_verify", &[unsigned(odd, "{}").into(), json(r#"{"secret": "s"}"#)]), "{odd}");
+        assert!(is_left_to_opa("io.jwt.verify_es256", &[ES256.into(), odd.into()]), "{odd}");
+    }
+    for plain in ["{", "[]", "nonsense", r#"{"n":01}"#] {
+        let token = unsigned("{}", plain);
+        assert!(!is_left_to_opa("io.jwt.decode", &[token.as_str().into()]), "{plain}");
+        assert!(called("io.jwt.decode", &[token.into()]).is_err(), "{plain}");
+    }
 }

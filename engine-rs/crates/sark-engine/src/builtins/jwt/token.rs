@@ -46,8 +46,8 @@ impl<'a> Token<'a> {
     }
 
     /// The header as an object.
-    pub(super) fn header(&self) -> Result<Value, BuiltinError> {
-        let header = object(&part("header", self.header)?)?;
+    pub(super) fn header(&self, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+        let header = object(&part("header", self.header)?, circumstances)?;
         if field(&header, "enc").is_some() {
             return Err(BuiltinError("JWT is a JWE object, which is not supported".into()));
         }
@@ -60,8 +60,8 @@ fn part(name: &str, encoded: &str) -> Result<Vec<u8>, BuiltinError> {
 }
 
 /// The JSON object that `text` is.
-pub(super) fn object(text: &[u8]) -> Result<Value, BuiltinError> {
-    match json::read(text)? {
+pub(super) fn object(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    match json::read(text, circumstances)? {
         object @ Value::Object(_) => Ok(object),
         _ => Err(BuiltinError("decoded JSON type was not an object".into())),
     }

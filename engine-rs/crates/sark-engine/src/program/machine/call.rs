@@ -37,23 +37,26 @@ impl<'p> Machine<'p> {
             if let Some(known) = self.once.get(&question) {
                 return Ok(known.clone());
             }
-            let answer = self.answered(id, &question.1);
+            let answer = self.answered(id, &question.1)?;
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
         // A builtin's error is an undefined answer, as in OPA unless its errors are strict.
-        Ok(self.answered(id, &args))
+        self.answered(id, &args)
     }
 
-    fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Value {
+    fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Outcome<Value> {
         let answer = self.program.builtins.call(id, args, &self.circumstances).unwrap_or(Value::Undefined);
+        if let Some(why) = self.circumstances.take_left() {
+            return Err(super::Failure::Unsupported(why));
+        }
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
             self.notes += 1;
         }
         if matches!(answer, Value::Number(_)) {
             self.calculated(&answer, self.program.builtins.may_be_negative_zero(id));
         }
-        answer
+        Ok(answer)
     }
 
     pub(super) fn call_function(&mut self, group: GroupId, args: Vec<Value>) -> Outcome<Value> {
