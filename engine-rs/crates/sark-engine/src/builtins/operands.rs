@@ -5,7 +5,7 @@ use regorus::{
     value::{Array, Object, Set},
 };
 
-use super::BuiltinError;
+use super::{BuiltinError, Circumstances};
 
 /// The operand at `index`, which counts from 0; sentences count from 1. Missing ones cannot occur: callers check arities.
 pub(super) fn operand(operands: &[Value], index: usize) -> &Value {
@@ -48,6 +48,11 @@ pub(super) fn integer(operands: &[Value], index: usize) -> Result<i64, BuiltinEr
             .ok_or_else(|| BuiltinError(format!("operand {} must be integer number but got floating-point number", index + 1))),
         other => Err(wrong_type(index, "number", other)),
     }
+}
+
+/// An answer made of bytes. Strings of OPA may hold any bytes, the engine's only UTF-8: what is none is left to OPA.
+pub(super) fn text_of_bytes(bytes: Vec<u8>, circumstances: &Circumstances) -> Result<String, BuiltinError> {
+    String::from_utf8(bytes).map_err(|_| circumstances.leave("the answer is a string of bytes that are not UTF-8"))
 }
 
 /// The operand at `index` is not `expected`.

@@ -9,7 +9,7 @@ use regorus::{
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
-    operands::{object, string},
+    operands::{object, string, text_of_bytes},
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
@@ -57,11 +57,11 @@ fn encode_object(operands: &[Value], _: &Circumstances) -> Result<Value, Builtin
     Ok(Value::from(parameters.join("&")))
 }
 
-fn decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    decoded(string(operands, 0)?).map(Value::from)
+fn decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    decoded(string(operands, 0)?, circumstances).map(Value::from)
 }
 
-fn decoded(text: &str) -> Result<String, BuiltinError> {
+fn decoded(text: &str, circumstances: &Circumstances) -> Result<String, BuiltinError> {
     let invalid = || BuiltinError(format!("invalid URL escape in {text:?}"));
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -76,17 +76,18 @@ fn decoded(text: &str) -> Result<String, BuiltinError> {
             other => other,
         });
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    text_of_bytes(bytes, circumstances)
 }
 
-fn decode_object(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn decode_object(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut parameters: BTreeMap<String, Array> = BTreeMap::new();
     for part in string(operands, 0)?.split('&').filter(|part| !part.is_empty()) {
         if part.contains(';') {
             return Err(BuiltinError("invalid semicolon separator in query".into()));
         }
         let (key, value) = part.split_once('=').unwrap_or((part, ""));
-        parameters.entry(decoded(key)?).or_default().push(Value::from(decoded(value)?));
+        let (key, value) = (decoded(key, circumstances)?, decoded(value, circumstances)?);
+        parameters.entry(key).or_default().push(Value::from(value));
     }
     let fields = parameters.into_iter().map(|(key, values)| (Value::from(key), values.into_value()));
     Ok(fields.collect::<Object>().into_value())

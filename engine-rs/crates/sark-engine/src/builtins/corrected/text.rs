@@ -4,7 +4,7 @@ use regorus::{Value, value::Array};
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
-    operands::{integer, object, string},
+    operands::{integer, object, string, text_of_bytes},
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
@@ -79,10 +79,10 @@ fn upper_of(c: char) -> char {
 }
 
 /// An empty `old` is found between all bytes, which takes characters beyond ASCII apart.
-fn replace(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn replace(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (base, old, new) = (string(operands, 0)?, string(operands, 1)?, string(operands, 2)?);
     if old.is_empty() {
-        return Ok(replaced(base, &[(old, new)]));
+        return replaced(base, &[(old, new)], circumstances);
     }
     Ok(Value::from(base.replace(old, new)))
 }
@@ -93,7 +93,7 @@ fn count(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     Ok(Value::from(if search.is_empty() { base.chars().count() + 1 } else { base.matches(search).count() }))
 }
 
-fn replace_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn replace_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut pairs = Vec::new();
     for (old, new) in object(operands, 0)?.iter() {
         let Value::String(old) = old else {
@@ -105,11 +105,11 @@ fn replace_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinErro
         pairs.push((old.as_ref(), new.as_ref()));
     }
     pairs.sort_unstable();
-    Ok(replaced(string(operands, 1)?, &pairs))
+    replaced(string(operands, 1)?, &pairs, circumstances)
 }
 
 /// One pass from the left; where several patterns fit, the first of `pairs` is taken. Replacements are not looked at again.
-fn replaced(base: &str, pairs: &[(&str, &str)]) -> Value {
+fn replaced(base: &str, pairs: &[(&str, &str)], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut out = Vec::with_capacity(base.len());
     let mut rest = base.as_bytes();
     let mut matched_nothing = false;
@@ -127,7 +127,7 @@ fn replaced(base: &str, pairs: &[(&str, &str)]) -> Value {
             rest = left;
         }
     }
-    Value::from(String::from_utf8_lossy(&out).into_owned())
+    text_of_bytes(out, circumstances).map(Value::from)
 }
 
 fn substring(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {

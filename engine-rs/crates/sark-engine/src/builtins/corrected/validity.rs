@@ -1,17 +1,18 @@
-//! Whether a text is of a kind: false for anything that is no text, where regorus has no answer. Base64 is beside it.
+//! Whether a text is of a kind: false for anything that is no text, where regorus has no answer. Decoding is beside it.
 
 use regorus::Value;
 use serde::de::IgnoredAny;
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
-    operands::{operand, string},
+    operands::{operand, string, text_of_bytes},
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "base64.decode", arity: 1, call: base64_decode },
     OwnBuiltin { name: "base64.is_valid", arity: 1, call: base64_is_valid },
     OwnBuiltin { name: "base64url.decode", arity: 1, call: base64url_decode },
+    OwnBuiltin { name: "hex.decode", arity: 1, call: hex_decode },
     OwnBuiltin { name: "json.is_valid", arity: 1, call: json_is_valid },
     OwnBuiltin { name: "net.cidr_is_valid", arity: 1, call: cidr_is_valid },
 ];
@@ -42,24 +43,37 @@ fn base64_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, Built
     of_text(operands, |text| decoded(text, b'+', b'/').is_some())
 }
 
-fn base64_decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    text_of(decoded(string(operands, 0)?, b'+', b'/'))
+fn base64_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    text_of(decoded(string(operands, 0)?, b'+', b'/'), circumstances)
 }
 
 /// The padding may be left out.
-fn base64url_decode(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn base64url_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let text = string(operands, 0)?;
     let padding = match (text.ends_with('='), text.len() % 4) {
         (false, 2) => "==",
         (false, 3) => "=",
         _ => "",
     };
-    text_of(decoded(&format!("{text}{padding}"), b'-', b'_'))
+    text_of(decoded(&format!("{text}{padding}"), b'-', b'_'), circumstances)
 }
 
-fn text_of(bytes: Option<Vec<u8>>) -> Result<Value, BuiltinError> {
+/// Pairs of digits of either case.
+fn hex_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let invalid = || BuiltinError("encoding/hex: invalid byte or odd length".into());
+    let digits: Option<Vec<u32>> = string(operands, 0)?.chars().map(|c| c.to_digit(16)).collect();
+    let pairs = digits.ok_or_else(invalid)?;
+    let byte = |pair: &[u32]| match pair {
+        [high, low] => u8::try_from(high * 16 + low).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = pairs.chunks(2).map(byte).collect();
+    text_of_bytes(bytes.ok_or_else(invalid)?, circumstances).map(Value::from)
+}
+
+fn text_of(bytes: Option<Vec<u8>>, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let bytes = bytes.ok_or_else(|| BuiltinError("illegal base64 data".into()))?;
-    Ok(Value::from(String::from_utf8_lossy(&bytes).into_owned()))
+    text_of_bytes(bytes, circumstances).map(Value::from)
 }
 
 /// The bytes of padded base64. As in Go, line breaks are skipped and bits behind the last byte may be set.
@@ -94,7 +108,7 @@ fn decoded(text: &str, sixty_two: u8, sixty_three: u8) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtins::tests::{called, json};
+    use crate::builtins::tests::{called, is_left_to_opa, json};
 
     #[test]
     fn what_is_no_text_is_not_valid() {
@@ -129,5 +143,32 @@ mod tests {
         assert_eq!(called("base64.decode", &["YWJjZA==".into()]), Ok("abcd".into()));
         assert_eq!(called("base64url.decode", &["8J-RjQ".into()]), Ok("👍".into()));
         assert!(called("base64.decode", &["8J-RjQ==".into()]).is_err());
+    }
+
+    #[test]
+    fn hexadecimal_digits_are_decoded_in_pairs_of_either_case() {
+        assert_eq!(called("hex.decode", &["61C3a9".into()]), Ok("aé".into()));
+        assert_eq!(called("hex.decode", &["".into()]), Ok("".into()));
+        for text in ["6", "6g", "+6", "é1"] {
+            assert!(called("hex.decode", &[text.into()]).is_err(), "{text}");
+            assert!(!is_left_to_opa("hex.decode", &[text.into()]), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_left_to_opa() {
+        for (name, text) in [
+            ("base64.decode", "/w=="),
+            ("base64url.decode", "_w"),
+            ("hex.decode", "ff"),
+            ("hex.decode", "c3"),
+            ("urlquery.decode", "%ff"),
+            ("urlquery.decode_object", "a=%ff"),
+            ("urlquery.decode_object", "%ff=a"),
+        ] {
+            assert!(is_left_to_opa(name, &[text.into()]), "{name} {text}");
+        }
+        assert!(is_left_to_opa("replace", &["é".into(), "".into(), "x".into()]));
+        assert!(is_left_to_opa("strings.replace_n", &[json(r#"{"": "x"}"#), "é".into()]));
     }
 }
