@@ -4,7 +4,7 @@ use regorus::Value;
 use serde::de::IgnoredAny;
 
 use super::super::{
-    BuiltinError, Circumstances, OwnBuiltin,
+    BuiltinError, Circumstances, OwnBuiltin, base64,
     operands::{operand, string, text_of_bytes},
 };
 
@@ -40,22 +40,16 @@ fn cidr_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, Builtin
 }
 
 fn base64_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    of_text(operands, |text| decoded(text, b'+', b'/').is_some())
+    of_text(operands, |text| base64::standard(text.as_bytes()).is_some())
 }
 
 fn base64_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    text_of(decoded(string(operands, 0)?, b'+', b'/'), circumstances)
+    text_of(base64::standard(string(operands, 0)?.as_bytes()), circumstances)
 }
 
-/// The padding may be left out.
+/// The padding may be left out, unless there are line breaks.
 fn base64url_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let text = string(operands, 0)?;
-    let padding = match (text.ends_with('='), text.len() % 4) {
-        (false, 2) => "==",
-        (false, 3) => "=",
-        _ => "",
-    };
-    text_of(decoded(&format!("{text}{padding}"), b'-', b'_'), circumstances)
+    text_of(base64::url(string(operands, 0)?), circumstances)
 }
 
 /// Pairs of digits of either case.
@@ -74,35 +68,6 @@ fn hex_decode(operands: &[Value], circumstances: &Circumstances) -> Result<Value
 fn text_of(bytes: Option<Vec<u8>>, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let bytes = bytes.ok_or_else(|| BuiltinError("illegal base64 data".into()))?;
     text_of_bytes(bytes, circumstances).map(Value::from)
-}
-
-/// The bytes of padded base64. As in Go, line breaks are skipped and bits behind the last byte may be set.
-fn decoded(text: &str, sixty_two: u8, sixty_three: u8) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    let groups = digits.chunks(4);
-    let last = groups.len().checked_sub(1);
-    let mut bytes = Vec::with_capacity(digits.len());
-    for (number, group) in groups.enumerate() {
-        let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
-        if group.len() != 4 || padding > 2 || (padding > 0 && Some(number) != last) {
-            return None;
-        }
-        let mut bits = 0_u32;
-        for byte in group.iter().take(4 - padding) {
-            let digit = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                _ if *byte == sixty_two => 62,
-                _ if *byte == sixty_three => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(digit);
-        }
-        bits <<= 6 * padding;
-        bytes.extend(bits.to_be_bytes().into_iter().skip(1).take(3 - padding));
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -143,6 +108,16 @@ mod tests {
         assert_eq!(called("base64.decode", &["YWJjZA==".into()]), Ok("abcd".into()));
         assert_eq!(called("base64url.decode", &["8J-RjQ".into()]), Ok("👍".into()));
         assert!(called("base64.decode", &["8J-RjQ==".into()]).is_err());
+    }
+
+    #[test]
+    fn line_breaks_are_skipped_but_count_for_the_padding_of_a_url() {
+        for text in ["aGk=\n", "a\nGkx", "\n", "YW\nJj\r"] {
+            assert!(called("base64url.decode", &[text.into()]).is_err(), "{text:?}");
+            assert!(!is_left_to_opa("base64url.decode", &[text.into()]), "{text:?}");
+        }
+        assert_eq!(called("base64url.decode", &["YW\nJjZ\r\nA==".into()]), Ok("abcd".into()));
+        assert_eq!(called("base64.decode", &["aG\nk=\n".into()]), Ok("hi".into()));
     }
 
     #[test]
