@@ -114,7 +114,6 @@ const SUBJECTS: &[&[OwnBuiltin]] = &[
     globs::OWN,
     infix::OWN,
     jwt::OWN,
-    renamed::OWN,
     rounding::OWN,
     split::OWN,
     uri::OWN,

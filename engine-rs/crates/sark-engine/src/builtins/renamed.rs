@@ -1,4 +1,4 @@
-//! Deprecated names of builtins that regorus has under another.
+//! Calls of regorus' builtins from builtins of our own.
 
 use std::sync::LazyLock;
 
@@ -7,10 +7,7 @@ use regorus::{
     unstable::{BUILTINS, Expr, Ref, Span},
 };
 
-use super::{BuiltinError, OwnBuiltin};
-
-pub(super) const OWN: &[OwnBuiltin] =
-    &[OwnBuiltin { name: "re_match", arity: 2, call: |operands, _| renamed("regex.match", operands) }];
+use super::BuiltinError;
 
 /// regorus wants the place of a call for its messages. Calls from here have none.
 static NOWHERE: LazyLock<Option<Span>> = LazyLock::new(|| {
@@ -27,20 +24,4 @@ pub(super) fn renamed(name: &str, operands: &[Value]) -> Result<Value, BuiltinEr
     let places: Vec<Ref<Expr>> = operands.iter().map(|_| place()).collect();
     call(nowhere, &places, operands, true)
         .map_err(|error| BuiltinError(error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use regorus::Value;
-
-    use super::super::tests::{called, json};
-
-    #[test]
-    fn an_old_name_does_what_the_new_one_does() {
-        let matched = |pattern: &str, text: &str| called("re_match", &[Value::from(pattern), Value::from(text)]);
-        assert_eq!(matched("^a+$", "aaa"), Ok(Value::from(true)));
-        assert_eq!(matched("^a+$", "aab"), Ok(Value::from(false)));
-        assert!(matched("[", "a").is_err());
-        assert!(called("re_match", &[json("1"), json("\"a\"")]).is_err());
-    }
 }

@@ -1,5 +1,6 @@
 //! Regular expressions by Go's rules.
 
+mod names;
 mod syntax;
 
 use std::sync::{Arc, LazyLock};
@@ -8,12 +9,15 @@ use quick_cache::sync::Cache;
 use regex::Regex;
 use regorus::{Value, value::Array};
 
+use syntax::Untranslated;
+
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{integer, operand, string},
 };
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
+    OwnBuiltin { name: "re_match", arity: 2, call: is_match },
     OwnBuiltin { name: "regex.find_all_string_submatch_n", arity: 3, call: find_all_string_submatch_n },
     OwnBuiltin { name: "regex.find_n", arity: 3, call: find_n },
     OwnBuiltin { name: "regex.is_valid", arity: 1, call: is_valid },
@@ -23,25 +27,44 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "regex.template_match", arity: 4, call: template_match },
 ];
 
-/// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
-static COMPILED: LazyLock<Cache<Box<str>, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
+type Compiled = Result<Arc<Regex>, Untranslated>;
 
-fn compiled(pattern: &str) -> Result<Arc<Regex>, BuiltinError> {
+/// Go counts how much a pattern makes, which takes longer ones to matter.
+const LONGEST_PATTERN: usize = 32 << 10;
+
+/// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
+static COMPILED: LazyLock<Cache<Box<str>, Compiled>> = LazyLock::new(|| Cache::new(1024));
+
+/// The error is of a pattern that Go refuses. One that Go may take, and is not compiled here, is left to OPA.
+fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Arc<Regex>, BuiltinError> {
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
-        let regex = syntax::translated(pattern).and_then(|translated| Regex::new(&translated).ok()).map(Arc::new);
+        // What the regex crate alone refuses: too big, too deep, two groups of one name.
+        let compile = |translated: String| Regex::new(&translated).map(Arc::new).map_err(|_| Untranslated::LeftToOpa);
+        let is_short = pattern.len() <= LONGEST_PATTERN;
+        let regex = if is_short { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
         COMPILED.insert(pattern.into(), regex.clone());
         regex
     });
-    regex.ok_or_else(|| BuiltinError(format!("error parsing regexp: {pattern:?}")))
+    regex.map_err(|why| match why {
+        Untranslated::Refused => BuiltinError(format!("error parsing regexp: {pattern:?}")),
+        Untranslated::LeftToOpa => circumstances.leave(format!("the pattern {pattern:?} is not read here as in OPA")),
+    })
 }
 
-fn is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    Ok(Value::from(matches!(operand(operands, 0), Value::String(pattern) if compiled(pattern).is_ok())))
+fn is_valid(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    Ok(Value::from(matches!(operand(operands, 0), Value::String(pattern) if compiled(pattern, circumstances).is_ok())))
 }
 
-fn is_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn is_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
-    Ok(Value::from(compiled(pattern)?.is_match(text)))
+    let regex = compiled(pattern, circumstances)?;
+    Ok(Value::from(matches(&regex, text)))
+}
+
+/// Whether something in `text` matches. The regex crate's own test misses matches behind an empty one inside of a character,
+/// which only `\B` lets stand there.
+fn matches(regex: &Regex, text: &str) -> bool {
+    if regex.as_str().contains("\\B") { regex.find(text).is_some() } else { regex.is_match(text) }
 }
 
 /// How many matches are asked for; a negative number means all.
@@ -49,17 +72,17 @@ fn limit(operands: &[Value]) -> Result<usize, BuiltinError> {
     Ok(usize::try_from(integer(operands, 2)?).unwrap_or(usize::MAX))
 }
 
-fn find_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn find_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     let limit = limit(operands)?;
-    let regex = compiled(pattern)?;
+    let regex = compiled(pattern, circumstances)?;
     Ok(regex.find_iter(text).take(limit).map(|found| Value::from(found.as_str())).collect::<Array>().into_value())
 }
 
-fn find_all_string_submatch_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn find_all_string_submatch_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     let limit = limit(operands)?;
-    let regex = compiled(pattern)?;
+    let regex = compiled(pattern, circumstances)?;
     let groups = |captures: regex::Captures<'_>| {
         let texts = captures.iter().map(|group| Value::from(group.map_or("", |group| group.as_str())));
         texts.collect::<Array>().into_value()
@@ -67,15 +90,50 @@ fn find_all_string_submatch_n(operands: &[Value], _: &Circumstances) -> Result<V
     Ok(regex.captures_iter(text).take(limit).map(groups).collect::<Array>().into_value())
 }
 
-fn replace(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn replace(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (text, pattern, replacement) = (string(operands, 0)?, string(operands, 1)?, string(operands, 2)?);
-    Ok(Value::from(compiled(pattern)?.replace_all(text, replacement).into_owned()))
+    let regex = compiled(pattern, circumstances)?;
+    if !is_plain(replacement) {
+        return Err(circumstances.leave(format!("the replacement {replacement:?} is not read here as in OPA")));
+    }
+    Ok(Value::from(regex.replace_all(text, replacement).into_owned()))
+}
+
+/// Whether Go and the regex crate read a replacement alike: the groups in it are `$word` or `${word}`, and a number has no zero
+/// in front. To Go a word may have any letters.
+fn is_plain(replacement: &str) -> bool {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut rest = replacement;
+    while let Some((_, behind)) = rest.split_once('$') {
+        if behind.is_empty() {
+            return true;
+        }
+        if let Some(behind) = behind.strip_prefix('$') {
+            rest = behind;
+            continue;
+        }
+        let (word, behind) = match behind.strip_prefix('{') {
+            Some(inside) => match inside.split_once('}') {
+                Some(parts) => parts,
+                None => return false,
+            },
+            None => behind.split_at(behind.find(|c| !is_of_word(c)).unwrap_or(behind.len())),
+        };
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_word =
+            !word.is_empty() && word.chars().all(is_of_word) && !(is_number && word.len() > 1 && word.starts_with('0'));
+        if !is_word || !behind.chars().next().is_none_or(|c| c.is_ascii()) {
+            return false;
+        }
+        rest = behind;
+    }
+    true
 }
 
 /// An empty match at the very start separates nothing, and neither does one at the very end.
-fn split(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn split(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
-    let regex = compiled(pattern)?;
+    let regex = compiled(pattern, circumstances)?;
     if text.is_empty() && !pattern.is_empty() {
         return Ok(std::iter::once(Value::from("")).collect::<Array>().into_value());
     }
@@ -93,16 +151,17 @@ fn split(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
     Ok(parts.into_value())
 }
 
-fn template_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn template_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (template, text) = (string(operands, 0)?, string(operands, 1)?);
     let (&[start], &[end]) = (string(operands, 2)?.as_bytes(), string(operands, 3)?.as_bytes()) else {
         return Err(BuiltinError("a delimiter has to be exactly one character long".into()));
     };
-    Ok(Value::from(compiled(&pattern_of(template, start, end)?)?.is_match(text)))
+    let regex = compiled(&pattern_of(template, start, end, circumstances)?, circumstances)?;
+    Ok(Value::from(matches(&regex, text)))
 }
 
 /// The pattern of a template: what stands between delimiters is a pattern, the rest is literal.
-fn pattern_of(template: &str, start: u8, end: u8) -> Result<String, BuiltinError> {
+fn pattern_of(template: &str, start: u8, end: u8, circumstances: &Circumstances) -> Result<String, BuiltinError> {
     let unbalanced = || BuiltinError(format!("unbalanced braces in {template:?}"));
     let (mut pattern, mut level, mut open, mut behind) = (String::from("^"), 0_usize, 0, 0);
     for (at, byte) in template.bytes().enumerate() {
@@ -115,7 +174,7 @@ fn pattern_of(template: &str, start: u8, end: u8) -> Result<String, BuiltinError
             level = level.checked_sub(1).ok_or_else(unbalanced)?;
             if level == 0 {
                 let inner = template.get(open + 1..at).ok_or_else(unbalanced)?;
-                compiled(&format!("^{inner}$"))?;
+                compiled(&format!("^{inner}$"), circumstances)?;
                 pattern.push_str(&regex::escape(template.get(behind..open).ok_or_else(unbalanced)?));
                 for part in ["(", inner, ")"] {
                     pattern.push_str(part);
@@ -135,7 +194,7 @@ fn pattern_of(template: &str, start: u8, end: u8) -> Result<String, BuiltinError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtins::tests::{called, json};
+    use crate::builtins::tests::{called, is_left_to_opa, json};
 
     #[test]
     fn classes_are_ascii() {
@@ -145,7 +204,7 @@ mod tests {
 
     #[test]
     fn between_letters_of_a_word_is_no_boundary_and_inside_a_letter_is_nothing() {
-        let matches = |pattern: &str, text: &str| called("regex.match", &[pattern.into(), text.into()]);
+        let matched = |pattern: &str, text: &str| called("regex.match", &[pattern.into(), text.into()]);
         for (pattern, text, expected) in [
             (r"\Bb", "ab", true),
             (r"\Bb", "b", false),
@@ -153,8 +212,9 @@ mod tests {
             (r"\B", "\u{e9}", true),
             (r"a\B\x{e9}", "a\u{e9}", false),
             (r"\BA", "\0", false),
+            (r"\B|.\W", "bλAſ0", true),
         ] {
-            assert_eq!(matches(pattern, text), Ok(Value::from(expected)), "{pattern} {text:?}");
+            assert_eq!(matched(pattern, text), Ok(Value::from(expected)), "{pattern} {text:?}");
         }
     }
 
@@ -180,6 +240,34 @@ mod tests {
         assert_eq!(matches("urn:a.b:{.*}", "urn:axb:x"), Ok(Value::from(false)));
         assert_eq!(matches("{[a-z]{2}}x", "abx"), Ok(Value::from(true)));
         assert!(matches("{(", "a").is_err() && matches("}", "a").is_err());
+    }
+
+    #[test]
+    fn patterns_that_only_go_takes_are_left_to_opa() {
+        let deep = format!("{}a{}", "(".repeat(300), ")".repeat(300));
+        for pattern in [deep.as_str(), r"[\p{L}\p{N}]{1000}", "(?P<1a>x)", "(?P<n>a)(?P<n>b)", "(?)", r"\x{D800}", "(?ii)a"] {
+            for name in ["regex.match", "regex.split", "re_match"] {
+                assert!(is_left_to_opa(name, &[pattern.into(), "a".into()]), "{name} {pattern}");
+            }
+            assert!(is_left_to_opa("regex.is_valid", &[pattern.into()]), "{pattern}");
+        }
+        assert_eq!(called("regex.is_valid", &["(a{1,10}){1,101}".into()]), Ok(Value::from(false)));
+        assert!(!is_left_to_opa("regex.match", &["(a{1,10}){1,101}".into(), "a".into()]));
+        assert_eq!(called("re_match", &[r"^\d$".into(), "٣".into()]), Ok(Value::from(false)));
+    }
+
+    #[test]
+    fn replacements_are_left_to_opa_where_groups_are_named_otherwise() {
+        let operands = |replacement: &str| ["ab".into(), "(?P<n>a)".into(), Value::from(replacement)];
+        for replacement in ["${-1}", "$é", "$01", "${01}", "${}", "$ ", "${1", "$1é", "$-", "${é}", "$$$.", "${ 1}"] {
+            assert!(is_left_to_opa("regex.replace", &operands(replacement)), "{replacement}");
+        }
+        for (replacement, expected) in
+            [("$", "$b"), ("$$1", "$1b"), ("<$1>", "<a>b"), ("${n}x$0", "axab"), ("$1x", "b"), ("${2}", "b"), ("é$n.", "éa.b")]
+        {
+            assert!(!is_left_to_opa("regex.replace", &operands(replacement)), "{replacement}");
+            assert_eq!(called("regex.replace", &operands(replacement)), Ok(expected.into()), "{replacement}");
+        }
     }
 
     #[test]

@@ -1,11 +1,27 @@
 //! Go's regular expressions, written anew for the regex crate.
 //!
 //! Both have one ancestor and differ in what they accept: in Go `\d`, `\w`, `\s`, `\b` and `\B` know ASCII only, `\Q...\E` quotes,
-//! a brace that starts no repetition is a brace, and inside a class `[`, `&&`, `--` and `~~` mean nothing special.
+//! a brace that starts no repetition is a brace, and inside a class `[`, `&&`, `--` and `~~` mean nothing special. What only one of
+//! them accepts, or nobody here has looked at, is left to OPA.
 
 use std::{fmt::Write, iter::Peekable, str::Chars};
 
-/// Go's largest count in a repetition.
+use super::names;
+
+/// Why a pattern is not translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Untranslated {
+    /// Go refuses it too.
+    Refused,
+    /// Go may take it.
+    LeftToOpa,
+}
+
+use Untranslated::{LeftToOpa, Refused};
+
+type Translated<T> = Result<T, Untranslated>;
+
+/// Go's largest count in a repetition, and largest product of those of repetitions inside of each other.
 const MOST_REPETITIONS: u32 = 1000;
 /// What may stand between `[:` and `:]`, or behind a `^` there. Go refuses all else.
 const POSIX_CLASSES: [&str; 14] = [
@@ -13,144 +29,223 @@ const POSIX_CLASSES: [&str; 14] = [
     "xdigit",
 ];
 
-/// `pattern` in the regex crate's syntax; None when Go refuses it, or it has no equal here.
-pub(super) fn translated(pattern: &str) -> Option<String> {
+/// `pattern` in the regex crate's syntax.
+pub(super) fn translated(pattern: &str) -> Translated<String> {
+    let text = String::with_capacity(pattern.len() + 16);
     let mut translator =
-        Translator { rest: pattern, text: String::with_capacity(pattern.len() + 16), repeatable: false, repeated: false };
+        Translator { rest: pattern, text, before: Before::Nothing, copies: 1, most_copies: 1, open: Vec::new() };
     while !translator.rest.is_empty() {
         translator.step()?;
     }
-    Some(translator.text)
+    if translator.open.is_empty() { Ok(translator.text) } else { Err(Refused) }
+}
+
+/// What stands before, which a repetition may apply to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Item,
+    /// It is a repetition already: Go allows no second one.
+    Repetition,
+    /// Something that is nothing to Go, such as `(?i)`: a repetition would apply to what stands in front of it.
+    Unseen,
 }
 
 struct Translator<'p> {
     rest: &'p str,
     text: String,
-    /// Something stands before that a repetition can apply to.
-    repeatable: bool,
-    /// It is a repetition already: Go allows no second one.
-    repeated: bool,
+    before: Before,
+    /// How often the repetitions inside of the last item copy the innermost thing, multiplied.
+    copies: u32,
+    /// The most of any item before it in this group.
+    most_copies: u32,
+    /// `most_copies` of the groups around this one.
+    open: Vec<u32>,
 }
 
 impl Translator<'_> {
-    fn take(&mut self) -> Option<char> {
-        let c = self.rest.chars().next()?;
-        self.rest = self.rest.get(c.len_utf8()..)?;
-        Some(c)
+    fn take(&mut self) -> Translated<char> {
+        let mut chars = self.rest.chars();
+        let c = chars.next().ok_or(Refused)?;
+        self.rest = chars.as_str();
+        Ok(c)
     }
 
     fn literal(&mut self, c: char) {
         push_literal(&mut self.text, c);
-        self.repeatable = true;
-        self.repeated = false;
+        self.begins(1);
     }
 
     fn item(&mut self, text: &str) {
         self.text.push_str(text);
-        self.repeatable = true;
-        self.repeated = false;
+        self.begins(1);
     }
 
-    fn step(&mut self) -> Option<()> {
+    /// An item stands there now that copies as much.
+    fn begins(&mut self, copies: u32) {
+        self.before = Before::Item;
+        self.most_copies = self.most_copies.max(self.copies);
+        self.copies = copies;
+    }
+
+    fn step(&mut self) -> Translated<()> {
         if let Some(quoted) = self.rest.strip_prefix("\\Q") {
             let (quoted, rest) = quoted.split_once("\\E").unwrap_or((quoted, ""));
             quoted.chars().for_each(|c| self.literal(c));
+            if quoted.is_empty() {
+                self.before = Before::Unseen;
+            }
             self.rest = rest;
-            return Some(());
+            return Ok(());
         }
-        if let Some((count, rest)) = repetition(self.rest) {
+        if let Some((counts, rest)) = repetition(self.rest) {
             self.rest = rest;
-            return self.repetition(&count?);
+            let (least, most) = counts.ok_or(Refused)?;
+            return self.counted(least, most);
         }
         match self.take()? {
             '\\' => self.escape()?,
             '[' => self.class()?,
             '(' => self.group()?,
-            ')' => self.item(")"),
+            ')' => {
+                let inside = self.most_copies.max(self.copies);
+                self.copies = self.open.pop().ok_or(Refused)?;
+                self.most_copies = 1;
+                self.text.push(')');
+                self.begins(inside);
+            }
             '|' => {
                 self.text.push('|');
-                self.repeatable = false;
-                self.repeated = false;
+                self.before = Before::Nothing;
             }
             c @ ('*' | '+' | '?') => self.repetition(&c.to_string())?,
             c @ ('.' | '^' | '$') => self.item(&c.to_string()),
             c => self.literal(c),
         }
-        Some(())
+        Ok(())
     }
 
-    fn repetition(&mut self, operator: &str) -> Option<()> {
-        if !self.repeatable || self.repeated {
-            return None;
+    /// A repetition in braces; without `most` there is no limit.
+    fn counted(&mut self, least: u32, most: Option<u32>) -> Translated<()> {
+        // In Go a group that is there never is a group still, and the regex crate has none.
+        if most == Some(0) && self.before == Before::Item && self.text.ends_with(')') {
+            return Err(LeftToOpa);
+        }
+        let copies = match (least, most) {
+            // Go does not look inside of what stands there never.
+            (_, Some(0)) => 1,
+            (0, None) => self.copies,
+            (_, Some(count)) | (count, None) => count.saturating_mul(self.copies),
+        };
+        let operator = match most {
+            None => format!("{{{least},}}"),
+            Some(most) if most == least => format!("{{{least}}}"),
+            Some(most) => format!("{{{least},{most}}}"),
+        };
+        self.repetition(&operator)?;
+        let is_looked_at = least >= 2 || most.is_some_and(|most| most >= 2);
+        if is_looked_at && copies > MOST_REPETITIONS {
+            return Err(Refused);
+        }
+        self.copies = copies;
+        Ok(())
+    }
+
+    fn repetition(&mut self, operator: &str) -> Translated<()> {
+        match self.before {
+            Before::Item => {}
+            Before::Nothing | Before::Repetition => return Err(Refused),
+            Before::Unseen => return Err(LeftToOpa),
         }
         self.text.push_str(operator);
         if let Some(rest) = self.rest.strip_prefix('?') {
             self.text.push('?');
             self.rest = rest;
         }
-        self.repeated = true;
-        Some(())
+        self.before = Before::Repetition;
+        Ok(())
     }
 
-    fn group(&mut self) -> Option<()> {
+    fn opens(&mut self) {
+        self.before = Before::Nothing;
+        self.open.push(self.most_copies.max(self.copies));
+        (self.copies, self.most_copies) = (1, 1);
+    }
+
+    fn group(&mut self) -> Translated<()> {
         self.text.push('(');
-        self.repeatable = false;
-        self.repeated = false;
         let Some(inside) = self.rest.strip_prefix('?') else {
-            return Some(());
+            self.opens();
+            return Ok(());
         };
         if inside.starts_with("P<") || (inside.starts_with('<') && !inside.starts_with("<=") && !inside.starts_with("<!")) {
-            let end = inside.find('>')? + 1;
-            self.text.push('?');
-            self.text.push_str(inside.get(..end)?);
-            self.rest = inside.get(end..)?;
-            return Some(());
+            let (opening, rest) = inside.split_once('>').ok_or(Refused)?;
+            let name = opening.split_once('<').map_or("", |(_, name)| name);
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                return Err(Refused);
+            }
+            for part in ["?", opening, ">"] {
+                self.text.push_str(part);
+            }
+            self.rest = rest;
+            self.opens();
+            return Ok(());
         }
-        let end = inside.find([':', ')'])?;
-        let flags = inside.get(..end)?;
+        let end = inside.find([':', ')']).ok_or(Refused)?;
+        let (flags, rest) = inside.split_at_checked(end).ok_or(Refused)?;
         let is_known = flags.chars().all(|flag| matches!(flag, 'i' | 'm' | 's' | 'U' | '-'));
-        if !is_known || flags.ends_with('-') || (flags.is_empty() && inside.starts_with(')')) {
-            return None;
+        if !is_known || flags.ends_with('-') {
+            return Err(Refused);
         }
-        self.text.push('?');
-        self.text.push_str(inside.get(..=end)?);
-        self.rest = inside.get(end + 1..)?;
-        Some(())
+        for part in ["?", flags] {
+            self.text.push_str(part);
+        }
+        self.rest = rest.get(1..).unwrap_or_default();
+        if rest.starts_with(':') {
+            self.text.push(':');
+            self.opens();
+        } else if flags.is_empty() {
+            return Err(LeftToOpa);
+        } else {
+            self.text.push(')');
+            self.before = Before::Unseen;
+        }
+        Ok(())
     }
 
-    fn escape(&mut self) -> Option<()> {
+    fn escape(&mut self) -> Translated<()> {
         if let Some(class) = self.rest.chars().next().and_then(perl_class) {
-            self.take();
+            self.take()?;
             self.item(&format!("[{class}]"));
-            return Some(());
+            return Ok(());
         }
-        match self.rest.chars().next()? {
+        match self.rest.chars().next().ok_or(Refused)? {
             c @ ('A' | 'z') => {
-                self.take();
+                self.take()?;
                 self.item(&format!("\\{c}"));
             }
             c @ ('b' | 'B') => {
-                self.take();
+                self.take()?;
                 self.item(&format!("(?-u:\\{c})"));
             }
             'p' | 'P' => {
                 let mut chars = self.rest.chars().peekable();
                 let class = unicode_class(&mut chars)?;
-                self.rest = self.rest.get(self.rest.len() - chars.collect::<String>().len()..)?;
+                self.rest_is(chars)?;
                 self.item(&class);
             }
             _ => {
                 let mut chars = self.rest.chars().peekable();
                 let c = escaped(&mut chars)?;
-                self.rest = self.rest.get(self.rest.len() - chars.collect::<String>().len()..)?;
+                self.rest_is(chars)?;
                 self.literal(c);
             }
         }
-        Some(())
+        Ok(())
     }
 
     /// A class in brackets; its ranges are written as code points, so that nothing in it means anything else.
-    fn class(&mut self) -> Option<()> {
+    fn class(&mut self) -> Translated<()> {
         let mut class = String::from("[");
         if let Some(rest) = self.rest.strip_prefix('^') {
             class.push('^');
@@ -167,18 +262,18 @@ impl Translator<'_> {
         }
         class.push(']');
         self.item(&class);
-        Some(())
+        Ok(())
     }
 
-    fn class_item(&mut self, class: &mut String) -> Option<()> {
+    fn class_item(&mut self, class: &mut String) -> Translated<()> {
         if let Some((name, rest)) = self.rest.strip_prefix("[:").and_then(|after| after.split_once(":]")) {
             // Any other name the regex crate takes for a class inside the class.
             if !POSIX_CLASSES.contains(&name.strip_prefix('^').unwrap_or(name)) {
-                return None;
+                return Err(Refused);
             }
             let _ = write!(class, "[:{name}:]");
             self.rest = rest;
-            return Some(());
+            return Ok(());
         }
         let mut chars = self.rest.chars().peekable();
         if chars.peek() == Some(&'\\') {
@@ -203,23 +298,23 @@ impl Translator<'_> {
             chars = after;
         }
         if high < low {
-            return None;
+            return Err(Refused);
         }
         let _ = write!(class, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(low), u32::from(high));
         self.rest_is(chars)
     }
 
-    fn rest_is(&mut self, chars: Peekable<Chars<'_>>) -> Option<()> {
+    fn rest_is(&mut self, chars: Peekable<Chars<'_>>) -> Translated<()> {
         let left: usize = chars.map(char::len_utf8).sum();
-        self.rest = self.rest.get(self.rest.len() - left..)?;
-        Some(())
+        self.rest = self.rest.len().checked_sub(left).and_then(|at| self.rest.get(at..)).ok_or(LeftToOpa)?;
+        Ok(())
     }
 }
 
-fn class_char(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
-    match chars.next()? {
+fn class_char(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+    match chars.next().ok_or(Refused)? {
         '\\' => escaped(chars),
-        c => Some(c),
+        c => Ok(c),
     }
 }
 
@@ -237,12 +332,12 @@ const fn perl_class(letter: char) -> Option<&'static str> {
 }
 
 /// `\pL`, `\p{Greek}`, `\P{^Greek}`; stands at the letter p.
-fn unicode_class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
-    let mut is_negated = chars.next()? == 'P';
+fn unicode_class(chars: &mut Peekable<Chars<'_>>) -> Translated<String> {
+    let mut is_negated = chars.next() == Some('P');
     let mut name = String::new();
-    match chars.next()? {
+    match chars.next().ok_or(Refused)? {
         '{' => loop {
-            match chars.next()? {
+            match chars.next().ok_or(Refused)? {
                 '}' => break,
                 c => name.push(c),
             }
@@ -253,26 +348,31 @@ fn unicode_class(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
         name = rest.to_owned();
         is_negated = !is_negated;
     }
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
-    is_name.then(|| format!("\\{}{{{name}}}", if is_negated { 'P' } else { 'p' }))
+    let letter = if is_negated { 'P' } else { 'p' };
+    match (name.as_str(), names::is_known(&name)) {
+        ("Any", _) => Ok(format!("\\{letter}{{Any}}")),
+        // Only characters that Go knows: the regex crate has those of a later Unicode.
+        (_, true) => Ok(format!("[{}\\p{{{name}}}&&\\p{{age=15.0}}]", if is_negated { "^" } else { "" })),
+        (_, false) => Err(LeftToOpa),
+    }
 }
 
 /// The character of an escape; stands behind the backslash.
-fn escaped(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
-    match chars.next()? {
-        'a' => Some('\x07'),
-        'f' => Some('\x0c'),
-        't' => Some('\t'),
-        'n' => Some('\n'),
-        'r' => Some('\r'),
-        'v' => Some('\x0b'),
+fn escaped(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+    match chars.next().ok_or(Refused)? {
+        'a' => Ok('\x07'),
+        'f' => Ok('\x0c'),
+        't' => Ok('\t'),
+        'n' => Ok('\n'),
+        'r' => Ok('\r'),
+        'v' => Ok('\x0b'),
         'x' => hexadecimal(chars),
         c @ '0'..='7' => {
             // A single digit other than zero would be a reference to a group, which Go does not have.
             if c != '0' && !chars.peek().is_some_and(|next| ('0'..='7').contains(next)) {
-                return None;
+                return Err(Refused);
             }
-            let mut code = c.to_digit(8)?;
+            let mut code = c.to_digit(8).ok_or(Refused)?;
             for _ in 0..2 {
                 let Some(digit) = chars.peek().and_then(|next| next.to_digit(8)) else {
                     break;
@@ -280,35 +380,38 @@ fn escaped(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
                 code = code * 8 + digit;
                 chars.next();
             }
-            char::from_u32(code)
+            char::from_u32(code).ok_or(LeftToOpa)
         }
-        c if c.is_ascii() && !c.is_ascii_alphanumeric() => Some(c),
-        _ => None,
+        c if c.is_ascii() && !c.is_ascii_alphanumeric() => Ok(c),
+        _ => Err(Refused),
     }
 }
 
-fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> Option<char> {
-    let mut digits = String::new();
-    if chars.peek() == Some(&'{') {
-        chars.next();
+fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+    let digit = |c: Option<char>| c.and_then(|c| c.to_digit(16)).ok_or(Refused);
+    let code = if chars.next_if_eq(&'{').is_some() {
+        let mut code = digit(chars.next())?;
         loop {
-            match chars.next()? {
-                '}' => break,
-                c if c.is_ascii_hexdigit() && digits.len() < 8 => digits.push(c),
-                _ => return None,
+            match chars.next() {
+                Some('}') => break code,
+                c => code = code * 16 + digit(c)?,
+            }
+            if code > u32::from(char::MAX) {
+                return Err(Refused);
             }
         }
     } else {
-        digits = chars.by_ref().take(2).collect();
-        if digits.len() != 2 {
-            return None;
-        }
-    }
-    u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32)
+        digit(chars.next())? * 16 + digit(chars.next())?
+    };
+    // Half a surrogate is a character to Go, though one that no text has.
+    char::from_u32(code).ok_or(LeftToOpa)
 }
 
+/// The least and the most of a repetition.
+type Counts = (u32, Option<u32>);
+
 /// A repetition in braces at the start of `text`, and what follows; the inner None says that its counts are refused.
-fn repetition(text: &str) -> Option<(Option<String>, &str)> {
+fn repetition(text: &str) -> Option<(Option<Counts>, &str)> {
     let (counts, rest) = text.strip_prefix('{')?.split_once('}')?;
     let (least, most) = counts.split_once(',').unwrap_or((counts, counts));
     let is_count =
@@ -317,8 +420,12 @@ fn repetition(text: &str) -> Option<(Option<String>, &str)> {
         return None;
     }
     let number = |text: &str| text.parse::<u32>().ok().filter(|count| *count <= MOST_REPETITIONS);
-    let is_allowed = number(least).is_some_and(|least| most.is_empty() || number(most).is_some_and(|most| least <= most));
-    Some((is_allowed.then(|| format!("{{{counts}}}")), rest))
+    let counts = match (number(least), most.is_empty(), number(most)) {
+        (Some(least), true, _) => Some((least, None)),
+        (Some(least), false, Some(most)) if least <= most => Some((least, Some(most))),
+        _ => None,
+    };
+    Some((counts, rest))
 }
 
 fn push_literal(text: &mut String, c: char) {
@@ -351,9 +458,10 @@ mod tests {
             ("[[:^word:]x]", r"[[:^word:]\x{78}-\x{78}]"),
             ("[[:]]", r"[\x{5b}-\x{5b}\x{3a}-\x{3a}]\]"),
             (r"(?P<n>a)(?i:b)(?-s)", "(?P<n>a)(?i:b)(?-s)"),
-            (r"\bx\x41\101\p{^Greek}\pL", r"(?-u:\b)xAA\P{Greek}\p{L}"),
+            (r"\bx\x41\101\p{^Greek}\pL", r"(?-u:\b)xAA[^\p{Greek}&&\p{age=15.0}][\p{L}&&\p{age=15.0}]"),
+            (r"[x\P{Nd}]\p{^Any}", r"[\x{78}-\x{78}[^\p{Nd}&&\p{age=15.0}]]\P{Any}"),
         ] {
-            assert_eq!(translated(go).as_deref(), Some(here), "{go}");
+            assert_eq!(translated(go).as_deref(), Ok(here), "{go}");
         }
     }
 
@@ -372,14 +480,66 @@ mod tests {
             "[a",
             "a{1001}",
             "(?i",
-            r"\pé",
             "\\",
             "[[:ALPHA:]]",
             "[[:al:]]",
             "[[::]]",
         ] {
-            let is_refused = translated(pattern).is_none_or(|text| regex::Regex::new(&text).is_err());
-            assert!(is_refused, "{pattern}");
+            assert_eq!(translated(pattern), Err(Refused), "{pattern}");
+        }
+        for pattern in
+            ["(", ")", "(a", "a)", "(?P<é>a)", "(?P<>a)", "(?<=a)", r"\x+4", r"\x{110000}", r"\x{}", "(?-)", "a{2,1}"]
+        {
+            assert_eq!(translated(pattern), Err(Refused), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn repetitions_inside_of_each_other_are_multiplied_as_in_go() {
+        for (pattern, is_allowed) in [
+            (r"^([a-z0-9-]{1,63}\.){1,127}[a-z]{2,}$", false),
+            (r"^([a-z0-9-]{1,7}\.){1,127}[a-z]{2,}$", true),
+            ("(a{1,10}){1,100}", true),
+            ("(a{1,10}){1,101}", false),
+            ("(?:.{100}){11}", false),
+            ("(a{2,}){500}", true),
+            ("(a{2,}){501}", false),
+            ("((a{10}){10}){10}", true),
+            ("((a{10}){10}){11}", false),
+            ("((a{10}|b{9}x)?){101}", false),
+            ("(a{0}){1000}", true),
+            ("(a{1000}){0,}", true),
+            ("((a{500}){0,}){3}", false),
+            ("(a{1000}){1}", true),
+            ("((a{1000}){1}){2}", false),
+            ("(a{1000}){1,}", true),
+            ("a{1000}b{1000}", true),
+            ("(a{1000}b*|c){0,1}", true),
+        ] {
+            assert_eq!(translated(pattern).is_ok(), is_allowed, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_go_may_take_is_left_to_opa() {
+        for pattern in [
+            r"\p{Alphabetic}",
+            r"\p{Uppercase}",
+            r"\p{Emoji}",
+            r"\p{IsGreek}",
+            r"[\p{greek}]",
+            r"\p{Letter}",
+            r"\pC",
+            r"\pé",
+            r"\x{D800}",
+            r"[\x{D800}-\x{DFFF}]",
+            "a(?i)*",
+            "(a){0}",
+            "(?:(a)b){0,0}",
+            r"a*\Q\E*",
+            "(?)a",
+        ] {
+            assert_eq!(translated(pattern), Err(LeftToOpa), "{pattern}");
         }
     }
 }
