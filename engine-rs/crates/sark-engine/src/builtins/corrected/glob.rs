@@ -25,7 +25,15 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 ];
 
 /// Patterns that come from inputs push each other out. A copy of an expression would have to warm up anew, hence the counting.
-static COMPILED: LazyLock<Cache<Written, Option<Arc<Regex>>>> = LazyLock::new(|| Cache::new(1024));
+static COMPILED: LazyLock<Cache<Written, Compiled>> = LazyLock::new(|| Cache::new(1024));
+
+#[derive(Debug, Clone)]
+enum Compiled {
+    Glob(Arc<Regex>),
+    Refused,
+    /// It is not known here whether OPA's library takes it, or it makes too much.
+    LeftToOpa,
+}
 
 /// A pattern and its delimiters.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -47,16 +55,29 @@ impl Equivalent<Written> for Sought<'_> {
     }
 }
 
-fn glob_match(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn glob_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);
     let delimiters = delimiters(operand(operands, 1))?;
     let regex = COMPILED.get(&Sought { pattern, delimiters: &delimiters }).unwrap_or_else(|| {
-        let regex = translated(pattern, &delimiters).and_then(|translated| Regex::new(&translated).ok().map(Arc::new));
+        let regex = if ends_in_an_escape(pattern) {
+            Compiled::LeftToOpa
+        } else {
+            let regex = translated(pattern, &delimiters).map(|translated| Regex::new(&translated));
+            regex.map_or(Compiled::Refused, |regex| regex.map_or(Compiled::LeftToOpa, |regex| Compiled::Glob(Arc::new(regex))))
+        };
         COMPILED.insert(Written { pattern: pattern.into(), delimiters: (&*delimiters).into() }, regex.clone());
         regex
     });
-    let regex = regex.ok_or_else(|| BuiltinError(format!("no glob: {pattern:?}")))?;
-    Ok(Value::from(regex.is_match(text)))
+    match regex {
+        Compiled::Glob(regex) => Ok(Value::from(regex.is_match(text))),
+        Compiled::Refused => Err(BuiltinError(format!("no glob: {pattern:?}"))),
+        Compiled::LeftToOpa => Err(circumstances.leave(format!("the glob {pattern:?} is not read here as in OPA"))),
+    }
+}
+
+/// Whether `pattern` ends in a backslash that escapes nothing.
+fn ends_in_an_escape(pattern: &str) -> bool {
+    pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
 /// Null means none, and an empty list the dot.
@@ -110,7 +131,6 @@ fn translated(pattern: &str, delimiters: &str) -> Option<String> {
                 text.push_str(&single);
                 text.push('*');
             }
-            // A backslash at the very end escapes nothing and is nothing.
             '\\' => chars.next().into_iter().for_each(|c| text.push_str(&code_point(c))),
             c => text.push_str(&code_point(c)),
         }
@@ -159,7 +179,7 @@ fn quote_meta(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtins::tests::{called, json};
+    use crate::builtins::tests::{called, is_left_to_opa, json};
 
     fn matched(pattern: &str, delimiters: &str, text: &str) -> Result<Value, BuiltinError> {
         called("glob.match", &[pattern.into(), json(delimiters), text.into()])
@@ -205,6 +225,15 @@ mod tests {
             assert!(matched(pattern, "null", "a").is_err(), "{pattern}");
         }
         assert!(matched("*", r#"["ab"]"#, "a").is_err() && matched("*", "1", "a").is_err());
+    }
+
+    #[test]
+    fn a_pattern_that_ends_in_an_escape_or_is_too_big_is_left_to_opa() {
+        let deep = format!("{}a{}", "{".repeat(300), "}".repeat(300));
+        for pattern in ["\\", "a\\", "a\\\\\\", "{a,\\", deep.as_str()] {
+            assert!(is_left_to_opa("glob.match", &[pattern.into(), Value::Null, "".into()]), "{pattern}");
+        }
+        assert_eq!(matched(r"a\\", "null", r"a\"), Ok(Value::from(true)));
     }
 
     #[test]
