@@ -78,7 +78,7 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
             is_plain || [one, other].iter().all(|at| is_listed(at) && is_in_zone_tables(at))
         }
         ("time.parse_ns", [Value::String(layout), Value::String(text)]) => !layout::parse_needs_machine(layout, text),
-        ("units.parse", [Value::String(text)]) => !units::is_long(text),
+        ("units.parse", [Value::String(text)]) => !units::is_beyond(text),
         ("units.parse_bytes", [Value::String(text)]) => !units::are_bytes_beyond(text),
         ("urlquery.encode_object", [Value::Object(fields)]) => fields.keys().all(|key| matches!(key, Value::String(_))),
         _ => true,
@@ -198,6 +198,9 @@ mod tests {
             ("time.format", vec![json(r#"[1, "Europe/Berlin", "RFC1123"]"#)]),
             ("time.diff", vec![json(r#"[1, "Europe/Berlin"]"#), json("9223372036854775807")]),
             ("units.parse", vec!["1e2000".into()]),
+            ("units.parse", vec!["1µ".into()]),
+            ("units.parse", vec!["1M\u{130}".into()]),
+            ("units.parse_bytes", vec!["1M\u{130}B".into()]),
             ("units.parse_bytes", vec!["1e1000".into()]),
             ("time.add_date", vec![json(r#"[1, "Europe/Berlin"]"#), json("0"), json("6"), json("0")]),
             ("time.parse_ns", vec!["RFC1123".into(), "Mon, 02 Jan 2006 15:04:05 CET".into()]),

@@ -5,6 +5,7 @@ mod binary;
 use regorus::Value;
 
 use super::super::{BuiltinError, Circumstances, OwnBuiltin, operands::string};
+use crate::document::decimal;
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "units.parse", arity: 1, call: parse },
@@ -18,15 +19,15 @@ const PLACES: usize = 10;
 /// 0.001 as the nearest binary float, times ten to the 60: OPA multiplies with that.
 const MILLI: &str = "1000000000000000020816681711721685132943093776702880859375";
 
-fn parse(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn parse(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let text = string(operands, 0)?.replace('"', "");
     let (number, unit) = split(&text, "units.parse")?;
     let size = match unit.split_at_checked(1) {
         None | Some(("", _)) => 1,
-        Some(("m", "")) => return value_of(&amount(number, "units.parse")?.milli()),
+        Some(("m", "")) => return value_of(&amount(number, "units.parse")?.milli(), circumstances),
         Some((first, rest)) => size_of(first, &rest.to_lowercase()).ok_or_else(|| unknown("units.parse: unit", unit))?,
     };
-    value_of(&amount(number, "units.parse")?.times(size))
+    value_of(&amount(number, "units.parse")?.times(size), circumstances)
 }
 
 fn parse_bytes(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
@@ -36,8 +37,12 @@ fn parse_bytes(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinEr
     integer_value(&amount.signed(&bytes.to_string()))
 }
 
-/// Whether `text` has more digits than are written out here.
-pub(in crate::builtins) fn is_long(text: &str) -> bool {
+/// Whether `text` has more digits than are written out here, or a unit whose letters Go may map to others.
+pub(in crate::builtins) fn is_beyond(text: &str) -> bool {
+    !text.is_ascii() || is_long(text)
+}
+
+fn is_long(text: &str) -> bool {
     let digits = |part: &str| part.trim_start_matches(['+', '-']).chars().take_while(char::is_ascii_digit).collect::<String>();
     let exponents = text.split(['e', 'E']).skip(1).map(|part| digits(part).parse::<usize>().unwrap_or(0));
     text.len() > MOST_DIGITS / 2 || exponents.max().is_some_and(|exponent| exponent > MOST_DIGITS / 2)
@@ -45,7 +50,7 @@ pub(in crate::builtins) fn is_long(text: &str) -> bool {
 
 /// Whether `text` is an amount that is not calculated here as OPA does.
 pub(in crate::builtins) fn are_bytes_beyond(text: &str) -> bool {
-    is_long(text) || bytes_of(text).is_ok_and(|(amount, size)| binary::product(&amount.digits, amount.places, size).is_none())
+    is_beyond(text) || bytes_of(text).is_ok_and(|(amount, size)| binary::product(&amount.digits, amount.places, size).is_none())
 }
 
 fn bytes_of(text: &str) -> Result<(Amount, u64), BuiltinError> {
@@ -162,8 +167,8 @@ impl Amount {
     }
 }
 
-/// An integer as it is, and anything else rounded to ten places.
-fn value_of(amount: &Amount) -> Result<Value, BuiltinError> {
+/// An integer as it is, and anything else rounded to ten places. What no float of the engine is, is left to OPA.
+fn value_of(amount: &Amount, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (whole, fraction) = amount.parts();
     if fraction.is_empty() {
         return integer_value(&amount.signed(&whole));
@@ -174,7 +179,8 @@ fn value_of(amount: &Amount) -> Result<Value, BuiltinError> {
         digits = sum_with_one(&digits);
     }
     let (whole, fraction) = digits.split_at(digits.len() - PLACES);
-    integer_value(&amount.signed(&format!("{whole}.{fraction}")))
+    let number = amount.signed(&format!("{whole}.{fraction}"));
+    decimal(&number).ok_or_else(|| circumstances.leave(format!("units.parse: {number} would be rounded")))
 }
 
 fn integer_value(text: &str) -> Result<Value, BuiltinError> {
@@ -213,7 +219,7 @@ fn product(a: &str, b: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::builtins::tests::{called, json};
+    use crate::builtins::tests::{called, is_left_to_opa, json};
 
     #[test]
     fn amounts_are_exact() {
@@ -244,6 +250,16 @@ mod tests {
             [("1KB", "1000"), ("1kib", "1024"), ("1.5", "1"), ("1.2345678901234k", "1234"), ("1m", "1000000"), ("0.5", "0")]
         {
             assert_eq!(called("units.parse_bytes", &[text.into()]), Ok(json(number)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_float_does_not_hold_is_left_to_opa() {
+        for text in ["2.2Ei", "1e15m", "1e-3Ei"] {
+            assert!(is_left_to_opa("units.parse", &[text.into()]), "{text}");
+        }
+        for text in ["2.5Ei", "0.1", "1500m", "1e3m", "0.3333333333"] {
+            assert!(!is_left_to_opa("units.parse", &[text.into()]), "{text}");
         }
     }
 
