@@ -24,6 +24,7 @@ pub(crate) fn applies(name: &str) -> bool {
         name,
         "sum"
             | "product"
+            | "rand.intn"
             | "to_number"
             | "json.unmarshal"
             | "abs"
@@ -58,6 +59,8 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("to_number", [Value::String(text)]) => {
             !is_written_as_in_go(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
         }
+        // Of numbers below zero OPA drops the sign.
+        ("rand.intn", [_, Value::Number(below)]) => below.is_positive() || below.as_u64() == Some(0),
         ("json.unmarshal", [Value::String(text)]) => !matches!(read_input(text.as_bytes()), Err(ReadError::Unsupported(_))),
         ("abs" | "ceil" | "floor", [number]) => !is_beyond_64_bits(number),
         // OPA adds a half first, for which a number of 64 bits has no bit left.
@@ -197,6 +200,7 @@ mod tests {
             ("time.date", vec![json(r#"[1, "posix/Europe/Berlin"]"#)]),
             ("time.format", vec![json(r#"[1, "Europe/Berlin", "RFC1123"]"#)]),
             ("time.diff", vec![json(r#"[1, "Europe/Berlin"]"#), json("9223372036854775807")]),
+            ("rand.intn", vec!["a".into(), json("-1")]),
             ("units.parse", vec!["1e2000".into()]),
             ("units.parse", vec!["1µ".into()]),
             ("units.parse", vec!["1M\u{130}".into()]),
@@ -212,6 +216,8 @@ mod tests {
             ("sprintf", vec!["%.2f".into(), json("[0.5]")]),
             ("time.clock", vec![json(r#"[9223372036854775807, "UTC"]"#)]),
             ("time.clock", vec![json(r#"[1709251199123456790, "Europe/Berlin"]"#)]),
+            ("rand.intn", vec!["a".into(), json("0")]),
+            ("rand.intn", vec!["a".into(), json("7")]),
             ("units.parse", vec!["1e900k".into()]),
             ("units.parse_bytes", vec!["1.1kb".into()]),
             ("time.format", vec![json("1709251199123456790")]),

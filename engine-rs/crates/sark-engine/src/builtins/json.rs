@@ -4,19 +4,96 @@ use regorus::Value;
 
 use super::{
     BuiltinError, Circumstances, OwnBuiltin,
-    operands::{operand, string},
+    operands::{object, operand, string},
 };
 use crate::document::{ReadError, read_document, read_input, write};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.marshal", arity: 1, call: marshal },
+    OwnBuiltin { name: "json.marshal_with_options", arity: 2, call: marshal_with_options },
     OwnBuiltin { name: "json.unmarshal", arity: 1, call: unmarshal },
 ];
 
+/// Longest text that is made with indents, in bytes.
+const MAX_INDENTED_BYTES: usize = 16 << 20;
+
 fn marshal(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+    written(operand(operands, 0)).map(Value::from)
+}
+
+fn written(value: &Value) -> Result<String, BuiltinError> {
     let mut text = Vec::new();
-    write(&mut text, operand(operands, 0)).map_err(|error| BuiltinError(error.to_string()))?;
-    String::from_utf8(text).map(Value::from).map_err(|error| BuiltinError(error.to_string()))
+    write(&mut text, value).map_err(|error| BuiltinError(error.to_string()))?;
+    String::from_utf8(text).map_err(|error| BuiltinError(error.to_string()))
+}
+
+/// Over several lines if `pretty` says so, or nothing does and there is a prefix or an indent.
+fn marshal_with_options(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let text = written(operand(operands, 0))?;
+    let (mut prefix, mut indent, mut pretty, mut has_layout) = ("", "\t", None, false);
+    for (name, value) in object(operands, 1)?.iter() {
+        match (name, value) {
+            (Value::String(name), Value::String(text)) if &**name == "prefix" => (prefix, has_layout) = (text, true),
+            (Value::String(name), Value::String(text)) if &**name == "indent" => (indent, has_layout) = (text, true),
+            (Value::String(name), Value::Bool(wanted)) if &**name == "pretty" => pretty = Some(*wanted),
+            _ => return Err(BuiltinError(format!("operand 2 has an option that is unknown or of another type: {name}"))),
+        }
+    }
+    if !pretty.unwrap_or(has_layout) {
+        return Ok(Value::from(text));
+    }
+    let text = indented(&text, prefix, indent);
+    text.map(Value::from).ok_or_else(|| circumstances.leave("json.marshal_with_options would make more than the engine allows"))
+}
+
+/// A compact JSON text over several lines, as Go writes it; None when it becomes too long.
+fn indented(text: &str, prefix: &str, indent: &str) -> Option<String> {
+    let mut lines = String::from(prefix);
+    let mut depth = 0_usize;
+    let new_line = |lines: &mut String, depth: usize| {
+        let bytes = indent.len().saturating_mul(depth).saturating_add(lines.len() + prefix.len());
+        (bytes <= MAX_INDENTED_BYTES).then(|| {
+            lines.push('\n');
+            lines.push_str(prefix);
+            lines.push_str(&indent.repeat(depth));
+        })
+    };
+    let (mut in_string, mut is_escaped) = (false, false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if in_string {
+            in_string = is_escaped || c != '"';
+            is_escaped = !is_escaped && c == '\\';
+            lines.push(c);
+            continue;
+        }
+        match c {
+            '{' | '[' => {
+                lines.push(c);
+                if let Some(end) = chars.next_if(|next| matches!(next, '}' | ']')) {
+                    lines.push(end);
+                } else {
+                    depth += 1;
+                    new_line(&mut lines, depth)?;
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut lines, depth)?;
+                lines.push(c);
+            }
+            ',' => {
+                lines.push(c);
+                new_line(&mut lines, depth)?;
+            }
+            ':' => lines.push_str(": "),
+            c => {
+                in_string = c == '"';
+                lines.push(c);
+            }
+        }
+    }
+    Some(lines)
 }
 
 fn unmarshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
@@ -42,8 +119,31 @@ pub(super) fn read(text: &[u8], circumstances: &Circumstances) -> Result<Value, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{called, json};
+    use super::super::tests::{called, is_left_to_opa, json};
     use super::*;
+
+    #[test]
+    fn lines_are_laid_out_and_letters_escaped_as_go_does() {
+        let laid_out = |value: &str, options: &str| called("json.marshal_with_options", &[json(value), json(options)]);
+        for (value, options, text) in [
+            (r#""<>&\u2028""#, r#"{"pretty": true}"#, r#""\u003c\u003e\u0026\u2028""#),
+            (r#"{"b": [1, {}], "a": "x:,[\"\\"}"#, "{}", r#"{"a":"x:,[\"\\","b":[1,{}]}"#),
+            (
+                r#"{"b": [1, {}, []], "a": "x:,[\"\\"}"#,
+                r#"{"indent": "  ", "prefix": "> "}"#,
+                "> {\n>   \"a\": \"x:,[\\\"\\\\\",\n>   \"b\": [\n>     1,\n>     {},\n>     []\n>   ]\n> }",
+            ),
+            ("[[1]]", r#"{"pretty": true}"#, "[\n\t[\n\t\t1\n\t]\n]"),
+            ("[1]", r#"{"pretty": false, "prefix": "x"}"#, "[1]"),
+        ] {
+            assert_eq!(laid_out(value, options), Ok(text.into()), "{value} {options}");
+        }
+        for options in [r#"{"pretty": 1}"#, r#"{"indent": 2}"#, r#"{"other": true}"#, "[]"] {
+            assert!(laid_out("[1]", options).is_err(), "{options}");
+        }
+        let wide = json(&format!(r#"{{"indent": "{}"}}"#, " ".repeat(1 << 20)));
+        assert!(is_left_to_opa("json.marshal_with_options", &[json(&format!("[{}1]", "1,".repeat(100))), wide]));
+    }
 
     #[test]
     fn texts_are_written_as_go_writes_them_and_read_by_the_rules_of_inputs() {

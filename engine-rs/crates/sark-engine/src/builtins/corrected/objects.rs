@@ -22,8 +22,8 @@ fn subset(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> 
     let (whole, part) = (operand(operands, 0), operand(operands, 1));
     let is_subset = match (whole, part) {
         (Value::Array(whole), Value::Set(part)) => {
-            // An empty set is found while looking at the first item, and there is none in an empty array.
-            !whole.is_empty() && part.iter().all(|item| whole.iter().any(|other| other == item))
+            // OPA counts the items of the array that are in the set, those twice there too. An empty set is found at the first.
+            !whole.is_empty() && whole.iter().filter(|item| part.contains(item)).count() >= part.len()
         }
         (Value::Object(_), Value::Object(_)) | (Value::Set(_), Value::Set(_)) | (Value::Array(_), Value::Array(_)) => {
             is_part(whole, part)
@@ -159,7 +159,15 @@ mod tests {
         assert_eq!(is_subset(r#"{"a": {"b": [1, 2, 3]}}"#, r#"{"a": {"b": [2, 3]}}"#), Ok(Value::from(true)));
         assert_eq!(is_subset(r#"{"a": 1}"#, r#"{"a": 2}"#), Ok(Value::from(false)));
         assert_eq!(is_subset("[1, 2]", "[2, 1]"), Ok(Value::from(false)));
-        assert_eq!(called("object.subset", &[json("[1, 2]"), set_of("[2]")]), Ok(Value::from(true)));
+        for (whole, part, expected) in [
+            ("[1, 2]", "[2]", true),
+            (r#"["a", "a"]"#, r#"["a", "b"]"#, true),
+            (r#"["a", "c"]"#, r#"["a", "b"]"#, false),
+            ("[1]", "[]", true),
+            ("[]", "[]", false),
+        ] {
+            assert_eq!(called("object.subset", &[json(whole), set_of(part)]), Ok(Value::from(expected)), "{whole} {part}");
+        }
     }
 
     #[test]

@@ -17,12 +17,12 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[OwnBuiltin { name: "sprintf
 /// Go's own limit of widths, precisions and indexes.
 const LARGEST: usize = 1_000_000;
 
-fn sprintf(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn sprintf(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let operands_of_verbs: Vec<Operand> = array(operands, 1)?.iter().map(operand_of).collect();
     let mut printer = Printer::new(string(operands, 0)?, &operands_of_verbs);
     match printer.print() {
         Ok(()) => Ok(Value::from(printer.text)),
-        Err(Unsupported) => Err(BuiltinError("sprintf: the verb is not offered for this number".into())),
+        Err(Unsupported) => Err(circumstances.leave("sprintf: the verb is not offered for this number")),
     }
 }
 
@@ -127,6 +127,7 @@ impl<'p> Printer<'p> {
         if matches!(verb, 'v' | 'w') {
             layout.go_syntax = layout.sharp;
             layout.sharp = false;
+            layout.plus_of_value = layout.plus;
             layout.plus = false;
         }
         self.text.push_str(&shown(operand, verb, &layout)?);
@@ -251,7 +252,7 @@ impl<'p> Printer<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::builtins::tests::{called, json};
+    use crate::builtins::tests::{called, is_left_to_opa, json};
 
     fn printed(format: &str, operands: &str) -> String {
         called("sprintf", &[Value::from(format), json(operands)]).unwrap().as_string().unwrap().to_string()
@@ -273,6 +274,12 @@ mod tests {
             ("%[2]d %[1]d", "[1, 2]", "2 1"),
             ("%*d|%-*d|%.*f", "[4, 1, 4, 2, 1, 0.25]", "   1|2   |0.2"),
             ("100%% %d", "[18446744073709551615]", "100% 18446744073709551615"),
+            (
+                "%+v|%v|% v|%+d",
+                "[9223372036854775808, 9223372036854775808, 9223372036854775808, 9223372036854775808]",
+                "+9223372036854775808|9223372036854775808| 9223372036854775808|+9223372036854775808",
+            ),
+            ("%+v", "[5]", "5"),
         ] {
             assert_eq!(printed(format, operands), text, "{format}");
         }
@@ -296,6 +303,9 @@ mod tests {
     #[test]
     fn a_float_in_another_base_is_an_error_and_not_another_text() {
         assert!(called("sprintf", &[Value::from("%x"), json("[1.5]")]).is_err());
+        for (format, operands) in [("%x", "[1.5]"), ("%w", "[9223372036854775808]")] {
+            assert!(is_left_to_opa("sprintf", &[Value::from(format), json(operands)]), "{format}");
+        }
         assert!(called("sprintf", &[Value::from("%d"), json("{}")]).is_err());
     }
 }

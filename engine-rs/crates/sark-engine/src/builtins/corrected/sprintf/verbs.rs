@@ -37,6 +37,8 @@ pub(super) struct Layout {
     pub plus: bool,
     pub minus: bool,
     pub space: bool,
+    /// `%+v`, which is for numbers beyond 64 bits what `+` is elsewhere.
+    pub plus_of_value: bool,
     /// `%#v`.
     pub go_syntax: bool,
     pub width: Option<usize>,
@@ -137,11 +139,12 @@ const fn sign_of(is_negative: bool, layout: &Layout) -> &'static str {
 fn big(digits: &str, verb: char, layout: &Layout) -> Result<String, Unsupported> {
     match verb {
         'd' | 's' | 'v' => {}
-        'b' | 'o' | 'O' | 'x' | 'X' | 'p' => return Err(Unsupported),
+        // `%w` writes the words that the number is of.
+        'b' | 'o' | 'O' | 'x' | 'X' | 'p' | 'w' => return Err(Unsupported),
         _ => return Ok(format!("%!{verb}(big.Int={digits})")),
     }
     let (is_negative, magnitude) = digits.strip_prefix('-').map_or((false, digits), |rest| (true, rest));
-    let sign = sign_of(is_negative, layout);
+    let sign = sign_of(is_negative, &Layout { plus: layout.plus || layout.plus_of_value, ..*layout });
     let least = match (layout.precision, layout.width) {
         (Some(precision), _) => precision,
         (None, Some(width)) if layout.zero && !layout.minus => width.saturating_sub(sign.len()),
