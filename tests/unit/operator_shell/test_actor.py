@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,14 @@ from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.status import HistoryEntry, Ledger, Phase, SarkRolloutStatus
 from sark_operator.core.decision import Action, Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.shell.actor import Actor
-from sark_operator.shell.api import ClusterError, NotLeadingError, RefusedError, RolloutObject, StaleVersionError
+from sark_operator.shell.api import (
+    ClusterError,
+    NotLeadingError,
+    RefusedError,
+    RolloutObject,
+    StaleVersionError,
+    UnavailableError,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -173,3 +181,28 @@ async def test_somebody_elses_status_is_not_overwritten(present: RolloutObject):
     cluster = RecordingCluster(present)
     assert await act(cluster, rollout("1"), FLAGS, WriteStatus()) == ["stale status"]
     assert cluster.done == ["flags shop/gateway-flags"]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_transition_whose_status_was_stored_without_an_answer_is_told_in_the_next_tick(arrived: bool):
+    # Given a write of the status whose answer is lost
+    cluster, told = RecordingCluster(rollout()), Told()
+    parts: dict[str, Any] = {"cluster": cluster, "recorder": told, "filer": Cabinet(cluster.done)}
+    subject, made = Actor(**parts), decision(WriteStatus())
+    write = cluster.write_status
+
+    async def lose(rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
+        await write(rollout, status)
+        raise UnavailableError("no answer within 5 s")
+
+    cluster.write_status = lose  # type: ignore[method-assign]
+    with pytest.raises(UnavailableError):
+        await subject.act(rollout(), "gateway-flags", made)
+    assert told.entries == []
+
+    # When the next tick reads the rollout, then it is told if it is there, and once
+    history = [ENTRY.model_dump(mode="json", by_alias=True)] if arrived else []
+    read = rollout(status={"phase": "Reverting", "history": history})
+    for _ in range(2):
+        await subject.act(read, "gateway-flags", replace(made, records=(), actions=()))
+    assert told.entries == ["CriterionBreached"] * arrived

@@ -79,3 +79,14 @@ def test_a_status_that_cannot_be_read_is_remembered_as_one():
     (kept,) = directory.others(mine)
     with pytest.raises(UnreadableError):
         kept.status()
+
+
+def test_whom_an_alert_is_about_is_found_by_its_name_or_by_the_labels_that_are_asked_for():
+    directory = Directory()
+    for name, labels in (("named", {}), ("asking", {"team": "auth", "env": "prod"}), ("other", {"team": "shop"})):
+        spec = {"criteria": {"alerts": {"matchLabels": labels}}}
+        directory.put(RolloutObject({"metadata": {"namespace": "shop", "name": name, "uid": name}, "spec": spec}))
+    alerts = [{"alertname": "A", "sark_rollout": "shop/named"}, {"alertname": "B", "team": "auth", "env": "prod", "pod": "x"}]
+    assert directory.concerned(alerts) == ("named", "asking")
+    assert directory.concerned([{"alertname": "C", "team": "auth"}]) == ()
+    assert directory.concerned([]) == ()

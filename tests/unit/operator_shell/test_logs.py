@@ -131,3 +131,16 @@ def test_the_console_gets_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_word_that_means_nothing_is_refused(format: str, level: str, what: str) -> None:  # noqa: A002
     with pytest.raises(ValueError, match=what):
         configure_logging(format, level)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_traceback_shows_no_values_of_variables(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(form, "info")
+    token = "secret-" * 3
+    try:
+        int(token[:1])
+    except ValueError:
+        structlog.get_logger("sark.tick").exception("failed")
+    said = capsys.readouterr().err
+    assert "ValueError: invalid literal" in said
+    assert "secret-secret" not in said

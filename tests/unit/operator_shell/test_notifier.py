@@ -35,6 +35,10 @@ class Receiver:
     tries: int = 0
     warned: list[bool] = field(default_factory=list)
 
+    @property
+    def key(self) -> str:
+        return str(id(self))
+
     def wants(self, _rollout: str, _notice: Notice) -> bool:
         return True
 
@@ -150,3 +154,31 @@ async def test_one_that_does_not_lead_tells_nothing() -> None:
     await settled(subject)
     assert receiver.tries == 0
     await subject.close()
+
+
+async def test_an_address_that_was_reached_is_known_again_when_the_file_is_edited_meanwhile() -> None:
+    # Given two addresses, of which the second does not take the notice the first time, and a line put on top of the file then
+    first, second, new = Receiver("first"), Receiver("second", failures=1), Receiver("new")
+    rounds = iter([(first, second), (new, first, second)])
+    subject = Notifier(lambda: next(rounds), Leading(), Telemetry(), waits=(0.0, 0.0))
+
+    subject.tell(ROLLOUT, status(1))
+    await settled(subject)
+
+    # Then each is told once
+    assert [len(receiver.taken) for receiver in (first, second, new)] == [1, 1, 1]
+
+
+async def test_what_is_stored_last_of_a_rollout_that_is_gone_is_told_too() -> None:
+    # Given a notice under way when the deletion's own transition is stored, and no tick that follows
+    hang = threading.Event()
+    receiver = Receiver(hang=hang)
+    subject, _ = notifier(receiver)
+    subject.tell(ROLLOUT, status(1))
+    await asyncio.sleep(0.01)
+    subject.tell(ROLLOUT, status(1, 2))
+    subject.forget("u1")
+
+    hang.set()
+    await settled(subject)
+    assert [text.split("\n")[0] for _, text in receiver.taken] == ["at 1", "at 2"]

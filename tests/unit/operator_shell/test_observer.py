@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sark_e2e.simulated_target import SimulatedTarget
-from sark_operator.core.observation import Metrics, ObservedFlags
+from sark_operator.core.observation import Metrics, Missing, ObservedFlags
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.observer import Observer
 
@@ -60,3 +60,33 @@ async def test_metrics_age_while_slow_sidecars_are_waited_for() -> None:
 
     # Then what is decided now knows how long ago they were asked for: a step's last window must lie inside it
     assert observation.metrics.age == timedelta(seconds=21)
+
+
+@pytest.mark.parametrize(("asked", "waited"), [({"mode": "Rollback"}, False), ({}, True)])
+async def test_a_user_who_asks_for_the_baseline_waits_for_no_metrics(
+    asked: dict[str, str], waited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a Prometheus that takes long to answer
+    monkeypatch.setattr("sark_operator.shell.observer.HURRIED_SECONDS", 0.01)
+    around = Surroundings()
+    answered = asyncio.Event()
+
+    async def read(*_: object, **__: object) -> Metrics:
+        await answered.wait()
+        return around.target.observe().metrics
+
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": around.target.spec.to_wire() | asked})
+    metrics = type("Slow", (), {"read": staticmethod(read)})()
+
+    # When the rollout is looked at
+    observer = Observer(**parts, metrics=metrics, version="1")
+    look = asyncio.create_task(observer.observe(rollout, around.target.spec, around.target.status))
+    done, _ = await asyncio.wait([look], timeout=0.2)
+
+    # Then what is asked for says whether it waits; and metrics that were not waited for are missing, not good
+    assert bool(done) is not waited
+    answered.set()
+    missing = [isinstance(part, Missing) for part in ((await look).metrics.arms, (await look).metrics.windows)]
+    assert missing == [not waited] * 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import threading
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -99,6 +100,34 @@ async def test_metrics_are_those_of_the_registry() -> None:
 
     assert status == 200
     assert 'sark_operator_transitions_total{reason="Advanced",sark_rollout="shop/gateway"} 1.0' in text
+
+
+async def test_the_page_of_metrics_is_made_beside_the_loop_and_once_for_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a page that takes long to make
+    made: list[bool] = []
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(_registry: object) -> bytes:
+        made.append(threading.current_thread() is threading.main_thread())
+        began.set()
+        assert go_on.wait(10)
+        return f"page {len(made)}".encode()
+
+    monkeypatch.setattr("sark_operator.shell.probes.generate_latest", slow)
+    async with Operator().served() as server:
+        first = asyncio.create_task(ask(server, "/metrics"))
+        await asyncio.to_thread(began.wait, 10)
+
+        # When others ask meanwhile, then the loop still answers
+        others = [asyncio.create_task(ask(server, "/metrics")) for _ in range(10)]
+        assert await ask(server, "/healthz") == (200, "ok\n")
+        go_on.set()
+
+        # Then all have a page, and the ten share what was begun after they had asked
+        assert await first == (200, "page 1")
+        assert {status for status, _ in await asyncio.gather(*others)} == {200}
+        assert made == [False] * len(made)
+        assert len(made) <= 3
 
 
 @pytest.mark.parametrize(

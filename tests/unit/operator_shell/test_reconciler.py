@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -9,10 +10,11 @@ from typing import Any, cast
 import pytest
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, FINALIZER, KIND
+from sark_api.spec import Mode
 from sark_api.status import Leader, Notified, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
-from sark_operator.shell.api import ClusterError, NamespaceEndingError, RefusedError, RolloutObject
+from sark_operator.shell.api import ClusterError, NamespaceEndingError, RefusedError, RolloutObject, UnavailableError
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
@@ -35,6 +37,13 @@ class Surroundings:
     decisions: list[Decision] = field(default_factory=list)
     refusal: ClusterError | None = None
     """What comes of the writes."""
+    unsigned: ClusterError | None = None
+    """What comes of writing that the rollout is ours."""
+    taken_back: list[Decision] = field(default_factory=list)
+    blind: bool = False
+    """Whether the next observation never ends."""
+    looking: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when an observation has begun that never ends."""
     held: bool = True
     term: Leader = LEADER
     reconciler: Reconciler | None = None
@@ -76,7 +85,19 @@ class Surroundings:
             }
         )
 
+    async def write_status(self, rollout: RolloutObject, _status: object) -> RolloutObject:
+        if self.unsigned is not None:
+            raise self.unsigned
+        return rollout
+
+    async def take_back(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
+        self.taken_back.append(decision)
+
     async def observe(self, *_: object) -> Any:
+        if self.blind:
+            self.blind = False
+            self.looking.set()
+            await asyncio.Event().wait()
         return self.target.observe()
 
     async def act(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
@@ -154,6 +175,50 @@ async def test_it_lets_go_at_once_where_the_namespace_goes_too(around: Surroundi
     await around.tick()
     assert [type(action) for action in around.decisions[0].actions] == [WriteFlags, WriteStatus]
     assert ReleaseFinalizer() in around.decisions[1].actions
+
+
+async def test_a_breach_is_taken_back_although_a_new_leader_cannot_store_that_it_leads(around: Surroundings) -> None:
+    # Given a new leader, an API server that takes no status, and a breach
+    around.term = Leader(identity="operator-1", lease="lease-1", term=2)
+    around.unsigned = UnavailableError("write status: failed calling webhook (HTTP 500)")
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    with pytest.raises(UnavailableError):
+        await around.tick()
+
+    # Then the share is taken back all the same, and nothing else is done under a term that is not stored
+    (decision,) = around.taken_back
+    first = decision.actions[0]
+    assert isinstance(first, WriteFlags)
+    assert (first.document.percentage, first.force) == (0, True)
+    assert around.decisions == []
+
+
+async def test_an_observation_under_way_begins_anew_for_a_user_who_asks_for_the_baseline(around: Surroundings) -> None:
+    # Given a rollout whose observation waits for an answer that does not come
+    around.blind = True
+    tick = asyncio.create_task(around.tick())
+    await around.looking.wait()
+
+    # When its user asks for the baseline
+    around.target.ask(mode=Mode.ROLLBACK)
+    assert around.reconciler is not None
+    around.reconciler.look_again("uid-1")
+
+    # Then the same tick decides on that, and a second one is not needed
+    await asyncio.wait_for(tick, 5)
+    (decision,) = around.decisions
+    assert [record.reason for record in decision.records] == ["RolledBackByUser"]
+
+
+async def test_a_tick_that_is_ended_is_not_begun_anew(around: Surroundings) -> None:
+    around.blind = True
+    tick = asyncio.create_task(around.tick())
+    await around.looking.wait()
+    tick.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tick
+    assert around.decisions == []
 
 
 async def test_people_hear_of_a_revert_whose_flags_are_refused(around: Surroundings) -> None:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from sark_api.status import HistoryEntry
 from sark_operator.shell.api import Cluster, EventNote, RolloutObject, UnavailableError
-from sark_operator.shell.recorder import WARNING_SECONDS, Recorder
+from sark_operator.shell.recorder import AGAIN_SECONDS, WARNING_SECONDS, Recorder
 from sark_operator.shell.telemetry import Telemetry
 
 pytestmark = pytest.mark.asyncio
@@ -165,3 +165,13 @@ async def test_memory_of_warnings_is_bounded(desk: Desk) -> None:
         await desk.recorder.warn(ROLLOUT, f"Reason{number}", "trouble")
 
     assert len(desk.recorder._warned) <= 1024
+
+
+async def test_a_warning_whose_event_could_not_be_posted_is_given_again_soon(desk: Desk) -> None:
+    desk.board.broken = UnavailableError("away")
+    await desk.recorder.warn(ROLLOUT, "FlagsOwnedByAnother", "lost")
+    desk.board.broken = None
+    for _ in range(2):
+        desk.clock.seconds += AGAIN_SECONDS
+        await desk.recorder.warn(ROLLOUT, "FlagsOwnedByAnother", "seen")
+    assert [note.note for _, note, _ in desk.board.events] == ["seen"]

@@ -30,6 +30,10 @@ class Ticks:
     def __init__(self, *outcomes: Outcome) -> None:
         self._outcomes = list(outcomes)
         self.done: asyncio.Queue[str] = asyncio.Queue()
+        self.looked_again = 0
+
+    def look_again(self, _uid: str) -> None:
+        self.looked_again += 1
 
     async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
         self.done.put_nowait(f"{namespace}/{name} {uid}")
@@ -73,10 +77,35 @@ async def test_no_failure_ends_it(failure: Exception) -> None:
     task.cancel()
 
 
-@pytest.mark.parametrize("end", [ObjectMissingError("gone"), None])
-async def test_it_ends_when_the_rollout_is_gone(end: Outcome) -> None:
-    task = await running(Ticks(end))
+@pytest.mark.parametrize("ends", [[ObjectMissingError("gone")] * 4, [None]])
+async def test_it_ends_when_the_rollout_is_gone(ends: list[Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sark_operator.shell.worker.FIRST_RETRY_SECONDS", 0.001)
+    task = await running(Ticks(*ends))
     await asyncio.wait_for(task, 5)
+
+
+async def test_an_api_server_that_misses_it_once_does_not_leave_its_fleet_unwatched() -> None:
+    # Given an API server that does not find the rollout, and finds it again: no news of it comes through the watch
+    task = await running(ticks := Ticks(ObjectMissingError("404"), timedelta(milliseconds=1), *[ObjectMissingError("404")] * 3))
+
+    # Then it is evaluated on and on
+    for _ in range(4):
+        await asyncio.wait_for(ticks.done.get(), 20)
+    assert not task.done()
+    task.cancel()
+
+
+@pytest.mark.parametrize(("asked", "times"), [({"mode": "Rollback"}, 1), ({"deleting": True}, 1), ({"mode": "Pause"}, 0)])
+async def test_what_is_only_being_observed_begins_anew_when_the_user_asks_for_the_baseline(
+    asked: dict[str, Any], times: int
+) -> None:
+    subject = crew(ticks := Ticks())
+    subject.saw(raw(generation=1))
+    await ticks.done.get()
+    subject.saw(raw(generation=2, version="2", **asked))
+    await asyncio.wait_for(ticks.done.get(), 5)
+    assert ticks.looked_again == times
+    await subject.close()
 
 
 def raw(

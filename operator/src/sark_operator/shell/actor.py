@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final
 
+from sark_api.status import HistoryEntry
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.lifecycle import begins_revert
-from sark_operator.shell.api import Cluster, ClusterError, NotLeadingError, RolloutObject, StaleVersionError
+from sark_operator.shell.api import Cluster, ClusterError, NotLeadingError, RolloutObject, StaleVersionError, UnavailableError
 from sark_operator.shell.filer import Filer
 from sark_operator.shell.recorder import Recorder
 
 MAX_ATTEMPTS: Final = 3
+MAX_UNSURE: Final = 1024
+"""Rollouts of which it is remembered that the answer to a write of their status was lost."""
 
 
 class Actor:
@@ -24,6 +29,8 @@ class Actor:
         self._cluster = cluster
         self._recorder = recorder
         self._filer = filer
+        self._unsure: OrderedDict[str, Sequence[HistoryEntry]] = OrderedDict()
+        """Transitions whose status may have been stored although no answer came, by uid; the oldest first."""
 
     async def act(self, rollout: RolloutObject, flags_config_map: str, decision: Decision) -> None:
         """Carry out `decision`, which was made on `rollout`.
@@ -51,21 +58,51 @@ class Actor:
                         refused = error
                     flags_written = refused is None
                 case WriteStatus():
-                    rollout = await self._write_status(rollout, decision, insist=flags_written)
+                    rollout = await self._stored(rollout, decision, insist=flags_written)
                     await self._recorder.record(rollout, decision.records)
                 case ReleaseFinalizer() if refused is None:
                     await self._file(rollout, decision)
                     await self._cluster.remove_finalizer(rollout)
                     released = True
+        await self._record_found(rollout)
         if refused is not None:
             raise refused
         if not released:
             await self._file(rollout, decision)
 
+    async def _record_found(self, rollout: RolloutObject) -> None:
+        """Tell of transitions that turn out to be stored, though the answer to their write was lost."""
+        unsure = self._unsure.pop(rollout.uid, ())
+        if unsure:
+            stored = rollout.status().history
+            await self._recorder.record(rollout, [entry for entry in unsure if entry in stored])
+
+    async def take_back(self, rollout: RolloutObject, flags_config_map: str, decision: Decision) -> None:
+        """Write 0 % if that is what `decision` begins with, and nothing else of it: its status cannot be stored now.
+
+        The next tick that can finds the fleet at the baseline, and takes that over.
+
+        Raises:
+            ClusterError: it was not written.
+        """
+        for action in decision.actions[:1]:
+            if isinstance(action, WriteFlags) and action.force and action.document.percentage == 0:
+                await self._cluster.write_flags(rollout.namespace, flags_config_map, action)
+
     async def _file(self, rollout: RolloutObject, decision: Decision) -> None:
         """File the evidence that waits: by now the stored status is the decided one."""
         if decision.status.ledger.unfiled:
             await self._filer.file(rollout, decision.status.ledger)
+
+    async def _stored(self, rollout: RolloutObject, decision: Decision, *, insist: bool) -> RolloutObject:
+        """Store the decided status; remember what it tells when no answer says whether it is stored."""
+        try:
+            return await self._write_status(rollout, decision, insist=insist)
+        except UnavailableError:
+            self._unsure[rollout.uid] = decision.records
+            while len(self._unsure) > MAX_UNSURE:
+                self._unsure.popitem(last=False)
+            raise
 
     async def _write_status(self, rollout: RolloutObject, decision: Decision, *, insist: bool) -> RolloutObject:
         """Store the decided status.

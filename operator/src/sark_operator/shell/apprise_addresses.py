@@ -14,6 +14,7 @@ The file is read for each notice, so it may be rotated. Nothing of it is ever lo
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ class AppriseAddress:
     """One line of the file."""
 
     name: str
+    key: str
+    """Digest of the line, which is the same wherever in the file it stands."""
     service: Any
     """Apprise's plugin for the URL."""
     only_warnings: bool
@@ -124,7 +127,8 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
             f"or {_WARNINGS}URL for warnings alone"
         )
     name = f"line {number} ({service.service_name})"
-    return AppriseAddress(name, service, last.startswith(_WARNINGS), rollouts, reasons)
+    key = hashlib.sha256(line.encode()).hexdigest()
+    return AppriseAddress(name, key, service, last.startswith(_WARNINGS), rollouts, reasons)
 
 
 def _conditions(where: str, conditions: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

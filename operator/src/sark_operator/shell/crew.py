@@ -59,7 +59,7 @@ class Crew:
         if member is None or member.task.done():
             worker = self._make_worker(rollout)
             if rollout.asks_back:
-                worker.wake(urgent=True)
+                worker.turn_back()
             # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
             own, uid = contextvars.Context(), rollout.uid
             task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
@@ -67,7 +67,10 @@ class Crew:
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked
-            member.worker.wake(urgent=rollout.asks_back)
+            if rollout.asks_back:
+                member.worker.turn_back()
+            else:
+                member.worker.wake()
         self._wake_neighbours(rollout)
 
     def lost(self, raw: dict[str, Any]) -> None:

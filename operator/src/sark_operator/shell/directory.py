@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from sark_api.spec import Alerts
-from sark_operator.core.alerts import is_about
+from sark_operator.core.alerts import FiringAlert, FiringAlerts
 from sark_operator.shell.api import RolloutObject, UnreadableError
 
 _TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledger", "message", "next", "policies", "summary"})
@@ -40,11 +40,8 @@ class Directory:
 
     def concerned(self, alerts: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
         """Return the uids of the rollouts that one of `alerts`, by its labels, is about."""
-        return tuple(
-            rollout.uid
-            for rollout in self._rollouts.values()
-            if any(is_about(rollout.key, _alert_settings(rollout), labels) for labels in alerts)
-        )
+        firing = FiringAlerts(map(FiringAlert.of, alerts))
+        return tuple(rollout.uid for rollout in self._rollouts.values() if firing.about(rollout.key, _alert_settings(rollout)))
 
     def others(self, rollout: RolloutObject) -> Iterator[RolloutObject]:
         """Yield the other rollouts of the same namespace."""

@@ -57,8 +57,8 @@ class LeaseLostError(Exception):
 class _Sighting:
     """A state of somebody else's Lease, and since when we have seen it so."""
 
-    version: str
-    """Empty while the Lease is missing."""
+    state: tuple[object, ...]
+    """Who holds it, since when, and when it was renewed last; empty while the Lease is missing."""
     seconds: float
     """How long it must stay so before it may be taken over."""
     since: float
@@ -204,16 +204,19 @@ class Leadership:
         One that is missing may be created at once, unless we have seen it held: whoever deleted it did not stop its holder.
         """
         if lease is None:
-            return self._seen is None or self._silent("", self._seen.seconds)
+            return self._seen is None or self._silent((), self._seen.seconds)
         if not lease.holder or self._is_ours(lease):
             return True
-        return self._silent(lease.version, max(self._seconds, lease.seconds))
+        return self._silent(lease.held_state, max(self._seconds, lease.seconds))
 
-    def _silent(self, version: str, seconds: float) -> bool:
-        """Return whether the Lease has stayed the same for `seconds` before our eyes."""
+    def _silent(self, state: tuple[object, ...], seconds: float) -> bool:
+        """Return whether the Lease has stayed the same for `seconds` before our eyes.
+
+        Only what its holder writes counts: others may touch its labels and annotations for ever.
+        """
         now = self._clock.monotonic()
-        if self._seen is None or self._seen.version != version:
-            self._seen = _Sighting(version, seconds, now)
+        if self._seen is None or self._seen.state != state:
+            self._seen = _Sighting(state, seconds, now)
         return now - self._seen.since >= seconds
 
     def _claimed(self, lease: Lease, now: datetime) -> Lease:

@@ -56,6 +56,11 @@ class Lease:
         return self.raw.spec.renew_time if self.raw.spec else None
 
     @property
+    def held_state(self) -> tuple[object, ...]:
+        """What whoever holds it writes: it changes with every renewal, and with nothing else."""
+        return self.uid, self.holder, self.transitions, self.renewed_at, self.seconds
+
+    @property
     def seconds(self) -> int:
         """How long its holder relies on it; 0 when it does not say."""
         claimed = (self.raw.spec.lease_duration_seconds or 0) if self.raw.spec else 0

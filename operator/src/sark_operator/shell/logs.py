@@ -72,5 +72,7 @@ def _renderers(format: str) -> Sequence[Processor]:  # noqa: A002
     if format == "json":
         return (structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str))
     if format == "console":
-        return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+        # Without the values of variables, which other formatters show: a token may be among them.
+        plain = structlog.dev.plain_traceback
+        return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),)
     raise ValueError(f"log format {format!r} does not exist: write json or console")

@@ -114,7 +114,7 @@ class PrometheusMetrics:
         if isinstance(access, Missing):
             if tripwire is not None:
                 self._tripwires.remove(tripwire.uid)
-            return _closed(access, spec)
+            return unread(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(self._door, self._answers, self._clock, spec, server, tripwires=self._tripwires)
         if tripwire is not None:
@@ -159,8 +159,8 @@ def _queries(spec: SarkRolloutSpec) -> dict[str, str]:
     }
 
 
-def _closed(why: Missing, spec: SarkRolloutSpec) -> Metrics:
-    """Return what is known when nothing may be asked: everything is missing, for one reason."""
+def unread(why: Missing, spec: SarkRolloutSpec) -> Metrics:
+    """Return what is known when nothing was read: everything is missing, for one reason."""
     plane = DataPlane(fallbacks=why, evaluations=why, lookups=why, cpu=why, shadow=why)
     custom = {criterion.name: why for criterion in spec.criteria.custom}
     long = why if spec.criteria.memory_growth.sustained_windows > 1 else None

@@ -39,6 +39,11 @@ class Address(Protocol):
         """What it is called in logs: nothing secret."""
         ...
 
+    @property
+    def key(self) -> str:
+        """What tells it from the others, wherever in the file it stands."""
+        ...
+
     def wants(self, rollout: str, notice: Notice) -> bool:
         """Whether it is told of this transition of `rollout` (namespace/name)."""
         ...
@@ -64,6 +69,10 @@ class Notifier:
         self._marks: dict[str, Notified] = {}
         """By uid of the rollout: how far people were told by this process."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._waiting: dict[str, tuple[RolloutObject, SarkRolloutStatus]] = {}
+        """By uid: what was stored while something was under way. No tick may come after it."""
+        self._gone: set[str] = set()
+        """Rollouts that are gone, by uid, while something is under way for them."""
         self.on_told: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout whose mark has moved, so that it is stored soon."""
 
@@ -73,17 +82,23 @@ class Notifier:
 
     def tell(self, rollout: RolloutObject, status: SarkRolloutStatus) -> None:
         """Begin to tell what `status`, which is stored, holds and nobody was told; return at once."""
-        if rollout.uid in self._under_way or status.notified is None:
+        if status.notified is None:
+            return
+        if rollout.uid in self._under_way:
+            self._waiting[rollout.uid] = rollout, status
             return
         notices = untold(status.history, self._marks.get(rollout.uid) or status.notified)
         if notices:
             task = asyncio.create_task(self._tell(rollout, notices), name=f"notices of {rollout.key}")
             self._under_way[rollout.uid] = task
-            task.add_done_callback(lambda _: self._under_way.pop(rollout.uid, None))
+            task.add_done_callback(lambda task: self._told(rollout.uid, task))
 
     def forget(self, uid: str) -> None:
-        """Drop what is known of a rollout that is gone; what is under way for it goes on to its end."""
-        self._marks.pop(uid, None)
+        """Drop what is known of a rollout that is gone, once all of it is told that is under way or waits."""
+        if uid in self._under_way:
+            self._gone.add(uid)
+        else:
+            self._marks.pop(uid, None)
 
     async def close(self) -> None:
         """Stop telling. What is not marked yet is told by the next leader."""
@@ -92,6 +107,16 @@ class Notifier:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _told(self, uid: str, task: asyncio.Task[None]) -> None:
+        """Go on with what was stored meanwhile."""
+        del self._under_way[uid]
+        waiting = self._waiting.pop(uid, None)
+        if waiting is not None and not task.cancelled():
+            self.tell(*waiting)
+        if uid not in self._under_way and uid in self._gone:
+            self._gone.discard(uid)
+            self._marks.pop(uid, None)
 
     async def _tell(self, rollout: RolloutObject, notices: Sequence[Notice]) -> None:
         for notice in notices:
@@ -105,7 +130,7 @@ class Notifier:
 
         Return whether that is settled; a process that does not lead any more leaves it to its successor.
         """
-        reached: set[int] = set()
+        reached: set[str] = set()
         left: list[str] = []
         for wait in (0.0, *self._waits):
             await asyncio.sleep(wait)
@@ -118,15 +143,15 @@ class Notifier:
         _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=len(self._waits) + 1)
         return True
 
-    async def _round(self, rollout: RolloutObject, notice: Notice, reached: set[int]) -> list[str]:
+    async def _round(self, rollout: RolloutObject, notice: Notice, reached: set[str]) -> list[str]:
         """Try every address that was not reached, note the others in `reached`, and return the names of those left."""
         addresses = self._addresses()
         left: list[str] = []
-        for place, address in enumerate(addresses):
-            if place in reached or not address.wants(rollout.key, notice):
+        for address in addresses:
+            if address.key in reached or not address.wants(rollout.key, notice):
                 continue
             if await self._sent(rollout, notice, address):
-                reached.add(place)
+                reached.add(address.key)
             else:
                 left.append(address.name)
         return left

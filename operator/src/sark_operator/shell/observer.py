@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
@@ -16,8 +16,12 @@ from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
-from sark_operator.shell.metrics import MetricsSource
+from sark_operator.shell.metrics import MetricsSource, unread
 from sark_operator.shell.rivalry import find_rival
+
+HURRIED_SECONDS: Final = 1.0
+"""How long metrics are waited for where the baseline is asked for: it needs none."""
+NOT_WAITED_FOR: Final = "not waited for: the baseline is asked for"
 
 
 class Flags(Protocol):
@@ -89,13 +93,18 @@ class Observer:
 
     async def _read(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
         """Return what Prometheus says, and when it had, by the monotonic clock."""
-        metrics = await self._metrics.read(
-            rollout.key,
-            spec,
-            expected=status.flags is not None,
-            counted_until=status.counted_until or status.started_at,
-            tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
-        )
+        try:
+            async with asyncio.timeout(HURRIED_SECONDS if rollout.asks_back else None):
+                metrics = await self._metrics.read(
+                    rollout.key,
+                    spec,
+                    expected=status.flags is not None,
+                    counted_until=status.counted_until or status.started_at,
+                    tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
+                )
+        except TimeoutError:
+            late = reasons.METRICS_TIMEOUT
+            metrics = unread(Missing(late.name, late.sentence(message=NOT_WAITED_FOR)), spec)
         return metrics, self._clock.monotonic()
 
     async def _flags(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> ObservedFlags | Missing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from math import inf
 from typing import Final
 
 from aiohttp import web
@@ -38,6 +40,11 @@ class ProbeServer:
         connection_seconds: float = CONNECTION_SECONDS,
     ) -> None:
         self._registry = registry
+        self._rendering = asyncio.Lock()
+        self._coming: asyncio.Task[bytes] | None = None
+        """The rendering that all wait for who have asked since the last one began."""
+        self._rest_until = -inf
+        """When the next may begin, by the loop's clock."""
         app = web.Application(middlewares=[one_request_per_connection], client_max_size=MAX_LINE)
         app.add_routes(
             [
@@ -66,7 +73,25 @@ class ProbeServer:
         await self._server.stop()
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        if self._coming is None:
+            self._coming = asyncio.create_task(self._rendered())
+        body = await asyncio.shield(self._coming)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+    async def _rendered(self) -> bytes:
+        """Return the page of metrics: made in a thread, one at a time, and at most half of the time, however many ask for it.
+
+        With a thousand rollouts it takes long, and evaluations must not wait for it.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._rendering:
+            await asyncio.sleep(max(0.0, self._rest_until - loop.time()))
+            self._coming = None
+            began = loop.time()
+            body = await asyncio.to_thread(generate_latest, self._registry)
+            ended = loop.time()
+            self._rest_until = ended + (ended - began)
+            return body
 
 
 def _probe(check: Check) -> _Handler:

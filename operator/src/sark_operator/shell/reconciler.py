@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -10,17 +11,20 @@ import structlog
 
 from sark_api import reasons
 from sark_api.names import FINALIZER
+from sark_api.spec import SarkRolloutSpec
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
-from sark_operator.core.observation import Identity
+from sark_operator.core.observation import Identity, Observation
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import (
     Cluster,
     ClusterError,
     ForeignOwnerError,
     NamespaceEndingError,
+    NotLeadingError,
+    ObjectMissingError,
     RolloutObject,
     StaleVersionError,
 )
@@ -62,6 +66,8 @@ class Reconciler:
         self._clock = clock
         self._telemetry = telemetry
         self._deferral = Deferral(clock)
+        self._looks: dict[str, asyncio.Task[Observation]] = {}
+        """Observations under way, by uid."""
         self._ending: set[str] = set()
         """Deleted rollouts, by uid, of which the API server has said that their namespace goes too."""
 
@@ -71,6 +77,12 @@ class Reconciler:
         self._ending.discard(uid)
         if self._notifier is not None:
             self._notifier.forget(uid)
+
+    def look_again(self, uid: str) -> None:
+        """Begin anew what is only being observed: the user asks for the baseline, which waits for no metrics."""
+        look = self._looks.get(uid)
+        if look is not None:
+            look.cancel()
 
     async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
         """Do one tick and return after how long the next is due, or None when this rollout is none of ours any more.
@@ -97,23 +109,38 @@ class Reconciler:
             # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
-        rollout, status = await self._signed(rollout, self._deferral.latest(rollout))
+        rollout, status, unsigned = await self._signed(rollout, self._deferral.latest(rollout))
         status = self._noted(rollout, status)
         spec = rollout.spec()
-        observation = await self._observer.observe(rollout, spec, status)
+        observation = await self._looked(rollout, spec, status)
         observation = replace(observation, namespace_ending=uid in self._ending)
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
         reckoned_at, now = self._clock.monotonic(), self._clock.now()
         decision = decide(_identity(rollout, status), spec, status, observation, now)
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
+        if unsigned is not None:
+            await self._actor.take_back(rollout, spec.target.flags_config_map, decision)
+            raise unsigned
         decision = replace(decision, actions=self._deferral.due(rollout, spec, decision))
+        if await self._act(rollout, spec, stored, decision):
+            return timedelta(0)
+        if wanted_percent(decision.status) == 0 < wanted_percent(stored):
+            self._telemetry.restored(self._clock.monotonic() - begun_at)
+        await self._tell(rollout, stored, decision)
+        self._telemetry.state(rollout.key, decision.status, len(spec.plan()))
+        # What the rest of the tick took is told by the clock that nobody sets: one that is set back meanwhile must not make it
+        # sleep for as long.
+        return decision.wake_at - now - timedelta(seconds=self._clock.monotonic() - reckoned_at)
+
+    async def _act(self, rollout: RolloutObject, spec: SarkRolloutSpec, stored: SarkRolloutStatus, decision: Decision) -> bool:
+        """Carry out what was decided, and tell what keeps it from being done; return whether to decide anew at once."""
         try:
             await self._actor.act(rollout, spec.target.flags_config_map, decision)
         except NamespaceEndingError:
-            if not rollout.deleting or uid in self._ending:
+            if not rollout.deleting or rollout.uid in self._ending:
                 raise
-            self._ending.add(uid)
-            return timedelta(0)
+            self._ending.add(rollout.uid)
+            return True
         except ForeignOwnerError as error:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
@@ -126,13 +153,7 @@ class Reconciler:
             if self._notifier is not None:
                 self._notifier.tell(rollout, stored)
             raise
-        if wanted_percent(decision.status) == 0 < wanted_percent(stored):
-            self._telemetry.restored(self._clock.monotonic() - begun_at)
-        await self._tell(rollout, stored, decision)
-        self._telemetry.state(rollout.key, decision.status, len(spec.plan()))
-        # What the rest of the tick took is told by the clock that nobody sets: one that is set back meanwhile must not make it
-        # sleep for as long.
-        return decision.wake_at - now - timedelta(seconds=self._clock.monotonic() - reckoned_at)
+        return False
 
     def _noted(self, rollout: RolloutObject, status: SarkRolloutStatus) -> SarkRolloutStatus:
         """Return the status with how far people have been told by now."""
@@ -149,20 +170,46 @@ class Reconciler:
             await self._cluster.write_status(rollout, decision.status.to_wire())
         self._notifier.tell(rollout, decision.status)
 
-    async def _signed(self, rollout: RolloutObject, status: SarkRolloutStatus) -> tuple[RolloutObject, SarkRolloutStatus]:
-        """Return the rollout and its latest `status` under our own term of the Lease.
+    async def _looked(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
+        """Return what is to be seen.
 
-        That it is ours is stored before anything is decided: whatever a predecessor still has on its way is refused from now
-        on. A rollout at which nothing can happen is not written for it.
+        Raises:
+            StaleVersionError: the user asked for the baseline meanwhile.
+        """
+        look = asyncio.create_task(self._observer.observe(rollout, spec, status))
+        self._looks[rollout.uid] = look
+        try:
+            return await look
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if this is None or this.cancelling():
+                raise
+            raise StaleVersionError(f"rollout {rollout.key}: its user asks for the baseline") from None
+        finally:
+            del self._looks[rollout.uid]
+
+    async def _signed(
+        self, rollout: RolloutObject, status: SarkRolloutStatus
+    ) -> tuple[RolloutObject, SarkRolloutStatus, ClusterError | None]:
+        """Return the rollout and its latest `status` under our own term of the Lease, and what kept that from being stored.
+
+        That it is ours is stored before anything is done: whatever a predecessor still has on its way is refused from now
+        on. A rollout at which nothing can happen is not written for it. Where the API server does not take it, only a share may
+        be taken back: 0 % is right whoever writes it.
         """
         spec, mine = rollout.spec(), self._leads.term
         require_latest(mine, status.leader)
         if status.leader == mine:
-            return rollout, status
+            return rollout, status, None
         signed = status.model_copy(update={"leader": mine})
         if not is_terminal(spec, status, self._clock.now()):
-            rollout = await self._cluster.write_status(rollout, signed.to_wire())
-        return rollout, signed
+            try:
+                rollout = await self._cluster.write_status(rollout, signed.to_wire())
+            except (StaleVersionError, NotLeadingError, ObjectMissingError):
+                raise
+            except ClusterError as error:
+                return rollout, signed, error
+        return rollout, signed, None
 
 
 def _identity(rollout: RolloutObject, status: SarkRolloutStatus) -> Identity:

@@ -21,6 +21,8 @@ from sark_operator.shell.telemetry import Telemetry
 
 WARNING_SECONDS: Final = 300.0
 """Least time between two equal warnings about one rollout."""
+AGAIN_SECONDS: Final = 15.0
+"""The same after a warning whose event could not be posted."""
 _MAX_WARNINGS: Final = 1024
 _RECONCILE: Final = "Reconcile"
 
@@ -50,10 +52,12 @@ class Recorder:
 
     async def warn(self, rollout: RolloutObject, reason: str, message: str) -> None:
         """Warn of something that is no transition; equal warnings, by rollout and `reason`, at most every five minutes."""
-        if self._warned_lately((rollout.uid, reason)):
+        key = rollout.uid, reason
+        if self._warned_lately(key):
             return
         _log.warning("warning", rollout=rollout.key, uid=rollout.uid, reason=reason, message=message)
-        await self._post(rollout, EventNote(reason, _RECONCILE, message, warning=True), self._clock.now())
+        if not await self._post(rollout, EventNote(reason, _RECONCILE, message, warning=True), self._clock.now()):
+            self._warned[key] -= WARNING_SECONDS - AGAIN_SECONDS  # nobody who looks at events was warned
 
     def _warned_lately(self, key: tuple[str, str]) -> bool:
         """Return whether this warning was given less than five minutes ago; if not, take it as given now."""
@@ -67,7 +71,8 @@ class Recorder:
             self._warned.popitem(last=False)
         return False
 
-    async def _post(self, rollout: RolloutObject, note: EventNote, at: datetime) -> None:
+    async def _post(self, rollout: RolloutObject, note: EventNote, at: datetime) -> bool:
+        """Post an event; return whether the API server has it."""
         try:
             await self._cluster.create_event(rollout, note, at)
         except ClusterError as error:
@@ -76,6 +81,8 @@ class Recorder:
             self._fail(rollout, note, f"{type(error).__name__}: {error}")
         else:
             self._telemetry.event("posted")
+            return True
+        return False
 
     def _fail(self, rollout: RolloutObject, note: EventNote, problem: str) -> None:
         self._telemetry.event("failed")

@@ -17,6 +17,8 @@ from sark_operator.shell.telemetry import Telemetry
 FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 15.0
 """A server that asks for more is asked again after this long all the same: a breach must not wait for minutes."""
+MISSING_TICKS: Final = 4
+"""The rollout is gone when the API server says so this often in a row, some seconds in all. The watch tells at once."""
 TICK_SECONDS: Final = 120.0
 """A tick that takes longer is given up and begun anew: every request in it has a shorter deadline of its own."""
 
@@ -49,12 +51,19 @@ class Worker:
         self._urgent = False
         """Whether the next turn is to come before what is only due: until a tick has been done."""
         self._failures = 0
+        self._missing = 0
+        """How often in a row the API server had no such object."""
         self._due_at = clock.monotonic()
 
     @property
     def overdue_seconds(self) -> float:
         """How late the next tick, or the end of the one under way, is; zero or less when it is not due yet."""
         return self._clock.monotonic() - self._due_at
+
+    def turn_back(self) -> None:
+        """Tick now, before what is only due: the user asks for the baseline. What is only being observed begins anew."""
+        self.wake(urgent=True)
+        self._reconciler.look_again(self._uid)
 
     def wake(self, *, urgent: bool = False) -> None:
         """Tick now: something was changed. What is urgent, as what may have to go back is, comes before what is only due."""
@@ -100,13 +109,14 @@ class Worker:
         try:
             async with asyncio.timeout(TICK_SECONDS):
                 wait = await self._reconciler.tick(self._namespace, self._name, self._uid)
-        except ObjectMissingError:
-            return None
+        except ObjectMissingError as error:
+            self._missing += 1
+            return None if self._missing >= MISSING_TICKS else self._failed(started, error, unexpected=False)
         except (ClusterError, TimeoutError) as error:
             return self._failed(started, error, unexpected=False)
         except Exception as error:  # noqa: BLE001 - a worker that ends would leave its fleet unwatched
             return self._failed(started, error, unexpected=True)
-        self._failures = 0
+        self._failures = self._missing = 0
         self._telemetry.tick(self.key, "done", self._clock.monotonic() - started)
         return None if wait is None else max(0.0, wait.total_seconds())
 
