@@ -1,6 +1,6 @@
 //! Queries: which names are their variables, and in which order their statements run.
 
-use regorus::unstable::{Expr as Ast, Literal, LiteralStmt, Ref};
+use regorus::unstable::{AssignOp, Expr as Ast, Literal, LiteralStmt, Ref};
 
 use super::{Blocked, Lower, Lowering, Steps, scope::Mark, variables};
 
@@ -59,6 +59,9 @@ impl Lowering<'_> {
             for (position, statement) in std::mem::take(&mut waiting) {
                 self.scopes.stand_at(position + 1);
                 let gives = waited && self.gives_a_variable(statement);
+                if waited {
+                    self.is_called_for_its_value(statement)?;
+                }
                 match self.attempt(|lowering, steps| lowering.statement(statement, steps)) {
                     Ok(lowered) => {
                         order.push(position);
@@ -100,6 +103,18 @@ impl Lowering<'_> {
         }
         self.scopes.stand_at(usize::MAX);
         Ok((steps, order))
+    }
+
+    /// Leave to OPA an equation that waited for the arguments of a function in it: the other side has its value by then, and OPA
+    /// looks for a definition that gives this one.
+    fn is_called_for_its_value(&mut self, statement: &LiteralStmt) -> Lower<()> {
+        if let Literal::Expr { expr, .. } = &statement.literal
+            && let Ast::AssignExpr { op: AssignOp::Eq, .. } = expr.as_ref()
+            && self.calls_a_function(expr)
+        {
+            return super::unsupported(&statement.span, "a function compared with `=` in front of what its arguments read");
+        }
+        Ok(())
     }
 
     /// Lower those of `heads` that can be by now; they are found again when the head is lowered. The others come back.
