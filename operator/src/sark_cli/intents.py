@@ -143,13 +143,15 @@ def skip(to: int, by: str) -> Intent:
 
 
 def approve(percent: int | None, by: str) -> Intent:
-    """Return the intent to let the step of `percent` begin; of the one that is next to need it, when None."""
+    """Return the intent to let the step of `percent` begin; when None, of the one waited for, else of the next to need it."""
 
     def plan(rollout: Rollout) -> Plan:
-        step = rollout.status.step
-        present = step.percent if step else 0
-        steps = [each for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
-        wanted = next((each.percent for each in steps if percent in (None, each.percent)), None)
+        step, awaited = rollout.status.step, rollout.status.awaited
+        # As in the operator: before the first step one of 0% is a later one, too.
+        present = step.percent if step else -1
+        steps = [each.percent for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
+        asked_for = awaited.percent if percent is None and awaited is not None and awaited.percent in steps else percent
+        wanted = next((each for each in steps if asked_for in (None, each)), None)
         if wanted is None:
             asked = "no later step needs an approval" if percent is None else f"no later step of {percent}% needs an approval"
             raise _senseless(rollout, asked)

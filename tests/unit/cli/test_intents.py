@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sark_cli.arguments import parse
 from sark_cli.failure import CommandError
 from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, approve, is_back, promote, skip
 from sark_cli.rollout import Rollout
@@ -162,6 +163,29 @@ def test_an_approval_is_for_the_next_step_that_needs_it(body: Body):
     baking["spec"]["steps"][2]["approval"] = "Required"
     change = approve(None, "ann").plan(Rollout.from_object(baking)).change
     assert values(change, "add")["/spec/request"]["percent"] == 100
+
+
+def test_an_approval_is_for_the_step_that_is_waited_for(body: Body):
+    # Given a rollout that waits for the approval of its first step, of 0%, and whose second needs one as well
+    waiting = body("fresh")
+    shadow = {"percent": 0, "bake": "10m", "approval": "Required", "shadow": {"samplePercent": 10}}
+    steps = [shadow, {"percent": 25, "bake": "10m", "approval": "Required"}, {"percent": 100, "bake": "10m"}]
+    waiting["spec"]["steps"] = steps
+
+    def asked() -> int:
+        percent: int = values(approve(None, "ann").plan(Rollout.from_object(waiting)).change, "add")["/spec/request"]["percent"]
+        return percent
+
+    # Then the first one is approved, and any that the operator says it waits for
+    assert asked() == 0
+    waiting["status"] = {"phase": "Pending", "awaited": {"percent": 25, "since": "2026-01-01T12:00:00Z"}}
+    assert asked() == 25
+    assert parse(["approve", "gateway", "--percent", "0"]).percent == 0
+
+
+def test_nothing_is_skipped_to_a_share_of_nought():
+    with pytest.raises(SystemExit):
+        parse(["skip", "gateway", "--to", "0"])
 
 
 def test_a_refused_request_is_a_failure_with_the_operators_reason(body: Body):
