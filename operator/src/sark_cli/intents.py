@@ -44,6 +44,8 @@ class Intent:
     """Raises CommandError, with the reason, when the verb makes no sense in the rollout's state."""
     met: Callable[[Rollout], bool]
     """Whether the operator has done what was asked."""
+    in_any_state: bool = False
+    """Whether it asks only for the same object, whatever became of it since it was shown."""
 
 
 def _pause(rollout: Rollout) -> Plan:
@@ -197,5 +199,5 @@ def _granted(rollout: Rollout) -> bool:
 PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)
 RESUME = Intent("resume", _resume, lambda seen: seen.status.phase is not Phase.PAUSED)
 RETRY = Intent("retry", _retry, _taken_up)
-ROLLBACK = Intent("rollback", _roll_back, is_back)
+ROLLBACK = Intent("rollback", _roll_back, is_back, in_any_state=True)
 BY_VERB = {intent.verb: intent for intent in (PAUSE, RESUME, RETRY)}

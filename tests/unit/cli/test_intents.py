@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sark_cli.arguments import parse
-from sark_cli.failure import CommandError
+from sark_cli.failure import CommandError, StaleError
 from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, approve, is_back, promote, skip
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import translated
-from sark_cli.waiting import wait
+from sark_cli.waiting import ask, wait
 
 Read = Callable[[str], Rollout]
 Body = Callable[[str], dict[str, Any]]
@@ -108,6 +108,51 @@ def test_a_retry_is_taken_up_also_when_it_waits_for_the_window(body: Body):
 def test_a_wait_that_is_met_asks_nobody(rollout: Read):
     nobody: Any = None
     assert wait(nobody, rollout("paused"), PAUSE.met, seconds=0).status.phase == "Paused"
+
+
+class Busy:
+    """An API server at which somebody else was first, once."""
+
+    def __init__(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self._bodies = [before, after]
+        self.written: list[dict[str, Any]] = []
+
+    def get(self, *_: str) -> dict[str, Any]:
+        return self._bodies[1]
+
+    def patch(self, namespace: str, name: str, change: list[dict[str, Any]]) -> dict[str, Any]:
+        assert (namespace, name) == ("shop", "gateway")
+        if not self.written:
+            self.written = change
+            raise StaleError("it was changed meanwhile")
+        self.written = change
+        return self._bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "asked_again"),
+    [
+        ({"generation": 2}, {ROLLBACK}),
+        ({"phase": "Paused"}, {ROLLBACK}),
+        ({"resourceVersion": "4712"}, {ROLLBACK, PAUSE}),
+        ({"uid": "another"}, set()),
+    ],
+)
+@pytest.mark.parametrize("intent", [ROLLBACK, PAUSE], ids=["rollback", "pause"])
+def test_who_is_asked_again_after_a_conflict(intent: Intent, meanwhile: dict[str, Any], asked_again: set[Intent], body: Body):
+    # Given a rollout that was changed between reading and writing
+    before, after = body("baking"), body("baking")
+    after["status" if "phase" in meanwhile else "metadata"] |= meanwhile
+    server: Any = Busy(before, after)
+
+    # Then going back asks for the same object only, and everything else for what was shown
+    if intent in asked_again:
+        _, said = ask(server, Rollout.from_object(before), intent)
+        assert said.startswith("was asked to")
+    else:
+        with pytest.raises(StaleError):
+            ask(server, Rollout.from_object(before), intent)
+    assert values(server.written, "test")["/metadata/uid"] == before["metadata"]["uid"]
 
 
 @pytest.mark.parametrize(
