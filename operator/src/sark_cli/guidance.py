@@ -12,6 +12,7 @@ from sark_operator.core.doubts import doubts as doubts_of
 from sark_operator.core.ways_back import ways_back
 
 from .exit_code import ExitCode
+from .intents import has_yet_to_begin
 from .rollout import Rollout
 from .times import age, moment
 
@@ -57,6 +58,8 @@ def moves(rollout: Rollout) -> list[str]:
     able: list[tuple[str, str]] = []
     if mode is Mode.PAUSED:
         able.append(("resume", "go on"))
+    elif mode is Mode.ROLLBACK:
+        able += [("resume", "begin with the first step")] if has_yet_to_begin(rollout) else []
     elif phase not in (*_ENDED, Phase.REVERTING):
         able.append(("pause", "stay at this share; a breach still reverts"))
     if phase is Phase.PROGRESSING and mode is Mode.AUTO and rollout.status.step is not None:

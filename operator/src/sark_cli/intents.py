@@ -61,6 +61,8 @@ def _resume(rollout: Rollout) -> Plan:
     mode = rollout.spec.mode
     if mode is Mode.AUTO:
         return Plan([], "is not paused")
+    if mode is Mode.ROLLBACK and has_yet_to_begin(rollout):
+        return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to begin")
     if mode is Mode.ROLLBACK:
         raise _senseless(rollout, "it was rolled back, not paused; start it again with `retry`")
     return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to go on")
@@ -76,6 +78,8 @@ def _retry(rollout: Rollout) -> Plan:
     status, spec = rollout.status, rollout.spec
     if status.phase is Phase.REVERTING:
         raise _senseless(rollout, "it is still on its way back; try again when it is Reverted")
+    if spec.mode is Mode.ROLLBACK and has_yet_to_begin(rollout):
+        raise _senseless(rollout, "it was rolled back before it began; let it begin with `resume`")
     if status.phase not in _ENDED:
         raise _senseless(rollout, "only a reverted or completed rollout can be started again")
     if spec.attempt > status.attempt and spec.mode is not Mode.ROLLBACK:
@@ -114,11 +118,35 @@ def _test(path: str, value: object) -> dict[str, Any]:
     return {"op": "test", "path": path, "value": value}
 
 
+def has_yet_to_begin(rollout: Rollout) -> bool:
+    """Return whether it stands in front of its first step."""
+    return rollout.status.phase in (Phase.PENDING, Phase.PAUSED) and rollout.status.step is None
+
+
 def is_back(rollout: Rollout) -> bool:
-    """Return whether nothing of the rollout is in force any more: it never began, or every sidecar has confirmed 0%."""
-    status = rollout.status
-    at_rest = status.phase in (Phase.REVERTED, Phase.PENDING, Phase.PAUSED) and status.step is None
-    return rollout.answered and at_rest
+    """Return whether the baseline is known to be restored: every sidecar has confirmed 0% to this rollout."""
+    status, seen = rollout.status, rollout.status.convergence
+    if not rollout.answered or status.step is not None:
+        return False
+    if status.phase is Phase.REVERTED:
+        return True
+    # A new attempt is in front of its first step while sidecars still leave the share of the last one.
+    asked = status.flags is not None and status.flags.percent == 0 and not held_by(rollout)
+    return has_yet_to_begin(rollout) and asked and seen is not None and 0 < seen.total == seen.confirmed
+
+
+def never_began(rollout: Rollout) -> bool:
+    """Return whether nothing of the rollout can be in force: it has written no flags yet, or another one holds its target.
+
+    What the sidecars serve then is not its own, and not known from it.
+    """
+    return rollout.answered and has_yet_to_begin(rollout) and (rollout.status.flags is None or bool(held_by(rollout)))
+
+
+def held_by(rollout: Rollout) -> str:
+    """Return the sentence about the other rollout that holds the target; empty when there is none."""
+    taken = (each.message for each in rollout.status.conditions if each.reason == reasons.TARGET_TAKEN.name)
+    return next(taken, "")
 
 
 def _taken_up(rollout: Rollout) -> bool:
@@ -199,5 +227,5 @@ def _granted(rollout: Rollout) -> bool:
 PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)
 RESUME = Intent("resume", _resume, lambda seen: seen.status.phase is not Phase.PAUSED)
 RETRY = Intent("retry", _retry, _taken_up)
-ROLLBACK = Intent("rollback", _roll_back, is_back, in_any_state=True)
+ROLLBACK = Intent("rollback", _roll_back, lambda seen: is_back(seen) or never_began(seen), in_any_state=True)
 BY_VERB = {intent.verb: intent for intent in (PAUSE, RESUME, RETRY)}

@@ -9,6 +9,7 @@ import pytest
 
 from sark_cli.arguments import parse
 from sark_cli.failure import CommandError, StaleError
+from sark_cli.guidance import moves
 from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, approve, is_back, promote, skip
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import translated
@@ -62,6 +63,24 @@ def test_a_rollback_is_not_resumed_but_tried_again(body: Body):
         RESUME.plan(Rollout.from_object(back))
     assert values(RETRY.plan(Rollout.from_object(back)).change, "add") == {"/spec/attempt": 2, "/spec/mode": "Auto"}
     assert ROLLBACK.plan(Rollout.from_object(back)).change == []
+
+
+def test_a_rollback_before_the_first_step_is_resumed(body: Body):
+    pending = body("fresh")
+    pending["spec"]["mode"] = "Rollback"
+    rollout = Rollout.from_object(pending)
+    assert values(RESUME.plan(rollout).change, "add") == {"/spec/mode": "Auto"}
+    assert [move.split("  ") for move in moves(rollout)] == [
+        ["sark-rollout resume gateway -n shop", "begin with the first step"]
+    ]
+    with pytest.raises(CommandError, match="let it begin with `resume`"):
+        RETRY.plan(rollout)
+
+
+def test_a_rollback_that_is_on_its_way_offers_nothing_that_is_refused(body: Body):
+    baking = body("baking")
+    baking["spec"]["mode"] = "Rollback"
+    assert moves(Rollout.from_object(baking)) == []
 
 
 def test_a_retry_waits_for_the_way_back(body: Body):
