@@ -62,7 +62,7 @@ class Reply:
 
 
 def success(kind: str, result: Any, **more: Any) -> Reply:
-    return Reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": result}, **more}).encode())
+    return Reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": result}} | more).encode())
 
 
 def failure(status: int, kind: str, text: str) -> Reply:
@@ -439,6 +439,28 @@ async def test_a_partial_answer_is_missing(source: PrometheusMetrics, server: Sc
     answer = missing(await custom(source, server, vector(({}, "1"), warnings=["store 10.0.0.3 did not answer"])))
     assert answer.reason == "MetricsPartial"
     assert "store 10.0.0.3 did not answer" in answer.message
+
+
+async def test_an_answer_that_says_it_is_partial_is_missing(source: PrometheusMetrics, server: Script) -> None:
+    # As VictoriaMetrics says it of each answer, also of a whole one
+    assert missing(await custom(source, server, vector(({}, "1"), isPartial=True))).reason == "MetricsPartial"
+
+
+async def test_an_answer_that_says_it_is_whole_is_read(source: PrometheusMetrics, server: Script) -> None:
+    assert await custom(source, server, vector(({}, "1"), isPartial=False)) == 1
+
+
+@pytest.mark.parametrize("status", ["error", "", None])
+async def test_an_answer_without_success_is_not_an_empty_one(
+    source: PrometheusMetrics, server: Script, status: str | None
+) -> None:
+    # Given a server that says with HTTP 200 that it failed, and an empty result beside it
+    server.all_metrics(vector(status=status, error="query timed out"))
+    answer = missing((await read(source, spec(server.url))).alerts)
+
+    # Then nothing is known
+    assert answer.reason == "MetricsInvalid"
+    assert status is None or "without success: query timed out" in answer.message
 
 
 @pytest.mark.parametrize("status", [400, 422])

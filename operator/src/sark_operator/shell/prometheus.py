@@ -209,6 +209,16 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
         return _foreign(server, session)
+    return _whole(server, session, result)
+
+
+def _whole(server: Server, session: _BoundedSession, result: Series) -> Series | Missing:
+    """Return the answer, unless the server says that it is none, or not all of it."""
+    if result.status != "success":
+        said = session.quoted(str(session.member("error") or "no error is named"))
+        return Missing(INVALID, f"Prometheus at {server.shown} answered without success: {said}")
+    if result.is_partial:
+        return Missing(PARTIAL, f"Prometheus at {server.shown} says that its answer is partial (isPartial)")
     if warnings := session.warnings():
         quoted = session.quoted("; ".join(warnings))
         return Missing(PARTIAL, f"Prometheus at {server.shown} warns that its answer may be incomplete: {quoted}")

@@ -20,8 +20,13 @@ class _Data(msgspec.Struct):
     result: list[msgspec.Raw]
 
 
-class _Answer(msgspec.Struct):
+_TRUE = b"true"
+
+
+class _Answer(msgspec.Struct, rename="camel"):
     data: _Data
+    status: str = ""
+    is_partial: msgspec.Raw = msgspec.Raw(b"false")
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -31,16 +36,21 @@ _ONE = msgspec.json.Decoder()
 class Series(Sequence[Any]):
     """`data.result` of an answer; each of its parts is read anew whenever it is asked for, and may raise `SeriesError`."""
 
-    def __init__(self, parts: list[msgspec.Raw]) -> None:
+    def __init__(self, parts: list[msgspec.Raw], *, status: str = "", is_partial: bool = False) -> None:
         self._parts = parts
+        self.status = status
+        """What the server says of its answer: success, where there is one."""
+        self.is_partial = is_partial
+        """Whether it says that the answer is not whole, as VictoriaMetrics does."""
 
     @classmethod
     def of(cls, body: bytes) -> Series:
         """Return the series of an answer. Raises `SeriesError`."""
         try:
-            return cls(_ANSWER.decode(body).data.result)
+            answer = _ANSWER.decode(body)
         except (msgspec.DecodeError, RecursionError) as error:
             raise SeriesError(str(error)) from error
+        return cls(answer.data.result, status=answer.status, is_partial=bytes(answer.is_partial) == _TRUE)
 
     def __len__(self) -> int:
         return len(self._parts)
