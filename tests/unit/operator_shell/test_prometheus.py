@@ -35,7 +35,8 @@ from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
-from sark_operator.shell import prometheus, promql
+from sark_operator.shell import answers, prometheus, promql
+from sark_operator.shell import metrics as metrics_module
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
@@ -71,6 +72,11 @@ def failure(status: int, kind: str, text: str) -> Reply:
 
 def vector(*series: tuple[dict[str, str], str], **more: Any) -> Reply:
     return success("vector", [{"metric": labels, "value": [1700000000.5, value]} for labels, value in series], **more)
+
+
+def odd(*, labels: Any = None, at: Any = 1700000000.5) -> dict[str, Any]:
+    """A series, of either kind, that Prometheus would not send."""
+    return {"metric": labels or {}, "value": [at, "1"], "values": [[at, "1"]]}
 
 
 class HandClock:
@@ -482,6 +488,10 @@ async def test_a_refused_query_quotes_the_server_within_bounds(source: Prometheu
         (Reply(b"<html>hello</html>"), "did not answer in JSON"),
         (Reply(b'{"status":"success"}'), "the form of its query API"),
         (Reply(b"[" * 100_000), "did not answer in JSON"),
+        (success("vector", [odd(labels={"sark_rollout": [ROLLOUT]})]), "labels that are no mapping of texts"),
+        (success("vector", [odd(at=1e300)]), "a time that no calendar has"),
+        (success("vector", [odd(at="nan")]), "a time that no calendar has"),
+        (success("vector", [odd(at=10**400)]), "not a time and a number"),
         (Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), "redirects"),
         (Reply(b'{"status":', headers={"Content-Length": "999"}, pause=0.001), "cannot be reached"),
     ],
@@ -504,6 +514,42 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     assert len(server.asked) == 14
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
     assert counted == 14
+
+
+@pytest.mark.parametrize("broken", ["requests_by_arm", "firing"])
+async def test_an_answer_that_nobody_foresaw_is_missing(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    # Given a reader that fails at an answer
+    def fails(*_: Any) -> Any:
+        raise KeyError("surprise")
+
+    healthy(server)
+    monkeypatch.setattr(answers, broken, fails)
+
+    # When the rollout is read, then that part is missing, and the others are there
+    metrics = await read(source, spec(server.url), expected=True)
+    part = metrics.arms if broken == "requests_by_arm" else metrics.alerts
+    assert missing(part).reason == "MetricsInvalid"
+    assert "cannot be reckoned with" in missing(part).message
+    assert not isinstance(metrics.memory, Missing)
+
+
+async def test_counting_windows_that_cannot_be_reckoned_with_are_missing(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given windows that fail when they are put together
+    def fails(*_: Any) -> Any:
+        raise OverflowError
+
+    monkeypatch.setattr(metrics_module, "counted_windows", fails)
+
+    # When the rollout is read, then they are missing, and the rest is there
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    metrics = await source.read(ROLLOUT, spec(server.url), expected=False, counted_until=before)
+    assert missing(metrics.windows).reason == "MetricsInvalid"
+    assert "cannot be reckoned with" in missing(metrics.windows).message
+    assert not isinstance(metrics.arms, Missing)
 
 
 @pytest.mark.parametrize("packed", [False, True])

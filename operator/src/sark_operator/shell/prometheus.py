@@ -155,6 +155,9 @@ class PrometheusDoor:
                 answer = await self._asked(server, errand)
         except TimeoutError:
             answer = _late(server)
+        except Exception:
+            self._telemetry.query(INVALID, time.monotonic() - started)
+            raise
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
