@@ -593,14 +593,19 @@ async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, tele
 
 
 async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMetrics, server: Script) -> None:
-    # Given more questions at a server that hangs than there are threads in all
+    # Given more questions at four addresses of a server that hangs than there are threads in all
     held = Reply(b"", release=threading.Event())
     server.replies = {"hangs": held}
+    paths = ["/hangs", "/hangs/too", "/x/../hangs", "/more"]
     hanging = [
-        asyncio.create_task(read(source, spec(f"{server.url}/hangs", custom=f"hangs_{number}", timeout=30)))
+        asyncio.create_task(read(source, spec(f"{server.url}{paths[number % 4]}", custom=f"hangs_{number}", timeout=30)))
         for number in range(prometheus.WORKERS + 1)
     ]
     assert await asyncio.to_thread(server.holding.wait, 10)
+    before = 0
+    while before != len(server.asked):  # until all threads hang that may
+        before = len(server.asked)
+        await asyncio.sleep(0.3)
 
     # When another server is asked, then it is heard
     metrics = await read(source, spec(server.url.replace("127.0.0.1", "localhost"), timeout=5))

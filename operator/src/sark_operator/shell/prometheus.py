@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
-from weakref import WeakValueDictionary
 
 import msgspec
 import requests
@@ -32,14 +31,13 @@ from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Room, Rooms
 from sark_operator.shell.series import Series, SeriesError
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-WORKERS = 64
-"""Questions under way at once. A thread is started only when it is needed."""
-WORKERS_PER_SERVER = 16
-"""Questions under way at one server, so that a server that hangs does not hold the threads of all others."""
+WORKERS = PLACES * MOST_ROOMS
+"""Questions under way at once: one for each place in each room. A thread is started only when it is needed."""
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
 _GRACE_SECONDS = 1.0
@@ -111,7 +109,7 @@ class PrometheusDoor:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
-        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._rooms = Rooms()
         self._desk = Desk()
 
     async def instant(
@@ -163,17 +161,19 @@ class PrometheusDoor:
 
     async def _asked(self, server: Server, errand: _Errand) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
-        room = self._rooms.setdefault(server.address, asyncio.Semaphore(WORKERS_PER_SERVER))
-        await room.acquire()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, self._desk)
-
-        def left(done: asyncio.Future[Any]) -> None:
-            room.release()
-            if not done.cancelled():
-                done.exception()  # nobody may be waiting for it any more
-
-        future.add_done_callback(left)
+        room = self._rooms.of(server.address)
+        await room.enter()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, self._desk, room)
+        future.add_done_callback(lambda done: room.leave(answered=_is_answered(done)))
         return await asyncio.shield(future)
+
+
+def _is_answered(done: asyncio.Future[Any]) -> bool:
+    """Return whether the server could be reached; of a failure this also sees to it that nobody need be waiting for it."""
+    if done.cancelled() or done.exception():
+        return False
+    answer = done.result()
+    return not (isinstance(answer, Missing) and answer.reason in (TIMEOUT, UNREACHABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +186,8 @@ class _Errand:
     """Whether its answer is read before those that are not."""
 
 
-def _ask(server: Server, errand: _Errand, desk: Desk) -> Any | Missing:
-    with _BoundedSession(server.timeout, desk, awaited=errand.awaited) as session:
+def _ask(server: Server, errand: _Errand, desk: Desk, room: Room) -> Any | Missing:
+    with _BoundedSession(server.timeout, desk, room.name, awaited=errand.awaited) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
@@ -238,7 +238,7 @@ class _BoundedSession(requests.Session):
     From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
     """
 
-    def __init__(self, seconds: float, desk: Desk, *, awaited: bool) -> None:
+    def __init__(self, seconds: float, desk: Desk, line: str, *, awaited: bool) -> None:
         super().__init__()
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
@@ -247,7 +247,7 @@ class _BoundedSession(requests.Session):
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
-        self._desk, self._awaited = desk, awaited
+        self._desk, self._line, self._awaited = desk, line, awaited
         self._at_desk = False
 
     def close(self) -> None:
@@ -270,7 +270,7 @@ class _BoundedSession(requests.Session):
         finally:
             response.close()
         if not self._at_desk:
-            self._at_desk = self._desk.enter(self._deadline, awaited=self._awaited)
+            self._at_desk = self._desk.enter(self._deadline, self._line, awaited=self._awaited)
             if not self._at_desk:
                 raise requests.ReadTimeout
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
