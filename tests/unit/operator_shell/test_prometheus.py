@@ -60,6 +60,8 @@ class Reply:
     """What the answer waits for before a byte of it is sent."""
     pause: float = 0.0
     """Seconds between two bytes of the body."""
+    drips: bytes = b""
+    """What is sent byte by byte in place of everything, with the same pause."""
 
 
 def success(kind: str, result: Any, **more: Any) -> Reply:
@@ -122,6 +124,9 @@ def handler(script: Script) -> type[http.server.BaseHTTPRequestHandler]:
                 script.holding.set()
                 reply.release.wait(30)
             try:
+                if reply.drips:
+                    self._send(replace(reply, body=reply.drips))
+                    return
                 self.send_response(reply.status)
                 for name, value in {**JSON, "Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
@@ -579,9 +584,19 @@ async def test_a_server_that_hangs_or_drips_is_late(source: PrometheusMetrics, s
     assert "did not answer within 0.5 s" in answer.message
 
 
-async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, telemetry: Telemetry) -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b" " * 400, pause=0.1),
+        Reply(b"", pause=0.1, drips=b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 400),
+        Reply(b"", pause=0.1, drips=b"H" * 400),
+        Reply(b"", pause=0.001, drips=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 40_000),
+    ],
+    ids=["body", "header", "status", "chunk"],
+)
+async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, telemetry: Telemetry, reply: Reply) -> None:
     # Given a server whose answer would take many times the timeout to arrive
-    server.all_metrics(Reply(b" " * 400, pause=0.1))
+    server.all_metrics(reply)
     door = PrometheusDoor(telemetry)
 
     # When the caller has been told that it is late

@@ -28,6 +28,7 @@ from urllib3.util.retry import Retry
 
 from sark_api import reasons
 from sark_operator.core.observation import Missing
+from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
@@ -160,12 +161,16 @@ class PrometheusDoor:
         return answer
 
     async def _asked(self, server: Server, errand: _Errand) -> Any | Missing:
-        """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
+        """Ask in a thread. The server's room is left when the thread is free again, which is soon when the caller gives up."""
         room = self._rooms.of(server.address)
         await room.enter()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, self._desk, room)
+        call = Call()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, call, self._desk, room)
         future.add_done_callback(lambda done: room.leave(answered=_is_answered(done)))
-        return await asyncio.shield(future)
+        try:
+            return await asyncio.shield(future)
+        finally:
+            call.end()
 
 
 def _is_answered(done: asyncio.Future[Any]) -> bool:
@@ -186,8 +191,8 @@ class _Errand:
     """Whether its answer is read before those that are not."""
 
 
-def _ask(server: Server, errand: _Errand, desk: Desk, room: Room) -> Any | Missing:
-    with _BoundedSession(server.timeout, desk, room.name, awaited=errand.awaited) as session:
+def _ask(server: Server, errand: _Errand, call: Call, desk: Desk, room: Room) -> Any | Missing:
+    with _BoundedSession(server.timeout, call, desk, room.name, awaited=errand.awaited) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
@@ -202,9 +207,8 @@ def _ask(server: Server, errand: _Errand, desk: Desk, room: Room) -> Any | Missi
 def _answered(server: Server, session: _BoundedSession, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
     try:
         # A session for each question: no connection is reused after it went stale, and none is shared between threads.
-        connect = PrometheusConnect(
-            url=server.address.rstrip("/"), session=session, retry=Retry(total=0, read=False), timeout=server.timeout
-        )
+        connect = PrometheusConnect(url=server.address.rstrip("/"), session=session, timeout=server.timeout)
+        session.mount(connect.url, CallAdapter(session.call, max_retries=Retry(total=0, read=False)))
         result = ask(connect)
     except PrometheusApiClientException:
         return _refused(server, session)
@@ -238,8 +242,9 @@ class _BoundedSession(requests.Session):
     From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
     """
 
-    def __init__(self, seconds: float, desk: Desk, line: str, *, awaited: bool) -> None:
+    def __init__(self, seconds: float, call: Call, desk: Desk, line: str, *, awaited: bool) -> None:
         super().__init__()
+        self.call = call
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
         self.status = 0
@@ -253,6 +258,7 @@ class _BoundedSession(requests.Session):
     def close(self) -> None:
         """Let the next answer be read."""
         super().close()
+        self.call.forget()
         if self._at_desk:
             self._at_desk = False
             self._desk.leave()
@@ -269,6 +275,7 @@ class _BoundedSession(requests.Session):
             raise requests.ConnectionError(error) from error
         finally:
             response.close()
+            self.call.forget()
         if not self._at_desk:
             self._at_desk = self._desk.enter(self._deadline, self._line, awaited=self._awaited)
             if not self._at_desk:
