@@ -568,6 +568,25 @@ async def test_an_answer_without_end_is_cut_off(
     assert "more than 2 MiB" in missing((await read(source, spec(server.url))).arms).message
 
 
+async def test_of_an_error_only_the_beginning_is_read(source: PrometheusMetrics, server: Script) -> None:
+    # Given an error that would take a minute to arrive after what may be quoted of it
+    body = b'{"status":"error","error":"overloaded","more":"' + b"x" * 70_000
+    server.all_metrics(Reply(body, 503, headers={"Content-Length": str(10 * len(body))}))
+
+    # Then what is wrong is known at once
+    answer = missing((await read(source, spec(server.url, timeout=3))).arms)
+    assert "HTTP 503" in answer.message
+
+
+async def test_an_answer_of_tiny_parts_is_not_read(source: PrometheusMetrics, server: Script) -> None:
+    # Given a small answer that has millions of parts once it is unpacked
+    body = b'{"status":"success","data":{"resultType":"vector","result":[' + b",".join([b"0"] * 5_000_000) + b"]}}"
+    server.replies = {"queue_length": Reply(gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})}
+    answer = missing((await read(source, spec(server.url, custom="queue_length"))).custom["queue"])
+    assert answer.reason == "MetricsInvalid"
+    assert "more series or points than are read" in answer.message
+
+
 async def test_the_body_of_a_redirect_is_not_read(source: PrometheusMetrics, server: Script) -> None:
     # Given a redirect whose body would take a minute to arrive
     server.all_metrics(Reply(b"x" * 6000, 302, {"Location": "/elsewhere"}, pause=0.01))

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
-import msgspec
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -33,7 +33,7 @@ from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
 from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Room, Rooms
-from sark_operator.shell.series import Series, SeriesError
+from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -212,7 +212,7 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
         result = ask(connect)
     except PrometheusApiClientException:
         return _refused(server, session)
-    except (OSError, _TooLongError) as error:
+    except (OSError, _TooLongError, TooMuchError) as error:
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
         return _foreign(server, session)
@@ -222,12 +222,12 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
 def _whole(server: Server, session: _BoundedSession, result: Series) -> Series | Missing:
     """Return the answer, unless the server says that it is none, or not all of it."""
     if result.status != "success":
-        said = session.quoted(str(session.member("error") or "no error is named"))
-        return Missing(INVALID, f"Prometheus at {server.shown} answered without success: {said}")
+        quoted = session.quoted(said(session.body)[1] or "no error is named")
+        return Missing(INVALID, f"Prometheus at {server.shown} answered without success: {quoted}")
     if result.is_partial:
         return Missing(PARTIAL, f"Prometheus at {server.shown} says that its answer is partial (isPartial)")
-    if warnings := session.warnings():
-        quoted = session.quoted("; ".join(warnings))
+    if result.warnings:
+        quoted = session.quoted("; ".join(result.warnings))
         return Missing(PARTIAL, f"Prometheus at {server.shown} warns that its answer may be incomplete: {quoted}")
     return result
 
@@ -292,10 +292,15 @@ class _BoundedSession(requests.Session):
             raise requests.TooManyRedirects
 
     def _read(self, response: requests.Response) -> bytes:
-        """Return the body; it is looked at whenever something has come, so that one byte a second does not last for ever."""
+        """Return the body; it is looked at whenever something has come, so that one byte a second does not last for ever.
+
+        Of an error so much is read as may be quoted from.
+        """
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
+            if response.status_code != HTTPStatus.OK and len(body) >= MAX_SAID:
+                break
             if len(body) > MAX_ANSWER_BYTES:
                 raise _TooLongError
             if time.monotonic() > self._deadline:
@@ -306,30 +311,17 @@ class _BoundedSession(requests.Session):
         """Return what the library reads of an answer. Raises `SeriesError`."""
         return {"data": {"result": Series.of(self.body)}}
 
-    def member(self, name: str) -> Any:
-        """Return a member of the answer's outermost object, or None."""
-        try:
-            document = msgspec.json.decode(self.body)
-        except (ValueError, RecursionError):
-            return None
-        return document.get(name) if isinstance(document, dict) else None
-
     def quoted(self, text: str) -> str:
         """Return what the server said in a form for messages: one short line, without secrets of ours."""
         for secret in self.secrets:
             text = text.replace(secret, "[secret]")
         return " ".join(text.split())[:_MAX_QUOTE]
 
-    def warnings(self) -> list[str]:
-        """Return what the server warns of. The answer is read a second time only when the word is in it."""
-        found = self.member("warnings") if b'"warnings"' in self.body else None
-        return [str(warning) for warning in found] if isinstance(found, list) else []
-
 
 def _refused(server: Server, session: _BoundedSession) -> Missing:
-    said = session.member("error")
-    quoted = session.quoted(str(said)) if said else ""
-    if said and session.status in (400, 422):
+    error = said(session.body)[1]
+    quoted = session.quoted(error) if error else ""
+    if error and session.status in (400, 422):
         return Missing(REFUSED, f"Prometheus at {server.shown} refused the query: {quoted}")
     if session.status in (401, 403):
         known = server.access.has_credentials
@@ -340,7 +332,9 @@ def _refused(server: Server, session: _BoundedSession) -> Missing:
     return Missing(UNREACHABLE, f"Prometheus at {server.shown} answered with HTTP {session.status}{tail}")
 
 
-def _unreachable(server: Server, error: OSError | _TooLongError) -> Missing:
+def _unreachable(server: Server, error: OSError | _TooLongError | TooMuchError) -> Missing:
+    if isinstance(error, TooMuchError):
+        return Missing(INVALID, f"Prometheus at {server.shown} sent more series or points than are read; narrow the query")
     if isinstance(error, _TooLongError):
         limit = MAX_ANSWER_BYTES // 1024 // 1024
         return Missing(INVALID, f"Prometheus at {server.shown} sent more than {limit} MiB; narrow the query")
@@ -356,7 +350,7 @@ def _unreachable(server: Server, error: OSError | _TooLongError) -> Missing:
 def _foreign(server: Server, session: _BoundedSession) -> Missing:
     if not session.status:
         return Missing(UNREACHABLE, f"Prometheus at {server.shown} cannot be reached: the address is not a URL")
-    what = "in JSON" if session.member("status") is None else "in the form of its query API"
+    what = "in JSON" if said(session.body)[0] is None else "in the form of its query API"
     return Missing(INVALID, f"Prometheus at {server.shown} did not answer {what}; is this the address of a Prometheus?")
 
 
