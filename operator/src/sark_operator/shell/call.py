@@ -70,12 +70,5 @@ class _Plain(HTTPConnection):
         return connection
 
 
-class _Secure(HTTPSConnection):
-    def __init__(self, call: Call, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._call = call
-
-    def _new_conn(self) -> socket.socket:
-        connection = super()._new_conn()
-        self._call.opened(connection)
-        return connection
+class _Secure(_Plain, HTTPSConnection):
+    """Connects as the one above, and then by TLS."""

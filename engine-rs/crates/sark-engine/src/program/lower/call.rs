@@ -11,7 +11,7 @@ use super::{
         names::{Meaning, Part, parts_of},
     },
     Blocked, Lower, Lowering, Steps,
-    children::each_child,
+    children::any_child,
 };
 
 impl Lowering<'_> {
@@ -93,9 +93,7 @@ impl Lowering<'_> {
         {
             return true;
         }
-        let mut any = false;
-        each_child(expr, &mut |child| any |= self.calls_a_function(child));
-        any
+        any_child(expr, &mut |child| self.calls_a_function(child))
     }
 
     fn apply(&mut self, span: &Span, callee: Callee, params: &[Ref<Ast>], out: &mut Steps) -> Lower<Expr> {

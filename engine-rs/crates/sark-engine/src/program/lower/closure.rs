@@ -35,12 +35,17 @@ impl Lowering<'_> {
     /// Lower `statements` in the order in which OPA runs them: again and again from the first to the last, each as soon as its
     /// variables are bound.
     pub(super) fn ordered(&mut self, statements: &[LiteralStmt]) -> Lower<Steps> {
-        let as_written: Vec<usize> = (0..statements.len()).collect();
-        self.ordered_from(statements, &[], &as_written).map(|(steps, _)| steps)
+        self.ordered_with(statements, &[]).map(|(steps, _)| steps)
     }
 
-    /// As [`Self::ordered`], beginning with the order `from`; and the order that it came to. The `heads` are statements behind
-    /// all others to OPA, so that they come in front of those that wait.
+    /// As [`Self::ordered`], and the order that it came to. The `heads` are statements behind all others to OPA, so that they come
+    /// in front of those that wait.
+    pub(super) fn ordered_with(&mut self, statements: &[LiteralStmt], heads: &[&Ref<Ast>]) -> Lower<(Steps, Vec<usize>)> {
+        let as_written: Vec<usize> = (0..statements.len()).collect();
+        self.ordered_from(statements, heads, &as_written)
+    }
+
+    /// As [`Self::ordered_with`], beginning with the order `from`.
     pub(super) fn ordered_from(
         &mut self,
         statements: &[LiteralStmt],

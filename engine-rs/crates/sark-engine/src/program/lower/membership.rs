@@ -10,7 +10,7 @@ use super::{
     super::names::{Meaning, Part, parts_of},
     Lower, Lowering,
     call::dotted,
-    children::each_child,
+    children::any_child,
     unsupported,
 };
 
@@ -130,11 +130,7 @@ fn reads(expr: &Ref<Ast>, name: &str) -> bool {
                 !matches!(collection.as_ref(), Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } | Ast::Call { .. });
             reads(collection, name) || if is_literal { reads(value, name) } else { beside(value) }
         }
-        _ => {
-            let mut any = false;
-            each_child(expr, &mut |child| any |= reads(child, name));
-            any
-        }
+        _ => any_child(expr, &mut |child| reads(child, name)),
     }
 }
 

@@ -227,8 +227,7 @@ impl Lowering<'_> {
 
     fn finished(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
         let (statements, heads) = (statements(body), lowering_heads(rule, head, body));
-        let as_written: Vec<usize> = (0..statements.len()).collect();
-        let (mut steps, order) = self.ordered_from(statements, &heads, &as_written)?;
+        let (mut steps, order) = self.ordered_with(statements, &heads)?;
         self.is_member_indexed_alike(statements, &order, &heads, arguments_of(rule))?;
         let mut keys = Vec::with_capacity(head.suffix.len());
         for part in &head.suffix {
