@@ -77,9 +77,19 @@ def natural(text: str) -> int:
 
 def percent(text: str) -> int:
     """Return a share such as 25 or 25%."""
+    return _share(text, least=1)
+
+
+def step_percent(text: str) -> int:
+    """Return the share of a step; one of 0% compares decisions in the shadow."""
+    return _share(text, least=0)
+
+
+def _share(text: str, least: int) -> int:
     digits = text.removesuffix("%")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 3 and 1 <= int(digits) <= 100):  # noqa: PLR2004 - per cent
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share; write a whole number from 1 to 100")
+    known = digits.isascii() and digits.isdecimal() and len(digits) <= 3  # noqa: PLR2004 - per cent
+    if not (known and least <= int(digits) <= 100):  # noqa: PLR2004 - per cent
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share; write a whole number from {least} to 100")
     return int(digits)
 
 
@@ -191,7 +201,9 @@ def _steering(commands: Any) -> None:
         if verb == "skip":
             command.add_argument("--to", type=percent, required=True, metavar="PERCENT", help="share of the step to go on to")
         if verb == "approve":
-            command.add_argument("--percent", type=percent, metavar="PERCENT", help="share of the step (default: the next one)")
+            command.add_argument(
+                "--percent", type=step_percent, metavar="PERCENT", help="share of the step (default: the next one)"
+            )
         _timeout(command, "1m", "how long to wait for the operator's answer (default: 1m; 0 does not wait)")
     back = _command(commands, "rollback", "restore the baseline at once, and stay there", _cluster(), _output())
     back.add_argument("name", metavar="NAME", nargs="?", default="", help="name of the SarkRollout")

@@ -27,12 +27,15 @@ from sark_api.status import Ledger, LedgerSegment
 from .connection import Connection
 from .failure import CommandError
 from .printable import cleaned
+from .reading import read
 from .rollout import Rollout
-from .rollouts import CALL_SECONDS, asked
+from .rollouts import CALL_SECONDS, Rollouts, asked
 
 EXPORT: Final = "SarkEvidence"
 """The kind of an exported document."""
 MAX_FILE_BYTES: Final = 128 * 1024 * 1024
+READS: Final = 5
+"""How often a chain that seems broken is read while its rollout changes."""
 _PAGE: Final = 20
 
 
@@ -89,6 +92,23 @@ def from_cluster(connection: Connection, rollout: Rollout) -> Chain:
     for place, text in enumerate(ledger.unfiled):
         texts.setdefault(ledger.first_unfiled + place, text)
     return Chain(rollout.name, uid, ledger, texts)
+
+
+def settled(rollouts: Rollouts, rollout: Rollout) -> tuple[Rollout, Chain]:
+    """Return the chain of a rollout, and the rollout it was read with.
+
+    Status and ConfigMaps are two reads, and the operator may file records between them: then one has what the other does not
+    know. A break counts when the rollout is still the one that was read before the ConfigMaps. Raises CommandError.
+    """
+    for _ in range(READS - 1):
+        chain = from_cluster(rollouts.connection, rollout)
+        if chain.broken() is None:
+            return rollout, chain
+        newer = read(rollouts, rollout.namespace, rollout.short_name)
+        if newer.resource_version == rollout.resource_version:
+            return rollout, chain
+        rollout = newer
+    return rollout, from_cluster(rollouts.connection, rollout)
 
 
 def from_file(path: str) -> Chain:

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line is wrong."""
     PROGRESSING = 3
-    """`status`: on its way; time alone will bring it further."""
+    """`status`: on its way; time alone will bring it further, or the operator has yet to look at it."""
     HELD = 4
     """`status`: paused, or held by something a person must mend."""
     REVERTED = 5

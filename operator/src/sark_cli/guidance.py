@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sark_api import reasons
 from sark_api.duration import format_duration
 from sark_api.spec import Mode
 from sark_api.status import ConditionStatus, Phase, Verdict
@@ -11,6 +12,7 @@ from sark_operator.core.doubts import doubts as doubts_of
 from sark_operator.core.ways_back import ways_back
 
 from .exit_code import ExitCode
+from .intents import has_yet_to_begin
 from .rollout import Rollout
 from .times import age, moment
 
@@ -20,10 +22,15 @@ _ENDED = (Phase.REVERTED, Phase.COMPLETED)
 def standing(rollout: Rollout) -> ExitCode:
     """Return how the rollout stands, as `status` tells scripts.
 
-    A rollout is held when its condition Progressing is false: time alone will not bring it further.
+    A rollout is held when its condition Progressing is false: time alone will not bring it further. A status of an earlier spec
+    tells of how the last attempt ended, not of the one that is asked for.
     """
     phase = rollout.status.phase
-    if phase in (Phase.REVERTING, Phase.REVERTED):
+    if phase is Phase.REVERTING:
+        return ExitCode.REVERTED  # whatever was asked for meanwhile: nothing stops a revert
+    if not rollout.answered or rollout.status.reason == reasons.ATTEMPT_WAITS.name:
+        return ExitCode.PROGRESSING
+    if phase is Phase.REVERTED:
         return ExitCode.REVERTED
     if phase is Phase.COMPLETED:
         return ExitCode.DONE
@@ -51,6 +58,8 @@ def moves(rollout: Rollout) -> list[str]:
     able: list[tuple[str, str]] = []
     if mode is Mode.PAUSED:
         able.append(("resume", "go on"))
+    elif mode is Mode.ROLLBACK:
+        able += [("resume", "begin with the first step")] if has_yet_to_begin(rollout) else []
     elif phase not in (*_ENDED, Phase.REVERTING):
         able.append(("pause", "stay at this share; a breach still reverts"))
     if phase is Phase.PROGRESSING and mode is Mode.AUTO and rollout.status.step is not None:

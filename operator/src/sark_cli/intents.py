@@ -44,6 +44,8 @@ class Intent:
     """Raises CommandError, with the reason, when the verb makes no sense in the rollout's state."""
     met: Callable[[Rollout], bool]
     """Whether the operator has done what was asked."""
+    in_any_state: bool = False
+    """Whether it asks only for the same object, whatever became of it since it was shown."""
 
 
 def _pause(rollout: Rollout) -> Plan:
@@ -59,6 +61,8 @@ def _resume(rollout: Rollout) -> Plan:
     mode = rollout.spec.mode
     if mode is Mode.AUTO:
         return Plan([], "is not paused")
+    if mode is Mode.ROLLBACK and has_yet_to_begin(rollout):
+        return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to begin")
     if mode is Mode.ROLLBACK:
         raise _senseless(rollout, "it was rolled back, not paused; start it again with `retry`")
     return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to go on")
@@ -74,6 +78,8 @@ def _retry(rollout: Rollout) -> Plan:
     status, spec = rollout.status, rollout.spec
     if status.phase is Phase.REVERTING:
         raise _senseless(rollout, "it is still on its way back; try again when it is Reverted")
+    if spec.mode is Mode.ROLLBACK and has_yet_to_begin(rollout):
+        raise _senseless(rollout, "it was rolled back before it began; let it begin with `resume`")
     if status.phase not in _ENDED:
         raise _senseless(rollout, "only a reverted or completed rollout can be started again")
     if spec.attempt > status.attempt and spec.mode is not Mode.ROLLBACK:
@@ -112,11 +118,35 @@ def _test(path: str, value: object) -> dict[str, Any]:
     return {"op": "test", "path": path, "value": value}
 
 
+def has_yet_to_begin(rollout: Rollout) -> bool:
+    """Return whether it stands in front of its first step."""
+    return rollout.status.phase in (Phase.PENDING, Phase.PAUSED) and rollout.status.step is None
+
+
 def is_back(rollout: Rollout) -> bool:
-    """Return whether nothing of the rollout is in force any more: it never began, or every sidecar has confirmed 0%."""
-    status = rollout.status
-    at_rest = status.phase in (Phase.REVERTED, Phase.PENDING, Phase.PAUSED) and status.step is None
-    return rollout.answered and at_rest
+    """Return whether the baseline is known to be restored: every sidecar has confirmed 0% to this rollout."""
+    status, seen = rollout.status, rollout.status.convergence
+    if not rollout.answered or status.step is not None:
+        return False
+    if status.phase is Phase.REVERTED:
+        return True
+    # A new attempt is in front of its first step while sidecars still leave the share of the last one.
+    asked = status.flags is not None and status.flags.percent == 0 and not held_by(rollout)
+    return has_yet_to_begin(rollout) and asked and seen is not None and 0 < seen.total == seen.confirmed
+
+
+def never_began(rollout: Rollout) -> bool:
+    """Return whether nothing of the rollout can be in force: it has written no flags yet, or another one holds its target.
+
+    What the sidecars serve then is not its own, and not known from it.
+    """
+    return rollout.answered and has_yet_to_begin(rollout) and (rollout.status.flags is None or bool(held_by(rollout)))
+
+
+def held_by(rollout: Rollout) -> str:
+    """Return the sentence about the other rollout that holds the target; empty when there is none."""
+    taken = (each.message for each in rollout.status.conditions if each.reason == reasons.TARGET_TAKEN.name)
+    return next(taken, "")
 
 
 def _taken_up(rollout: Rollout) -> bool:
@@ -143,13 +173,15 @@ def skip(to: int, by: str) -> Intent:
 
 
 def approve(percent: int | None, by: str) -> Intent:
-    """Return the intent to let the step of `percent` begin; of the one that is next to need it, when None."""
+    """Return the intent to let the step of `percent` begin; when None, of the one waited for, else of the next to need it."""
 
     def plan(rollout: Rollout) -> Plan:
-        step = rollout.status.step
-        present = step.percent if step else 0
-        steps = [each for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
-        wanted = next((each.percent for each in steps if percent in (None, each.percent)), None)
+        step, awaited = rollout.status.step, rollout.status.awaited
+        # As in the operator: before the first step one of 0% is a later one, too.
+        present = step.percent if step else -1
+        steps = [each.percent for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
+        asked_for = awaited.percent if percent is None and awaited is not None and awaited.percent in steps else percent
+        wanted = next((each for each in steps if asked_for in (None, each)), None)
         if wanted is None:
             asked = "no later step needs an approval" if percent is None else f"no later step of {percent}% needs an approval"
             raise _senseless(rollout, asked)
@@ -195,5 +227,5 @@ def _granted(rollout: Rollout) -> bool:
 PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)
 RESUME = Intent("resume", _resume, lambda seen: seen.status.phase is not Phase.PAUSED)
 RETRY = Intent("retry", _retry, _taken_up)
-ROLLBACK = Intent("rollback", _roll_back, is_back)
+ROLLBACK = Intent("rollback", _roll_back, lambda seen: is_back(seen) or never_began(seen), in_any_state=True)
 BY_VERB = {intent.verb: intent for intent in (PAUSE, RESUME, RETRY)}

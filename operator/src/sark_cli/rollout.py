@@ -55,6 +55,11 @@ class Rollout:
         return int(self._metadata.get("generation") or 0)
 
     @property
+    def resource_version(self) -> str:
+        """Changes with every write, of the status too."""
+        return str(self._metadata.get("resourceVersion") or "")
+
+    @property
     def deleting(self) -> bool:
         """Whether someone has asked for its deletion."""
         return bool(self._metadata.get("deletionTimestamp"))

@@ -35,16 +35,17 @@ def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, 
             return parsed(rollouts.patch(rollout.namespace, rollout.short_name, plan.change)), plan.said
         except StaleError:
             newer = read(rollouts, rollout.namespace, rollout.short_name)
-            if attempt == ATTEMPTS or _is_another(rollout, newer):
+            if attempt == ATTEMPTS or _is_another(rollout, newer, in_any_state=intent.in_any_state):
                 raise
             rollout = newer
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _is_another(shown: Rollout, newer: Rollout) -> bool:
-    """Return whether what the person saw is not there any more: another object, or in another phase."""
-    same = shown.body["metadata"]["uid"] == newer.body["metadata"]["uid"]
-    return not same or shown.status.phase is not newer.status.phase or shown.generation != newer.generation
+def _is_another(shown: Rollout, newer: Rollout, *, in_any_state: bool) -> bool:
+    """Return whether what the person saw is not there any more: another object, or in another phase or with another spec."""
+    if shown.body["metadata"]["uid"] != newer.body["metadata"]["uid"]:
+        return True
+    return not in_any_state and (shown.status.phase is not newer.status.phase or shown.generation != newer.generation)
 
 
 def wait(

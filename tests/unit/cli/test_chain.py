@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 
 from sark_api.evidence import ANNOTATION_ROLLOUT, GENESIS, LABEL_EVIDENCE, EvidenceRecord, digest, record_key, to_text
+from sark_api.spec import Mode
 from sark_api.status import CriterionStatus, Ledger, LedgerSegment, Verdict
 from sark_cli.arguments import parse
-from sark_cli.chain import Chain, from_file
+from sark_cli.chain import READS, Chain, from_file, settled
 from sark_cli.commands import history
+from sark_cli.connection import Connection
 from sark_cli.failure import CommandError
 from sark_cli.out import Out
 from sark_cli.record import recorded
+from sark_cli.rollout import Rollout
+from sark_e2e.simulated_target import SimulatedTarget
 
 UID = "6f1c0c0e-0000-4000-8000-000000000001"
 Shown = Callable[..., str]
@@ -185,6 +189,59 @@ def test_control_characters_of_a_record_do_not_reach_the_terminal(piped: Shown):
     shown = piped(lambda out: out.grid(history.whole(Chain("shop/gateway", UID, chain().ledger, {1: evil}))))
     assert "?[2JStarted" in shown
     assert "\x1b" not in shown
+
+
+class Filing:
+    """An operator that decides and files records between each read of the status and that of the ConfigMaps, so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.target = SimulatedTarget()
+        self.target.run_to(10)
+        self.connection = Connection(None, "shop", "https://kubernetes")
+        self.reads = 0
+        self._times = times
+        monkeypatch.setattr("sark_cli.chain._config_maps", self._config_maps)
+
+    def get(self, namespace: str, name: str) -> dict[str, Any]:
+        """Return the object; with each record that is written its resourceVersion is another."""
+        metadata = {"namespace": namespace, "name": name, "uid": self.target.identity.uid, "generation": 1}
+        metadata["resourceVersion"] = str(self.target.status.ledger.records)
+        return {"metadata": metadata, "spec": self.target.spec.to_wire(), "status": self.target.status.to_wire()}
+
+    def _config_maps(self, *_: object) -> list[Any]:
+        self.reads += 1
+        if self.reads <= self._times:
+            for mode in (Mode.PAUSED, Mode.AUTO):
+                self.target.ask(mode=mode)
+                self.target.run(3)
+        return [argparse.Namespace(data={record_key(number): text for number, text in self.target.filed.items()})]
+
+
+@pytest.mark.parametrize(("times", "reads", "holds"), [(0, 1, True), (1, 2, True), (3, 4, True), (99, READS, False)])
+def test_records_that_are_filed_between_two_reads_break_nothing(
+    times: int, reads: int, holds: bool, monkeypatch: pytest.MonkeyPatch
+):
+    operator: Any = Filing(monkeypatch, times)
+    rollout, chain = settled(operator, Rollout.from_object(operator.get("shop", "gateway")))
+    assert (operator.reads, chain.broken() is None) == (reads, holds)
+    assert rollout.status.ledger == chain.ledger
+
+
+def test_a_check_of_a_busy_rollout_says_that_its_chain_holds(monkeypatch: pytest.MonkeyPatch, piped: Shown):
+    operator = Filing(monkeypatch, times=1)
+    monkeypatch.setattr(history, "connect", lambda _: operator.connection)
+    monkeypatch.setattr(history, "Rollouts", lambda _: operator)
+    text = piped(lambda out: history.run(options("--verify", "gateway"), out))
+    assert f"The evidence of shop/gateway holds: {operator.target.status.ledger.records} records" in text
+
+
+def test_a_break_of_a_rollout_that_stays_the_same_is_one(monkeypatch: pytest.MonkeyPatch):
+    operator: Any = Filing(monkeypatch, times=0)
+    operator.target.filed[2] = operator.target.filed[1]
+    _, chain = settled(operator, Rollout.from_object(operator.get("shop", "gateway")))
+    broken = chain.broken()
+    assert broken is not None
+    assert (broken.number, operator.reads) == (2, 1)
 
 
 def test_data_of_a_check_says_what_is_broken(tmp_path: Path):

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from sark_cli.failure import CommandError
+from sark_cli.arguments import parse
+from sark_cli.failure import CommandError, StaleError
+from sark_cli.guidance import moves
 from sark_cli.intents import PAUSE, RESUME, RETRY, ROLLBACK, Intent, approve, is_back, promote, skip
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import translated
-from sark_cli.waiting import wait
+from sark_cli.waiting import ask, wait
 
 Read = Callable[[str], Rollout]
 Body = Callable[[str], dict[str, Any]]
@@ -63,6 +65,24 @@ def test_a_rollback_is_not_resumed_but_tried_again(body: Body):
     assert ROLLBACK.plan(Rollout.from_object(back)).change == []
 
 
+def test_a_rollback_before_the_first_step_is_resumed(body: Body):
+    pending = body("fresh")
+    pending["spec"]["mode"] = "Rollback"
+    rollout = Rollout.from_object(pending)
+    assert values(RESUME.plan(rollout).change, "add") == {"/spec/mode": "Auto"}
+    assert [move.split("  ") for move in moves(rollout)] == [
+        ["sark-rollout resume gateway -n shop", "begin with the first step"]
+    ]
+    with pytest.raises(CommandError, match="let it begin with `resume`"):
+        RETRY.plan(rollout)
+
+
+def test_a_rollback_that_is_on_its_way_offers_nothing_that_is_refused(body: Body):
+    baking = body("baking")
+    baking["spec"]["mode"] = "Rollback"
+    assert moves(Rollout.from_object(baking)) == []
+
+
 def test_a_retry_waits_for_the_way_back(body: Body):
     reverting = body("reverted")
     reverting["status"]["phase"] = "Reverting"
@@ -107,6 +127,51 @@ def test_a_retry_is_taken_up_also_when_it_waits_for_the_window(body: Body):
 def test_a_wait_that_is_met_asks_nobody(rollout: Read):
     nobody: Any = None
     assert wait(nobody, rollout("paused"), PAUSE.met, seconds=0).status.phase == "Paused"
+
+
+class Busy:
+    """An API server at which somebody else was first, once."""
+
+    def __init__(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+        self._bodies = [before, after]
+        self.written: list[dict[str, Any]] = []
+
+    def get(self, *_: str) -> dict[str, Any]:
+        return self._bodies[1]
+
+    def patch(self, namespace: str, name: str, change: list[dict[str, Any]]) -> dict[str, Any]:
+        assert (namespace, name) == ("shop", "gateway")
+        if not self.written:
+            self.written = change
+            raise StaleError("it was changed meanwhile")
+        self.written = change
+        return self._bodies[1]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "asked_again"),
+    [
+        ({"generation": 2}, {ROLLBACK}),
+        ({"phase": "Paused"}, {ROLLBACK}),
+        ({"resourceVersion": "4712"}, {ROLLBACK, PAUSE}),
+        ({"uid": "another"}, set()),
+    ],
+)
+@pytest.mark.parametrize("intent", [ROLLBACK, PAUSE], ids=["rollback", "pause"])
+def test_who_is_asked_again_after_a_conflict(intent: Intent, meanwhile: dict[str, Any], asked_again: set[Intent], body: Body):
+    # Given a rollout that was changed between reading and writing
+    before, after = body("baking"), body("baking")
+    after["status" if "phase" in meanwhile else "metadata"] |= meanwhile
+    server: Any = Busy(before, after)
+
+    # Then going back asks for the same object only, and everything else for what was shown
+    if intent in asked_again:
+        _, said = ask(server, Rollout.from_object(before), intent)
+        assert said.startswith("was asked to")
+    else:
+        with pytest.raises(StaleError):
+            ask(server, Rollout.from_object(before), intent)
+    assert values(server.written, "test")["/metadata/uid"] == before["metadata"]["uid"]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +227,29 @@ def test_an_approval_is_for_the_next_step_that_needs_it(body: Body):
     baking["spec"]["steps"][2]["approval"] = "Required"
     change = approve(None, "ann").plan(Rollout.from_object(baking)).change
     assert values(change, "add")["/spec/request"]["percent"] == 100
+
+
+def test_an_approval_is_for_the_step_that_is_waited_for(body: Body):
+    # Given a rollout that waits for the approval of its first step, of 0%, and whose second needs one as well
+    waiting = body("fresh")
+    shadow = {"percent": 0, "bake": "10m", "approval": "Required", "shadow": {"samplePercent": 10}}
+    steps = [shadow, {"percent": 25, "bake": "10m", "approval": "Required"}, {"percent": 100, "bake": "10m"}]
+    waiting["spec"]["steps"] = steps
+
+    def asked() -> int:
+        percent: int = values(approve(None, "ann").plan(Rollout.from_object(waiting)).change, "add")["/spec/request"]["percent"]
+        return percent
+
+    # Then the first one is approved, and any that the operator says it waits for
+    assert asked() == 0
+    waiting["status"] = {"phase": "Pending", "awaited": {"percent": 25, "since": "2026-01-01T12:00:00Z"}}
+    assert asked() == 25
+    assert parse(["approve", "gateway", "--percent", "0"]).percent == 0
+
+
+def test_nothing_is_skipped_to_a_share_of_nought():
+    with pytest.raises(SystemExit):
+        parse(["skip", "gateway", "--to", "0"])
 
 
 def test_a_refused_request_is_a_failure_with_the_operators_reason(body: Body):

@@ -118,6 +118,25 @@ def test_the_example_has_no_errors(linted: Callable[..., str]):
     assert ": error: " not in linted(EXAMPLE.read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("traffic", [None, 1000.0])
+def test_a_plan_that_measures_no_baseline_gets_a_warning(traffic: float | None, linted: Callable[..., str]):
+    # Given a plan that goes from nothing to all
+    steps = "    - {percent: 5, bake: 10m}\n"
+    leap = SENSELESS.replace(steps, "")
+
+    # Then it is said where, and what to write instead
+    assert "rollout.yaml:10: warning: spec.steps[0]: no step before 100% splits the traffic, so latencyP95 has no" in linted(
+        leap, traffic
+    )
+    assert "of the stored arm" not in linted(leap, traffic)
+    shadow = steps.replace("5,", "0, shadow: {samplePercent: 10},")
+    assert "spec.steps[1]: no step before 100%" in linted(SENSELESS.replace(steps, shadow), traffic)
+
+    # And not where there is one, or none is needed
+    assert "no step before" not in linted(SENSELESS, traffic)
+    assert "no step before" not in linted(leap.replace("window: 30s", "window: 30s\n    latencyP95: {action: Warn}"), traffic)
+
+
 def test_every_rule_of_the_crd_has_its_twin():
     assert {expression for expression, _ in rules()} == set(TWINS)
 

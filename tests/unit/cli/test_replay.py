@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
+
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, KIND
-from sark_api.status import Phase
-from sark_cli.commands.backtest import _adapted, conclusion, tell, verdict
+from sark_api.spec import SarkRolloutSpec
+from sark_api.status import Phase, SarkRolloutStatus
+from sark_cli import arguments
+from sark_cli.commands import backtest
+from sark_cli.commands.backtest import _adapted, _step, conclusion, gaps, tell, verdict
+from sark_cli.failure import CommandError
 from sark_cli.replay.past_door import PastDoor
-from sark_cli.replay.rehearsal import Rehearsal, RehearsalClock
+from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
-from sark_operator.core.observation import Metrics, Missing
+from sark_operator.core.observation import ArmWindow, CountedWindow, Metrics, Missing
+from sark_operator.shell.counting import Grid
 from sark_operator.shell.prometheus import REFUSED, UNREACHABLE, Server
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -79,6 +91,94 @@ def test_a_replay_has_the_patience_an_evaluation_has_not():
     asked = quick_spec(prometheus={"address": "http://prometheus:9090", "timeout": "2s"})
     adapted = _adapted(asked, "http://past:9090", timedelta(minutes=1))
     assert (adapted.prometheus.address, adapted.prometheus.timeout) == ("http://past:9090", timedelta(seconds=60))
+
+
+class BadFor:
+    """A past in which the new arm failed for some minutes, told in metric windows and in counting windows."""
+
+    rehearsal: Rehearsal
+
+    def __init__(self, clock: RehearsalClock, spec: SarkRolloutSpec, bad_at: datetime, bad_for: timedelta) -> None:
+        self._clock, self._spec = clock, spec
+        self._target = SimulatedTarget(spec=spec)
+        self._bad = bad_at, bad_at + bad_for
+
+    async def read(self, *_: Any, counted_until: datetime | None = None, **__: Any) -> Metrics:
+        now = self._target.now = self._clock.now()
+        self._target.status = self.rehearsal.status
+        self._target.arms = self._arms(now - self._spec.criteria.window, now)
+        grid = Grid.after(counted_until, now, self._spec.criteria.counting())
+        ends = (
+            [grid.start + number * grid.window for number in range((grid.end - grid.start) // grid.window + 1)] if grid else []
+        )
+        windows = tuple(CountedWindow(end - grid.window, end, self._arms(end - grid.window, end)) for end in ends if grid)
+        return replace(self._target.observe().metrics, windows=windows)
+
+    def _arms(self, start: datetime, end: datetime) -> dict[str, ArmWindow]:
+        bad = max(timedelta(0), min(end, self._bad[1]) - max(start, self._bad[0])) / (end - start)
+        return {ARM_NEW: arm(1000, 1000 * bad), ARM_BASELINE: arm()}
+
+
+def long_spec() -> SarkRolloutSpec:
+    """A plan of weeks."""
+    members = quick_spec().to_wire() | {"schedule": "Seed", "interval": "15s", "criteria": {"sampleRatio": {"action": "Warn"}}}
+    return SarkRolloutSpec.model_validate({name: value for name, value in members.items() if name != "steps"})
+
+
+def step_for(length: timedelta, asked: str | None = None) -> timedelta:
+    return _step(argparse.Namespace(step=arguments.seconds(asked) if asked else None), long_spec(), length)
+
+
+def test_ten_bad_minutes_in_weeks_are_not_stepped_over():
+    # Given ten minutes of errors in six weeks
+    step, bad_at = step_for(timedelta(days=43)), START + timedelta(hours=2, minutes=5)
+    clock = RehearsalClock(START)
+    spec = _adapted(long_spec(), "http://prometheus:9090", step)
+    past = BadFor(clock, spec, bad_at, timedelta(minutes=10))
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "resourceVersion": "1", "generation": 1}
+    past.rehearsal = rehearsal = Rehearsal({"metadata": metadata, "spec": spec.to_wire()}, spec, past, clock)
+
+    # When the hours around them are replayed
+    asyncio.run(rehearsal.run(START + timedelta(hours=4), step, lambda *_: None))
+
+    # Then it goes back, as the operator would have
+    assert rehearsal.status.revert is not None
+    assert rehearsal.status.revert.reason == "CriterionBreached"
+    assert timedelta(0) < rehearsal.status.revert.decided_at - bad_at <= step + timedelta(minutes=10)
+
+
+def test_steps_are_never_longer_than_what_is_judged_of_them_unless_asked():
+    assert step_for(timedelta(hours=1)) == timedelta(seconds=15)
+    assert step_for(timedelta(days=10)) == timedelta(minutes=7, seconds=12)
+    assert step_for(timedelta(days=43)) == step_for(timedelta(days=500)) == timedelta(minutes=16)
+    assert step_for(timedelta(days=43), "1h") == timedelta(hours=1)
+    with pytest.raises(CommandError, match=r"too many \(at most 50,000\): give --step .*, or a shorter span"):
+        step_for(timedelta(days=2000))
+
+
+def test_what_is_not_judged_of_the_time_is_said():
+    spec = long_spec()
+    assert gaps(spec, timedelta(minutes=5)) == ""
+    assert gaps(spec, timedelta(minutes=16)).startswith("Judged: all of the time by the criteria that count windows; by the")
+    said = gaps(spec, timedelta(minutes=32))
+    assert said.startswith("Judged: the 16m before each evaluation, 50% of the time.")
+
+
+def test_people_and_programs_are_told_of_it(piped: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    # Given a replay in steps longer than what is judged of them
+    async def replayed(*_: Any, **__: Any) -> argparse.Namespace:
+        return argparse.Namespace(journal=Journal(), status=SarkRolloutStatus())
+
+    monkeypatch.setattr(backtest, "_replay", replayed)
+    file = tmp_path / "rollout.yaml"
+    body = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": "gateway"}, "spec": long_spec().to_wire()}
+    file.write_text(yaml.safe_dump(body), encoding="utf-8")
+    span = ("--start", "2026-01-01", "--end", "2026-02-01", "--step", "32m")
+    options = arguments.parse(["backtest", str(file), "--prometheus", "http://prometheus:9090", *span])
+
+    # Then both forms of what it prints say so
+    assert "\nJudged: the 16m before each evaluation" in piped(lambda out: backtest.run(options, out))
+    assert json.loads(piped(lambda out: backtest.run(options, out), "json"))["judgedPercent"] == 50
 
 
 def test_a_retry_is_replayed_too():

@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,41 @@ def test_the_operator_goes_back_where_there_are_too_few_requests():
     assert stages[-1].reverts is not None
     assert target.status.revert is not None
     assert abs(target.status.revert.decided_at - stages[-1].reverts) <= 3 * interval
+
+
+SHADOW = {"percent": 0, "bake": "15s", "shadow": {"samplePercent": 10}}
+
+
+@pytest.mark.parametrize("action", ["Revert", "Warn"])
+@pytest.mark.parametrize("before", [[], [SHADOW], [{"percent": 50, "bake": "15s"}]], ids=["none", "shadow", "split"])
+@pytest.mark.parametrize("traffic", [None, 1000.0])
+def test_the_operator_completes_where_the_timetable_does(before: list[Any], action: str, traffic: float | None):
+    # Given a healthy target, and a plan with or without a step that measures the baseline's latency
+    criteria = {"window": "10s", "memoryGrowth": {"window": "30s"}, "latencyP95": {"action": action}}
+    spec = quick_spec(steps=[*before, {"percent": 100, "bake": "15s"}], criteria=criteria)
+    target = SimulatedTarget(spec=spec)
+    last = timetable(spec, target.now, traffic)[-1]
+
+    # When the operator runs for longer than both steps take
+    for _ in range(120):
+        full = target.status.step is not None and target.status.step.percent == 100
+        target.arms = {ARM_NEW: arm()} if full else {ARM_NEW: arm(), ARM_BASELINE: arm()}
+        target.tick(1)
+
+    # Then it completes where that was promised, and holds at 100% where not
+    assert (last.ends is not None) == (target.status.phase is Phase.COMPLETED), target.status.message
+    assert (last.ends is None) == ("there is no baseline to compare with" in target.status.message)
+    assert last.step.percent == 100
+
+
+def test_a_plan_without_a_baseline_is_said_not_to_end():
+    spec = quick_spec(steps=[SHADOW, {"percent": 100, "bake": "15s"}])
+    stages = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), None)
+    assert simulate.ending(spec, stages)[0] == (
+        "It stays at 100%: no step before it splits the traffic, so latencyP95 has no baseline to compare with, and is Unknown."
+    )
+    with_traffic = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), 1000.0)
+    assert ("100%", "latencyP95", "stored", "100", "0", "Unknown") in simulate.samples(with_traffic).rows
 
 
 def test_a_shadow_step_needs_comparisons_and_nothing_else():

@@ -11,6 +11,7 @@ import pytest
 
 from sark_api.names import API_VERSION, KIND
 from sark_api.spec import Approval, SarkRolloutSpec, Step
+from sark_api.status import Phase
 from sark_cli.__main__ import main
 from sark_cli.connection import Connection
 from sark_cli.exit_code import ExitCode
@@ -75,9 +76,17 @@ def target() -> SimulatedTarget:
 
 
 @pytest.fixture
-def told(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def told(target: SimulatedTarget, telling: Callable[[SimulatedTarget], Callable[..., str]]) -> Callable[..., str]:
     """Run commands one after another, and return them with what they print, as a person would see it."""
-    desk = Desk(target)
+    return telling(target)
+
+
+@pytest.fixture
+def telling(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[SimulatedTarget], Callable[..., str]]:
+    """Return what runs commands on a target of the test's own."""
+    desk = Desk()
     sidecars = [Answer("gateway-0", 7, 0, "shop/gateway"), Answer("gateway-1", problem="connection refused")]
     for module in ("steer", "rollback"):
         monkeypatch.setattr(f"sark_cli.commands.{module}.connect", lambda _: Connection(None, "shop", "https://kubernetes"))
@@ -93,7 +102,11 @@ def told(target: SimulatedTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytes
             lines += [f"> sark-rollout {command}", *said.out.splitlines(), *said.err.splitlines(), f"[{code}]", ""]
         return "\n".join(lines)
 
-    return run
+    def sit_down(target: SimulatedTarget) -> Callable[..., str]:
+        desk.targets[target.identity.name] = target
+        return run
+
+    return sit_down
 
 
 def test_pause_and_resume(told: Callable[..., str], golden: Golden):
@@ -137,6 +150,38 @@ def test_rollback_and_retry(told: Callable[..., str], golden: Golden):
         "rollback",
     )
     golden("rollback-retry.txt", told(*commands))
+
+
+def test_a_rollback_before_the_first_step(telling: Callable[[SimulatedTarget], Callable[..., str]], golden: Golden):
+    # Given a rollout that has yet to begin, because another one holds its target
+    target = SimulatedTarget(rival="shop/other")
+    target.tick(1)
+    commands = (
+        "rollback --all --yes --ask none",
+        "pause gateway",
+        "retry gateway",
+        "resume gateway",
+        "rollback gateway --yes --ask none -o json",
+    )
+    golden("rollback-pending.txt", telling(target)(*commands))
+
+
+def test_a_rollback_of_a_new_attempt_waits_for_the_way_back(told: Callable[..., str], target: SimulatedTarget):
+    # Given a completed rollout whose next attempt is asked for, and a sidecar that does not hear of 0%
+    target.ask(steps=[Step(percent=percent, bake=timedelta(seconds=15)) for percent in (50, 100)])
+    target.run_to(100)
+    target.run(30)
+    assert target.status.phase is Phase.COMPLETED
+    target.sidecars["gw-1"].following = False
+    target.ask(attempt=2)
+    target.run(3)
+    assert target.status.phase is Phase.PENDING
+
+    # Then it is not said to be at the baseline while that one serves all
+    text = told("rollback gateway --yes --ask none --timeout 1s")
+    assert "NOT restored: shop/gateway: not done within 1 s; it is Pending" in text
+    target.sidecars["gw-1"].following = True
+    assert "at the baseline" in told("rollback gateway --yes --ask none --timeout 1m")
 
 
 def test_rollback_for_programs(told: Callable[..., str], golden: Golden):

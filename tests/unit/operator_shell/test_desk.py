@@ -7,6 +7,7 @@ import time
 
 from sark_operator.shell.desk import MOST_IN_A_ROW, Desk
 
+SERVER = "http://prometheus:9090"
 _SECONDS = 20.0
 
 
@@ -18,12 +19,13 @@ class Office:
         self.order: list[str] = []
         self._threads: list[threading.Thread] = []
 
-    def come(self, name: str, number: int, *, awaited: bool) -> None:
-        """Let so many come to the desk, say so, and leave."""
+    def come(self, name: str, number: int, server: str = SERVER, *, awaited: bool = True, seconds: float = 0.0) -> None:
+        """Let so many come to the desk, say so, read for a while, and leave."""
 
         def read() -> None:
-            if self.desk.enter(time.monotonic() + _SECONDS, awaited=awaited):
+            if self.desk.enter(time.monotonic() + _SECONDS, server, awaited=awaited):
                 self.order.append(name)
+                time.sleep(seconds)
                 self.desk.leave()
 
         for _ in range(number):
@@ -48,7 +50,7 @@ class Office:
 def test_answers_that_are_awaited_are_read_first() -> None:
     # Given that somebody reads, and many want to
     office = Office()
-    assert office.desk.enter(time.monotonic() + _SECONDS, awaited=False)
+    assert office.desk.enter(time.monotonic() + _SECONDS, SERVER, awaited=False)
     office.come("renewed", 4, awaited=False)
     office.come("awaited", 4, awaited=True)
 
@@ -61,7 +63,7 @@ def test_answers_that_are_awaited_are_read_first() -> None:
 
 def test_those_of_one_kind_are_read_in_the_order_in_which_they_came() -> None:
     office = Office()
-    assert office.desk.enter(time.monotonic() + _SECONDS, awaited=True)
+    assert office.desk.enter(time.monotonic() + _SECONDS, SERVER, awaited=True)
     names = [str(number) for number in range(6)]
     for name in names:
         office.come(name, 1, awaited=False)
@@ -71,7 +73,7 @@ def test_those_of_one_kind_are_read_in_the_order_in_which_they_came() -> None:
 
 def test_answers_nobody_waits_for_are_read_all_the_same() -> None:
     office = Office()
-    assert office.desk.enter(time.monotonic() + _SECONDS, awaited=False)
+    assert office.desk.enter(time.monotonic() + _SECONDS, SERVER, awaited=False)
     office.come("awaited", 3 * MOST_IN_A_ROW, awaited=True)
     office.come("renewed", 1, awaited=False)
     office.open()
@@ -79,12 +81,53 @@ def test_answers_nobody_waits_for_are_read_all_the_same() -> None:
     assert len(office.order) == 3 * MOST_IN_A_ROW + 1
 
 
+def test_a_server_that_takes_long_to_read_has_only_its_own_answers_wait() -> None:
+    # Given many answers of a server that each take long to read, one of which has been read
+    office = Office()
+    assert office.desk.enter(time.monotonic() + _SECONDS, "large", awaited=True)
+    office.come("large", 4, "large", seconds=0.1)
+    time.sleep(0.1)
+
+    # When many small ones of another come, also such that nobody waits for
+    office.come("small", 4, "small")
+    office.come("small", 4, "small", awaited=False)
+    office.open()
+
+    # Then all of these are read at once, and the others afterwards
+    assert office.order == ["small"] * 8 + ["large"] * 4
+
+
+def test_a_server_that_was_away_is_owed_nothing() -> None:
+    # Given a server that has read for a while, and goes on
+    desk, done = Desk(), threading.Event()
+    assert desk.enter(time.monotonic() + _SECONDS, "busy", awaited=True)
+    going_on = threading.Thread(target=lambda: desk.enter(time.monotonic() + _SECONDS, "busy", awaited=True) and done.set())
+    going_on.start()
+    time.sleep(0.2)
+    desk.leave()
+    assert done.wait(_SECONDS)
+
+    # When another comes, then it is not taken to have had nothing
+    assert not desk.enter(time.monotonic() + 0.01, "back", awaited=True)
+    assert desk._lines["back"].had >= 0.2
+    desk.leave()
+    going_on.join()
+
+
+def test_servers_that_are_gone_are_forgotten() -> None:
+    desk = Desk()
+    for number in range(100):
+        assert desk.enter(time.monotonic() + _SECONDS, f"http://{number}", awaited=True)
+        desk.leave()
+    assert not desk._lines
+
+
 def test_who_has_waited_until_the_deadline_goes_without_holding_up_others() -> None:
     desk = Desk()
-    assert desk.enter(time.monotonic() + _SECONDS, awaited=True)
-    assert not desk.enter(time.monotonic() + 0.01, awaited=False)
-    assert not desk.enter(time.monotonic() - 1.0, awaited=True)
+    assert desk.enter(time.monotonic() + _SECONDS, SERVER, awaited=True)
+    assert not desk.enter(time.monotonic() + 0.01, SERVER, awaited=False)
+    assert not desk.enter(time.monotonic() - 1.0, SERVER, awaited=True)
     desk.leave()
     for awaited in (False, True):
-        assert desk.enter(time.monotonic() + _SECONDS, awaited=awaited)
+        assert desk.enter(time.monotonic() + _SECONDS, SERVER, awaited=awaited)
         desk.leave()

@@ -116,8 +116,7 @@ async def test_the_page_of_metrics_is_made_beside_the_loop_and_once_for_all_who_
     monkeypatch.setattr("sark_operator.shell.probes.generate_latest", slow)
     async with Operator().served() as server:
         first = asyncio.create_task(ask(server, "/metrics"))
-        while not made:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(began.wait, 10)
 
         # When others ask meanwhile, then the loop still answers
         others = [asyncio.create_task(ask(server, "/metrics")) for _ in range(10)]

@@ -35,7 +35,8 @@ from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
-from sark_operator.shell import prometheus, promql
+from sark_operator.shell import answers, prometheus, promql
+from sark_operator.shell import metrics as metrics_module
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
@@ -59,10 +60,12 @@ class Reply:
     """What the answer waits for before a byte of it is sent."""
     pause: float = 0.0
     """Seconds between two bytes of the body."""
+    drips: bytes = b""
+    """What is sent byte by byte in place of everything, with the same pause."""
 
 
 def success(kind: str, result: Any, **more: Any) -> Reply:
-    return Reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": result}, **more}).encode())
+    return Reply(json.dumps({"status": "success", "data": {"resultType": kind, "result": result}} | more).encode())
 
 
 def failure(status: int, kind: str, text: str) -> Reply:
@@ -71,6 +74,11 @@ def failure(status: int, kind: str, text: str) -> Reply:
 
 def vector(*series: tuple[dict[str, str], str], **more: Any) -> Reply:
     return success("vector", [{"metric": labels, "value": [1700000000.5, value]} for labels, value in series], **more)
+
+
+def odd(*, labels: Any = None, at: Any = 1700000000.5) -> dict[str, Any]:
+    """A series, of either kind, that Prometheus would not send."""
+    return {"metric": labels or {}, "value": [at, "1"], "values": [[at, "1"]]}
 
 
 class HandClock:
@@ -116,6 +124,9 @@ def handler(script: Script) -> type[http.server.BaseHTTPRequestHandler]:
                 script.holding.set()
                 reply.release.wait(30)
             try:
+                if reply.drips:
+                    self._send(replace(reply, body=reply.drips))
+                    return
                 self.send_response(reply.status)
                 for name, value in {**JSON, "Content-Length": str(len(reply.body)), **reply.headers}.items():
                     self.send_header(name, value)
@@ -441,6 +452,28 @@ async def test_a_partial_answer_is_missing(source: PrometheusMetrics, server: Sc
     assert "store 10.0.0.3 did not answer" in answer.message
 
 
+async def test_an_answer_that_says_it_is_partial_is_missing(source: PrometheusMetrics, server: Script) -> None:
+    # As VictoriaMetrics says it of each answer, also of a whole one
+    assert missing(await custom(source, server, vector(({}, "1"), isPartial=True))).reason == "MetricsPartial"
+
+
+async def test_an_answer_that_says_it_is_whole_is_read(source: PrometheusMetrics, server: Script) -> None:
+    assert await custom(source, server, vector(({}, "1"), isPartial=False)) == 1
+
+
+@pytest.mark.parametrize("status", ["error", "", None])
+async def test_an_answer_without_success_is_not_an_empty_one(
+    source: PrometheusMetrics, server: Script, status: str | None
+) -> None:
+    # Given a server that says with HTTP 200 that it failed, and an empty result beside it
+    server.all_metrics(vector(status=status, error="query timed out"))
+    answer = missing((await read(source, spec(server.url))).alerts)
+
+    # Then nothing is known
+    assert answer.reason == "MetricsInvalid"
+    assert status is None or "without success: query timed out" in answer.message
+
+
 @pytest.mark.parametrize("status", [400, 422])
 async def test_a_refused_query_quotes_the_server_within_bounds(source: PrometheusMetrics, server: Script, status: int) -> None:
     answer = missing(
@@ -460,6 +493,10 @@ async def test_a_refused_query_quotes_the_server_within_bounds(source: Prometheu
         (Reply(b"<html>hello</html>"), "did not answer in JSON"),
         (Reply(b'{"status":"success"}'), "the form of its query API"),
         (Reply(b"[" * 100_000), "did not answer in JSON"),
+        (success("vector", [odd(labels={"sark_rollout": [ROLLOUT]})]), "labels that are no mapping of texts"),
+        (success("vector", [odd(at=1e300)]), "a time that no calendar has"),
+        (success("vector", [odd(at="nan")]), "a time that no calendar has"),
+        (success("vector", [odd(at=10**400)]), "not a time and a number"),
         (Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), "redirects"),
         (Reply(b'{"status":', headers={"Content-Length": "999"}, pause=0.001), "cannot be reached"),
     ],
@@ -484,6 +521,42 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     assert counted == 14
 
 
+@pytest.mark.parametrize("broken", ["requests_by_arm", "firing"])
+async def test_an_answer_that_nobody_foresaw_is_missing(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    # Given a reader that fails at an answer
+    def fails(*_: Any) -> Any:
+        raise KeyError("surprise")
+
+    healthy(server)
+    monkeypatch.setattr(answers, broken, fails)
+
+    # When the rollout is read, then that part is missing, and the others are there
+    metrics = await read(source, spec(server.url), expected=True)
+    part = metrics.arms if broken == "requests_by_arm" else metrics.alerts
+    assert missing(part).reason == "MetricsInvalid"
+    assert "cannot be reckoned with" in missing(part).message
+    assert not isinstance(metrics.memory, Missing)
+
+
+async def test_counting_windows_that_cannot_be_reckoned_with_are_missing(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given windows that fail when they are put together
+    def fails(*_: Any) -> Any:
+        raise OverflowError
+
+    monkeypatch.setattr(metrics_module, "counted_windows", fails)
+
+    # When the rollout is read, then they are missing, and the rest is there
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    metrics = await source.read(ROLLOUT, spec(server.url), expected=False, counted_until=before)
+    assert missing(metrics.windows).reason == "MetricsInvalid"
+    assert "cannot be reckoned with" in missing(metrics.windows).message
+    assert not isinstance(metrics.arms, Missing)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 async def test_an_answer_without_end_is_cut_off(
     source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, packed: bool
@@ -493,6 +566,25 @@ async def test_an_answer_without_end_is_cut_off(
     body = b" " * (3 * 1024 * 1024)
     server.all_metrics(Reply(gzip.compress(body), headers={"Content-Encoding": "gzip"}) if packed else Reply(body))
     assert "more than 2 MiB" in missing((await read(source, spec(server.url))).arms).message
+
+
+async def test_of_an_error_only_the_beginning_is_read(source: PrometheusMetrics, server: Script) -> None:
+    # Given an error that would take a minute to arrive after what may be quoted of it
+    body = b'{"status":"error","error":"overloaded","more":"' + b"x" * 70_000
+    server.all_metrics(Reply(body, 503, headers={"Content-Length": str(10 * len(body))}))
+
+    # Then what is wrong is known at once
+    answer = missing((await read(source, spec(server.url, timeout=3))).arms)
+    assert "HTTP 503" in answer.message
+
+
+async def test_an_answer_of_tiny_parts_is_not_read(source: PrometheusMetrics, server: Script) -> None:
+    # Given a small answer that has millions of parts once it is unpacked
+    body = b'{"status":"success","data":{"resultType":"vector","result":[' + b",".join([b"0"] * 5_000_000) + b"]}}"
+    server.replies = {"queue_length": Reply(gzip.compress(body, 1), headers={"Content-Encoding": "gzip"})}
+    answer = missing((await read(source, spec(server.url, custom="queue_length"))).custom["queue"])
+    assert answer.reason == "MetricsInvalid"
+    assert "more series or points than are read" in answer.message
 
 
 async def test_the_body_of_a_redirect_is_not_read(source: PrometheusMetrics, server: Script) -> None:
@@ -511,9 +603,19 @@ async def test_a_server_that_hangs_or_drips_is_late(source: PrometheusMetrics, s
     assert "did not answer within 0.5 s" in answer.message
 
 
-async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, telemetry: Telemetry) -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b" " * 400, pause=0.1),
+        Reply(b"", pause=0.1, drips=b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 400),
+        Reply(b"", pause=0.1, drips=b"H" * 400),
+        Reply(b"", pause=0.001, drips=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 40_000),
+    ],
+    ids=["body", "header", "status", "chunk"],
+)
+async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, telemetry: Telemetry, reply: Reply) -> None:
     # Given a server whose answer would take many times the timeout to arrive
-    server.all_metrics(Reply(b" " * 400, pause=0.1))
+    server.all_metrics(reply)
     door = PrometheusDoor(telemetry)
 
     # When the caller has been told that it is late
@@ -525,14 +627,19 @@ async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, tele
 
 
 async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMetrics, server: Script) -> None:
-    # Given more questions at a server that hangs than there are threads in all
+    # Given more questions at four addresses of a server that hangs than there are threads in all
     held = Reply(b"", release=threading.Event())
     server.replies = {"hangs": held}
+    paths = ["/hangs", "/hangs/too", "/x/../hangs", "/more"]
     hanging = [
-        asyncio.create_task(read(source, spec(f"{server.url}/hangs", custom=f"hangs_{number}", timeout=30)))
+        asyncio.create_task(read(source, spec(f"{server.url}{paths[number % 4]}", custom=f"hangs_{number}", timeout=30)))
         for number in range(prometheus.WORKERS + 1)
     ]
     assert await asyncio.to_thread(server.holding.wait, 10)
+    before = 0
+    while before != len(server.asked):  # until all threads hang that may
+        before = len(server.asked)
+        await asyncio.sleep(0.3)
 
     # When another server is asked, then it is heard
     metrics = await read(source, spec(server.url.replace("127.0.0.1", "localhost"), timeout=5))

@@ -103,6 +103,51 @@ def test_a_namespace_that_is_not_named_is_shut_out(load: Load, token: Path):
     assert "not open to namespace other" in refused.message
 
 
+MIMIR = "http://mimir:8080/prometheus"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        MIMIR,
+        f"{MIMIR}/.",
+        f"{MIMIR}//",
+        "http://mimir:8080/x/../prometheus",
+        "http://mimir:8080/x/%2e%2e/prometheus",
+        "http://mimir:8080/%70rometheus",
+        "http://mimir:8080//prometheus",
+        "http://mimir.:8080/prometheus",
+        "http://MIMIR.:8080/./prometheus",
+        "http://m%69mir:8080/prometheus",
+        "http://mimir%2e:8080/prometheus",
+        "http://mimir:8080",
+        "http://mimir:8080/prometheus/more",
+        "http://mimir:8080\\@elsewhere:1/../prometheus",
+        "https://mimir:8080/prometheus",
+    ],
+)
+@pytest.mark.parametrize("lists", [{"namespaces": ["shop"]}, {"tenants": ["team-shop"]}])
+def test_no_spelling_goes_around_a_list_where_there_are_no_credentials(load: Load, spelling: str, lists: dict[str, Any]):
+    servers = load({"address": MIMIR, **lists})
+    assert isinstance(servers.access(wanted(spelling, "team-other"), "other"), Missing)
+
+
+def test_what_is_let_in_is_so_at_what_is_asked(load: Load):
+    servers = load({"address": MIMIR, "namespaces": ["shop"]})
+    for spelling in (MIMIR, f"{MIMIR}/.", "http://mimir:8080/x/../prometheus"):
+        assert servers.access(wanted(spelling), "shop") == OPEN
+    assert servers.access(wanted("http://mimir:9090/prometheus"), "other") == OPEN
+
+
+@pytest.mark.parametrize(
+    "spelling", ["https://thanos.example./api", "https://elsewhere\\@thanos.example/api", "https://thanos.example/x/%2e%2e/api"]
+)
+def test_credentials_do_not_go_where_a_name_may_lead_elsewhere(load: Load, token: Path, spelling: str):
+    # A name with a dot at its end is not looked for in the cluster's domains: it may be somebody else's
+    servers = load({"address": ADDRESS, "authorization": {"credentials_file": str(token)}})
+    assert servers.access(wanted(spelling), "shop") == OPEN
+
+
 def test_a_rollout_chooses_only_among_the_tenants_that_are_listed(load: Load, token: Path):
     servers = load(
         {

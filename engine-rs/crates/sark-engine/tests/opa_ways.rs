@@ -115,10 +115,77 @@ fn what_has_to_be_evaluated_of_a_head_comes_in_front_of_what_waits() {
         ("r := [q | b == z; 1 = b; input = z]", Told::InOpa),
         ("r := [q | 1 = b; input = z; b == z]", here("[]")),
         ("r contains input.b[x] if { x > 1 }", here("[3]")),
-        ("r contains x if { x == y; y = input.b[_] }", here("[1,2,3]")),
+        ("r contains x if { x = y; y = input.b[_] }", here("[1,2,3]")),
     ] {
         assert_eq!(told(&format!("package a\n{rule}\n{conflict}"), "{}", "a/r", INPUT), expected, "{rule}");
     }
+}
+
+#[test]
+fn a_member_that_is_read_later_is_what_the_index_takes_for_its_collection() {
+    let data = r#"{"allowed":["admin","viewer"],"users":[{"id":"bob","lvl":2}],"g":{"admin":true}}"#;
+    let input = r#"{"role":"Admin","plain":"admin","roles":["admin"],"users":[{"id":"bob","lvl":2}]}"#;
+    for (rule, expected) in [
+        ("r if { role := lower(input.role); role in data.allowed; role == \"admin\" }", Told::InOpa),
+        ("r if { some role in input.roles; role in data.allowed; role in {\"admin\", \"owner\"} }", Told::InOpa),
+        ("r if { some u in input.users; u in data.users; u.lvl > 1 }", Told::InOpa),
+        ("r contains x if { some x in data.allowed; x in input.roles; data.g[x] }", Told::InOpa),
+        ("r if { some x in data.allowed; x in input.roles; y := x; y == \"admin\" }", Told::InOpa),
+        ("r if f(\"Admin\")\nf(s) if { x := lower(s); x in input.roles; x == \"admin\" }", Told::InOpa),
+        ("r if { some x in data.allowed; rs := input.roles; x in rs; startswith(x, \"a\") }", Told::InOpa),
+        // Where the index knows what it stands for, or does not look
+        ("r if { role := input.plain; role in data.allowed; role == \"admin\" }", here("true")),
+        ("r if { some x in data.allowed; x == \"admin\"; x in input.roles }", here("true")),
+        ("r if { some x in data.allowed; x in input.roles; upper(x) == \"ADMIN\" }", here("true")),
+        ("r if { some x in data.allowed; x in input.roles; x != \"root\"; x in data.allowed }", here("true")),
+        ("r contains x if { some x in data.allowed; x in input.roles }", here("[\"admin\"]")),
+        ("r if { some x in data.allowed; x in names; x == \"admin\" }\nnames := input.roles", here("true")),
+        ("r if { some x in data.allowed; x in [\"admin\"]; x == \"admin\" }", here("true")),
+        ("r if f(\"admin\")\nf(s) if { s in input.roles; s == \"admin\" }", here("true")),
+        ("r if { x := [y | some y in data.allowed; y in input.roles; y == \"admin\"]; count(x) == 1 }", here("true")),
+    ] {
+        assert_eq!(told(&format!("package a\n{rule}"), data, "a/r", input), expected, "{rule}");
+    }
+}
+
+#[test]
+fn what_the_index_reads_otherwise_than_glob_match_is_left_to_opa() {
+    for (rule, input, expected) in [
+        (r#"r if glob.match("a\\*b", [], input.x)"#, r#"{"x":"a*b"}"#, Told::InOpa),
+        (r#"r if glob.match("*:b", [":"], input.x)"#, r#"{"x":"a\\:b"}"#, Told::InOpa),
+        (r#"r if glob.match("*", ["©"], input.x)"#, r#"{"x":"é"}"#, Told::InOpa),
+        (r#"r if glob.match("*:b", [":"], input.x)"#, r#"{"x":"a:b"}"#, here("true")),
+        (r#"r if glob.match("*:b", null, input.x)"#, r#"{"x":"a\\:b"}"#, here("true")),
+    ] {
+        assert_eq!(told(&format!("package a\n{rule}"), "{}", "a/r", input), expected, "{rule}");
+    }
+}
+
+#[test]
+fn a_function_that_is_asked_for_a_value_is_left_to_opa() {
+    let f = "f(x) := 1 if x > 0\nelse := 2\nh(x) := true if x > 0\nelse := false";
+    for (rule, expected) in [
+        ("r if f(5, 2)", Told::InOpa),
+        ("r if { y := 2; f(5, y) }", Told::InOpa),
+        ("r if not f(5, 2)", Told::InOpa),
+        ("r if { h(x) = false; input.b[_] = x }", Told::InOpa),
+        ("r if { [y, 2] = [2, f(x)]; x = input.a }", Told::InOpa),
+        ("r := y if f(5, y)", here("1")),
+        ("r if f(5, _)", here("true")),
+        ("r if { f(5) = 1 }", here("true")),
+        ("r if { f(x) == 1; x = input.a }", here("true")),
+        ("r := y if { input.b[_] = x; x == 1; f(x) = y }", here("1")),
+    ] {
+        assert_eq!(told(&format!("package a\n{rule}\n{f}"), "{}", "a/r", INPUT), expected, "{rule}");
+    }
+}
+
+#[test]
+fn fields_with_one_key_are_two_though_their_values_are_equal() {
+    check(&[
+        ("r if { {input.s: 1, \"str\": 1} == {\"str\": 1} }", "{}", INPUT, Told::InOpa),
+        ("r if { {input.s: 1, \"other\": 1} == {\"str\": 1, \"other\": 1} }", "{}", INPUT, here("true")),
+    ]);
 }
 
 #[test]

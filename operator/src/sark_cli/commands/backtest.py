@@ -21,12 +21,14 @@ from sark_cli.printable import printable
 from sark_cli.prometheus_config import prometheus_servers
 from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_cli.times import moment
+from sark_operator.shell.counting import MOST_WINDOWS
 
 if TYPE_CHECKING:
     from sark_operator.shell.prometheus_access import PrometheusServers
 
-MOST_EVALUATIONS: Final = 20_000
+MOST_EVALUATIONS: Final = 50_000
 USUAL_EVALUATIONS: Final = 2_000
+"""More only where steps would be longer than what is judged of each."""
 PATIENCE: Final = timedelta(seconds=60)
 """Least time a server is given for one answer."""
 _SECOND: Final = timedelta(seconds=1)
@@ -42,25 +44,54 @@ def run(options: argparse.Namespace, out: Out) -> int:
     servers = prometheus_servers(options.prometheus_config)
     rehearsal = asyncio.run(_replay(key, spec, start, end, step, servers=servers))
     if out.wants_data:
-        out.data(data(rehearsal.journal, rehearsal.status, start, end, step))
+        told = data(rehearsal.journal, rehearsal.status, start, end, step)
+        out.data(told | {"judgedPercent": judged_percent(spec, step)})
     else:
-        tell(key, rehearsal.journal, rehearsal.status, (start, end, step), out)
+        tell(key, rehearsal.journal, rehearsal.status, (start, end, step), out, remark=gaps(spec, step))
     return verdict(rehearsal.status)
 
 
 def _step(options: argparse.Namespace, spec: SarkRolloutSpec, length: timedelta) -> timedelta:
     if length <= timedelta(0):
         raise CommandError("--end must be later than --start", ExitCode.USAGE)
-    least = max(spec.interval, _SECOND * -(-length // (USUAL_EVALUATIONS * _SECOND)))
-    step = timedelta(seconds=int(options.step)) if options.step else least
+    usual = _SECOND * -(-length // (USUAL_EVALUATIONS * _SECOND))
+    step = timedelta(seconds=int(options.step)) if options.step else max(spec.interval, min(usual, judged(spec)))
     if step < _SECOND:
         raise CommandError("--step must be at least 1s", ExitCode.USAGE)
     if length / step > MOST_EVALUATIONS:
         needed = format_duration(_SECOND * -(-length // (MOST_EVALUATIONS * _SECOND)))
         raise CommandError(
-            f"{length // step:,} evaluations are too many (at most {MOST_EVALUATIONS:,}): give --step {needed}", ExitCode.USAGE
+            f"{length // step:,} evaluations are too many (at most {MOST_EVALUATIONS:,}): "
+            f"give --step {needed}, or a shorter span",
+            ExitCode.USAGE,
         )
     return step
+
+
+def judged(spec: SarkRolloutSpec) -> timedelta:
+    """Return how much of the time before an evaluation it judges: counting windows, or the metric window if that is longer."""
+    return max(spec.criteria.window, MOST_WINDOWS * spec.criteria.counting()) // _SECOND * _SECOND
+
+
+def judged_percent(spec: SarkRolloutSpec, step: timedelta) -> int:
+    """Return how much of the time is judged by evaluations `step` apart."""
+    return 100 * min(step, judged(spec)) // step
+
+
+def gaps(spec: SarkRolloutSpec, step: timedelta) -> str:
+    """Return what of the time is not judged, or not by every criterion; empty when all of it is."""
+    length = judged(spec)
+    if step > length:
+        return (
+            f"Judged: the {format_duration(length)} before each evaluation, {judged_percent(spec, step)}% of the time. "
+            f"What was bad in the rest is not seen; with --step {format_duration(length)} or less there is no rest."
+        )
+    if step > spec.criteria.window:
+        return (
+            "Judged: all of the time by the criteria that count windows; by the others (memoryGrowth, throughput, cpu, alerts, "
+            "custom) what each evaluation sees."
+        )
+    return ""
 
 
 def _adapted(spec: SarkRolloutSpec, address: str, step: timedelta) -> SarkRolloutSpec:
@@ -131,12 +162,21 @@ def verdict(status: SarkRolloutStatus) -> ExitCode:
     return ExitCode.REVERTED if status.phase in (Phase.REVERTED, Phase.REVERTING) else ExitCode.PROGRESSING
 
 
-def tell(key: str, journal: Journal, status: SarkRolloutStatus, span: tuple[datetime, datetime, timedelta], out: Out) -> None:
-    """Print what would have happened."""
+def tell(
+    key: str,
+    journal: Journal,
+    status: SarkRolloutStatus,
+    span: tuple[datetime, datetime, timedelta],
+    out: Out,
+    *,
+    remark: str = "",
+) -> None:
+    """Print what would have happened; `remark` says what of the time was not judged."""
     start, end, step = span
     out.lines(
         f"{key} from {moment(start)} to {moment(end)}: {journal.evaluations:,} evaluations, {format_duration(step)} apart",
         "Assumed: sidecars confirm at once and serve one policy. Metrics are those of then, whatever share was served then.",
+        *([remark] if remark else []),
         "",
     )
     out.grid(transitions(journal))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sark_api.evidence import EvidenceRecord
 from sark_api.status import HistoryEntry
-from sark_cli.chain import Chain, from_cluster, from_file
+from sark_cli.chain import Chain, from_cluster, from_file, settled
 from sark_cli.connection import connect
 from sark_cli.exit_code import ExitCode
 from sark_cli.explanation import numbered, share
@@ -57,7 +57,9 @@ def _read(options: argparse.Namespace) -> Chain:
     if not options.name:
         raise CommandError("give the NAME of a SarkRollout, or --file FILE", ExitCode.USAGE)
     connection = connect(options)
-    return from_cluster(connection, read(Rollouts(connection), connection.namespace, options.name))
+    rollouts = Rollouts(connection)
+    rollout = read(rollouts, connection.namespace, options.name)
+    return settled(rollouts, rollout)[1] if options.verify else from_cluster(connection, rollout)
 
 
 def table(rollout: Rollout) -> Grid:

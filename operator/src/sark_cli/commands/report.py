@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sark_cli.chain import from_cluster
+from sark_cli.chain import settled
 from sark_cli.connection import connect
 from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError
@@ -30,9 +30,10 @@ def run(options: argparse.Namespace, out: Out) -> int:
     """Print the report as Markdown or HTML."""
     del out  # what is written is a document, alike in a pipe and on a terminal
     connection = connect(options)
-    rollout = read(Rollouts(connection), connection.namespace, options.name)
+    rollouts = Rollouts(connection)
+    rollout = read(rollouts, connection.namespace, options.name)
     try:
-        chain = from_cluster(connection, rollout)
+        rollout, chain = settled(rollouts, rollout)
     except CommandError as error:
         raise CommandError(f"the records of {rollout.name} cannot be read: {error}") from error
     broken = chain.broken()

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sark_cli.connection import connect
 from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError
-from sark_cli.intents import ROLLBACK, is_back
+from sark_cli.intents import ROLLBACK, held_by, is_back, never_began
 from sark_cli.out import Grid, Out
 from sark_cli.reading import parsed, read
 from sark_cli.rollout import Rollout
@@ -43,7 +43,7 @@ class Outcome:
         status = self.rollout.status if self.rollout else None
         return {
             "name": self.name,
-            "restored": not self.problem,
+            "restored": not self.problem and self.rollout is not None and _at_baseline(self.rollout),
             "problem": self.problem,
             "phase": str(status.phase) if status else "",
             "flagRevision": status.flags.revision if status and status.flags else None,
@@ -88,7 +88,7 @@ def _all(rollouts: Rollouts, namespace: str) -> tuple[list[Rollout], list[Outcom
             key = f"{body['metadata']['namespace']}/{body['metadata']['name']}"
             unreadable.append(Outcome(key, problem=str(error), code=error.code))
             continue
-        if not (is_back(rollout) and rollout.spec.mode == "Rollback"):
+        if not (ROLLBACK.met(rollout) and rollout.spec.mode == "Rollback"):
             chosen.append(rollout)
     return chosen, unreadable
 
@@ -137,9 +137,18 @@ def _tell(outcomes: list[Outcome], out: Out) -> None:
         out.lines("", f"{len(outcomes) - failed} of {len(outcomes)} rollouts done" + (f", {failed} not" if failed else ""))
 
 
+def _at_baseline(rollout: Rollout) -> bool:
+    """Return whether the share is 0%, as far as this rollout knows: of what another one serves it knows nothing."""
+    return is_back(rollout) or (never_began(rollout) and not held_by(rollout))
+
+
 def _lines(outcome: Outcome) -> list[str]:
     if outcome.problem:
         lines = [f"{outcome.name}: NOT restored: {outcome.problem}"]
+    elif outcome.rollout is not None and never_began(outcome.rollout):
+        lines = [f"{outcome.name}: nothing of it is in force, it has yet to begin. {outcome.rollout.status.message}"]
+        if rival := held_by(outcome.rollout):
+            lines.append(f"  {rival}")
     elif outcome.rollout is not None and not is_back(outcome.rollout):
         return [f"{outcome.name}: asked to go back; not waited for"]
     else:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sark_api.duration import format_duration
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import Action, SarkRolloutSpec
 from sark_cli.exit_code import ExitCode
+from sark_cli.forecast.samples import STORED
 from sark_cli.forecast.timetable import Stage, approved, timetable
 from sark_cli.out import Grid, Out
 from sark_cli.planned import planned
@@ -76,13 +77,23 @@ def ending(spec: SarkRolloutSpec, stages: list[Stage]) -> list[str]:
         watched = f"watched until {moment(last.ends + spec.watch_after)}" if spec.watch_after else "not watched any further"
         lines = [f"Completed {moment(last.ends)} at the earliest, {watched}."]
     else:
-        few = ", ".join(dict.fromkeys(need.criterion for need in last.needs if not need.met))
         back = f"; it goes back to 0% at {moment(last.reverts)} (rollback.blindFor)" if last.reverts else ""
-        lines = [f"It stays at {last.step.percent}%: too few requests for {few}, which is Unknown{back}."]
+        lines = [f"It stays at {last.step.percent}%: {_why_unknown(last)}{back}."]
     granted = "every sidecar confirms within one interval and has run for longer than the memory window, traffic is even"
     if waiting := approved(spec):
         granted = f"{granted}, and {', '.join(f'{percent}%' for percent in waiting)} is approved in time"
     return [*lines, f"Taken for granted: {granted}, nothing is breached."]
+
+
+def _why_unknown(stage: Stage) -> str:
+    """Return what a step cannot be proven for."""
+    unmet = [need for need in stage.needs if not need.met and need.action is not Action.WARN]
+    few = ", ".join(dict.fromkeys(need.criterion for need in unmet if need.arm != STORED))
+    alone = ", ".join(need.criterion for need in unmet if need.arm == STORED)
+    clauses = [f"too few requests for {few}, which is Unknown"] if few else []
+    if alone:
+        clauses.append(f"no step before it splits the traffic, so {alone} has no baseline to compare with, and is Unknown")
+    return "; ".join(clauses)
 
 
 def data(stage: Stage) -> dict[str, Any]:

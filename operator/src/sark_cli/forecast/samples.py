@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sark_api.spec import Action, SarkRolloutSpec
+from sark_operator.core.lifecycle import FULL, is_split
 from sark_operator.core.plan import needs as stage
 
 _BOTH_ARMS = ("latencyP95", "denyShift")
@@ -14,6 +16,8 @@ _TOGETHER = ("sampleRatio",)
 """Criteria that need requests, whichever arm has them."""
 _SPLIT_ONLY = ("denyShift", "sampleRatio")
 """Criteria that are not judged at the full share, where there is one arm."""
+STORED: Final = "stored"
+"""The arm of a need that only an earlier step can meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class Need:
     criterion: str
     """Name as in spec.criteria."""
     arm: str
-    """new, baseline or both: whose requests; compared: those drawn for the shadow."""
+    """new, baseline or both: whose requests; compared: those drawn for the shadow; stored: the baseline's in a step before."""
     needed: int
     got: float
     """Requests the window holds at this traffic, on average."""
@@ -48,7 +52,8 @@ def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]
         yield Need("decisionMismatch", "compared", mismatch.min_comparisons, traffic * compared / 100 * window, mismatch.action)
     if percent == 0:
         return
-    split = percent < 100  # noqa: PLR2004 - at the full share there is no baseline arm, and the stored baseline serves
+    yield from needs_of_earlier(spec, percent)
+    split = is_split(percent)  # at the full share there is no baseline arm, and the stored baseline serves
     for name, field in type(spec.criteria).model_fields.items():
         criterion = getattr(spec.criteria, name)
         needed = getattr(criterion, "min_samples", None)
@@ -64,3 +69,13 @@ def needs(spec: SarkRolloutSpec, percent: int, traffic: float) -> Iterator[Need]
         yield Need(spelled, "new", needed, traffic * percent / 100 * window, action)
         if spelled in _BOTH_ARMS and split:
             yield Need(spelled, "baseline", needed, traffic * (100 - percent) / 100 * window, action)
+
+
+def needs_of_earlier(spec: SarkRolloutSpec, percent: int) -> Iterator[Need]:
+    """Yield what is needed at `percent` of steps before it and is not there, whatever the traffic.
+
+    At the full share latencyP95 compares with the baseline's last p95, which only a step that splits the traffic measures.
+    """
+    latency = spec.criteria.latency_p95
+    if percent == FULL and not any(is_split(step.percent) for step in spec.plan()):
+        yield Need("latencyP95", STORED, latency.min_samples, 0.0, latency.action)

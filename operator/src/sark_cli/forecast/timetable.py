@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sark_api.spec import Action, Approval, SarkRolloutSpec, Step
 from sark_operator.core.windows import is_open, opens_at
 
-from .samples import Need, needs
+from .samples import Need, needs, needs_of_earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Stage:
     filling: timedelta
     """How long the criteria wait for enough samples."""
     needs: tuple[Need, ...]
-    """What each criterion needs in its window, and gets; empty when the traffic is not known."""
+    """What each criterion needs in its window, and gets; when the traffic is not known, only what no traffic can give."""
     reverts: datetime | None = None
     """When blindness takes it back."""
 
@@ -34,7 +34,7 @@ def timetable(spec: SarkRolloutSpec, start: datetime, traffic: float | None) -> 
     """Return the stages from `start` on; the last is the one that cannot be proven, if there is one.
 
     Sidecars are taken to confirm by the next evaluation and to have run for longer than the memory window. `traffic` is the
-    requests a second of all sidecars; without it there are always enough.
+    requests a second of all sidecars; without it there are always enough of those that are there.
     """
     stages: list[Stage] = []
     at = start
@@ -55,7 +55,7 @@ def approved(spec: SarkRolloutSpec) -> list[int]:
 
 
 def _stage(spec: SarkRolloutSpec, step: Step, begins: datetime, traffic: float | None) -> Stage:
-    wanted = tuple(needs(spec, step.percent, traffic)) if traffic is not None else ()
+    wanted = tuple(needs_of_earlier(spec, step.percent) if traffic is None else needs(spec, step.percent, traffic))
     blocking = [need for need in wanted if need.action != Action.WARN]
     if any(not need.met for need in blocking):
         return Stage(step, begins, None, timedelta(0), wanted, _reverts(spec, step, begins, blocking))

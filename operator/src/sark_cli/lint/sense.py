@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sark_api.duration import format_duration
 from sark_api.spec import Action, SarkRolloutSpec
-from sark_cli.forecast.samples import needs
+from sark_cli.forecast.samples import STORED, needs, needs_of_earlier
 
 from .finding import Finding, Level, Path
 
@@ -21,6 +21,7 @@ def check_sense(spec: SarkRolloutSpec, traffic: float | None) -> Iterator[Findin
     """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there."""
     yield from _times(spec)
     yield from _memory(spec)
+    yield from _baseline(spec)
     if traffic is not None:
         yield from _samples(spec, traffic)
 
@@ -73,12 +74,25 @@ def _memory(spec: SarkRolloutSpec) -> Iterator[Finding]:
             )
 
 
+def _baseline(spec: SarkRolloutSpec) -> Iterator[Finding]:
+    """Yield a warning for a last step whose latencies have nothing to be compared with."""
+    last = spec.plan()[-1]
+    for need in needs_of_earlier(spec, last.percent):
+        if need.action is Action.WARN:
+            continue
+        yield _warning(
+            ("spec", "steps", len(spec.plan()) - 1),
+            f"no step before {last.percent}% splits the traffic, so {need.criterion} has no baseline to compare with: it stays "
+            f"Unknown, which holds the step; write a step between, say of 50%, or criteria.{need.criterion}.action: Warn",
+        )
+
+
 def _samples(spec: SarkRolloutSpec, traffic: float) -> Iterator[Finding]:
     """Yield a warning for the first step at which a criterion stays Unknown for lack of requests."""
     told: set[str] = set()
     for index, step in enumerate(spec.plan()):
         for need in needs(spec, step.percent, traffic):
-            if need.met or need.criterion in told or need.action == Action.WARN:
+            if need.met or need.arm == STORED or need.criterion in told or need.action == Action.WARN:
                 continue
             told.add(need.criterion)
             arm = _ARMS.get(need.arm, f"the {need.arm} arm")

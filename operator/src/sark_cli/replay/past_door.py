@@ -8,6 +8,7 @@ cut out of a longer one.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -118,7 +119,12 @@ def _cut(series: Sequence[Mapping[str, Any]], start: int, end: int) -> list[dict
     """Return the series that have points from `start` to `end`, with those alone."""
     found = []
     for each in series:
-        values = [point for point in each["values"] if start <= float(point[0]) <= end]
-        if values:
+        points = each["values"]
+        first = bisect_left(points, float(start), key=_time)
+        if values := points[first : bisect_right(points, float(end), lo=first, key=_time)]:
             found.append({"metric": each["metric"], "values": values})
     return found
+
+
+def _time(point: Sequence[Any]) -> float:
+    return float(point[0])

@@ -19,6 +19,9 @@ from sark_operator.core.points import Point, Points
 from sark_operator.shell.series import Series
 
 _PAIR = 2
+_TEXT = {str}
+_LAST_TIME = 253402300799.0
+"""The end of the year 9999 in Unix seconds; a calendar knows none after it."""
 _REFUSALS = frozenset({"deny", "undefined"})
 
 
@@ -72,6 +75,7 @@ def number(result: Any) -> float:
     if len(found) == _PAIR and not isinstance(found[0], dict):
         value = _point(found)[1]
     elif len(found) == 1:
+        _labels(found[0])
         value = _point(_member(found[0], "value"))[1]
     elif not found:
         raise AnswerError("gave no series; it must give one number")
@@ -259,23 +263,25 @@ def _member(series: Any, name: str) -> Any:
 
 def _labels(series: Any) -> Mapping[str, str]:
     labels = _member(series, "metric")
-    if not isinstance(labels, dict):
-        raise AnswerError("has an unexpected form: labels that are no mapping")
+    if not isinstance(labels, dict) or not set(map(type, labels.values())) <= _TEXT:
+        raise AnswerError("has an unexpected form: labels that are no mapping of texts")
     return labels
 
 
 def _points(series: Any) -> list[tuple[float, float]]:
     """Return the points of a series of a range answer."""
-    values = _list(_member(series, "values"))
-    try:
-        return [(float(at), float(value)) for at, value in values]
-    except (TypeError, ValueError) as error:
-        raise AnswerError("has an unexpected form: a sample that is not a time and a number") from error
+    return _dated(_list(_member(series, "values")))
 
 
 def _point(pair: Any) -> tuple[float, float]:
+    return _dated([pair])[0]
+
+
+def _dated(pairs: Iterable[Any]) -> list[tuple[float, float]]:
     try:
-        at, value = pair
-        return float(at), float(value)
-    except (TypeError, ValueError) as error:
+        points = [(float(at), float(value)) for at, value in pairs]
+    except (TypeError, ValueError, OverflowError) as error:
         raise AnswerError("has an unexpected form: a sample that is not a time and a number") from error
+    if not all([0 <= at <= _LAST_TIME for at, _ in points]):  # a NaN is no time either  # noqa: C419 - a list is faster
+        raise AnswerError("has an unexpected form: a sample at a time that no calendar has")
+    return points

@@ -3,6 +3,9 @@
 Several threads that read at once only wait for each other, and each holds an answer of megabytes. Some answers are waited for
 by hundreds of evaluations, and others only renew what goes on meanwhile: the former come first, but for one of the latter now
 and then, so that an operator with too much to read sees a little of everything.
+
+That is among the answers of one server. Between servers goes the time they have had at the desk: a server that sends much has
+its own answers wait, and another's for no longer than the one that is being read.
 """
 
 from __future__ import annotations
@@ -10,35 +13,58 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Hashable
+from math import inf
 from typing import Final
 
 MOST_IN_A_ROW: Final = 8
 """Answers read before one that nobody waits for has its turn: more than the questions about counting windows."""
 
 
+class _Line:
+    """Those in front of the desk with answers of one server."""
+
+    def __init__(self) -> None:
+        self.had = 0.0
+        """Seconds it has had at the desk; one that comes anew is taken to have had as many as that which reads."""
+        self.waiting: dict[bool, deque[object]] = {True: deque(), False: deque()}
+        """In their order, by whether their answer is awaited."""
+        self.in_a_row = 0
+        """Awaited answers read since one that was not."""
+
+    def first(self) -> object | None:
+        awaited = self.in_a_row < MOST_IN_A_ROW
+        line = self.waiting[awaited] or self.waiting[not awaited]
+        return line[0] if line else None
+
+
 class Desk:
-    """A lock with two classes of those who want it. For threads; whoever has entered has to leave."""
+    """A lock with a line for each server, and two classes in it. For threads; whoever has entered has to leave."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._taken = False
-        self._lines: dict[bool, deque[object]] = {True: deque(), False: deque()}
-        """Those in front of the desk in their order, by whether their answer is awaited."""
-        self._in_a_row = 0
-        """Awaited answers read since one that was not."""
+        self._lines: dict[Hashable, _Line] = {}
+        self._reading: _Line | None = None
+        """The line of whoever reads."""
+        self._since = 0.0
+        self._least = 0.0
+        """The least that any line has had in which somebody waits or reads."""
 
-    def enter(self, deadline: float, *, awaited: bool) -> bool:
+    def enter(self, deadline: float, server: Hashable, *, awaited: bool) -> bool:
         """Wait for the desk until `deadline` (monotonic seconds), and return whether it is the caller's."""
         me = object()
         with self._changed:
-            self._lines[awaited].append(me)
+            line = self._lines.setdefault(server, _Line())
+            if line.first() is None:
+                line.had = max(line.had, self._least)
+            line.waiting[awaited].append(me)
             try:
                 entered = self._changed.wait_for(lambda: self._next() is me, max(0.0, deadline - time.monotonic()))
             finally:
-                self._lines[awaited].remove(me)
+                line.waiting[awaited].remove(me)
             if entered:
-                self._taken = True
-                self._in_a_row = self._in_a_row + 1 if awaited else 0
+                self._reading, self._since = line, time.monotonic()
+                line.in_a_row = line.in_a_row + 1 if awaited else 0
             else:
                 self._changed.notify_all()  # others may have waited for this one
             return entered
@@ -46,11 +72,22 @@ class Desk:
     def leave(self) -> None:
         """Let the next one read."""
         with self._changed:
-            self._taken = False
+            if self._reading is not None:
+                self._reading.had += time.monotonic() - self._since
+            self._reading = None
+            waiting = [line.had for line in self._lines.values() if line.first() is not None]
+            self._least = max(self._least, min(waiting, default=inf))
+            # Of those that nobody waits in, one is remembered only for as long as it would be taken to have had less.
+            gone = [each for each, line in self._lines.items() if line.first() is None and line.had <= self._least]
+            for server in gone:
+                del self._lines[server]
+            if not self._lines:
+                self._least = 0.0
             self._changed.notify_all()
 
     def _next(self) -> object | None:
         """Return whose turn it is, or None while somebody reads or nobody wants to."""
-        awaited = self._in_a_row < MOST_IN_A_ROW
-        line = self._lines[awaited] or self._lines[not awaited]
-        return None if self._taken or not line else line[0]
+        if self._reading is not None:
+            return None
+        lines = [line for line in self._lines.values() if line.first() is not None]
+        return min(lines, key=lambda line: line.had).first() if lines else None

@@ -20,6 +20,7 @@ from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import Grid, arm_windows, counted_windows, plane_windows
 from sark_operator.shell.data_plane import DataPlaneQuestions, data_plane_queries
+from sark_operator.shell.oddities import ODD, Oddities
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.shared_answers import Coming, SharedAnswers
@@ -80,6 +81,7 @@ class PrometheusMetrics:
         self._clock = clock
         self._tripwires = tripwires or Tripwires(clock)
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
+        self._oddities = Oddities()
         self._forgot_at = -inf
 
     async def close(self) -> None:
@@ -116,7 +118,9 @@ class PrometheusMetrics:
                 self._tripwires.remove(tripwire.uid)
             return unread(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
-        question = _Question(self._door, self._answers, self._clock, spec, server, tripwires=self._tripwires)
+        question = _Question(
+            self._door, self._answers, self._clock, spec, server, tripwires=self._tripwires, oddities=self._oddities
+        )
         if tripwire is not None:
             self._tripwires.put(tripwire, question.key)
         # All are asked before any is waited for, and first those about windows: their answers take longest.
@@ -130,7 +134,10 @@ class PrometheusMetrics:
         memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None
         plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
         scraped, alerts = await seen, await firing
-        windows = await counted.of(rollout) if counted else ()
+        try:
+            windows = await counted.of(rollout) if counted else ()
+        except ODD as error:
+            windows = question.odd(promql.counted_requests(spec.criteria.counting()), error)
         unseen = _unseen(rollout, spec, question.server, age, expected=expected)
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, question.server),
@@ -188,9 +195,11 @@ class _Question:
         server: Server,
         *,
         tripwires: Tripwires,
+        oddities: Oddities,
     ) -> None:
         self.server = server
         self._tripwires = tripwires
+        self._oddities = oddities
         self._door = door
         self._shared = shared
         self._clock = clock
@@ -299,6 +308,11 @@ class _Question:
         max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
         return self._parsed(self._key(query, ("windows", grid)), query, ask, max_age=lambda _: max_age)
 
+    def odd(self, query: str, error: Exception) -> Missing:
+        """Return that an answer cannot be reckoned with, whoever is to blame: it must not end the evaluations of all others."""
+        self._oddities.tell(self.server.shown, query, error)
+        return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} cannot be reckoned with")
+
     def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
         return {criterion.name: self.vector(criterion.query, answers.number) for criterion in self._criteria.custom}
 
@@ -346,6 +360,8 @@ class _Question:
                 found = await ask(awaited=awaited)
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
+            except ODD as error:
+                return self.odd(query, error)
             if not isinstance(found, Missing):
                 self._tripwires.came(key, found)
             return found

@@ -17,10 +17,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final, Protocol
-from weakref import WeakValueDictionary
 
-import msgspec
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -29,17 +28,17 @@ from urllib3.util.retry import Retry
 
 from sark_api import reasons
 from sark_operator.core.observation import Missing
+from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
-from sark_operator.shell.series import Series, SeriesError
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Room, Rooms
+from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-WORKERS = 64
-"""Questions under way at once. A thread is started only when it is needed."""
-WORKERS_PER_SERVER = 16
-"""Questions under way at one server, so that a server that hangs does not hold the threads of all others."""
+WORKERS = PLACES * MOST_ROOMS
+"""Questions under way at once: one for each place in each room. A thread is started only when it is needed."""
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
 _GRACE_SECONDS = 1.0
@@ -111,7 +110,7 @@ class PrometheusDoor:
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
-        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._rooms = Rooms()
         self._desk = Desk()
 
     async def instant(
@@ -155,22 +154,31 @@ class PrometheusDoor:
                 answer = await self._asked(server, errand)
         except TimeoutError:
             answer = _late(server)
+        except Exception:
+            self._telemetry.query(INVALID, time.monotonic() - started)
+            raise
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
     async def _asked(self, server: Server, errand: _Errand) -> Any | Missing:
-        """Ask in a thread. The server's room is left when the thread is free again, not when the caller has given up."""
-        room = self._rooms.setdefault(server.address, asyncio.Semaphore(WORKERS_PER_SERVER))
-        await room.acquire()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, self._desk)
+        """Ask in a thread. The server's room is left when the thread is free again, which is soon when the caller gives up."""
+        room = self._rooms.of(server.address)
+        await room.enter()
+        call = Call()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, call, self._desk, room)
+        future.add_done_callback(lambda done: room.leave(answered=_is_answered(done)))
+        try:
+            return await asyncio.shield(future)
+        finally:
+            call.end()
 
-        def left(done: asyncio.Future[Any]) -> None:
-            room.release()
-            if not done.cancelled():
-                done.exception()  # nobody may be waiting for it any more
 
-        future.add_done_callback(left)
-        return await asyncio.shield(future)
+def _is_answered(done: asyncio.Future[Any]) -> bool:
+    """Return whether the server could be reached; of a failure this also sees to it that nobody need be waiting for it."""
+    if done.cancelled() or done.exception():
+        return False
+    answer = done.result()
+    return not (isinstance(answer, Missing) and answer.reason in (TIMEOUT, UNREACHABLE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +191,8 @@ class _Errand:
     """Whether its answer is read before those that are not."""
 
 
-def _ask(server: Server, errand: _Errand, desk: Desk) -> Any | Missing:
-    with _BoundedSession(server.timeout, desk, awaited=errand.awaited) as session:
+def _ask(server: Server, errand: _Errand, call: Call, desk: Desk, room: Room) -> Any | Missing:
+    with _BoundedSession(server.timeout, call, desk, room.name, awaited=errand.awaited) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
@@ -199,18 +207,27 @@ def _ask(server: Server, errand: _Errand, desk: Desk) -> Any | Missing:
 def _answered(server: Server, session: _BoundedSession, ask: Callable[[PrometheusConnect], Any]) -> Any | Missing:
     try:
         # A session for each question: no connection is reused after it went stale, and none is shared between threads.
-        connect = PrometheusConnect(
-            url=server.address.rstrip("/"), session=session, retry=Retry(total=0, read=False), timeout=server.timeout
-        )
+        connect = PrometheusConnect(url=server.address.rstrip("/"), session=session, timeout=server.timeout)
+        session.mount(connect.url, CallAdapter(session.call, max_retries=Retry(total=0, read=False)))
         result = ask(connect)
     except PrometheusApiClientException:
         return _refused(server, session)
-    except (OSError, _TooLongError) as error:
+    except (OSError, _TooLongError, TooMuchError) as error:
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
         return _foreign(server, session)
-    if warnings := session.warnings():
-        quoted = session.quoted("; ".join(warnings))
+    return _whole(server, session, result)
+
+
+def _whole(server: Server, session: _BoundedSession, result: Series) -> Series | Missing:
+    """Return the answer, unless the server says that it is none, or not all of it."""
+    if result.status != "success":
+        quoted = session.quoted(said(session.body)[1] or "no error is named")
+        return Missing(INVALID, f"Prometheus at {server.shown} answered without success: {quoted}")
+    if result.is_partial:
+        return Missing(PARTIAL, f"Prometheus at {server.shown} says that its answer is partial (isPartial)")
+    if result.warnings:
+        quoted = session.quoted("; ".join(result.warnings))
         return Missing(PARTIAL, f"Prometheus at {server.shown} warns that its answer may be incomplete: {quoted}")
     return result
 
@@ -225,8 +242,9 @@ class _BoundedSession(requests.Session):
     From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
     """
 
-    def __init__(self, seconds: float, desk: Desk, *, awaited: bool) -> None:
+    def __init__(self, seconds: float, call: Call, desk: Desk, line: str, *, awaited: bool) -> None:
         super().__init__()
+        self.call = call
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
         self.status = 0
@@ -234,12 +252,13 @@ class _BoundedSession(requests.Session):
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
-        self._desk, self._awaited = desk, awaited
+        self._desk, self._line, self._awaited = desk, line, awaited
         self._at_desk = False
 
     def close(self) -> None:
         """Let the next answer be read."""
         super().close()
+        self.call.forget()
         if self._at_desk:
             self._at_desk = False
             self._desk.leave()
@@ -256,8 +275,9 @@ class _BoundedSession(requests.Session):
             raise requests.ConnectionError(error) from error
         finally:
             response.close()
+            self.call.forget()
         if not self._at_desk:
-            self._at_desk = self._desk.enter(self._deadline, awaited=self._awaited)
+            self._at_desk = self._desk.enter(self._deadline, self._line, awaited=self._awaited)
             if not self._at_desk:
                 raise requests.ReadTimeout
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
@@ -272,10 +292,15 @@ class _BoundedSession(requests.Session):
             raise requests.TooManyRedirects
 
     def _read(self, response: requests.Response) -> bytes:
-        """Return the body; it is looked at whenever something has come, so that one byte a second does not last for ever."""
+        """Return the body; it is looked at whenever something has come, so that one byte a second does not last for ever.
+
+        Of an error so much is read as may be quoted from.
+        """
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             body += chunk
+            if response.status_code != HTTPStatus.OK and len(body) >= MAX_SAID:
+                break
             if len(body) > MAX_ANSWER_BYTES:
                 raise _TooLongError
             if time.monotonic() > self._deadline:
@@ -286,30 +311,17 @@ class _BoundedSession(requests.Session):
         """Return what the library reads of an answer. Raises `SeriesError`."""
         return {"data": {"result": Series.of(self.body)}}
 
-    def member(self, name: str) -> Any:
-        """Return a member of the answer's outermost object, or None."""
-        try:
-            document = msgspec.json.decode(self.body)
-        except (ValueError, RecursionError):
-            return None
-        return document.get(name) if isinstance(document, dict) else None
-
     def quoted(self, text: str) -> str:
         """Return what the server said in a form for messages: one short line, without secrets of ours."""
         for secret in self.secrets:
             text = text.replace(secret, "[secret]")
         return " ".join(text.split())[:_MAX_QUOTE]
 
-    def warnings(self) -> list[str]:
-        """Return what the server warns of. The answer is read a second time only when the word is in it."""
-        found = self.member("warnings") if b'"warnings"' in self.body else None
-        return [str(warning) for warning in found] if isinstance(found, list) else []
-
 
 def _refused(server: Server, session: _BoundedSession) -> Missing:
-    said = session.member("error")
-    quoted = session.quoted(str(said)) if said else ""
-    if said and session.status in (400, 422):
+    error = said(session.body)[1]
+    quoted = session.quoted(error) if error else ""
+    if error and session.status in (400, 422):
         return Missing(REFUSED, f"Prometheus at {server.shown} refused the query: {quoted}")
     if session.status in (401, 403):
         known = server.access.has_credentials
@@ -320,7 +332,9 @@ def _refused(server: Server, session: _BoundedSession) -> Missing:
     return Missing(UNREACHABLE, f"Prometheus at {server.shown} answered with HTTP {session.status}{tail}")
 
 
-def _unreachable(server: Server, error: OSError | _TooLongError) -> Missing:
+def _unreachable(server: Server, error: OSError | _TooLongError | TooMuchError) -> Missing:
+    if isinstance(error, TooMuchError):
+        return Missing(INVALID, f"Prometheus at {server.shown} sent more series or points than are read; narrow the query")
     if isinstance(error, _TooLongError):
         limit = MAX_ANSWER_BYTES // 1024 // 1024
         return Missing(INVALID, f"Prometheus at {server.shown} sent more than {limit} MiB; narrow the query")
@@ -336,7 +350,7 @@ def _unreachable(server: Server, error: OSError | _TooLongError) -> Missing:
 def _foreign(server: Server, session: _BoundedSession) -> Missing:
     if not session.status:
         return Missing(UNREACHABLE, f"Prometheus at {server.shown} cannot be reached: the address is not a URL")
-    what = "in JSON" if session.member("status") is None else "in the form of its query API"
+    what = "in JSON" if said(session.body)[0] is None else "in the form of its query API"
     return Missing(INVALID, f"Prometheus at {server.shown} did not answer {what}; is this the address of a Prometheus?")
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Final, Protocol, Self
-from urllib.parse import urlsplit
 
 import requests
 from pydantic import Field, StringConstraints, model_validator
@@ -33,13 +33,13 @@ from sark_operator.shell.credential_files import (
     read_limited,
     read_secret,
 )
+from sark_operator.shell.origin import origin, port, sent
 
 ACCESS: Final = reasons.METRICS_ACCESS.name
 """Reason of what cannot be asked because of credentials or tenants."""
 TENANT_HEADER: Final = "X-Scope-OrgID"
 """What Mimir, Loki and Cortex read; Thanos' own default is THANOS-TENANT."""
 
-_PORTS: Final = {"http": 80, "https": 443}
 _Tenant = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[A-Za-z0-9!._*'()|-]+$")]
 
 
@@ -134,6 +134,8 @@ class PrometheusServers:
 
     def __init__(self, servers: Mapping[str, _Server] | None = None) -> None:
         self._servers = dict(servers or {})
+        self._guarded = {_place(server.address) for server in self._servers.values() if server.namespaces or server.tenants}
+        """Hosts and ports at which only what is listed is open, so that no other spelling goes around a list."""
 
     @classmethod
     def load(cls, path: Path) -> PrometheusServers:
@@ -158,6 +160,12 @@ class PrometheusServers:
     def access(self, wanted: Prometheus, namespace: str) -> Access | Missing:
         """Return how a rollout of `namespace` may ask the server it names."""
         server = self._servers.get(_normal(wanted.address))
+        if server is None and _place(wanted.address) in self._guarded:
+            return Missing(
+                ACCESS,
+                f"Prometheus at {wanted.public_address()} is not open to rollouts, only what --prometheus-config lists of this "
+                "host and port is: write the address as it stands there",
+            )
         if server is None:
             return Access(tenant_header=TENANT_HEADER, tenant=wanted.tenant) if wanted.tenant else OPEN
         if server.namespaces and namespace not in server.namespaces:
@@ -189,11 +197,16 @@ def _access(server: _Server, tenant: str) -> Access:
     )
 
 
+@lru_cache(maxsize=1024)
 def _normal(address: str) -> str:
-    """Return the address in the form in which two spellings of one server are equal."""
+    """Return the address in the form in which two spellings of one server are equal, which is that in which it is asked."""
     try:
-        parts = urlsplit(address)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        parts = sent(address)
+        return f"{parts.scheme}://{parts.hostname or ''}:{port(parts)}{parts.path.rstrip('/')}"
     except ValueError:
         return address
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}{parts.path.rstrip('/')}"
+
+
+def _place(address: str) -> str:
+    """Return host and port, whatever is asked there and how."""
+    return origin(address).partition("://")[2]

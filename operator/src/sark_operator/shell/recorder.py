@@ -57,7 +57,8 @@ class Recorder:
             return
         _log.warning("warning", rollout=rollout.key, uid=rollout.uid, reason=reason, message=message)
         if not await self._post(rollout, EventNote(reason, _RECONCILE, message, warning=True), self._clock.now()):
-            self._warned[key] -= WARNING_SECONDS - AGAIN_SECONDS  # nobody who looks at events was warned
+            # Nobody who looks at events was warned. It may have been pushed out meanwhile.
+            self._warned[key] = self._warned.get(key, self._clock.monotonic()) - (WARNING_SECONDS - AGAIN_SECONDS)
 
     def _warned_lately(self, key: tuple[str, str]) -> bool:
         """Return whether this warning was given less than five minutes ago; if not, take it as given now."""

@@ -36,6 +36,7 @@ pub(crate) fn applies(name: &str) -> bool {
             | "mul"
             | "div"
             | "rem"
+            | "glob.match"
             | "net.cidr_merge"
             | "sprintf"
             | "time.add_date"
@@ -68,6 +69,8 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("plus" | "minus" | "mul" | "div" | "rem", [left, right]) => {
             operator(name).is_none_or(|op| reckon(&op, left, right) != Err(Unreckoned::Inexact))
         }
+        // OPA's index of rules takes a text apart at the delimiters, whatever a backslash says.
+        ("glob.match", [_, Value::Array(_), Value::String(text)]) => !text.contains('\\'),
         // IPv4 networks written as IPv6.
         ("net.cidr_merge", [networks]) => items_of(networks).is_none_or(|items| !items.iter().any(|item| is_mapped(item))),
         // Years beyond all calendars begin anew in Go.

@@ -114,12 +114,14 @@ impl Builder {
                 let what = if outline.kind == kind { "numbers of arguments" } else { "kinds of rule" };
                 return Err(PolicyError(format!("{}: data.{name} is defined with different {what}", place_of(rule))));
             }
+            outline.has_several = true;
             return Ok(());
         }
+        let has_several = matches!(rule, Rule::Spec { bodies, .. } if bodies.len() > 1);
         let id =
             GroupId::try_from(self.groups.len()).map_err(|_| PolicyError(format!("{}: too many rules", place_of(rule))))?;
         self.shared.tree.set_group(node, id);
-        self.shared.outlines.push(Outline { path: path.clone().into(), kind, arity });
+        self.shared.outlines.push(Outline { path: path.clone().into(), kind, arity, has_several });
         self.groups.push(Group {
             path: path.into(),
             kind,

@@ -11,6 +11,7 @@ use super::{
         names::{Meaning, Part, parts_of},
     },
     Blocked, Lower, Lowering, Steps,
+    children::any_child,
 };
 
 impl Lowering<'_> {
@@ -32,16 +33,67 @@ impl Lowering<'_> {
         if self.is_print(callee) {
             return Ok(());
         }
+        self.is_indexed_alike(span, callee, params)?;
         if let Some(arity) = self.arity(callee)
             && params.len() == arity + 1
             && let Some((result, params)) = params.split_last()
         {
+            if self.gives_several(callee) && !self.is_fresh(result) {
+                return super::unsupported(span, "a call of a function with a result that is known beforehand");
+            }
             let value = self.apply(span, callee, params, out)?;
             return self.matched(result, value, out);
         }
         let value = self.apply(span, callee, params, out)?;
         out.push(Step::Check(value));
         Ok(())
+    }
+
+    /// Whether it is a function of the modules that goes on where one definition gives no value.
+    fn gives_several(&self, callee: Callee) -> bool {
+        matches!(callee, Callee::Function(group) if self.shared.outline(group).is_some_and(|outline| outline.has_several))
+    }
+
+    /// Whether `result` is a variable without a value: OPA compares a value that is known with each definition's, and goes on with
+    /// the next one where they differ.
+    fn is_fresh(&self, result: &Ref<Ast>) -> bool {
+        let Ast::Var { span, .. } = result.as_ref() else {
+            return false;
+        };
+        span.text() == "_" || self.scopes.find(span.text()).is_some_and(|slot| self.scopes.is_bindable(slot))
+    }
+
+    /// Leave to OPA a `glob.match` whose constants its index of rules reads otherwise than `glob.match` itself.
+    fn is_indexed_alike(&self, span: &Span, callee: Callee, params: &[Ref<Ast>]) -> Lower<()> {
+        let Callee::Builtin(id) = callee else {
+            return Ok(());
+        };
+        let [pattern, delimiters, ..] = params else {
+            return Ok(());
+        };
+        let (
+            Ast::String { value: Value::String(pattern), .. } | Ast::RawString { value: Value::String(pattern), .. },
+            Ast::Array { items, .. },
+        ) = (pattern.as_ref(), delimiters.as_ref())
+        else {
+            return Ok(());
+        };
+        let is_beyond_ascii = |item: &Ref<Ast>| !item.span().text().is_ascii() || item.span().text().contains('\\');
+        if self.shared.builtins.name(id) == "glob.match" && (pattern.contains('\\') || items.iter().any(is_beyond_ascii)) {
+            return super::unsupported(span, "glob.match of a pattern with a backslash, or of delimiters beyond ASCII");
+        }
+        Ok(())
+    }
+
+    /// Whether `expr` calls a function of the modules that goes on where one definition gives no value.
+    pub(super) fn calls_a_function(&mut self, expr: &Ref<Ast>) -> bool {
+        if let Ast::Call { fcn, .. } = expr.as_ref()
+            && let Some(callee) = self.callee_named(fcn)
+            && self.gives_several(callee)
+        {
+            return true;
+        }
+        any_child(expr, &mut |child| self.calls_a_function(child))
     }
 
     fn apply(&mut self, span: &Span, callee: Callee, params: &[Ref<Ast>], out: &mut Steps) -> Lower<Expr> {

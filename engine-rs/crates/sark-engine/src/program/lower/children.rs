@@ -40,3 +40,10 @@ pub(super) fn each_child<'e>(expr: &'e Ref<Expr>, see: &mut dyn FnMut(&'e Ref<Ex
         }
     }
 }
+
+/// Whether `is_so` holds of an expression right inside of `expr`, as [`each_child`] has them.
+pub(super) fn any_child(expr: &Ref<Expr>, is_so: &mut dyn FnMut(&Ref<Expr>) -> bool) -> bool {
+    let mut any = false;
+    each_child(expr, &mut |child| any = any || is_so(child));
+    any
+}

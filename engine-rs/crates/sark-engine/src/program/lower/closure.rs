@@ -1,6 +1,6 @@
 //! Queries: which names are their variables, and in which order their statements run.
 
-use regorus::unstable::{Expr as Ast, Literal, LiteralStmt, Ref};
+use regorus::unstable::{AssignOp, Expr as Ast, Literal, LiteralStmt, Ref};
 
 use super::{Blocked, Lower, Lowering, Steps, scope::Mark, variables};
 
@@ -35,12 +35,17 @@ impl Lowering<'_> {
     /// Lower `statements` in the order in which OPA runs them: again and again from the first to the last, each as soon as its
     /// variables are bound.
     pub(super) fn ordered(&mut self, statements: &[LiteralStmt]) -> Lower<Steps> {
-        let as_written: Vec<usize> = (0..statements.len()).collect();
-        self.ordered_from(statements, &[], &as_written).map(|(steps, _)| steps)
+        self.ordered_with(statements, &[]).map(|(steps, _)| steps)
     }
 
-    /// As [`Self::ordered`], beginning with the order `from`; and the order that it came to. The `heads` are statements behind
-    /// all others to OPA, so that they come in front of those that wait.
+    /// As [`Self::ordered`], and the order that it came to. The `heads` are statements behind all others to OPA, so that they come
+    /// in front of those that wait.
+    pub(super) fn ordered_with(&mut self, statements: &[LiteralStmt], heads: &[&Ref<Ast>]) -> Lower<(Steps, Vec<usize>)> {
+        let as_written: Vec<usize> = (0..statements.len()).collect();
+        self.ordered_from(statements, heads, &as_written)
+    }
+
+    /// As [`Self::ordered_with`], beginning with the order `from`.
     pub(super) fn ordered_from(
         &mut self,
         statements: &[LiteralStmt],
@@ -59,6 +64,9 @@ impl Lowering<'_> {
             for (position, statement) in std::mem::take(&mut waiting) {
                 self.scopes.stand_at(position + 1);
                 let gives = waited && self.gives_a_variable(statement);
+                if waited {
+                    self.is_called_for_its_value(statement)?;
+                }
                 match self.attempt(|lowering, steps| lowering.statement(statement, steps)) {
                     Ok(lowered) => {
                         order.push(position);
@@ -100,6 +108,18 @@ impl Lowering<'_> {
         }
         self.scopes.stand_at(usize::MAX);
         Ok((steps, order))
+    }
+
+    /// Leave to OPA an equation that waited for the arguments of a function in it: the other side has its value by then, and OPA
+    /// looks for a definition that gives this one.
+    fn is_called_for_its_value(&mut self, statement: &LiteralStmt) -> Lower<()> {
+        if let Literal::Expr { expr, .. } = &statement.literal
+            && let Ast::AssignExpr { op: AssignOp::Eq, .. } = expr.as_ref()
+            && self.calls_a_function(expr)
+        {
+            return super::unsupported(&statement.span, "a function compared with `=` in front of what its arguments read");
+        }
+        Ok(())
     }
 
     /// Lower those of `heads` that can be by now; they are found again when the head is lowered. The others come back.

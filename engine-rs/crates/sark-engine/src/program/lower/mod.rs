@@ -9,6 +9,7 @@ mod expression;
 mod fields;
 mod indexed;
 mod lone_true;
+mod membership;
 mod negation;
 mod operator;
 mod pattern;
@@ -46,6 +47,8 @@ pub(crate) struct Outline {
     pub path: Box<[Value]>,
     pub kind: Kind,
     pub arity: usize,
+    /// Whether more than one body, definition or default may give its value.
+    pub has_several: bool,
 }
 
 /// What all definitions share.

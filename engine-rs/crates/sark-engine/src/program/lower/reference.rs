@@ -121,7 +121,7 @@ impl Lowering<'_> {
     }
 
     /// The first node with a rule on the way, else the last one there is; and how far the way is followed.
-    fn first_rule(&self, path: &[Value]) -> (u32, usize) {
+    pub(super) fn first_rule(&self, path: &[Value]) -> (u32, usize) {
         let mut at = Tree::ROOT;
         for (length, key) in path.iter().enumerate() {
             if self.shared.tree.node(at).is_some_and(|node| node.group.is_some()) {

@@ -157,6 +157,14 @@ fn value_of<'r>(rule: &'r Rule, body: Option<&'r RuleBody>) -> Option<&'r Ref<As
     assign.map(|assign| &assign.value)
 }
 
+/// The arguments of a function; none of a rule.
+fn arguments_of(rule: &Rule) -> &[Ref<Ast>] {
+    match rule {
+        Rule::Spec { head: RuleHead::Func { args, .. }, .. } | Rule::Default { args, .. } => args,
+        Rule::Spec { .. } => &[],
+    }
+}
+
 fn lowering_heads<'r>(rule: &'r Rule, head: &Head<'r>, body: Option<&'r RuleBody>) -> Vec<&'r Ref<Ast>> {
     let parts = head.suffix.iter().chain(&head.element);
     let mut heads: Vec<&'r Ref<Ast>> = parts
@@ -219,8 +227,8 @@ impl Lowering<'_> {
 
     fn finished(&mut self, rule: &Rule, head: &Head<'_>, body: Option<&RuleBody>) -> Lower<Body> {
         let (statements, heads) = (statements(body), lowering_heads(rule, head, body));
-        let as_written: Vec<usize> = (0..statements.len()).collect();
-        let (mut steps, _) = self.ordered_from(statements, &heads, &as_written)?;
+        let (mut steps, order) = self.ordered_with(statements, &heads)?;
+        self.is_member_indexed_alike(statements, &order, &heads, arguments_of(rule))?;
         let mut keys = Vec::with_capacity(head.suffix.len());
         for part in &head.suffix {
             keys.push(self.head_part(part, &mut steps)?);

@@ -2,7 +2,12 @@
 
 use regorus::unstable::{AssignOp, Expr, Literal, LiteralStmt, Ref, Span};
 
-use super::{Lower, call::dotted, children::each_child, refused, unsupported};
+use super::{
+    Lower,
+    call::dotted,
+    children::{any_child, each_child},
+    refused, unsupported,
+};
 use crate::builtins::{Availability, availability};
 
 /// Names that `statement` declares in its query: `some`, `:=`, `some ... in`.
@@ -97,17 +102,16 @@ pub(super) fn comprehensions<'e>(expr: &'e Ref<Expr>, into: &mut Vec<&'e Span>) 
 /// Whether something is computed in `expr`, besides references, and literals of such.
 pub(super) fn computes(expr: &Ref<Expr>) -> bool {
     match expr.as_ref() {
-        Expr::String { .. }
-        | Expr::RawString { .. }
-        | Expr::Number { .. }
-        | Expr::Bool { .. }
-        | Expr::Null { .. }
-        | Expr::Var { .. } => false,
-        Expr::Array { .. } | Expr::Set { .. } | Expr::Object { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
-            let mut any = false;
-            each_child(expr, &mut |child| any |= computes(child));
-            any
-        }
-        _ => true,
+        Expr::ArrayCompr { .. }
+        | Expr::SetCompr { .. }
+        | Expr::ObjectCompr { .. }
+        | Expr::Call { .. }
+        | Expr::UnaryExpr { .. }
+        | Expr::BinExpr { .. }
+        | Expr::BoolExpr { .. }
+        | Expr::ArithExpr { .. }
+        | Expr::AssignExpr { .. }
+        | Expr::Membership { .. } => true,
+        _ => any_child(expr, &mut computes),
     }
 }

@@ -1,6 +1,6 @@
 //! Values of expressions.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
@@ -166,12 +166,9 @@ impl<'p> Machine<'p> {
             if key == Value::Undefined || value == Value::Undefined {
                 return Ok(Value::Undefined);
             }
-            match object.entry(key) {
-                Entry::Vacant(place) => {
-                    place.insert(value);
-                }
-                Entry::Occupied(known) if *known.get() == value => {}
-                Entry::Occupied(_) => return Err(Failure::EqualKeys),
+            // OPA has two fields then, also where their values are equal.
+            if object.insert(key, value).is_some() {
+                return Err(Failure::EqualKeys);
             }
         }
         Ok(Value::from(object))

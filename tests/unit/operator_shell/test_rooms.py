@@ -1,0 +1,80 @@
+"""Who waits for whom in front of servers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from sark_operator.shell import rooms
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Rooms
+
+pytestmark = pytest.mark.asyncio
+GOOD = "http://prometheus:9090"
+
+
+async def hang(all_rooms: Rooms, number: int) -> None:
+    """Let so many servers hang, each with as many questions as it may have."""
+    for each in range(number):
+        room = all_rooms.of(f"http://hangs-{each}")
+        for _ in range(PLACES):
+            await asyncio.wait_for(room.enter(), 1)
+
+
+@pytest.mark.parametrize(
+    "spelt", [f"{GOOD}/", f"{GOOD}/prometheus", "http://PROMETHEUS.:9090/x/../y", "http://prometheus:9090/%2e"]
+)
+async def test_one_server_has_one_room_however_it_is_spelt(spelt: str) -> None:
+    all_rooms = Rooms()
+    assert all_rooms.of(spelt) is all_rooms.of(GOOD)
+
+
+@pytest.mark.parametrize("other", ["https://prometheus:9090", "http://prometheus", "http://prometheus-1:9090", "http://[abc"])
+async def test_another_server_has_another_room(other: str) -> None:
+    all_rooms = Rooms()
+    assert all_rooms.of(other) is not all_rooms.of(GOOD)
+
+
+async def test_a_server_that_answered_keeps_its_room_whoever_hangs() -> None:
+    # Given a server that has answered, and nobody is there
+    all_rooms = Rooms()
+    room = all_rooms.of(GOOD)
+    await room.enter()
+    room.leave(answered=True)
+
+    # When as many servers hang as there are rooms
+    await hang(all_rooms, MOST_ROOMS - 2)
+    one, other = all_rooms.of("http://one-more"), all_rooms.of("http://two-more")
+
+    # Then its room is its own, and those beyond share one
+    assert all_rooms.of(GOOD) is room
+    assert one is other
+
+
+async def test_a_room_nobody_is_in_goes_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given servers that could not be reached, or answered long ago
+    monkeypatch.setattr(rooms, "KEPT_SECONDS", -1.0)
+    all_rooms = Rooms()
+    for each in range(MOST_ROOMS * 2):
+        room = all_rooms.of(f"http://gone-{each}")
+        await room.enter()
+        room.leave(answered=bool(each % 2))
+
+    # When others come, then each has a room of its own
+    assert all_rooms.of(GOOD) is not all_rooms.of("http://another")
+    assert len(all_rooms._rooms) < MOST_ROOMS
+
+
+async def test_who_goes_away_while_waiting_takes_no_place() -> None:
+    # Given a room that is full, and one who waits
+    all_rooms = Rooms()
+    await hang(all_rooms, 1)
+    room = all_rooms.of("http://hangs-0")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(room.enter(), 0.01)
+
+    # When all have left, then it is free
+    for _ in range(PLACES):
+        assert not room.is_free
+        room.leave(answered=False)
+    assert room.is_free
