@@ -133,6 +133,23 @@ def crew(ticks: Ticks, wires: Tripwires | None = None) -> Crew:
     return Crew(lambda _: worker(ticks), Directory(), Telemetry(), wires or Tripwires(SystemClock()))
 
 
+async def test_a_crew_that_is_closed_begins_nothing_more() -> None:
+    # Given a crew that was closed, for the Lease is lost, while its last status write is still on its way through the watch
+    subject = crew(ticks := Ticks())
+    subject.saw(raw(generation=1))
+    await ticks.done.get()
+    await subject.close()
+
+    # When the watch reports it
+    subject.saw(raw(generation=1, version="2"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    # Then nobody evaluates it: kopf would wait for that task when it stops, until the Lease has run out
+    assert ticks.done.empty()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("rollout ")]
+
+
 async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:
     # Given a rollout that has been ticked once
     subject = crew(ticks := Ticks())

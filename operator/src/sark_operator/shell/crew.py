@@ -41,6 +41,7 @@ class Crew:
         self._tripwires = tripwires
         tripwires.on_tripped = self._tripped
         self._members: dict[str, _Member] = {}
+        self._closed = False
         self.on_lost: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that is gone."""
         self.on_closed: Callable[[], Awaitable[None]] = _nothing
@@ -50,8 +51,11 @@ class Crew:
         """Take note of a rollout as the watch shows it.
 
         Only a change of what the user wrote wakes its worker: our own status writes come back through the watch too, and must
-        not keep a worker awake.
+        not keep a worker awake. Once the crew is closed nothing begins: the watch ends after the workers, and reports their
+        last writes until then.
         """
+        if self._closed:
+            return
         rollout = RolloutObject(raw)
         self._directory.put(rollout)
         asked = (rollout.identity().generation, rollout.deleting)
@@ -104,7 +108,8 @@ class Crew:
         return bool(members) and all(member.worker.overdue_seconds > OVERDUE_SECONDS for member in members)
 
     async def close(self) -> None:
-        """End all workers; a tick under way stops between two requests."""
+        """End all workers, for good; a tick under way stops between two requests."""
+        self._closed = True
         tasks = [member.task for member in self._members.values()]
         for task in tasks:
             task.cancel()
