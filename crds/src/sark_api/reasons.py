@@ -373,6 +373,12 @@ METRICS_PARTIAL: Final = _reason(
     "{message}",
     "The server warns that its answer is not whole, or does not see every ready sidecar: a part of the fleet may be missing.",
 )
+METRICS_FOREIGN: Final = _reason(
+    "MetricsForeign",
+    _W,
+    "{message}",
+    "Targets outside the rollout's namespace have series that name it: they would count for its fleet.",
+)
 METRICS_CLOCK: Final = _reason(
     "MetricsClock",
     _W,

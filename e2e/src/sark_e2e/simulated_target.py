@@ -170,6 +170,8 @@ class SimulatedTarget:
     custom: Mapping[str, float | Missing] = field(default_factory=dict)
     alerts: tuple[FiringAlert, ...] | Missing = ()
     """What fires."""
+    foreign: tuple[str, ...] = ()
+    """Namespaces of others whose targets export series that name the rollout."""
     unscraped: int = 0
     """How many sidecars Prometheus does not see."""
     pods_missing: Missing | None = None
@@ -204,6 +206,7 @@ class SimulatedTarget:
                 alerts=self.alerts,
                 windows=self._windows(),
                 scraped=max(0, len(self.sidecars) - self.unscraped),
+                foreign=self.foreign,
                 sustained_memory=sustained,
                 age=self.metrics_age,
                 clock_ahead=self.clock_ahead - self.clock_behind,

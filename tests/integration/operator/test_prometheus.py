@@ -67,17 +67,19 @@ class Exposition(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def sidecar(api: client.ApiClient, namespace: str, network: LoopbackNetwork, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A pod that exposes a sidecar's metrics, anew after so many scrapes; the value is the rollout it follows."""
+    """A pod that exposes a sidecar's metrics; the value is the rollout it names, of its own namespace unless it is told which.
+
+    It may begin anew after so many scrapes.
+    """
     address = PodAddress(namespace, "gateway-0", network.pod())
-    exposition = type(
-        "Exposition", (Exposition,), {"rollout": f"{namespace}/gateway", "life": getattr(request, "param", Exposition.life)}
-    )
+    told = {"rollout": f"{namespace}/gateway", **getattr(request, "param", {})}
+    exposition = type("Exposition", (Exposition,), told)
     with http.server.ThreadingHTTPServer((address.ip, PORT), exposition) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         create_pod(api, address, labels={"app": "gateway"}, metrics_port=PORT)
         set_status(api, address, ready=True, restarts=0)
-        yield f"{namespace}/gateway"
+        yield told["rollout"]
         delete_pod(api, address)
         server.shutdown()
         thread.join()
@@ -138,7 +140,8 @@ async def test_the_numbers_of_a_scraped_sidecar_are_read(
             break
         assert time.monotonic() < deadline, metrics
 
-    # Then a tenth of the new arm's requests are errors and half of them are fast
+    # Then nobody else names it, a tenth of the new arm's requests are errors and half of them are fast
+    assert metrics.foreign == ()
     assert set(metrics.arms) == {"rust"}
     arm = metrics.arms["rust"]
     assert arm.errors / arm.requests == pytest.approx(0.1)
@@ -151,7 +154,20 @@ async def test_the_numbers_of_a_scraped_sidecar_are_read(
     assert metrics.custom == {"targets": 1.0}
 
 
-@pytest.mark.parametrize("sidecar", [10], indirect=True)
+@pytest.mark.parametrize("sidecar", [{"rollout": "elsewhere/gateway"}], indirect=True)
+async def test_a_sidecar_of_another_namespace_is_told_from_the_fleet(
+    source: PrometheusMetrics, prometheus_server: PrometheusServer, sidecar: str, namespace: str
+) -> None:
+    # Given a scraped pod whose series name the rollout of another namespace, when they have been seen
+    deadline = time.monotonic() + 60
+    while not (metrics := await read(source, prometheus_server.url, sidecar, expected=True)).foreign:
+        assert time.monotonic() < deadline, metrics
+
+    # Then the namespace they come from is told
+    assert metrics.foreign == (namespace,)
+
+
+@pytest.mark.parametrize("sidecar", [{"life": 10}], indirect=True)
 async def test_counting_windows_hold_whole_requests_and_pass_over_a_restart(
     source: PrometheusMetrics, prometheus_server: PrometheusServer, sidecar: str
 ) -> None:

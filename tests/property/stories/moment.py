@@ -177,7 +177,7 @@ class Moment:
     def proven(self) -> bool:
         """Whether nothing is known that would keep time from being proven: all have converged, and all is seen and good."""
         counted = not self.quiet or not any_counted(self)
-        alone = not self.target.rival and not self.target.unscraped
+        alone = not self.target.rival and not self.target.unscraped and not self.target.foreign
         together = abs(self.metrics.clock_ahead) <= CLOCKS_MAY_DIFFER
         return alone and together and self.converged and counted and not self.troubled(self.share)
 

@@ -1,4 +1,4 @@
-"""A Prometheus that does not scrape every sidecar: what a part of the fleet shows proves nothing of the whole."""
+"""A Prometheus that does not scrape every sidecar, or others beside them: its sums prove nothing of the fleet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.status import Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.observation import Missing, Observation
-from sark_operator.core.problems import unscraped
+from sark_operator.core.problems import unscraped, untrusted
 
 
 def test_a_sidecar_that_is_not_scraped_holds_the_step_and_is_no_blindness(baking: SimulatedTarget) -> None:
@@ -57,6 +57,38 @@ def test_more_than_are_ready_or_series_that_do_not_tell_hold_nothing(baking: Sim
 def test_an_answer_that_is_missing_holds(baking: SimulatedTarget) -> None:
     late = Missing("MetricsTimeout", "Prometheus did not answer within 5 s")
     assert unscraped(baking.identity, _seen(baking, late)) is late
+
+
+def test_series_of_another_namespace_that_name_the_rollout_hold_the_step(baking: SimulatedTarget) -> None:
+    # Given a target elsewhere whose good requests would be summed up with those of the fleet
+    baking.foreign = ("billing", "load", "team-a", "team-b")
+    baking.tick(1)
+    bake = baking.status.bake
+    baking.run(300)
+
+    # Then nothing is proven, and the message says what to mend
+    assert (baking.percent, baking.status.phase, baking.status.reason) == (25, Phase.PROGRESSING, "MetricsUnavailable")
+    assert "of targets in namespace billing, load, team-a and 1 more" in baking.status.message
+    assert baking.status.bake is not None
+    assert bake is not None
+    assert baking.status.bake.proven_milliseconds == bake.proven_milliseconds
+
+    # And when it is gone the rollout goes on
+    baking.foreign = ()
+    baking.run_to(50)
+
+
+def test_what_is_bad_beside_them_reverts_all_the_same(baking: SimulatedTarget) -> None:
+    baking.foreign = ("billing",)
+    baking.arms = {ARM_NEW: arm(1000, errors=400), ARM_BASELINE: arm()}
+    baking.tick(1)
+    assert baking.percent == 0
+
+
+def test_not_knowing_who_else_names_it_holds(baking: SimulatedTarget) -> None:
+    late = Missing("MetricsTimeout", "Prometheus did not answer within 5 s")
+    seen = baking.observe()
+    assert untrusted(baking.identity, replace(seen, metrics=replace(seen.metrics, foreign=late))) is late
 
 
 def _seen(target: SimulatedTarget, scraped: int | Missing | None) -> Observation:

@@ -269,6 +269,26 @@ async def test_how_many_sidecars_are_seen_is_told_where_their_series_tell_them_a
     assert isinstance((await read(source, spec(server.url, window="2m"), expected=True)).scraped, Missing)
 
 
+async def test_whose_targets_name_the_rollout_is_told_by_their_namespace(source: PrometheusMetrics, server: Script) -> None:
+    # Given series that name a rollout of shop, from its own namespace and two others, and of a rollout that has none elsewhere
+    healthy(server)
+    elsewhere = [({"sark_rollout": ROLLOUT, "namespace": each}, "1") for each in ("shop", "load", "billing")]
+    server.replies = {
+        "group by": vector(*elsewhere, ({"sark_rollout": "shop/other", "namespace": "shop"}, "1")),
+        **server.replies,
+    }
+
+    # Then those that are not its own are told, also before the sidecars know its name
+    assert (await read(source, spec(server.url), expected=True)).foreign == ("billing", "load")
+    assert (await read(source, spec(server.url))).foreign == ("billing", "load")
+    assert (await read(source, spec(server.url), "shop/other")).foreign == ()
+    assert (await read(source, spec(server.url), "shop/third")).foreign == ()
+
+    # And an answer that is none is missing
+    server.replies["group by"] = failure(500, "internal", "overloaded")
+    assert isinstance((await read(source, spec(server.url, window="2m"))).foreign, Missing)
+
+
 async def test_alerts_that_fire_are_those_about_the_rollout(source: PrometheusMetrics, server: Script) -> None:
     # Given a server with alerts about two rollouts and about none
     healthy(server)
@@ -511,14 +531,15 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     # Then each part is missing with a sentence that names the server and what is wrong
     plane = metrics.data_plane
     inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (metrics.arms, metrics.memory, metrics.sustained_memory, metrics.custom["queue"], metrics.alerts, *inside):
+    pods = (metrics.memory, metrics.sustained_memory, metrics.foreign)
+    for part in (metrics.arms, *pods, metrics.custom["queue"], metrics.alerts, *inside):
         assert words in missing(part).message
         assert server.url in missing(part).message
 
     # And it was asked once for each, without a second try
-    assert len(server.asked) == 14
+    assert len(server.asked) == 15
     counted = telemetry.registry.get_sample_value("sark_operator_prometheus_query_seconds_count")
-    assert counted == 14
+    assert counted == 15
 
 
 @pytest.mark.parametrize("broken", ["requests_by_arm", "firing"])
@@ -697,7 +718,7 @@ async def test_rollouts_of_one_server_share_its_answers(source: PrometheusMetric
     await asyncio.gather(*(read(source, spec(server.url, interval="10m"), f"shop/{number}") for number in range(10)))
 
     # Then it was asked what one rollout costs
-    assert len(server.asked) == 13
+    assert len(server.asked) == 14
 
 
 async def test_a_breach_is_seen_in_what_another_rollout_asks(telemetry: Telemetry, server: Script) -> None:
@@ -759,7 +780,7 @@ async def test_memory_is_asked_for_less_often_than_requests(telemetry: Telemetry
         return sum(metric in each["query"] for each in server.asked)
 
     def memory_by_step() -> Counter[str]:
-        return Counter(each["step"] for each in server.asked if METRIC_MEMORY in each["query"])
+        return Counter(each["step"] for each in server.asked if METRIC_MEMORY in each["query"] and "step" in each)
 
     # When time goes on
     await read(source, spec(server.url))
@@ -797,7 +818,7 @@ async def test_memory_of_one_window_is_asked_for_once(source: PrometheusMetrics,
 
     # Then there is no longer range
     assert metrics.sustained_memory is None
-    assert [each["step"] for each in server.asked if METRIC_MEMORY in each["query"]] == ["60"]
+    assert [each["step"] for each in server.asked if METRIC_MEMORY in each["query"] and "step" in each] == ["60"]
     await source.close()
 
 

@@ -176,6 +176,8 @@ class Metrics:
     """Counting windows, oldest first: all since the last one counted, and maybe some before."""
     scraped: int | Missing | None = None
     """Sidecars of which Prometheus has a fresh sample; None where its series do not tell them apart, or none is expected."""
+    foreign: tuple[str, ...] | Missing = ()
+    """Namespaces other than the rollout's own whose targets had series naming it in the window, sorted."""
     sustained_memory: tuple[MemorySeries, ...] | Missing | None = None
     """Of each pod over as many windows as growth must last; None where that is one."""
     age: timedelta = _NO_TIME

@@ -20,6 +20,9 @@ from .owners import held_by_others
 CLOCKS_MAY_DIFFER: Final = timedelta(seconds=30)
 """How far Prometheus' clock and the operator's may be apart; a little is normal, and only makes evidence late."""
 
+_MOST_NAMED: Final = 3
+"""Namespaces named in a sentence."""
+
 
 def find_problems(
     identity: Identity, spec: SarkRolloutSpec, observation: Observation, *, terminal: bool
@@ -71,7 +74,7 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
 
 def untrusted(identity: Identity, observation: Observation) -> Missing | None:
     """Return why what Prometheus answers proves nothing good, or None when it may."""
-    return clocks_apart(observation.metrics) or unscraped(identity, observation)
+    return clocks_apart(observation.metrics) or claimed_elsewhere(identity, observation) or unscraped(identity, observation)
 
 
 def clocks_apart(metrics: Metrics) -> Missing | None:
@@ -88,6 +91,26 @@ def clocks_apart(metrics: Metrics) -> Missing | None:
         reasons.METRICS_CLOCK.name,
         f"Prometheus' clock is {span(abs(ahead))} {where} the operator's, and may be {span(CLOCKS_MAY_DIFFER)}: "
         "set both clocks right, as by NTP on their nodes",
+    )
+
+
+def claimed_elsewhere(identity: Identity, observation: Observation) -> Missing | None:
+    """Return that targets of other namespaces have series that name the rollout, or None when there are none.
+
+    They are summed up with those of its fleet, whose pods are all in its own namespace: a thousand good requests of another one
+    would hide what is bad here. A breach in the sums reverts all the same.
+    """
+    foreign = observation.metrics.foreign
+    if isinstance(foreign, Missing):
+        return foreign
+    if not foreign:
+        return None
+    more = f" and {len(foreign) - _MOST_NAMED} more" if len(foreign) > _MOST_NAMED else ""
+    named = ", ".join(foreign[:_MOST_NAMED]) + more
+    return Missing(
+        reasons.METRICS_FOREIGN.name,
+        f'Prometheus has series with sark_rollout="{identity.key}" of targets in namespace {named}, '
+        f"which would count for the fleet in {identity.namespace}: end what exports them, or do not scrape it",
     )
 
 

@@ -164,6 +164,14 @@ def number_by_rollout(found: Iterable[Sample]) -> dict[str, float]:
     return {_rollout(labels): value for labels, value in found}
 
 
+def namespaces_by_rollout(found: Iterable[Sample]) -> dict[str, frozenset[str]]:
+    """Return the namespaces that series of each rollout come from."""
+    namespaces: defaultdict[str, set[str]] = defaultdict(set)
+    for labels, _ in found:
+        namespaces[_rollout(labels)].add(labels.get("namespace", ""))
+    return {rollout: frozenset(each - {""}) for rollout, each in namespaces.items()}
+
+
 def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
     """Return the cores used by rollout and pod; a series without a `pod` label goes by its `instance`."""
     cores: defaultdict[str, dict[str, float]] = defaultdict(dict)

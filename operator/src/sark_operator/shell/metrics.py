@@ -128,12 +128,12 @@ class PrometheusMetrics:
         ages, requested, timed = question.ages(), question.requests(), question.latency()
         grown, sustained = question.memory(rollout), question.sustained_memory(rollout)
         inside = DataPlaneQuestions.ask(question.vector, spec.criteria.window)
-        numbers, seen, firing = question.custom(), question.scraped(), question.alerts()
+        numbers, seen, claiming, firing = question.custom(), question.scraped(), question.claimants(), question.alerts()
 
         age, requests, latency = await ages, await requested, await timed
         memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None
         plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
-        scraped, alerts = await seen, await firing
+        scraped, claimants, alerts = await seen, await claiming, await firing
         try:
             windows = await counted.of(rollout) if counted else ()
         except ODD as error:
@@ -149,6 +149,7 @@ class PrometheusMetrics:
             queries=_queries(spec),
             windows=unseen or windows,
             scraped=_scraped(rollout, scraped) if expected else None,
+            foreign=claimants if isinstance(claimants, Missing) else _foreign(claimants.get(rollout), namespace),
             age=timedelta(seconds=self._clock.monotonic() - question.asked_at),
             clock_ahead=timedelta(0) if isinstance(age, Missing) else age.clock_ahead,
         )
@@ -230,6 +231,10 @@ class _Question:
     def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         query = promql.scraped(self._criteria.window)
         return self.vector(query, lambda result: answers.number_by_rollout(answers.samples(result)))
+
+    def claimants(self) -> Awaitable[Mapping[str, frozenset[str]] | Missing]:
+        query = promql.claimants(self._criteria.window)
+        return self.vector(query, lambda result: answers.namespaces_by_rollout(answers.samples(result)))
 
     def requests(self) -> Awaitable[Mapping[str, Mapping[str, Requests]] | Missing]:
         query = promql.requests(self._criteria.window)
@@ -466,6 +471,11 @@ def _scraped(rollout: str, found: Mapping[str, float] | Missing) -> int | Missin
         return found
     number = found.get(rollout)
     return int(number) if number is not None and isfinite(number) else None
+
+
+def _foreign(claimants: frozenset[str] | None, namespace: str) -> tuple[str, ...]:
+    """Return the namespaces that are not the rollout's own."""
+    return tuple(sorted((claimants or frozenset()) - {namespace}))
 
 
 def _arms(

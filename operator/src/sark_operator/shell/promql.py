@@ -31,6 +31,24 @@ UNCONFIRMED = "unconfirmed"
 MEMORY_POINTS = 60
 """Points a memory window is cut into."""
 
+LABEL_NAMESPACE = "namespace"
+"""What a scrape configuration calls the namespace of a pod."""
+
+_JUDGED = (
+    METRIC_REQUESTS,
+    f"{METRIC_REQUEST_SECONDS}_bucket",
+    METRIC_FALLBACK,
+    f"{METRIC_OPA_SECONDS}_bucket",
+    f"{METRIC_CACHE_SECONDS}_bucket",
+    METRIC_SHADOW_COMPARISONS,
+    METRIC_SHADOW_MISMATCHES,
+    METRIC_SHADOW_UNCONFIRMED,
+    METRIC_CPU,
+    METRIC_MEMORY,
+    METRIC_FLAG_REVISION,
+)
+"""Whatever a verdict rests on, or is said to be fresh by."""
+
 LONGEST_SCRAPE_INTERVAL = timedelta(minutes=1)
 """Scrape intervals up to this cannot hide a restart between two samples."""
 
@@ -161,6 +179,16 @@ def scraped(window: timedelta) -> str:
     """
     newest = f'max by ({LABEL_ROLLOUT}, pod, instance) (timestamp({METRIC_FLAG_REVISION}{{instance!=""}}))'
     return f"count by ({LABEL_ROLLOUT}) (time() - {newest} <= {_seconds(max(window, LONGEST_SCRAPE_INTERVAL))})"
+
+
+def claimants(window: timedelta) -> str:
+    """Return the query for the namespaces of all targets with a series that names a rollout, of those judged, in the `window`.
+
+    The label `namespace` is what a scrape configuration makes of the pod's; where there is none, nothing tells. The names of
+    the metrics, without which two of them would be one series, are kept by `last_over_time`.
+    """
+    series = f'{{__name__=~"{"|".join(_JUDGED)}", {LABEL_ROLLOUT}!="", {LABEL_NAMESPACE}!=""}}'
+    return f"group by ({LABEL_ROLLOUT}, {LABEL_NAMESPACE}) (last_over_time({series}[{_seconds(window)}]))"
 
 
 def _seconds(window: timedelta) -> str:
