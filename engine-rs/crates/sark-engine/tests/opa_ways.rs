@@ -55,6 +55,20 @@ fn what_is_evaluated_in_front_of_a_negation_waits_for_its_variables() {
 }
 
 #[test]
+fn equality_called_by_its_name_is_the_operator_in_a_negation_too() {
+    check(&[
+        ("r if { not equal(input.none, 1) }", "{}", INPUT, here("true")),
+        ("r if { not f(input) }\nf(u) if { equal(u.none, 1) }", "{}", INPUT, here("true")),
+        ("r if { not equal(data.k[input.s], 1) }", "{}", INPUT, here("true")),
+        // What is not compared as a whole is evaluated in front, and so is all of the other operators.
+        ("r if { not equal([input.none], [1]) }", "{}", INPUT, Told::Undefined),
+        ("r if { not equal(count(input.none), 1) }", "{}", INPUT, Told::Undefined),
+        ("r if { not neq(input.none, 1) }", "{}", INPUT, Told::Undefined),
+        ("r if { not gt(input.none, 1) }", "{}", INPUT, Told::Undefined),
+    ]);
+}
+
+#[test]
 fn a_closure_in_front_of_what_it_reads_is_left_to_opa() {
     check(&[
         ("r if { x = 3; every e in [z] { x > e }; z = 1 }", "{}", INPUT, Told::InOpa),

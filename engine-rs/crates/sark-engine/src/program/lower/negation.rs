@@ -8,7 +8,7 @@ use regorus::unstable::{AssignOp, BoolOp, Expr as Ast, Ref};
 
 use super::{
     super::{
-        ir::{Expr, Step},
+        ir::{Callee, Expr, Step},
         names::{Part, parts_of},
     },
     Lower, Lowering, Steps,
@@ -25,6 +25,9 @@ impl Lowering<'_> {
                 self.side(lhs, out)?;
                 self.side(rhs, out)
             }
+            Ast::Call { fcn, params, .. } if self.compares_for_equality(fcn) => {
+                params.iter().try_for_each(|param| self.side(param, out))
+            }
             Ast::Call { params, .. } => params.iter().try_for_each(|param| self.apart(param, out)),
             Ast::BoolExpr { lhs, rhs, .. } | Ast::ArithExpr { lhs, rhs, .. } | Ast::BinExpr { lhs, rhs, .. } => {
                 self.apart(lhs, out)?;
@@ -38,6 +41,11 @@ impl Lowering<'_> {
             Ast::UnaryExpr { expr, .. } => self.apart(expr, out),
             _ => self.parts(expr, out),
         }
+    }
+
+    /// Whether a call of `function` is `==` under its name, which OPA takes for the same.
+    fn compares_for_equality(&mut self, function: &Ref<Ast>) -> bool {
+        matches!(self.callee_named(function), Some(Callee::Builtin(id)) if self.shared.builtins.name(id) == "equal")
     }
 
     /// One side of an equation.
