@@ -69,6 +69,47 @@ fn equality_called_by_its_name_is_the_operator_in_a_negation_too() {
 }
 
 #[test]
+fn an_array_of_what_opa_goes_through_in_an_order_of_its_own_is_left_to_opa() {
+    check(&[
+        // OPA gives [7,3] for 7 and 3, and [1,1] for 1 and 1.
+        ("r := [x | some x in {input.a, input.b}]", "{}", INPUT, Told::InOpa),
+        ("r if { count([x | {input.a, input.b}[x]]) == 2 }", "{}", INPUT, Told::InOpa),
+        ("r := [k | some k, _ in {input.a: 1, input.b: 2}]", "{}", INPUT, Told::InOpa),
+        ("r := [x | some x in {\"x\", input.s}]", "{}", INPUT, Told::InOpa),
+        // However it is handed on.
+        ("r := [x | s := {input.a, input.b}; some x in s]", "{}", INPUT, Told::InOpa),
+        ("r := [x | some x in s]\ns := t if { t := {input.a, input.b} }", "{}", INPUT, Told::InOpa),
+        ("r := [x | some x in f({input.a, input.b})]\nf(s) := t if { t := s }", "{}", INPUT, Told::InOpa),
+        ("r := [x | some x in f(input)]\nf(u) := {u.a, u.b}", "{}", INPUT, Told::InOpa),
+        ("r := [x | y := [{input.a, input.b}, 1]; some x in y[0]]", "{}", INPUT, Told::InOpa),
+        ("r := [x | some y in [{input.a, input.b}]; some x in y]", "{}", INPUT, Told::InOpa),
+        (
+            "r := [x | z := p with input.k as {input.a, input.b}; some x in z]\np := [y | some y in input.k]",
+            "{}",
+            INPUT,
+            Told::InOpa,
+        ),
+        ("r := z if { z := [x | data.a.t.u[x]] with data.a.t.u.b as 3 }\nt.u.m := 1", "{}", INPUT, Told::InOpa),
+        // Base data first, and then the rules beside it.
+        (
+            "r := [x | data.a.t.u[x]]\nt.u.b := 1\nt.u.n := 2",
+            r#"{"a":{"t":{"u":{"m":2,"z":3}}}}"#,
+            INPUT,
+            here(r#"["m","z","b","n"]"#),
+        ),
+        // What does not show it, or what others have sorted.
+        ("r := {x | some x in {input.a, input.f}}", "{}", INPUT, here("[false,1]")),
+        ("r contains x if { some x in {input.a, input.f} }", "{}", INPUT, here("[false,1]")),
+        ("r := [x | some x in {input.a}]", "{}", INPUT, here("[1]")),
+        ("r := [x | some x in {1, false}]", "{}", INPUT, here("[false,1]")),
+        ("r := [x | some x in ({input.a, input.f} | set())]", "{}", INPUT, here("[false,1]")),
+        ("r := [x | some x in s]\ns contains x if { some x in {input.a, input.f} }", "{}", INPUT, here("[false,1]")),
+        ("r := [x | x := 1; x in {input.a, input.f}]", "{}", INPUT, here("[1]")),
+        ("r := [x | some x in {\"k\": input.a, \"b\": input.f}]", "{}", INPUT, here("[false,1]")),
+    ]);
+}
+
+#[test]
 fn a_closure_in_front_of_what_it_reads_is_left_to_opa() {
     check(&[
         ("r if { x = 3; every e in [z] { x > e }; z = 1 }", "{}", INPUT, Told::InOpa),

@@ -27,7 +27,7 @@ use super::{
     recurring::Recurring,
     text_of,
     tree::Tree,
-    visit,
+    unsorted, visit,
 };
 
 /// Most definitions of a rule that a question may need: a millisecond or two. More are left to OPA.
@@ -259,8 +259,15 @@ impl Builder {
             group.only_value = only_value(&group.definitions);
         }
         let mut uses: Vec<Uses> = groups.iter().map(|group| Uses::of(group, &shared.tree, &shared.builtins)).collect();
-        for ((uses, reasons), group) in uses.iter_mut().zip(unsupported).zip(&groups) {
+        let shown = unsorted::shown(&groups, &shared.tree);
+        for (((uses, reasons), group), shows) in uses.iter_mut().zip(unsupported).zip(&groups).zip(shown) {
             uses.facts.unsupported = reasons;
+            if shows {
+                let name = dotted(&group.path);
+                uses.facts.unsupported.insert(format!(
+                    "data.{name}: an array comprehension that goes through a set or an object with computed members, or through rules beside data that `with` replaces, in an order that is OPA's own"
+                ));
+            }
             let width = group.index.widest();
             if width > MAX_WIDTH {
                 let name = dotted(&group.path);

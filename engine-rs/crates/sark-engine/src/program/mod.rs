@@ -18,6 +18,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unsorted;
 mod visit;
 
 use std::sync::Arc;

@@ -40,7 +40,7 @@ impl<'p> Machine<'p> {
                 Step::Scan(scan) => {
                     let collection = self.value(&scan.collection)?;
                     self.is_scanned_as_in_opa(scan, &collection)?;
-                    return self.deeper(|machine| machine.scan(&collection, &scan.key, &scan.value, rest, solution));
+                    return self.deeper(|machine| machine.scan(scan, &collection, rest, solution));
                 }
                 Step::Walk(expr, pattern) => {
                     let value = self.value(expr)?;
@@ -108,12 +108,12 @@ impl<'p> Machine<'p> {
 
     fn scan(
         &mut self,
+        Scan { collection: source, key, value }: &'p Scan,
         collection: &Value,
-        key: &'p Pattern,
-        value: &'p Pattern,
         rest: &'p [Step],
         solution: Solution<'_, 'p>,
     ) -> Outcome<Flow> {
+        let base = self.base_beside_rules(source);
         let mut element = |machine: &mut Self, found_key: &dyn Fn() -> Value, found: &Value| -> Outcome<Flow> {
             machine.tick()?;
             if !matches!(key, Pattern::Any) && !machine.matches(key, &found_key())? {
@@ -133,7 +133,12 @@ impl<'p> Machine<'p> {
                 }
             }
             Value::Object(members) => {
-                for (name, item) in fields(members) {
+                let mut members = fields(members);
+                // OPA goes through base data first, and then through the rules beside it.
+                if let Some(base) = base {
+                    members.sort_by_key(|(name, _)| place::element(base, name).is_none());
+                }
+                for (name, item) in members {
                     if element(self, &|| name.clone(), item)? == Flow::Stop {
                         return Ok(Flow::Stop);
                     }
@@ -149,6 +154,15 @@ impl<'p> Machine<'p> {
             _ => {}
         }
         Ok(Flow::Continue)
+    }
+
+    /// The base data that a document of base data and rules is made of, where it has both.
+    fn base_beside_rules(&self, document: &Expr) -> Option<&'p Value> {
+        let Expr::Document(node) = document else {
+            return None;
+        };
+        let node = self.program.tree.node(*node)?;
+        node.base.as_ref().filter(|_| !node.children.is_empty())
     }
 
     fn walk(
