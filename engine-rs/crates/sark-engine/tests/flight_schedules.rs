@@ -59,9 +59,10 @@ impl Store for Kept {
 
 /// Asks as the engine does: look, then begin.
 fn begin(flights: &Arc<SingleFlight<Kept>>, key: Key, generation: u64) -> Begun<Kept> {
+    let landings = flights.landings(&key);
     match flights.store().find(&key) {
         Some(value) => Begun::Hit(value),
-        None => flights.begin(key, generation),
+        None => flights.begin(key, generation, landings),
     }
 }
 

@@ -32,14 +32,39 @@ pub(crate) trait Store {
     fn spread(key: &Self::Key) -> usize;
 }
 
-/// Evaluations under way in one table: so few that a search costs less than a hash.
-type Flights<S> = Vec<(<S as Store>::Key, Arc<Flight<<S as Store>::Value>>)>;
+/// Evaluations under way in one table: so few that a search costs less than a hash. Most land before anybody waits for them, and
+/// have no place where others could.
+type Flights<S> = Vec<(<S as Store>::Key, Option<Arc<Flight<<S as Store>::Value>>>)>;
+
+/// Some of the evaluations under way.
+#[derive(Debug)]
+struct Table<S: Store> {
+    flights: Mutex<Flights<S>>,
+    /// How many have landed. Written by who holds the lock.
+    landings: AtomicU64,
+}
+
+impl<S: Store> Default for Table<S> {
+    fn default() -> Self {
+        Self { flights: Mutex::default(), landings: AtomicU64::new(0) }
+    }
+}
+
+impl<S: Store> Table<S> {
+    fn lock(&self) -> MutexGuard<'_, Flights<S>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many evaluations had landed when somebody was about to look into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Landings(u64);
 
 /// A store in front of which nobody evaluates what another evaluates already.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<S: Store> {
     store: S,
-    flights: [Mutex<Flights<S>>; TABLES],
+    tables: [Table<S>; TABLES],
     /// Number of the policies that serve; see [`Self::advance`].
     generation: AtomicU64,
 }
@@ -57,7 +82,7 @@ pub(crate) enum Begun<S: Store> {
 
 impl<S: Store> SingleFlight<S> {
     pub(crate) fn new(store: S) -> Self {
-        Self { store, flights: std::array::from_fn(|_| Mutex::default()), generation: AtomicU64::new(0) }
+        Self { store, tables: std::array::from_fn(|_| Table::default()), generation: AtomicU64::new(0) }
     }
 
     pub(crate) const fn store(&self) -> &S {
@@ -74,36 +99,47 @@ impl<S: Store> SingleFlight<S> {
         self.generation.fetch_max(generation, Ordering::AcqRel);
     }
 
-    /// Answer `key`, which was not in the store a moment ago, or say who does. It is asked under the policies numbered
+    /// To be asked before the store is, for [`Self::begin`].
+    pub(crate) fn landings(&self, key: &S::Key) -> Landings {
+        Landings(self.table(key).landings.load(Ordering::Acquire))
+    }
+
+    /// Answer `key`, which was not in the store after `landings`, or say who does. It is asked under the policies numbered
     /// `generation`.
-    pub(crate) fn begin(self: &Arc<Self>, key: S::Key, generation: u64) -> Begun<S> {
-        let mut flights = self.table(&key);
-        if let Some((_, flight)) = flights.iter().find(|(flying, _)| *flying == key) {
-            return Begun::Wait(Waiter { flight: Arc::clone(flight), seat: None });
+    pub(crate) fn begin(self: &Arc<Self>, key: S::Key, generation: u64, landings: Landings) -> Begun<S> {
+        let table = self.table(&key);
+        let mut flights = table.lock();
+        if let Some((_, flight)) = flights.iter_mut().find(|(flying, _)| *flying == key) {
+            return Begun::Wait(Waiter { flight: Arc::clone(flight.get_or_insert_default()), seat: None });
         }
-        // A flight may have landed since the caller looked.
-        if let Some(value) = self.store.find(&key) {
+        // A flight that has landed since may have been this one.
+        if table.landings.load(Ordering::Relaxed) != landings.0
+            && let Some(value) = self.store.find(&key)
+        {
             return Begun::Hit(value);
         }
-        let flight = Arc::new(Flight::default());
-        flights.push((key, Arc::clone(&flight)));
+        flights.push((key, None));
         drop(flights);
-        Begun::Lead(Lead { owner: Arc::clone(self), key, generation, flight, landed: false })
+        Begun::Lead(Lead { owner: Arc::clone(self), key, generation, landed: false })
     }
 
-    fn land(&self, key: &S::Key, flight: &Flight<S::Value>, value: Option<S::Value>) {
-        let mut flights = self.table(key);
-        if let Some(at) = flights.iter().position(|(flying, _)| flying == key) {
-            flights.swap_remove(at);
+    /// End the flight of `key`; `value` is asked for when somebody waits for it.
+    fn land(&self, key: &S::Key, value: impl FnOnce() -> Option<S::Value>) {
+        let table = self.table(key);
+        let mut flights = table.lock();
+        let at = flights.iter().position(|(flying, _)| flying == key);
+        let flight = at.and_then(|at| flights.swap_remove(at).1);
+        // Nobody else writes, and who reads what is released here finds what was kept before.
+        table.landings.store(table.landings.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        drop(flights);
+        if let Some(flight) = flight {
+            flight.settle(value());
         }
-        drop(flights);
-        flight.settle(value);
     }
 
-    fn table(&self, key: &S::Key) -> MutexGuard<'_, Flights<S>> {
-        let [first, ..] = &self.flights;
-        let table = self.flights.get(S::spread(key) % TABLES).unwrap_or(first);
-        table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self, key: &S::Key) -> &Table<S> {
+        let [first, ..] = &self.tables;
+        self.tables.get(S::spread(key) % TABLES).unwrap_or(first)
     }
 }
 
@@ -114,7 +150,6 @@ pub(crate) struct Lead<S: Store> {
     owner: Arc<SingleFlight<S>>,
     key: S::Key,
     generation: u64,
-    flight: Arc<Flight<S::Value>>,
     landed: bool,
 }
 
@@ -137,14 +172,14 @@ impl<S: Store> Lead<S> {
             keep(&self.owner.store, self.key);
         }
         self.landed = true;
-        self.owner.land(&self.key, &self.flight, is_current.then(|| value.clone()));
+        self.owner.land(&self.key, || is_current.then(|| value.clone()));
     }
 }
 
 impl<S: Store> Drop for Lead<S> {
     fn drop(&mut self) {
         if !self.landed {
-            self.owner.land(&self.key, &self.flight, None);
+            self.owner.land(&self.key, || None);
         }
     }
 }

@@ -107,10 +107,11 @@ impl DecisionCache {
 
     /// Answer the question of `key`, or say who does.
     pub fn begin(&self, key: CacheKey) -> Begun {
+        let landings = self.flights.landings(&key.slot);
         if let Some(decision) = self.get(&key) {
             return Begun::Hit(decision);
         }
-        match self.flights.begin(key.slot, key.generation) {
+        match self.flights.begin(key.slot, key.generation, landings) {
             flight::Begun::Hit(decision) => {
                 self.table().counters().add(Count::FlightJoined, 1);
                 Begun::Hit(decision)

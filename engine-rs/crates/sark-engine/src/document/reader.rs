@@ -7,7 +7,7 @@ use regorus::{Value, value::Object};
 use super::{
     Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Projection, ReadError, Spelled, is_plain, keys, number,
     projection::{Members, Parts, Shape, Way},
-    scan::{Broken, broken, end_of_number, end_of_string, end_of_word, skip_space},
+    scan::{Broken, end_of_number, end_of_string, end_of_word, skip_space},
     text::{replaced, unescaped},
 };
 
@@ -52,6 +52,10 @@ impl From<Broken> for Fault {
     }
 }
 
+/// Reading stopped; the reader knows why. It has no size, so that what is read comes back in registers.
+#[derive(Debug, Clone, Copy)]
+struct Stopped;
+
 struct Reader<'t> {
     text: &'t str,
     bytes: &'t [u8],
@@ -62,6 +66,8 @@ struct Reader<'t> {
     values: usize,
     purpose: Purpose,
     spelled: Spelled,
+    /// Why reading stopped, if it did.
+    fault: Option<Fault>,
 }
 
 /// What was built of a document.
@@ -94,45 +100,45 @@ pub(super) fn read_front(text: &str, start: usize, projection: &Projection) -> O
 fn read_all<T>(
     json: &[u8],
     purpose: Purpose,
-    value: impl FnOnce(&mut Reader<'_>) -> Result<T, Fault>,
+    value: impl FnOnce(&mut Reader<'_>) -> Result<T, Stopped>,
 ) -> Result<(T, Spelled), ReadError> {
     let text = replaced(json);
     let mut reader = Reader::at(&text, 0, purpose);
     match value(&mut reader).and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => Ok((value, reader.spelled)),
-        Err(fault) => Err(reader.explain(fault)),
+        Err(Stopped) => Err(reader.explain()),
     }
 }
 
 impl<'t> Reader<'t> {
     fn at(text: &'t str, at: usize, purpose: Purpose) -> Self {
         let (bytes, values) = (text.as_bytes(), purpose.most_values());
-        Self { text, bytes, at, levels: MAX_DEPTH, values, purpose, spelled: Spelled::default() }
+        Self { text, bytes, at, levels: MAX_DEPTH, values, purpose, spelled: Spelled::default(), fault: None }
     }
 }
 
 impl Reader<'_> {
     /// Nothing but white space follows.
-    fn end(&mut self) -> Result<(), Fault> {
+    fn end(&mut self) -> Result<(), Stopped> {
         self.at = skip_space(self.bytes, self.at);
-        if self.at == self.bytes.len() { Ok(()) } else { Ok(broken(self.at, "something after the document")?) }
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.broken("something after the document")) }
     }
 
-    fn built(&mut self, projection: &Projection) -> Result<Built, Fault> {
+    fn built(&mut self, projection: &Projection) -> Result<Built, Stopped> {
         match projection {
             Projection::Whole => self.value().map(Built::Whole),
             Projection::Parts(shape) => self.parts(shape).map(Built::Parts),
         }
     }
 
-    fn parts(&mut self, shape: &Shape) -> Result<Parts, Fault> {
+    fn parts(&mut self, shape: &Shape) -> Result<Parts, Stopped> {
         let mut parts = shape.blank();
         self.picked(shape.root(), &mut parts)?;
         Ok(parts)
     }
 
     /// A value of which the parts in `members` are built, if it is an object.
-    fn picked(&mut self, members: &Members, parts: &mut Parts) -> Result<(), Fault> {
+    fn picked(&mut self, members: &Members, parts: &mut Parts) -> Result<(), Stopped> {
         self.at = skip_space(self.bytes, self.at);
         if self.bytes.get(self.at) != Some(&b'{') {
             return self.pass();
@@ -159,12 +165,13 @@ impl Reader<'_> {
     }
 
     /// Go past a value, as strictly as it would be read.
-    fn pass(&mut self) -> Result<(), Fault> {
+    fn pass(&mut self) -> Result<(), Stopped> {
         self.count()?;
         self.at = skip_space(self.bytes, self.at);
         match self.bytes.get(self.at) {
             Some(b'"') => {
-                self.at = end_of_string(self.bytes, self.at + 1)?.after;
+                let end = end_of_string(self.bytes, self.at + 1);
+                self.at = self.found(end)?.after;
                 Ok(())
             }
             Some(b'{') => self.nested(|reader| {
@@ -179,7 +186,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self) -> Result<Value, Fault> {
+    fn value(&mut self) -> Result<Value, Stopped> {
         self.count()?;
         self.at = skip_space(self.bytes, self.at);
         match self.bytes.get(self.at) {
@@ -190,32 +197,34 @@ impl Reader<'_> {
         }
     }
 
-    fn count(&mut self) -> Result<(), Fault> {
-        self.values = self.values.checked_sub(1).ok_or(Fault::Many)?;
+    fn count(&mut self) -> Result<(), Stopped> {
+        let left = self.values.checked_sub(1);
+        self.values = self.or_stop(left, Fault::Many)?;
         Ok(())
     }
 
     /// A value without parts that is no string.
-    fn scalar(&mut self) -> Result<Value, Fault> {
+    fn scalar(&mut self) -> Result<Value, Stopped> {
         match self.bytes.get(self.at) {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
-            Some(_) => Ok(broken(self.at, "no value begins like this")?),
-            None => Ok(broken(self.at, "the text ends where a value should be")?),
+            Some(_) => Err(self.broken("no value begins like this")),
+            None => Err(self.broken("the text ends where a value should be")),
         }
     }
 
-    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.levels = self.levels.checked_sub(1).ok_or(Fault::Deep)?;
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stopped>) -> Result<T, Stopped> {
+        let left = self.levels.checked_sub(1);
+        self.levels = self.or_stop(left, Fault::Deep)?;
         self.at += 1;
         let value = read(self)?;
         self.levels += 1;
         Ok(value)
     }
 
-    fn array(&mut self) -> Result<Value, Fault> {
+    fn array(&mut self) -> Result<Value, Stopped> {
         let mut items = Vec::new();
         self.each_item(|reader| {
             items.push(reader.value()?);
@@ -225,7 +234,7 @@ impl Reader<'_> {
     }
 
     /// Call `read` where each item of an array begins.
-    fn each_item(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each_item(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Stopped>) -> Result<(), Stopped> {
         let mut goes_on = !self.closes(b']');
         while goes_on {
             read(self)?;
@@ -234,7 +243,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn object(&mut self) -> Result<Value, Fault> {
+    fn object(&mut self) -> Result<Value, Stopped> {
         let mut fields = BTreeMap::new();
         self.each_member(|reader| {
             let key = reader.key(keys::shared)?;
@@ -247,7 +256,7 @@ impl Reader<'_> {
     }
 
     /// Call `read` where each member of an object should begin.
-    fn each_member(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Fault>) -> Result<(), Fault> {
+    fn each_member(&mut self, mut read: impl FnMut(&mut Self) -> Result<(), Stopped>) -> Result<(), Stopped> {
         let mut goes_on = !self.closes(b'}');
         while goes_on {
             read(self)?;
@@ -256,18 +265,18 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn key<T>(&mut self, see: impl FnOnce(&str) -> T) -> Result<T, Fault> {
+    fn key<T>(&mut self, see: impl FnOnce(&str) -> T) -> Result<T, Stopped> {
         self.at = skip_space(self.bytes, self.at);
         if self.bytes.get(self.at) != Some(&b'"') {
-            return Ok(broken(self.at, "a key must be a string")?);
+            return Err(self.broken("a key must be a string"));
         }
         self.string(see)
     }
 
-    fn colon(&mut self) -> Result<(), Fault> {
+    fn colon(&mut self) -> Result<(), Stopped> {
         self.at = skip_space(self.bytes, self.at);
         if self.bytes.get(self.at) != Some(&b':') {
-            return Ok(broken(self.at, "a colon is missing")?);
+            return Err(self.broken("a colon is missing"));
         }
         self.at += 1;
         Ok(())
@@ -282,43 +291,71 @@ impl Reader<'_> {
     }
 
     /// Whether another item follows; moves past the comma or the end.
-    fn goes_on(&mut self, end: u8, otherwise: &'static str) -> Result<bool, Fault> {
+    fn goes_on(&mut self, end: u8, otherwise: &'static str) -> Result<bool, Stopped> {
         self.at = skip_space(self.bytes, self.at);
         let next = self.bytes.get(self.at);
         if next != Some(&b',') && next != Some(&end) {
-            return Ok(broken(self.at, otherwise)?);
+            return Err(self.broken(otherwise));
         }
         self.at += 1;
         Ok(next == Some(&b','))
     }
 
-    fn string<T>(&mut self, make: impl FnOnce(&str) -> T) -> Result<T, Fault> {
+    fn string<T>(&mut self, make: impl FnOnce(&str) -> T) -> Result<T, Stopped> {
         let start = self.at + 1;
-        let end = end_of_string(self.bytes, start)?;
+        let end = end_of_string(self.bytes, start);
+        let end = self.found(end)?;
         self.at = end.after;
         let raw = self.text.get(start..end.after - 1).unwrap_or_default();
         Ok(if end.escaped { make(&unescaped(raw)) } else { make(raw) })
     }
 
-    fn number(&mut self) -> Result<Value, Fault> {
+    fn number(&mut self) -> Result<Value, Stopped> {
         let start = self.at;
-        let (end, is_integer) = end_of_number(self.bytes, start)?;
+        let end = end_of_number(self.bytes, start);
+        let (end, is_integer) = self.found(end)?;
         self.at = end;
         let token = self.text.get(start..end).unwrap_or_default();
         let value = if is_integer { number::integer(token) } else { number::decimal(token) };
-        let value = value.ok_or(Fault::Number { at: start, end })?;
+        let value = self.or_stop(value, Fault::Number { at: start, end })?;
         if (!is_integer || token == "-0") && !is_plain(token) {
             self.spelled.note(&value);
         }
         Ok(value)
     }
 
-    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Fault> {
-        self.at = end_of_word(self.bytes, self.at, word)?;
+    fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Stopped> {
+        let end = end_of_word(self.bytes, self.at, word);
+        self.at = self.found(end)?;
         Ok(value)
     }
 
-    fn explain(&self, fault: Fault) -> ReadError {
+    /// What a token was found to be.
+    #[inline]
+    fn found<T>(&mut self, found: Result<T, Broken>) -> Result<T, Stopped> {
+        found.map_err(|broken| self.stop(broken.into()))
+    }
+
+    #[inline]
+    fn or_stop<T>(&mut self, value: Option<T>, fault: Fault) -> Result<T, Stopped> {
+        value.ok_or_else(|| self.stop(fault))
+    }
+
+    fn broken(&mut self, what: &'static str) -> Stopped {
+        self.stop(Broken { at: self.at, what }.into())
+    }
+
+    #[cold]
+    fn stop(&mut self, fault: Fault) -> Stopped {
+        self.fault = Some(fault);
+        Stopped
+    }
+
+    /// Why reading stopped.
+    fn explain(&self) -> ReadError {
+        let Some(fault) = self.fault else {
+            return ReadError::Malformed("not what was expected".to_owned());
+        };
         match fault {
             Fault::Broken(Broken { at, what }) => ReadError::Malformed(format!("{what} at byte {at}")),
             Fault::Deep => ReadError::Unsupported(format!("it nests deeper than {MAX_DEPTH} levels")),

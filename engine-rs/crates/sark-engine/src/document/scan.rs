@@ -28,45 +28,48 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 
 /// The end of the string whose first byte behind the opening quote is at `at`.
 #[inline]
-pub(super) fn end_of_string(bytes: &[u8], mut at: usize) -> Result<StringEnd, Broken> {
-    let mut escaped = false;
+pub(super) fn end_of_string(bytes: &[u8], at: usize) -> Result<StringEnd, Broken> {
+    let at = next_special(bytes, at);
+    // Most strings are without escapes.
+    if bytes.get(at) == Some(&b'"') { Ok(StringEnd { after: at + 1, escaped: false }) } else { end_of_escaped(bytes, at) }
+}
+
+/// As [`end_of_string`], from the first byte of the string that is special and not its end.
+#[cold]
+fn end_of_escaped(bytes: &[u8], mut at: usize) -> Result<StringEnd, Broken> {
     loop {
-        at += plain_bytes(bytes.get(at..).unwrap_or_default());
-        match bytes.get(at) {
-            Some(b'"') => return Ok(StringEnd { after: at + 1, escaped }),
-            Some(b'\\') => {
-                escaped = true;
-                at = end_of_escape(bytes, at)?;
-            }
+        at = match bytes.get(at) {
+            Some(b'"') => return Ok(StringEnd { after: at + 1, escaped: true }),
+            Some(b'\\') => next_special(bytes, end_of_escape(bytes, at)?),
             Some(_) => return broken(at, "a control character inside a string"),
             None => return broken(at, "a string without its end"),
         }
     }
 }
 
-/// How many bytes in front are neither a quote nor a backslash nor a control character; eight are looked at at a time.
-fn plain_bytes(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut count = 0;
-    for word in words {
+/// The first place at or after `at` with a quote, a backslash or a control character; eight bytes are looked at at a time.
+#[inline]
+fn next_special(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
         let special = special_bytes(u64::from_le_bytes(*word));
         if special != 0 {
-            return count + (special.trailing_zeros() / 8) as usize;
+            return at + (special.trailing_zeros() / 8) as usize;
         }
-        count += 8;
+        at += 8;
     }
-    count + rest.iter().take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\').count()
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\').count()
 }
 
 /// The top bit of each byte that is special; bits above the lowest one that is set may be wrong.
 const fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
-    const fn zero_bytes(word: u64) -> u64 {
-        word.wrapping_sub(ONES) & !word & TOPS
-    }
-    let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
-    control | zero_bytes(word ^ (ONES * b'"' as u64)) | zero_bytes(word ^ (ONES * b'\\' as u64))
+    // With this bit turned over, a quote comes right behind the control characters, and nothing else comes before it.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    // What is no ASCII keeps its top bit in both.
+    (control_or_quote | backslash) & !word & TOPS
 }
 
 /// The end of the escape whose backslash is at `at`.

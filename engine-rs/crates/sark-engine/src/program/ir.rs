@@ -77,6 +77,15 @@ impl Expr {
         }
     }
 
+    /// Whether its value, or that of what it is a part of, may be kept for other questions.
+    pub(crate) fn is_kept(&self) -> bool {
+        match self {
+            Self::Group(_) | Self::Fixed(..) => true,
+            Self::Index(collection, key) => collection.is_kept() || key.is_kept(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a comprehension.
     pub(crate) fn is_comprehension(&self) -> bool {
         match self {

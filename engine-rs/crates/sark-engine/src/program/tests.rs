@@ -242,6 +242,23 @@ fn what_was_not_read_is_no_answer() {
 }
 
 #[test]
+fn what_was_asked_before_changes_no_answer() {
+    let source = "nothing if 1 == 2\nsome_grants := {\"a\": [1, 2], \"b\": [3]}\n\
+        torn if { {k: x | some x in [1, 2]; k := input.k} == nothing }\ngranted := [grant | some grant in some_grants[input.k]]\n\
+        other := x if { x := some_grants with data.p.some_grants as {\"a\": [4]} }";
+    let (program, input) = (program(source), br#"{"k": "a"}"#);
+    let sight = || read_document(input).unwrap().into();
+    let rules = ["torn", "granted", "other", "nothing", "some_grants"];
+    let alone = rules.map(|rule| program.ask_in(&mut State::new(&program), rule, sight()));
+    assert!(matches!(alone[0], Err(Failure::Conflict(_))), "{alone:?}");
+    assert_eq!(alone[1], Ok(read_document(b"[1, 2]").unwrap().value));
+    let mut state = State::new(&program);
+    for round in 0..3 {
+        assert_eq!(rules.map(|rule| program.ask_in(&mut state, rule, sight())), alone, "round {round}");
+    }
+}
+
+#[test]
 fn of_many_definitions_or_paths_nobody_looks_for_what_they_see() {
     let rules = |count| (0..count).map(|number| format!("allow if input.user == \"u{number}\"\n")).collect::<Vec<_>>().concat();
     let path = ["p".to_owned(), "allow".to_owned()];

@@ -22,8 +22,11 @@ impl Machine<'_> {
     /// The document at a decision path. A segment that is an integer is an index, except as a key of base data.
     pub(super) fn at(&mut self, path: &[String]) -> Outcome<Value> {
         let (node, rest) = self.enter(path);
+        if rest.is_empty() {
+            return self.below(node, &[]);
+        }
         let in_rule = self.program.tree.node(node).is_some_and(|found| found.group.is_some());
-        if in_rule || rest.is_empty() {
+        if in_rule {
             let keys: Vec<Value> = rest.iter().map(|segment| key_of(segment)).collect();
             return self.below(node, &keys);
         }

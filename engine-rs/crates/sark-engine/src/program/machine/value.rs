@@ -23,6 +23,9 @@ impl<'p> Machine<'p> {
             Expr::Slot(slot) | Expr::BasePart(slot) => Some(self.slot(*slot)),
             Expr::Input(path, number) => self.input(path, *number),
             Expr::Base(base) if self.scope.is_plain() => Some(&base.value),
+            // What is one for all questions, once it was computed.
+            Expr::Group(group) if self.scope.is_plain() => self.state.fixed_groups.get(*group as usize)?.as_ref(),
+            Expr::Fixed(number, _) if self.scope.is_plain() => self.state.fixed_exprs.get(*number as usize)?.as_ref(),
             Expr::Index(collection, key) => {
                 let found = self.place(collection)?;
                 let key = self.place(key)?;
@@ -93,7 +96,8 @@ impl<'p> Machine<'p> {
                     return Ok(operation::compare(op, left, right));
                 }
                 // A comprehension comes last: beside what is undefined it is not computed, nor found in conflict.
-                if left.is_comprehension() && self.place(right) == Some(&UNDEFINED) {
+                // What is only known because it was computed before does not count: the answer would hang on what was asked then.
+                if left.is_comprehension() && !right.is_kept() && self.place(right) == Some(&UNDEFINED) {
                     return Ok(Value::Undefined);
                 }
                 let left = self.value(left)?;
