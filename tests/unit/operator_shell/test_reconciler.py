@@ -10,10 +10,12 @@ from typing import Any, cast
 import pytest
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, FINALIZER, KIND
-from sark_api.spec import Mode
+from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import Leader, Notified, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
+from sark_operator.core.observation import Identity, Missing, Observation
 from sark_operator.shell.api import ClusterError, NamespaceEndingError, RefusedError, RolloutObject, UnavailableError
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
@@ -150,6 +152,35 @@ async def test_a_clock_that_is_set_while_a_tick_is_under_way_moves_no_tick(aroun
     wait = await around.tick()
 
     assert timedelta(0) < wait <= around.target.spec.interval
+
+
+@pytest.mark.parametrize("asked", [Mode.AUTO, Mode.ROLLBACK])
+async def test_metrics_with_which_nothing_can_be_decided_hold_nothing_up(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch, asked: Mode
+) -> None:
+    # Given metrics that the core stumbles over
+    def stumbling(
+        identity: Identity, spec: SarkRolloutSpec, status: SarkRolloutStatus, seen: Observation, now: datetime
+    ) -> Decision:
+        if not isinstance(seen.metrics.arms, Missing):
+            raise OverflowError("cannot convert float infinity to integer")
+        return decide(identity, spec, status, seen, now)
+
+    monkeypatch.setattr("sark_operator.shell.reconciler.decide", stumbling)
+    around.target.spec = around.target.spec.model_copy(update={"mode": asked})
+
+    # When a tick is done
+    await around.tick()
+
+    # Then it is decided as if nothing had been seen: the user's rollback goes its way, and a step is held
+    [decision] = around.decisions
+    written = [action.document.percentage for action in decision.actions if isinstance(action, WriteFlags)]
+    if asked is Mode.ROLLBACK:
+        assert written == [0]
+    else:
+        assert written == []
+        assert decision.status.reason == "MetricsUnavailable"
+        assert "cannot be reckoned with (OverflowError)" in decision.status.message
 
 
 async def test_an_edit_is_decided_on_with_the_name_of_what_wrote_it(around: Surroundings) -> None:

@@ -13,6 +13,8 @@ from .observation import Histogram
 
 MAX_COUNT = 1e15
 """More than this is not a count of requests."""
+LONGEST = 1e9
+"""More seconds than this, some thirty years, are no bound of a histogram."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def readable(histogram: Histogram) -> str:
         return "the histogram's buckets and counts do not match"
     if any(isnan(bound) for bound in bounds) or any(low >= high for low, high in pairwise(bounds)) or bounds[0] <= 0:
         return "the histogram's bounds do not grow"
+    if any(LONGEST < bound < inf for bound in bounds):
+        return "the histogram's bounds are no seconds"
     if bounds[-1] != inf:
         return "the histogram has no +Inf bucket"
     if not all(plausible_count(number) for number in histogram.counts):

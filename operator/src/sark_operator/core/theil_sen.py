@@ -23,6 +23,8 @@ MAX_POINTS = 60
 """Longer series are thinned to this many points: the number of pairs grows with the square (60 points, 1,770 pairs)."""
 MIN_POINTS = 8
 """Below this the interval says nothing."""
+MOST = 1e15
+"""More than this is neither a number of bytes nor a time; squares and sums of larger ones leave the doubles."""
 _BEYOND = 0.001
 """Chance that the interval misses the slope, on both sides together."""
 _ALIKE = 0.97
@@ -44,9 +46,9 @@ class Slope:
         return Slope(self.value * unit, self.lower * unit, self.upper * unit, self.points)
 
 
-def finite_points(points: Sequence[Point]) -> list[Point]:
-    """Return the points whose two numbers are finite, by x."""
-    return sorted(point for point in points if isfinite(point[0]) and isfinite(point[1]))
+def plausible_points(points: Sequence[Point]) -> list[Point]:
+    """Return the points whose two numbers are finite and can be reckoned with, by x."""
+    return sorted(point for point in points if all(abs(number) <= MOST for number in point))
 
 
 def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
@@ -58,11 +60,11 @@ def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
 
 
 def theil_sen(points: Sequence[Point], *, among: int = 1) -> Slope | None:
-    """Return the slope of `points`, or None when fewer than `MIN_POINTS` are finite or all have the same x.
+    """Return the slope of `points`, or None when fewer than `MIN_POINTS` are plausible or all have the same x.
 
     The interval is so wide that those of `among` series all hold their slope with a confidence of 99.9 %.
     """
-    kept = thin(finite_points(points))
+    kept = thin(plausible_points(points))
     size = len(kept)
     if size < MIN_POINTS:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -16,7 +16,7 @@ from sark_api.status import Phase, SarkRolloutStatus
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteStatus
 from sark_operator.core.lifecycle import is_terminal, wanted_percent
-from sark_operator.core.observation import Identity, Observation
+from sark_operator.core.observation import Identity, Missing, Observation
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.api import (
     Cluster,
@@ -31,6 +31,7 @@ from sark_operator.shell.api import (
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
+from sark_operator.shell.metrics import unread
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.recorder import Recorder
@@ -116,7 +117,7 @@ class Reconciler:
         observation = replace(observation, namespace_ending=uid in self._ending)
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
         reckoned_at, now = self._clock.monotonic(), self._clock.now()
-        decision = decide(_identity(rollout, status), spec, status, observation, now)
+        decision = _decided(rollout, spec, status, observation, now)
         self._telemetry.decided(self._clock.monotonic() - reckoned_at)
         if unsigned is not None:
             await self._actor.take_back(rollout, spec.target.flags_config_map, decision)
@@ -210,6 +211,23 @@ class Reconciler:
             except ClusterError as error:
                 return rollout, signed, error
         return rollout, signed, None
+
+
+def _decided(
+    rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus, observation: Observation, now: datetime
+) -> Decision:
+    """Return what is decided on what was seen; without the metrics, should nothing be to be decided with them.
+
+    Whatever a server answers, its user's rollback and the way back go on, and it counts as blindness.
+    """
+    identity = _identity(rollout, status)
+    try:
+        return decide(identity, spec, status, observation, now)
+    except Exception as error:  # noqa: BLE001 - what is wrong with the core must not keep anybody from the baseline
+        _log.exception("decided without metrics: nothing could be decided with them", rollout=rollout.key)
+        seen = f"what Prometheus answered cannot be reckoned with ({type(error).__name__}): the operator's log says more"
+        blind = unread(Missing(reasons.METRICS_INVALID.name, seen), spec)
+        return decide(identity, spec, status, replace(observation, metrics=blind), now)
 
 
 def _identity(rollout: RolloutObject, status: SarkRolloutStatus) -> Identity:

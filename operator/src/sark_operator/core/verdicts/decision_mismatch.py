@@ -41,12 +41,8 @@ def judge_decision_mismatch(
     if isinstance(shadow, Missing):
         return ruling.unknown(shadow.message, limit=limit_text)
     over, total = format_duration(window), shadow.matches + shadow.mismatches
-    if not all(map(plausible_count, (shadow.matches, shadow.mismatches, shadow.unconfirmed))):
-        seen = (
-            f"Prometheus counted {shadow.matches:g} matches, {shadow.mismatches:g} mismatches in {over} "
-            f"and {shadow.unconfirmed:g} not confirmed: not counts"
-        )
-        return ruling.unknown(seen, limit=limit_text)
+    if uncounted := _uncounted(shadow, over):
+        return ruling.unknown(uncounted, limit=limit_text)
     value = _value(shadow, total)
     said = f"{_decimal(shadow.mismatches)} of {count(total, 'comparison')} over {over} differ{_named(shadow)}"
     if limit == 0 and shadow.mismatches > 0:
@@ -64,6 +60,18 @@ def judge_decision_mismatch(
 
     found = Counts(shadow.mismatches, total)
     return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
+
+
+def _uncounted(shadow: Comparisons, over: str) -> str:
+    """Return which numbers are no counts; empty when all are."""
+    if not all(map(plausible_count, (shadow.matches, shadow.mismatches, shadow.unconfirmed))):
+        return (
+            f"Prometheus counted {shadow.matches:g} matches, {shadow.mismatches:g} mismatches in {over} "
+            f"and {shadow.unconfirmed:g} not confirmed: not counts"
+        )
+    if not all(plausible_count(number) for _, _, number in shadow.differences):
+        return f"what Prometheus counted in {over} of decisions that differ, by path and kind, are not counts"
+    return ""
 
 
 def _unconfirmed(shadow: Comparisons, limit: float, said: str) -> str:

@@ -22,7 +22,7 @@ from sark_api.spec import MemoryGrowth
 from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.figures import count, mebibytes_per_hour
 from sark_operator.core.observation import MemorySeries, Missing
-from sark_operator.core.theil_sen import MIN_POINTS, Slope, finite_points
+from sark_operator.core.theil_sen import MIN_POINTS, Slope, plausible_points
 
 from .ruling import Ruling
 
@@ -103,7 +103,7 @@ def judge_memory_growth(
 
 def is_seen(memory: Sequence[MemorySeries] | Missing) -> bool:
     """Return whether any pod's memory is being measured, however young it is."""
-    return not isinstance(memory, Missing) and any(finite_points(series.points) for series in memory)
+    return not isinstance(memory, Missing) and any(plausible_points(series.points) for series in memory)
 
 
 def _judged(
@@ -140,7 +140,7 @@ def _slopes(memory: Sequence[MemorySeries], length: timedelta) -> _Slopes:
     needed = length.total_seconds() * _OLD_ENOUGH
     slopes: dict[str, Slope] = {}
     for series in memory:
-        points = finite_points(series.points)
+        points = plausible_points(series.points)
         if not points or points[-1][0] - points[0][0] < needed:
             continue
         slope = series.slope(len(memory))

@@ -14,7 +14,7 @@ from sark_api.duration import format_duration
 from sark_api.names import ARM_NEW
 from sark_api.spec import CacheP95, OpaP95
 from sark_api.status import CriterionStatus
-from sark_operator.core.buckets import mended, quantile, readable, share_above
+from sark_operator.core.buckets import mended, plausible_count, quantile, readable, share_above
 from sark_operator.core.figures import count, milliseconds, percents
 from sark_operator.core.observation import ArmWindow, Histogram, Missing
 from sark_operator.core.sequential.fractions import Counts
@@ -63,7 +63,7 @@ def _few(ruling: Ruling, arms: Mapping[str, ArmWindow] | Missing, total: float, 
     if isinstance(arms, Missing):
         return ruling.unknown(arms.message, limit=limit, samples=total)
     requests = arms.get(ARM_NEW, ArmWindow()).requests
-    if not requests >= needed or total > SLOW_SHARE * requests:
+    if not plausible_count(requests) or requests < needed or total > SLOW_SHARE * requests:
         return ruling.unknown(f"{seen} in {over}, {needed:,} needed", limit=limit, samples=total)
     return ruling.measured(
         breach=False,
