@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from math import inf, nan
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.status import SarkRolloutStatus
-from sark_e2e.simulated_target import SimulatedTarget, quick_spec
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.decide import decide
+from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import (
     ArmWindow,
     Comparisons,
@@ -29,7 +33,9 @@ from sark_operator.core.observation import (
 
 SHADOW = {"percent": 50, "bake": "1s", "shadow": {"samplePercent": 50}}
 SPECS = (
-    quick_spec(criteria={"window": "10s", "custom": [{"name": "queue", "query": "q", "max": "1"}]}),
+    quick_spec(
+        criteria={"window": "10s", "memoryGrowth": {"window": "30s"}, "custom": [{"name": "queue", "query": "q", "max": "1"}]}
+    ),
     quick_spec(steps=[{"percent": 5, "bake": "1s"}, SHADOW, {"percent": 100}]),
 )
 NUMBER = st.sampled_from([0.0, -0.0, -1.0, nan, inf, -inf, 1e-320, 0.5, 3.0, 1000.0, 2.0**53, 1e18, 1.7e308])
@@ -106,3 +112,46 @@ def test_whatever_the_numbers_are_something_is_decided_and_can_be_stored(
     # Then the status is one that the API server takes
     wire = decision.status.to_wire()
     assert SarkRolloutStatus.model_validate(json.loads(json.dumps(wire, allow_nan=False))) == decision.status
+
+
+HUGE = 1.7e308
+SLOW = Histogram((0.005, 1e308, inf), (10.0, 1000.0, 1000.0))
+
+
+def _memory(target: SimulatedTarget) -> tuple[MemorySeries, ...]:
+    return (MemorySeries("gw-0", tuple((target.now.timestamp() - 5 * age, HUGE) for age in reversed(range(12)))),)
+
+
+@pytest.mark.parametrize(
+    ("plan", "odd"),
+    [
+        (0, lambda target, seen: replace(seen, memory=_memory(target), sustained_memory=_memory(target))),
+        (
+            1,
+            lambda _, seen: replace(
+                seen, data_plane=replace(seen.data_plane, shadow=Comparisons(1, 1, (("a", "value", inf),)))
+            ),
+        ),
+        (0, lambda _, seen: replace(seen, data_plane=replace(seen.data_plane, evaluations=SLOW, lookups=SLOW))),
+        (0, lambda _, seen: replace(seen, arms={**seen.arms, ARM_BASELINE: replace(seen.arms[ARM_BASELINE], latency=SLOW)})),
+        (0, lambda _, seen: replace(seen, arms={**seen.arms, ARM_BASELINE: ArmWindow(inf, 0.0, SLOW, 0.0)})),
+    ],
+    ids=["memory", "mismatches", "times inside", "latency", "requests"],
+)
+def test_no_number_keeps_a_breach_from_being_reverted(plan: int, odd: Callable[[SimulatedTarget, Any], Metrics]) -> None:
+    # Given a rollout at 50 % of which half the requests fail, and one number beside that nobody can reckon with
+    target = baking(plan, 50)
+    seen = target.observe()
+    assert not isinstance(seen.metrics.arms, Missing)
+    failing = replace(seen.metrics, arms={**seen.metrics.arms, ARM_NEW: arm(1000, errors=500)})
+
+    # When it is decided on them, then it goes back
+    decision = decide(
+        target.identity,
+        target.spec,
+        target.status,
+        replace(seen, metrics=odd(target, failing)),
+        target.now + timedelta(seconds=1),
+    )
+    assert decision.status.reason == "CriterionBreached"
+    assert [action.document.percentage for action in decision.actions if isinstance(action, WriteFlags)] == [0]
