@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Approval, Approvals, Day, Mode, Retry, Rollback, Window
-from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
+from sark_operator.core.decide import decide
 from sark_operator.core.observation import Missing
 
 
@@ -99,3 +101,20 @@ def test_no_deadline_makes_it_spin(baking: SimulatedTarget) -> None:
     decision = baking.tick(0)
 
     assert decision.wake_at - baking.now >= timedelta(seconds=0.099)
+
+
+@pytest.mark.parametrize("late", [310, 700, 86_400])
+def test_a_renewal_that_is_due_and_cannot_be_written_is_tried_at_the_interval(late: int) -> None:
+    # Given flags that another one owns and that are left to them, whose document is half through or has run out
+    target = SimulatedTarget(spec=quick_spec(flagEdits="Hold", validFor="10m", interval="15s", rollback={"blindFor": "0s"}))
+    target.run_to(25)
+    target.run(3)
+    seen = target.observe()
+    assert not isinstance(seen.flags, Missing)
+    held = replace(seen, flags=replace(seen.flags, owners=("argocd",)))
+
+    # When it is decided on, then the next look is due after the interval, and not at once again and again
+    now = target.now + timedelta(seconds=late)
+    decision = decide(target.identity, target.spec, target.status, held, now)
+    assert decision.status.reason == "FlagsHeld"
+    assert decision.wake_at - now == timedelta(seconds=15)

@@ -32,7 +32,8 @@ def _deadlines(tick: Tick, plan: FlagPlan) -> Iterator[datetime]:
     if status.phase is Phase.REVERTING or plan.write or (fresh and not tick.sighting.converged) or tick.identity.deleting:
         yield now + SOON
     if plan.applied is not None and plan.applied.valid_until is not None:
-        yield plan.applied.valid_until - spec.valid_for / 2
+        # One that is due and cannot be written, as while another one owns the flags, waits for the interval.
+        yield from _ahead(now, plan.applied.valid_until - spec.valid_for / 2)
     if status.blind_since is not None and spec.rollback.blind_for:
         yield from _ahead(now, status.blind_since + spec.rollback.blind_for)
     if status.phase is Phase.PROGRESSING and tick.sighting.converged:
