@@ -35,7 +35,7 @@ from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
-from sark_operator.shell import answers, prometheus, promql
+from sark_operator.shell import answers, byte_budget, prometheus, promql, rooms
 from sark_operator.shell import metrics as metrics_module
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.clock import SystemClock
@@ -62,6 +62,8 @@ class Reply:
     """Seconds between two bytes of the body."""
     drips: bytes = b""
     """What is sent byte by byte in place of everything, with the same pause."""
+    stall: threading.Event | None = None
+    """What is waited for when all has been sent."""
 
 
 def success(kind: str, result: Any, **more: Any) -> Reply:
@@ -140,6 +142,8 @@ def handler(script: Script) -> type[http.server.BaseHTTPRequestHandler]:
                 self.wfile.write(part)
                 self.wfile.flush()
                 time.sleep(reply.pause)
+            if reply.stall is not None:
+                reply.stall.wait(30)
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
@@ -645,6 +649,82 @@ async def test_a_server_that_drips_does_not_keep_its_thread(server: Script, tele
     # Then the thread is soon free for the next question
     async with asyncio.timeout(10):
         await asyncio.to_thread(door._pool.shutdown, wait=True)
+
+
+@pytest.mark.parametrize("path", ["", "/%7Ea", "/a/../b", "/\u00e4", "/[x]"])
+async def test_however_an_address_is_spelt_its_call_has_an_end(server: Script, telemetry: Telemetry, path: str) -> None:
+    # Given an address that is sent otherwise than it is written, at which headers come a byte at a time
+    server.all_metrics(Reply(b"", pause=0.1, drips=b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 400))
+    door = PrometheusDoor(telemetry)
+    missing(await door.instant(prometheus.Server(f"{server.url}{path}", 0.3), "up"))
+
+    # Then the thread is soon free, and the room with it
+    async with asyncio.timeout(10):
+        await asyncio.to_thread(door._pool.shutdown, wait=True)
+
+
+async def test_slow_queries_of_some_hold_up_no_question_about_all(source: PrometheusMetrics, server: Script) -> None:
+    # Given more slow queries of criteria of their own, of many namespaces, than there are places
+    healthy(server)
+    held = Reply(b"", release=threading.Event())
+    server.replies = {"slow": held, **server.replies}
+    slow = [
+        asyncio.create_task(
+            source.read(f"team-{number}/gateway", spec(server.url, custom=f"slow_{number}", timeout=30), expected=False)
+        )
+        for number in range(rooms.PLACES + 1)
+    ]
+    assert await asyncio.to_thread(server.holding.wait, 10)
+
+    # When another rollout is evaluated that asks at the same server, then it sees what is about all, and its own query waits
+    metrics = await source.read(ROLLOUT, spec(server.url, custom="vector(1)", timeout=2, window="2m"), expected=True)
+    assert not isinstance(metrics.arms, Missing)
+    assert "was not asked within 2 s" in missing(metrics.custom["queue"]).message
+
+    assert held.release is not None
+    held.release.set()
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_of_the_answers_of_one_server_one_is_in_memory(server: Script, telemetry: Telemetry) -> None:
+    # Given a server that sends much of each answer, and then no more
+    stall = threading.Event()
+    server.all_metrics(Reply(b" " * 250_000, headers={"Content-Length": "300000"}, stall=stall))
+    door, most = PrometheusDoor(telemetry), 0
+    many = [asyncio.create_task(door.instant(prometheus.Server(server.url, 1.5), f"up{number}")) for number in range(6)]
+
+    # When many questions are under way, then the answer of one is taken in
+    while not all(task.done() for task in many):
+        most = max(most, sum(door._budget._taken.values()))
+        await asyncio.sleep(0.01)
+    assert 0 < most <= 300_000
+    assert {missing(task.result()).reason for task in many} == {"MetricsTimeout"}
+
+    # And all is given back
+    await asyncio.to_thread(door._pool.shutdown, wait=True)
+    assert not door._budget._taken
+    assert not door._turns._servers
+    stall.set()
+
+
+async def test_an_answer_for_which_there_is_no_memory_is_late(
+    server: Script, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given that others have left no memory
+    monkeypatch.setattr(byte_budget, "OF_A_SERVER", 0)
+    door = PrometheusDoor(telemetry)
+    assert door._budget.take("others", byte_budget.MOST, 0.0)
+    healthy(server)
+
+    # Then an answer is not taken in, and the message says so
+    answer = missing(await door.instant(prometheus.Server(server.url, 0.5), METRIC_REQUESTS))
+    assert (answer.reason, "other answers left no memory" in answer.message) == ("MetricsTimeout", True)
+
+    # And when they have gone it is
+    door._budget.give("others", byte_budget.MOST)
+    assert not isinstance(await door.instant(prometheus.Server(server.url, 5), METRIC_REQUESTS), Missing)
 
 
 async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMetrics, server: Script) -> None:

@@ -57,6 +57,7 @@ class PastDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
+        owner: str = "",  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what an instant query gave at the replay's present."""
         answer = await self._instant(server, query)

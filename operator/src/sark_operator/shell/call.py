@@ -25,6 +25,11 @@ class Call:
         self._open: list[socket.socket] = []
         self._is_over = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._is_over
+
     def opened(self, connection: socket.socket) -> None:
         """Know of a connection. Raises `TimeoutError` when it comes too late."""
         with self._lock:

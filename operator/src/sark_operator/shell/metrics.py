@@ -119,7 +119,14 @@ class PrometheusMetrics:
             return unread(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
         question = _Question(
-            self._door, self._answers, self._clock, spec, server, tripwires=self._tripwires, oddities=self._oddities
+            self._door,
+            self._answers,
+            self._clock,
+            spec,
+            server,
+            namespace=namespace,
+            tripwires=self._tripwires,
+            oddities=self._oddities,
         )
         if tripwire is not None:
             self._tripwires.put(tripwire, question.key)
@@ -195,10 +202,12 @@ class _Question:
         spec: SarkRolloutSpec,
         server: Server,
         *,
+        namespace: str,
         tripwires: Tripwires,
         oddities: Oddities,
     ) -> None:
         self.server = server
+        self._namespace = namespace
         self._tripwires = tripwires
         self._oddities = oddities
         self._door = door
@@ -319,7 +328,15 @@ class _Question:
         return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} cannot be reckoned with")
 
     def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
-        return {criterion.name: self.vector(criterion.query, answers.number) for criterion in self._criteria.custom}
+        return {criterion.name: self._own(criterion.query) for criterion in self._criteria.custom}
+
+    def _own(self, query: str) -> Awaitable[float | Missing]:
+        """Ask what only this rollout wants to know; it is told from the same query about all rollouts by what is read of it."""
+
+        async def ask(*, awaited: bool) -> Any:
+            return await self._door.instant(self.server, query, read=answers.number, awaited=awaited, owner=self._namespace)
+
+        return self._instant(query, ask, alone=True)
 
     def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
         """Ask an instant query, and return what gives its parsed answer."""
@@ -327,7 +344,7 @@ class _Question:
         async def ask(*, awaited: bool) -> Any:
             return await self._door.instant(self.server, query, read=parse, awaited=awaited)
 
-        return self._instant(query, ask, alone=parse is answers.number)
+        return self._instant(query, ask)
 
     def key(self, query: str, *, alone: bool = False) -> Hashable:
         """Return which answer that to an instant query is; `alone` says that one number is read from it, not one for each."""

@@ -28,13 +28,16 @@ from urllib3.util.retry import Retry
 
 from sark_api import reasons
 from sark_operator.core.observation import Missing
+from sark_operator.shell.byte_budget import ByteBudget
 from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.desk import Desk
+from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
-from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Room, Rooms
+from sark_operator.shell.rooms import MOST_ROOMS, OWN_PLACES, OWNER_PLACES, PLACES, Room, Rooms
 from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
+from sark_operator.shell.turns import Turns
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 WORKERS = PLACES * MOST_ROOMS
@@ -81,8 +84,13 @@ class Door(Protocol):
     An answer that is `awaited` comes before those that only renew what goes on meanwhile.
     """
 
-    async def instant(self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True) -> Any | Missing:
-        """Return what `read` makes of `data.result` of an instant query at the present."""
+    async def instant(
+        self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True, owner: str = ""
+    ) -> Any | Missing:
+        """Return what `read` makes of `data.result` of an instant query at the present.
+
+        `owner` is the namespace of the rollout whose own question it is; empty for one that is about all rollouts.
+        """
         ...
 
     async def over(
@@ -112,9 +120,17 @@ class PrometheusDoor:
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
         self._rooms = Rooms()
         self._desk = Desk()
+        self._turns, self._budget = Turns(), ByteBudget()
 
     async def instant(
-        self, server: Server, query: str, at: datetime | None = None, *, read: Read = as_it_is, awaited: bool = True
+        self,
+        server: Server,
+        query: str,
+        at: datetime | None = None,
+        *,
+        read: Read = as_it_is,
+        awaited: bool = True,
+        owner: str = "",
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
 
@@ -122,7 +138,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited))
+        return await self._run(server, _Errand(ask, read, awaited, owner))
 
     async def over(
         self,
@@ -149,24 +165,25 @@ class PrometheusDoor:
 
     async def _run(self, server: Server, errand: _Errand) -> Any | Missing:
         started = time.monotonic()
+        room, asked = self._rooms.of(server.address), False
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                answer = await self._asked(server, errand)
+                await room.enter(errand.owner)
+                asked = True
+                answer = await self._asked(server, errand, room)
         except TimeoutError:
-            answer = _late(server)
+            answer = _late(server) if asked else _crowded(server, errand.owner)
         except Exception:
             self._telemetry.query(INVALID, time.monotonic() - started)
             raise
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
-    async def _asked(self, server: Server, errand: _Errand) -> Any | Missing:
+    async def _asked(self, server: Server, errand: _Errand, room: Room) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, which is soon when the caller gives up."""
-        room = self._rooms.of(server.address)
-        await room.enter()
-        call = Call()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, call, self._desk, room)
-        future.add_done_callback(lambda done: room.leave(answered=_is_answered(done)))
+        call, reading = Call(), _Reading(self._turns, self._budget, self._desk, origin(server.address))
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, call, reading)
+        future.add_done_callback(lambda done: room.leave(errand.owner, answered=_is_answered(done)))
         try:
             return await asyncio.shield(future)
         finally:
@@ -189,10 +206,23 @@ class _Errand:
     read: Read
     awaited: bool
     """Whether its answer is read before those that are not."""
+    owner: str = ""
+    """The namespace whose own question it is; empty for one about all rollouts."""
 
 
-def _ask(server: Server, errand: _Errand, call: Call, desk: Desk, room: Room) -> Any | Missing:
-    with _BoundedSession(server.timeout, call, desk, room.name, awaited=errand.awaited) as session:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What an answer needs to be read, of which there is only so much."""
+
+    turns: Turns
+    budget: ByteBudget
+    desk: Desk
+    server: str
+    """Scheme, host and port: in whose name it is taken."""
+
+
+def _ask(server: Server, errand: _Errand, call: Call, reading: _Reading) -> Any | Missing:
+    with _BoundedSession(server.timeout, call, reading, awaited=errand.awaited) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
@@ -208,10 +238,11 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
     try:
         # A session for each question: no connection is reused after it went stale, and none is shared between threads.
         connect = PrometheusConnect(url=server.address.rstrip("/"), session=session, timeout=server.timeout)
-        session.mount(connect.url, CallAdapter(session.call, max_retries=Retry(total=0, read=False)))
         result = ask(connect)
     except PrometheusApiClientException:
         return _refused(server, session)
+    except _NoRoomError:
+        return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and other answers left no memory to take it in")
     except (OSError, _TooLongError, TooMuchError) as error:
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -236,15 +267,21 @@ class _TooLongError(Exception):
     """The answer is larger than the limit."""
 
 
+class _NoRoomError(Exception):
+    """Answers that are on their way have left no memory for this one."""
+
+
 class _BoundedSession(requests.Session):
     """A session for one question, with a deadline for the whole answer and a limit on its size.
 
-    From the last byte of the answer until it is closed it has the desk, at which one answer is read at a time.
+    From the first byte of the answer until it is closed it has its server's turn, and from the last byte on the desk, at which
+    one answer is read at a time.
     """
 
-    def __init__(self, seconds: float, call: Call, desk: Desk, line: str, *, awaited: bool) -> None:
+    def __init__(self, seconds: float, call: Call, reading: _Reading, *, awaited: bool) -> None:
         super().__init__()
         self.call = call
+        self._adapter = CallAdapter(call, max_retries=Retry(total=0, read=False))
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
         self.status = 0
@@ -252,8 +289,9 @@ class _BoundedSession(requests.Session):
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
         self._deadline = time.monotonic() + seconds
-        self._desk, self._line, self._awaited = desk, line, awaited
+        self._reading, self._awaited = reading, awaited
         self._at_desk = False
+        self._has_turn, self._held = False, 0
 
     def close(self) -> None:
         """Let the next answer be read."""
@@ -261,12 +299,24 @@ class _BoundedSession(requests.Session):
         self.call.forget()
         if self._at_desk:
             self._at_desk = False
-            self._desk.leave()
+            self._reading.desk.leave()
+        if self._has_turn:
+            self._has_turn = False
+            self._reading.turns.leave(self._reading.server)
+        if self._held:
+            self.body = b""
+            self._reading.budget.give(self._reading.server, self._held)
+            self._held = 0
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send `request`, and read the answer while time and room are left."""
         options["stream"] = True
         response = super().send(request, **options)
+        if not self._has_turn:
+            self._has_turn = self._reading.turns.enter(self._reading.server, self._deadline, awaited=self._awaited)
+            if not self._has_turn:
+                response.close()
+                raise requests.ReadTimeout
         try:
             body = self._read(response)
         except ReadTimeoutError as error:
@@ -277,13 +327,17 @@ class _BoundedSession(requests.Session):
             response.close()
             self.call.forget()
         if not self._at_desk:
-            self._at_desk = self._desk.enter(self._deadline, self._line, awaited=self._awaited)
-            if not self._at_desk:
-                raise requests.ReadTimeout
+            self._at_desk = self._reading.desk.enter(self._deadline, self._reading.server, awaited=self._awaited)
+            if not self._at_desk or self.call.is_over:
+                raise requests.ReadTimeout  # nobody waits for it any more
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
         response.json = self._document  # type: ignore[method-assign] # what the library takes the series from
         self.status = response.status_code
         return response
+
+    def get_adapter(self, url: str | bytes, proxies: Any = None) -> CallAdapter:  # noqa: ARG002 - as requests calls it
+        """Return the call's own adapter whatever the address: one that is mounted goes by how an address is spelt."""
+        return self._adapter
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Refuse a redirect before requests reads its body, which it would do whole and without limit."""
@@ -298,6 +352,9 @@ class _BoundedSession(requests.Session):
         """
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            if not self._reading.budget.take(self._reading.server, len(chunk), self._deadline):
+                raise _NoRoomError
+            self._held += len(chunk)
             body += chunk
             if response.status_code != HTTPStatus.OK and len(body) >= MAX_SAID:
                 break
@@ -356,6 +413,15 @@ def _foreign(server: Server, session: _BoundedSession) -> Missing:
 
 def _late(server: Server) -> Missing:
     return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
+
+
+def _crowded(server: Server, owner: str) -> Missing:
+    under_way = f"{OWNER_PLACES} of namespace {owner} or {OWN_PLACES} like it" if owner else f"{PLACES} questions"
+    return Missing(
+        TIMEOUT,
+        f"Prometheus at {server.shown} was not asked within {server.timeout:g} s: as many questions are under way there "
+        f"as may be ({under_way})",
+    )
 
 
 def _cause(error: BaseException) -> str:

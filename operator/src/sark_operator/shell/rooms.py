@@ -3,6 +3,10 @@
 Whoever writes a rollout names any address, and many of them. So a room is that of a scheme, host and port, however they are
 spelt and whatever the path; and there are only so many rooms. A server that answers keeps its room for a while; one that does
 not has it only while somebody waits there. Those that find none share one: they may hold up each other, and nobody else.
+
+In a room most places are for questions that are about all rollouts of a server. What one rollout asks for itself, as the query
+of a criterion of its own, may be as slow as its user likes: such questions have few of the places, and those of one namespace
+fewer.
 """
 
 from __future__ import annotations
@@ -17,10 +21,22 @@ from sark_operator.shell.origin import origin
 
 PLACES: Final = 16
 """Questions under way in one room."""
+OWN_PLACES: Final = 6
+"""Of these, for questions that are some rollout's own."""
+OWNER_PLACES: Final = 2
+"""Of those, for one namespace."""
 MOST_ROOMS: Final = 16
 """Rooms, the one that is shared among them."""
 KEPT_SECONDS: Final = 600.0
 """How long a room is its server's after the last answer."""
+
+
+class _Share:
+    """The places of one namespace, for as long as somebody of it has come."""
+
+    def __init__(self) -> None:
+        self.places = asyncio.Semaphore(OWNER_PLACES)
+        self.come = 0
 
 
 class Room:
@@ -30,6 +46,9 @@ class Room:
         self.name = name
         """Whose it is."""
         self._places = asyncio.Semaphore(PLACES)
+        self._own = asyncio.Semaphore(OWN_PLACES)
+        self._shares: dict[str, _Share] = {}
+        """By namespace."""
         self._inside = 0
         self._kept_until = -inf
 
@@ -38,21 +57,44 @@ class Room:
         """Whether it may become another server's."""
         return not self._inside and time.monotonic() > self._kept_until
 
-    async def enter(self) -> None:
-        """Wait for a place. Whoever has entered has to leave."""
+    async def enter(self, owner: str = "") -> None:
+        """Wait for a place. Whoever has entered has to leave.
+
+        `owner` is the namespace of the rollout whose own question it is; empty for one about all rollouts.
+        """
         self._inside += 1
+        ways = self._ways(owner)
+        passed: list[asyncio.Semaphore] = []
         try:
-            await self._places.acquire()
+            for way in ways:
+                await way.acquire()
+                passed.append(way)
         except BaseException:
-            self._inside -= 1
+            self._go(owner, passed)
             raise
 
-    def leave(self, *, answered: bool) -> None:
+    def leave(self, owner: str = "", *, answered: bool) -> None:
         """Let the next one in; `answered` says whether the server can be reached."""
-        self._inside -= 1
-        self._places.release()
+        self._go(owner, [self._places, self._own, self._shares[owner].places] if owner else [self._places])
         if answered:
             self._kept_until = time.monotonic() + KEPT_SECONDS
+
+    def _ways(self, owner: str) -> list[asyncio.Semaphore]:
+        """Return what is to be passed one after the other, the narrowest first: who waits there keeps nobody else out."""
+        if not owner:
+            return [self._places]
+        share = self._shares.setdefault(owner, _Share())
+        share.come += 1
+        return [share.places, self._own, self._places]
+
+    def _go(self, owner: str, passed: list[asyncio.Semaphore]) -> None:
+        self._inside -= 1
+        for way in passed:
+            way.release()
+        if owner:
+            self._shares[owner].come -= 1
+            if not self._shares[owner].come:
+                del self._shares[owner]
 
 
 class Rooms:
