@@ -23,6 +23,8 @@ class Surroundings:
 
     target: SimulatedTarget = field(default_factory=SimulatedTarget)
     seconds: float = 100.0
+    hurried: bool = False
+    """Whether the sidecars were to be asked soon or not at all."""
 
     async def read(self, *_: object, **__: object) -> Metrics:
         return self.target.observe().metrics
@@ -33,7 +35,8 @@ class Surroundings:
     async def ready_pods(self, *_: object) -> tuple[()]:
         return ()
 
-    async def reports(self, *_: object) -> tuple[()]:
+    async def reports(self, *_: object, hurried: bool) -> tuple[()]:
+        self.hurried = hurried
         for _ in range(5):
             await asyncio.sleep(0)  # the others are done by now
         self.seconds += 20
@@ -90,3 +93,23 @@ async def test_a_user_who_asks_for_the_baseline_waits_for_no_metrics(
     answered.set()
     missing = [isinstance(part, Missing) for part in ((await look).metrics.arms, (await look).metrics.windows)]
     assert missing == [not waited] * 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "share", "hurried"),
+    [({"mode": "Rollback"}, 25, True), ({"mode": "Rollback"}, 0, False), ({}, 25, False)],
+    ids=["baseline asked for", "baseline written", "nothing asked for"],
+)
+async def test_the_way_back_does_not_wait_for_silent_sidecars(asked: dict[str, str], share: int, hurried: bool) -> None:
+    # Given a rollout, and what its user asks for
+    target = SimulatedTarget()
+    if share:
+        target.run_to(share)
+    around = Surroundings(target)
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": target.spec.to_wire() | asked})
+
+    # When it is looked at, then its sidecars have little time only where a share is to be taken down first
+    await Observer(**parts, version="1").observe(rollout, target.spec, target.status)
+    assert around.hurried is hurried

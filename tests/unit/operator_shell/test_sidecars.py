@@ -16,7 +16,7 @@ from aiohttp import web
 from sark_api.report import MAX_REPORT_BYTES
 from sark_operator.shell.api import ReadyPod
 from sark_operator.shell.sidecar_access import SidecarAccess
-from sark_operator.shell.sidecars import CONCURRENCY, SidecarDirectory, open_session
+from sark_operator.shell.sidecars import CONCURRENCY, OF_A_NAMESPACE, SidecarDirectory, open_session
 
 pytestmark = pytest.mark.asyncio
 
@@ -156,12 +156,12 @@ async def test_many_pods_are_asked_a_bounded_number_at_a_time(serve: Serve, sess
         return web.Response(body=json.dumps(REPORT).encode())
 
     port = await serve(handler)
-    reports = await SidecarDirectory(session, SidecarAccess()).reports(
-        [pod(f"p{n}") for n in range(CONCURRENCY * 2)], port, "shop"
-    )
-    assert [report.name for report in reports] == [f"p{n}" for n in range(CONCURRENCY * 2)]
-    assert not any(report.error for report in reports)
-    assert 1 < most <= CONCURRENCY
+    directory, names = SidecarDirectory(session, SidecarAccess()), [f"p{n}" for n in range(OF_A_NAMESPACE * 2)]
+    of_each = await asyncio.gather(*(directory.reports([pod(name) for name in names], port, f"team-{n}") for n in range(6)))
+    for reports in of_each:
+        assert [report.name for report in reports] == names
+        assert not any(report.error for report in reports)
+    assert OF_A_NAMESPACE < most <= CONCURRENCY
 
 
 async def test_who_is_not_asked_in_time_has_not_confirmed_and_holds_up_nothing(serve: Serve, session: aiohttp.ClientSession):
@@ -175,17 +175,41 @@ async def test_who_is_not_asked_in_time_has_not_confirmed_and_holds_up_nothing(s
     port = await serve(hang)
     directory = SidecarDirectory(session, SidecarAccess(), answer_seconds=0.5, turn_seconds=0.1)
 
-    # When all are asked
-    reports = await directory.reports([pod(f"p-{number}") for number in range(4 * CONCURRENCY)], port, "shop")
+    # When all are asked, and while they are one of another namespace
+    asked = asyncio.create_task(directory.reports([pod(f"p-{number}") for number in range(4 * CONCURRENCY)], port, "shop"))
+    await asyncio.sleep(0.05)
+    (report,) = await directory.reports([pod()], await serve(answering(json.dumps(REPORT).encode())), "billing")
+    assert report.error == ""
+    reports = await asked
     over.set()
 
     # Then the first have not answered, and the others were not waited for
-    assert sum("no answer within 0.5 s" in report.error for report in reports) == CONCURRENCY
-    assert sum("not asked within 0.1 s: too many other" in report.error for report in reports) == 3 * CONCURRENCY
+    assert sum("no answer within 0.5 s" in report.error for report in reports) == OF_A_NAMESPACE
+    assert (
+        sum("not asked within 0.1 s: too many other" in report.error for report in reports) == 4 * CONCURRENCY - OF_A_NAMESPACE
+    )
 
     # And whoever is asked next gets a turn
     (report,) = await directory.reports([pod()], await serve(answering(json.dumps(REPORT).encode())), "shop")
     assert report.error == ""
+
+
+async def test_hurried_ones_have_little_time(serve: Serve, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch):
+    # Given a namespace all of whose sidecars hang
+    monkeypatch.setattr("sark_operator.shell.sidecars.HURRIED_SECONDS", 0.1)
+    over = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await over.wait()
+        return web.Response()
+
+    port = await serve(hang)
+    directory = SidecarDirectory(session, SidecarAccess(), answer_seconds=0.5)
+
+    # When they are asked in a hurry, then only the first have a turn
+    reports = await directory.reports([pod(f"p-{n}") for n in range(2 * OF_A_NAMESPACE)], port, "shop", hurried=True)
+    over.set()
+    assert sum("not asked within 0.1 s" in report.error for report in reports) == OF_A_NAMESPACE
 
 
 async def test_an_ipv6_address_makes_a_url(session: aiohttp.ClientSession):

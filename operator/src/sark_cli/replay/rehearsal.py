@@ -60,7 +60,14 @@ class Stage:
         """Return the pod that stands for all."""
         return (_POD,)
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:  # noqa: ARG002
+    async def reports(
+        self,
+        pods: Sequence[ReadyPod],
+        port: int,  # noqa: ARG002
+        namespace: str,  # noqa: ARG002
+        *,
+        hurried: bool,  # noqa: ARG002
+    ) -> tuple[PodReport, ...]:
         """Return that every pod applies what was written last, and that both arms serve one policy."""
         document = self.document
         expired = document is None or document.expired(self.clock.now())

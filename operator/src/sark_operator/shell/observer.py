@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
+from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
@@ -43,8 +44,8 @@ class Pods(Protocol):
 class Sidecars(Protocol):
     """Who tells what the sidecars apply."""
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:
-        """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
+    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool) -> tuple[PodReport, ...]:
+        """Return what every pod's sidecar says of itself; one that cannot be asked, or not soon if `hurried`, says so."""
         ...
 
 
@@ -76,7 +77,7 @@ class Observer:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
         flags, pods, (metrics, came_at) = await asyncio.gather(
             self._flags(rollout, spec),
-            self._reports(rollout, spec),
+            self._reports(rollout, spec, status),
             self._read(rollout, spec, status),
         )
         # They have aged while the rest was waited for, and it is now that is decided.
@@ -115,9 +116,12 @@ class Observer:
         except ClusterError as error:
             return Missing(reasons.FLAGS_UNAVAILABLE.name, str(error))
 
-    async def _reports(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> tuple[PodReport, ...] | Missing:
+    async def _reports(
+        self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus
+    ) -> tuple[PodReport, ...] | Missing:
         try:
             pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
-        return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace)
+        hurried = rollout.asks_back and wanted_percent(status) > 0  # later it is they who tell that the baseline is restored
+        return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace, hurried=hurried)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from weakref import WeakValueDictionary
 
 import aiohttp
 from pydantic import ValidationError
@@ -20,9 +22,13 @@ ANSWER_SECONDS = 2.0
 """A sidecar that has not answered by then has not confirmed anything."""
 CONCURRENCY = 64
 """Sidecars asked at once, over all rollouts."""
+OF_A_NAMESPACE = 16
+"""Of these, sidecars of one namespace: where all are silent, as behind a network policy, they take no turn from others."""
 TURN_SECONDS = 20.0
 """How long a sidecar waits to be asked. Where thousands are silent their turns would come later than an evaluation may end, and
 nothing would be decided; one that was not asked has not confirmed anything either, and a breach is taken back all the same."""
+HURRIED_SECONDS = 1.0
+"""The same where the baseline is asked for, which needs no confirmation to be written."""
 
 
 class SidecarDirectory:
@@ -41,25 +47,34 @@ class SidecarDirectory:
         self._answer_seconds = answer_seconds
         self._turn_seconds = turn_seconds
         self._free = asyncio.Semaphore(CONCURRENCY)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """By namespace, for as long as somebody waits there or asks."""
 
-    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str) -> tuple[PodReport, ...]:
-        """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`."""
+    async def reports(
+        self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool = False
+    ) -> tuple[PodReport, ...]:
+        """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`.
+
+        `hurried` ones have little time for their turn: what is to be decided does not depend on them.
+        """
         try:
             way = self._access.way(namespace)
         except AccessError as error:
             return tuple(_silent(pod, port, f"--sidecar-config of the operator: {error}") for pod in pods)
-        return tuple(await asyncio.gather(*(self._report(pod, port, way) for pod in pods)))
+        share = self._shares.get(namespace)
+        if share is None:
+            share = self._shares[namespace] = asyncio.Semaphore(OF_A_NAMESPACE)
+        turn = min(self._turn_seconds, HURRIED_SECONDS) if hurried else self._turn_seconds
+        ends = asyncio.get_running_loop().time() + turn
 
-    async def _report(self, pod: ReadyPod, port: int, way: Way) -> PodReport:
-        try:
-            async with asyncio.timeout(self._turn_seconds):
-                await self._free.acquire()
-        except TimeoutError:
-            return _silent(pod, port, f"not asked within {self._turn_seconds:g} s: too many other sidecars do not answer")
-        try:
-            return await self._asked(pod, port, way)
-        finally:
-            self._free.release()
+        async def report(pod: ReadyPod) -> PodReport:
+            try:
+                async with _until(ends, share), _until(ends, self._free):
+                    return await self._asked(pod, port, way)
+            except _NoTurnError:
+                return _silent(pod, port, f"not asked within {turn:g} s: too many other sidecars do not answer")
+
+        return tuple(await asyncio.gather(*map(report, pods)))
 
     async def _asked(self, pod: ReadyPod, port: int, way: Way) -> PodReport:
         try:
@@ -100,6 +115,24 @@ class SidecarDirectory:
                 if len(body) > MAX_REPORT_BYTES:
                     raise _AnswerError(f"answer is longer than {MAX_REPORT_BYTES} bytes")
             return bytes(body)
+
+
+class _NoTurnError(Exception):
+    """There was no place in time."""
+
+
+@asynccontextmanager
+async def _until(ends: float, places: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Have one of the `places`, waiting for it until `ends` by the loop's clock. Raises `_NoTurnError`."""
+    try:
+        async with asyncio.timeout_at(ends):
+            await places.acquire()
+    except TimeoutError:
+        raise _NoTurnError from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 class _AnswerError(Exception):
