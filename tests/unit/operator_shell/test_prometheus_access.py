@@ -228,3 +228,18 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str | None, says: 
         PrometheusServers.load(path)
     assert says in str(raised.value)
     assert "hush" not in str(raised.value)
+
+
+def test_a_password_is_kept_out_of_texts_also_in_the_form_in_which_it_is_sent(load: Load, token: Path):
+    # Given a server with a user, that repeats the header it was sent
+    servers = load({"address": ADDRESS, "basic_auth": {"username": "sark", "password_file": str(token)}})
+    access = servers.access(wanted(), "shop")
+    assert isinstance(access, Access)
+    session = requests.Session()
+    secrets = access.apply(session)
+    sent = session.prepare_request(requests.Request("GET", ADDRESS)).headers["Authorization"]
+
+    # Then what is to be taken out of it leaves nothing to read the password from
+    for secret in secrets:
+        sent = sent.replace(secret, "[secret]")
+    assert sent == "Basic [secret]"

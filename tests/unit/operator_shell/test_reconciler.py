@@ -16,7 +16,15 @@ from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.observation import Identity, Missing, Observation
-from sark_operator.shell.api import ClusterError, NamespaceEndingError, RefusedError, RolloutObject, UnavailableError
+from sark_operator.shell.api import (
+    ClusterError,
+    NamespaceEndingError,
+    NotLeadingError,
+    RefusedError,
+    RolloutObject,
+    StaleVersionError,
+    UnavailableError,
+)
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.telemetry import Telemetry
 
@@ -250,6 +258,25 @@ async def test_a_tick_that_is_ended_is_not_begun_anew(around: Surroundings) -> N
     with pytest.raises(asyncio.CancelledError):
         await tick
     assert around.decisions == []
+
+
+@pytest.mark.parametrize("refusal", [StaleVersionError("changed meanwhile"), NotLeadingError("not sent")])
+async def test_a_revert_that_is_decided_anew_or_by_another_is_nothing_to_warn_of(
+    around: Surroundings, refusal: ClusterError
+) -> None:
+    # Given a revert that is stored
+    around.listening = True
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+    await around.tick()
+    around.target.flags_refused = True
+
+    # When its next write meets a newer version, or this process leads no longer
+    around.refusal = refusal
+    with pytest.raises(type(refusal)):
+        await around.tick()
+
+    # Then people are not told that something is in the way
+    assert around.warned == []
 
 
 async def test_people_hear_of_a_revert_whose_flags_are_refused(around: Surroundings) -> None:

@@ -151,8 +151,10 @@ class LeaseStore:
         sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._call_seconds):
-                lease: V1Lease = await call
-                return lease
+                lease = await call
+                if isinstance(lease, V1Lease) and lease.metadata is not None and lease.spec is not None:
+                    return lease
+                problem: ClusterError = ClusterError(f"{what}: the API server's answer is no Lease")
         except ApiException as error:
             problem = translate(what, error)
         except TimeoutError:
@@ -161,6 +163,9 @@ class LeaseStore:
             problem = UnavailableError(f"{what}: the API server cannot be reached: {error}")
         except ValidationError as error:
             problem = ClusterError(f"{what}: the API server's answer has an unexpected form ({error.error_count()} errors)")
+        except (ValueError, TypeError) as error:
+            # As a page of a proxy in front of it that is under repair: a holder must not end for it while its Lease lasts.
+            problem = ClusterError(f"{what}: the API server's answer has an unexpected form: {error}")
         finally:
             self._telemetry.api_call(verb, time.monotonic() - sent_at)
         if not isinstance(problem, ObjectMissingError):

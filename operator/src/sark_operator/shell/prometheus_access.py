@@ -9,6 +9,7 @@ The file holds paths, never secrets. What is in them is read for each question, 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -106,7 +107,8 @@ class Access:
         if self.user:
             password = read_secret(self.password_file)
             session.auth = (self.user, password)
-            secrets = (password,)
+            sent = b64encode(f"{self.user}:{password}".encode("latin1", "replace")).decode()
+            secrets = (password, sent)
         if self.ca_file:
             read_limited(self.ca_file)
             session.verify = self.ca_file

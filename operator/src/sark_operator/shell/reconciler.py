@@ -146,6 +146,8 @@ class Reconciler:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
             raise
+        except (StaleVersionError, NotLeadingError):
+            raise  # decided anew at once, or by another leader: nothing is in the way
         except ClusterError as error:
             # As long as flags are refused no tick comes to its end, and people must hear of the revert all the same.
             if stored.phase is Phase.REVERTING:
