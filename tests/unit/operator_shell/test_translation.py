@@ -13,6 +13,7 @@ from sark_operator.shell.api import (
     ClusterError,
     ForeignOwnerError,
     NamespaceEndingError,
+    NotServedError,
     ObjectMissingError,
     RefusedError,
     StaleVersionError,
@@ -35,7 +36,7 @@ def answer(status: int, *, headers: dict[str, str] | None = None, causes: list[d
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (404, ObjectMissingError),
+        (404, NotServedError),
         (409, StaleVersionError),
         (410, UnavailableError),
         (429, UnavailableError),
@@ -50,6 +51,23 @@ def test_each_status_has_its_error(status: int, kind: type[ClusterError]):
     found = translate("read X", answer(status))
     assert type(found) is kind
     assert str(found) == f"read X: said so (HTTP {status})"
+
+
+def test_an_object_that_is_gone_is_told_from_a_path_that_nobody_serves():
+    # Given the answer about an object, which names it, and those of a server that does not know the kind or the path
+    gone = answer(404)
+    gone.body = json.dumps({"message": 'sarkrollouts.sark.dev "gateway" not found', "details": {"name": "gateway"}})
+    unserved = answer(404)
+    for body in (
+        '{"message": "the server could not find the requested resource", "details": {}}',
+        "404 page not found",
+        '{"details": 1}',
+    ):
+        unserved.body = body
+
+        # Then only the first means that there is no such object
+        assert type(translate("x", gone)) is ObjectMissingError
+        assert type(translate("x", unserved)) is NotServedError
 
 
 def test_two_kinds_of_409_and_of_422_are_told_apart():

@@ -61,6 +61,10 @@ class UnavailableError(ClusterError):
         self.retry_after = retry_after
 
 
+class NotServedError(ClusterError):
+    """The API server, or whatever answers in its place, does not know the path: a CRD that is missing, or not served yet."""
+
+
 class NotLeadingError(ClusterError):
     """This process must not act any more: another one may."""
 

@@ -27,6 +27,7 @@ from sark_operator.shell.api import (
     ForeignOwnerError,
     NamespaceEndingError,
     NotLeadingError,
+    NotServedError,
     ObjectMissingError,
     ReadyPod,
     RefusedError,
@@ -357,7 +358,8 @@ def translate(what: str, error: ApiException, *, failed_test_is_stale: bool = Fa
     sentence = f"{what}: {message}"
     status = error.status or 0
     if status == 404:  # noqa: PLR2004 - HTTP's own numbers say more than names would
-        return ObjectMissingError(sentence)
+        # A path that nobody serves is no object that is gone: an API server that has just begun knows no CRD yet.
+        return ObjectMissingError(sentence) if _details(error).get("name") else NotServedError(sentence)
     if status == 409:  # noqa: PLR2004
         owned = any(cause.get("reason") == "FieldManagerConflict" for cause in _causes(error))
         return ForeignOwnerError(sentence) if owned else StaleVersionError(sentence)
@@ -391,8 +393,12 @@ def _message(error: ApiException) -> str:
 
 
 def _causes(error: ApiException) -> Sequence[Mapping[str, Any]]:
-    details = _document(error).get("details") or {}
-    return details.get("causes") or ()
+    return _details(error).get("causes") or ()
+
+
+def _details(error: ApiException) -> Mapping[str, Any]:
+    details = _document(error).get("details")
+    return details if isinstance(details, dict) else {}
 
 
 def config_maps_path(namespace: str, *name: str) -> Path:
