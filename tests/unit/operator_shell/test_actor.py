@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -206,3 +207,27 @@ async def test_a_transition_whose_status_was_stored_without_an_answer_is_told_in
     for _ in range(2):
         await subject.act(read, "gateway-flags", replace(made, records=(), actions=()))
     assert told.entries == ["CriterionBreached"] * arrived
+
+
+@pytest.mark.parametrize(
+    "loss", [UnavailableError("no answer within 5 s"), asyncio.CancelledError()], ids=["no answer", "cancelled"]
+)
+async def test_a_transition_that_was_stored_is_told_though_the_next_write_loses_its_answer_too(loss: BaseException):
+    # Given a status with a transition that is stored without an answer, and the next one, which tells nothing
+    cluster, told = RecordingCluster(rollout()), Told()
+    parts: dict[str, Any] = {"cluster": cluster, "recorder": told, "filer": Cabinet(cluster.done)}
+    subject, made = Actor(**parts), decision(WriteStatus())
+
+    async def lose(_rollout: RolloutObject, _status: Mapping[str, object]) -> RolloutObject:
+        raise loss
+
+    cluster.write_status = lose  # type: ignore[method-assign]
+    read = rollout(status={"phase": "Reverting", "history": [ENTRY.model_dump(mode="json", by_alias=True)]})
+    for seen, tells in ((rollout(), made), (read, replace(made, records=()))):
+        with pytest.raises(type(loss)):
+            await subject.act(seen, "gateway-flags", tells)
+
+    # When a tick comes to its end, then the transition is told, and once
+    for _ in range(2):
+        await subject.act(read, "gateway-flags", replace(made, records=(), actions=()))
+    assert told.entries == ["CriterionBreached"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +32,7 @@ class Receiver:
     failures: int = 0
     error: Exception | None = None
     hang: threading.Event | None = None
+    seconds: float = 0.0
     taken: list[tuple[str, str]] = field(default_factory=list)
     tries: int = 0
     warned: list[bool] = field(default_factory=list)
@@ -47,6 +49,7 @@ class Receiver:
         self.warned.append(warning)
         if self.hang is not None:
             self.hang.wait(10)
+        time.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         if self.tries <= self.failures:
@@ -141,6 +144,79 @@ async def test_telling_returns_at_once_and_a_receiver_that_hangs_has_a_deadline(
     async with asyncio.timeout(8):
         await settled(subject)
     release.set()
+    await subject.close()
+
+
+def tell_of_many(subject: Notifier, count: int) -> None:
+    """Hand over one transition of each of so many rollouts."""
+    for number in range(count):
+        metadata = {"namespace": "shop", "name": f"r{number}", "uid": f"u{number}", "resourceVersion": "1"}
+        subject.tell(RolloutObject({"metadata": metadata}), status(0))
+
+
+async def test_all_are_told_when_many_go_back_at_once_however_long_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a receiver that takes each notice in time, and more of them than all tries together would have time for
+    monkeypatch.setattr(module, "SEND_SECONDS", 0.2)
+    receiver = Receiver(seconds=0.05)
+    subject, telemetry = notifier(receiver)
+    tell_of_many(subject, 80)
+    async with asyncio.timeout(20):
+        await settled(subject)
+
+    # Then each was told, and none is given up
+    assert len({title for title, _ in receiver.taken}) == 80
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) is None
+    await subject.close()
+
+
+async def test_a_receiver_that_hangs_takes_nothing_from_another() -> None:
+    # Given one that hangs, and stands before one that does not
+    release, healthy = threading.Event(), Receiver("healthy")
+    subject, _ = notifier(Receiver("dead", hang=release), healthy)
+    tell_of_many(subject, 8)
+
+    # Then that one is told of all of them meanwhile
+    async with asyncio.timeout(5):
+        while len(healthy.taken) < 8:  # noqa: ASYNC110 - it is told in threads
+            await asyncio.sleep(0.01)
+    release.set()
+    await settled(subject)
+    await subject.close()
+
+
+async def test_a_line_that_does_not_move_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given notices before one that hang, so that it never comes to its turn
+    monkeypatch.setattr(module, "NOTICE_SECONDS", 0.1)
+    release = threading.Event()
+    receiver = Receiver(hang=release)
+    subject, telemetry = notifier(receiver)
+    tell_of_many(subject, 5)
+    async with asyncio.timeout(5):
+        await settled(subject)
+
+    # Then whatever else happens to the rollouts does not wait for it
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) == 5
+    assert receiver.tries == 4
+    release.set()
+    await subject.close()
+
+
+async def test_nothing_that_waits_in_line_is_told_once_another_process_leads() -> None:
+    # Given more notices than are sent at once, and a Lease that is lost while the first are under way
+    leads, release = Leading(), threading.Event()
+    receiver = Receiver(hang=release)
+    subject, telemetry = notifier(receiver, leads=lambda: leads)
+    tell_of_many(subject, 12)
+    async with asyncio.timeout(5):
+        while receiver.tries < 4:  # noqa: ASYNC110 - it is told in threads
+            await asyncio.sleep(0.01)
+    leads.held = False
+    release.set()
+    await settled(subject)
+
+    # Then the successor tells the others
+    assert receiver.tries == 4
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) is None
     await subject.close()
 
 

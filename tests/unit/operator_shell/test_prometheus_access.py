@@ -94,6 +94,45 @@ def test_an_edited_file_counts_at_once_and_a_broken_one_leaves_what_was_read(tmp
     assert isinstance(file.access(wanted(), "shop"), Missing)
 
 
+def test_an_edit_that_cannot_be_used_yet_counts_as_soon_as_it_can(
+    tmp_path: Path, token: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    # Given a file that lets two namespaces in
+    monkeypatch.setattr("sark_operator.shell.prometheus_file.RETRY_SECONDS", 0.0)
+    path, later = tmp_path / "prometheus.yaml", tmp_path / "later"
+    entry = {"address": ADDRESS, "authorization": {"credentials_file": str(token)}}
+    path.write_text(yaml.safe_dump({"servers": [{**entry, "namespaces": ["shop", "billing"]}]}))
+    file = PrometheusFile(path)
+
+    # When one edit shuts one of them out and names a Secret that is mounted a moment later, then it is complained of once
+    new = {"address": "http://new:9090", "authorization": {"credentials_file": str(later)}}
+    path.write_text(yaml.safe_dump({"servers": [{**entry, "namespaces": ["shop"]}, new]}))
+    for _ in range(3):
+        assert spoken(file.access(wanted(), "billing"))
+    assert capsys.readouterr().out.count("stays as it was") == 1
+
+    # And it counts as soon as the Secret is there, though nobody touches the file
+    later.write_text("hush-2")
+    assert isinstance(file.access(wanted(), "billing"), Missing)
+    assert spoken(file.access(wanted("http://new:9090"), "shop")).headers["Authorization"] == "Bearer hush-2"
+
+
+def test_an_edit_that_cannot_be_used_is_not_read_for_each_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Given an edit that cannot be used, and that was tried
+    path, tries = tmp_path / "prometheus.yaml", []
+    path.write_text("servers: []")
+    file, load = PrometheusFile(path), PrometheusServers.load
+    monkeypatch.setattr(PrometheusServers, "load", lambda path: tries.append(path) or load(path))
+    path.write_text("servers: [hush")
+    assert file.access(wanted(), "shop") == OPEN
+
+    # When more is asked at once, then it is left alone, until it is edited again
+    assert file.access(wanted(), "shop") == OPEN
+    assert len(tries) == 1
+    path.write_text(yaml.safe_dump({"servers": [{"address": ADDRESS, "namespaces": ["billing"]}]}))
+    assert isinstance(file.access(wanted(), "shop"), Missing)
+
+
 def test_a_namespace_that_is_not_named_is_shut_out(load: Load, token: Path):
     entry = {"address": ADDRESS, "namespaces": ["shop"], "authorization": {"credentials_file": str(token)}}
     servers = load(entry)

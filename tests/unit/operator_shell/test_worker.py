@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
+from sark_api.status import SarkRolloutStatus
 from sark_operator.shell.api import ObjectMissingError, RolloutObject, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.crew import Crew
@@ -343,6 +345,47 @@ async def test_a_rollout_that_goes_wakes_the_one_waiting_for_its_target() -> Non
     await ticks.done.get()
     subject.lost(raw())
     await asyncio.wait_for(ticks.done.get(), 5)
+    await subject.close()
+
+
+async def test_a_rollout_that_went_while_the_watch_was_away_leaves_nothing_behind() -> None:
+    # Given two rollouts, of which the first turns out to be gone when it is evaluated, and the watch has not said so
+    lost: list[str] = []
+    telemetry, ticks = Telemetry(), Ticks(None, timedelta(hours=1))
+    telemetry.state("shop/gateway", SarkRolloutStatus(), 2)
+    subject = Crew(lambda _: worker(ticks), Directory(), telemetry, Tripwires(SystemClock()))
+    subject.on_lost = lost.append
+    subject.saw(raw())
+    subject.saw(raw(uid="u2", name="second"))
+    for _ in range(2):
+        await ticks.done.get()
+
+    # Then whoever may wait for its target is evaluated again, and neither series nor anything else of it stays
+    await asyncio.wait_for(ticks.done.get(), 5)
+    assert lost == ["u1"]
+    assert b"shop/gateway" not in generate_latest(telemetry.registry)
+    assert list(subject._members) == ["u2"]
+    await subject.close()
+
+
+async def test_series_of_a_rollout_that_was_made_anew_under_its_name_stay() -> None:
+    # Given a rollout that was made anew while the watch was away
+    telemetry, ticks = Telemetry(), Ticks(timedelta(hours=1), timedelta(hours=1), None)
+    telemetry.state("shop/gateway", SarkRolloutStatus(), 2)
+    subject = Crew(lambda _: worker(ticks), Directory(), telemetry, Tripwires(SystemClock()))
+    subject.saw(raw())
+    subject.saw(raw(uid="u2"))
+    for _ in range(2):
+        await ticks.done.get()
+
+    # When the one before it turns out to be gone
+    subject.wake("u1")
+    for _ in range(2):
+        await asyncio.wait_for(ticks.done.get(), 5)
+
+    # Then the new one is still to be seen
+    assert list(subject._members) == ["u2"]
+    assert b"shop/gateway" in generate_latest(telemetry.registry)
     await subject.close()
 
 

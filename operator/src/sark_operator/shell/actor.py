@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from sark_api.status import HistoryEntry
+from sark_api.status import HISTORY_LIMIT, HistoryEntry
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.lifecycle import begins_revert
 from sark_operator.shell.api import Cluster, ClusterError, NotLeadingError, RolloutObject, StaleVersionError, UnavailableError
@@ -36,8 +37,9 @@ class Actor:
         """Carry out `decision`, which was made on `rollout`.
 
         The transitions are told to people once the status that holds them is stored. Until then the next tick comes to them
-        again, so none is lost and none is told twice. Their evidence is filed when everything else is done: a revert does not
-        wait for it, and what is not filed now is filed in a later tick.
+        again, so none is told twice, and none is lost but by a process that ends between the two: then only the history in the
+        status has it. Their evidence is filed when everything else is done: a revert does not wait for it, and what is not
+        filed now is filed in a later tick.
 
         Raises:
             ClusterError: a write failed; what stands before it in the decision has happened, what stands after has not, but for
@@ -98,11 +100,18 @@ class Actor:
         """Store the decided status; remember what it tells when no answer says whether it is stored."""
         try:
             return await self._write_status(rollout, decision, insist=insist)
-        except UnavailableError:
-            self._unsure[rollout.uid] = decision.records
-            while len(self._unsure) > MAX_UNSURE:
-                self._unsure.popitem(last=False)
+        except (UnavailableError, asyncio.CancelledError):  # a tick that takes too long is cancelled, maybe in this write
+            self._doubt(rollout.uid, decision.records)
             raise
+
+    def _doubt(self, uid: str, records: Sequence[HistoryEntry]) -> None:
+        """Remember transitions beside those that are unsure already: only a tick that ends says which of them are stored."""
+        before = self._unsure.get(uid, ())
+        new = [entry for entry in records if entry not in before]
+        self._unsure[uid] = [*before, *new][-HISTORY_LIMIT:]  # the status held no more of them
+        self._unsure.move_to_end(uid)
+        while len(self._unsure) > MAX_UNSURE:
+            self._unsure.popitem(last=False)
 
     async def _write_status(self, rollout: RolloutObject, decision: Decision, *, insist: bool) -> RolloutObject:
         """Store the decided status.

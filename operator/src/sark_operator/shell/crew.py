@@ -65,9 +65,9 @@ class Crew:
             if rollout.asks_back:
                 worker.turn_back()
             # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
-            own, uid = contextvars.Context(), rollout.uid
+            own, who = contextvars.Context(), _named(rollout)
             task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
-            task.add_done_callback(lambda _: self._drop(uid), context=own)  # its end may not come through the watch
+            task.add_done_callback(lambda task: self._ended(who, task), context=own)
             self._members[rollout.uid] = _Member(worker, task, asked)
         elif member.asked != asked:
             member.asked = asked
@@ -80,13 +80,10 @@ class Crew:
     def lost(self, raw: dict[str, Any]) -> None:
         """Take note that a rollout is gone; another one may be waiting for its target."""
         rollout = RolloutObject(raw)
-        self._drop(rollout.uid)
         member = self._members.pop(rollout.uid, None)
         if member is not None:
             member.task.cancel()
-        self._telemetry.forget(rollout.key)
-        self.on_lost(rollout.uid)
-        self._wake_neighbours(rollout, always=True)
+        self._forget(rollout)
 
     def wake(self, uid: str, *, urgent: bool = False) -> None:
         """Let the rollout with this uid be looked at now, before all that is only due if it is `urgent`."""
@@ -123,9 +120,21 @@ class Crew:
             _log.info("breach in sight, evaluated before what is only due", rollout=member.worker.key)
             member.worker.wake(urgent=True)
 
-    def _drop(self, uid: str) -> None:
-        self._directory.drop(uid)
-        self._tripwires.remove(uid)
+    def _ended(self, rollout: RolloutObject, task: asyncio.Task[None]) -> None:
+        """Take note that a worker found its rollout gone: a watch that begins anew does not report what went meanwhile."""
+        member = self._members.get(rollout.uid)
+        if member is not None and member.task is task and not task.cancelled():
+            del self._members[rollout.uid]
+            self._forget(rollout)
+
+    def _forget(self, rollout: RolloutObject) -> None:
+        """Drop all that is known of a rollout that is gone, but for series of one that was made under its name meanwhile."""
+        self._directory.drop(rollout.uid)
+        self._tripwires.remove(rollout.uid)
+        if all(other.key != rollout.key for other in self._directory.others(rollout)):
+            self._telemetry.forget(rollout.key)
+        self.on_lost(rollout.uid)
+        self._wake_neighbours(rollout, always=True)
 
     def _wake_neighbours(self, rollout: RolloutObject, *, always: bool = False) -> None:
         if not (always or rollout.deleting):
@@ -134,6 +143,12 @@ class Crew:
             member = self._members.get(other.uid)
             if member is not None:
                 member.worker.wake()
+
+
+def _named(rollout: RolloutObject) -> RolloutObject:
+    """Return of the object what names it: it is kept for as long as its worker."""
+    metadata = {name: rollout.raw["metadata"][name] for name in ("namespace", "name", "uid")}
+    return RolloutObject({"metadata": metadata})
 
 
 async def _nothing() -> None:

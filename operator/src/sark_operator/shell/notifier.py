@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -20,13 +19,15 @@ from sark_api.status import Notified, SarkRolloutStatus
 from sark_operator.core.notices import Notice, from_now_on, untold
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.fence import Leads
+from sark_operator.shell.lines import Lines
 from sark_operator.shell.telemetry import Telemetry
 
 SEND_SECONDS: Final = 20.0
-"""Deadline of one delivery to one address."""
+"""Deadline of one delivery to one address, from when it has a thread: many rollouts may go back at once."""
 WAITS: Final = (1.0, 3.0, 9.0, 27.0)
 """Seconds between the attempts for one notice; after the last it is given up."""
-_WORKERS: Final = 4
+NOTICE_SECONDS: Final = 600.0
+"""Deadline of one notice with all its waiting in line, for what happens to its rollout next is told after it."""
 
 _log = structlog.get_logger("sark.notifier")
 
@@ -65,7 +66,7 @@ class Notifier:
         self._leads = leads
         self._telemetry = telemetry
         self._waits = tuple(waits)
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="notifier")
+        self._lines = Lines()
         self._marks: dict[str, Notified] = {}
         """By uid of the rollout: how far people were told by this process."""
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -106,7 +107,7 @@ class Notifier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lines.close()
 
     def _told(self, uid: str, task: asyncio.Task[None]) -> None:
         """Go on with what was stored meanwhile."""
@@ -131,42 +132,53 @@ class Notifier:
         Return whether that is settled; a process that does not lead any more leaves it to its successor.
         """
         reached: set[str] = set()
-        left: list[str] = []
-        for wait in (0.0, *self._waits):
-            await asyncio.sleep(wait)
-            if not self._leads.held:
-                return False
-            left = await self._round(rollout, notice, reached)
-            if not left:
-                return True
+        wanted: list[Address] = []
+        attempts = 0
+        try:
+            async with asyncio.timeout(NOTICE_SECONDS):
+                for wait in (0.0, *self._waits):
+                    await asyncio.sleep(wait)
+                    if not self._leads.held:
+                        return False
+                    attempts += 1
+                    wanted = [each for each in self._addresses() if each.key not in reached and each.wants(rollout.key, notice)]
+                    await self._round(rollout, notice, wanted, reached)
+                    if reached.issuperset(each.key for each in wanted):
+                        return True
+        except TimeoutError:
+            pass
+        if not self._leads.held:
+            return False
+        left = [each.name for each in wanted if each.key not in reached]
         self._telemetry.notification("given up", len(left))
-        _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=len(self._waits) + 1)
+        _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=attempts)
         return True
 
-    async def _round(self, rollout: RolloutObject, notice: Notice, reached: set[str]) -> list[str]:
-        """Try every address that was not reached, note the others in `reached`, and return the names of those left."""
-        addresses = self._addresses()
-        left: list[str] = []
-        for address in addresses:
-            if address.key in reached or not address.wants(rollout.key, notice):
-                continue
+    async def _round(self, rollout: RolloutObject, notice: Notice, wanted: Sequence[Address], reached: set[str]) -> None:
+        """Try every address of `wanted`, all at once, and note in `reached` each as soon as it is."""
+
+        async def attempt(address: Address) -> None:
             if await self._sent(rollout, notice, address):
                 reached.add(address.key)
-            else:
-                left.append(address.name)
-        return left
+
+        await asyncio.gather(*map(attempt, wanted))
 
     async def _sent(self, rollout: RolloutObject, notice: Notice, address: Address) -> bool:
         title, text = _title(rollout, notice), _text(rollout, notice)
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                sent = await loop.run_in_executor(self._pool, lambda: address.send(title, text, warning=notice.warning))
+            sent = await self._lines.send(
+                address.key,
+                lambda: address.send(title, text, warning=notice.warning),
+                seconds=SEND_SECONDS,
+                may=lambda: self._leads.held,
+            )
         except TimeoutError:
             sent = False
         except Exception as error:  # noqa: BLE001 - a plugin of a library; its message may hold what is secret
             _log.warning("an address failed", rollout=rollout.key, address=address.name, kind=type(error).__name__)
             sent = False
+        if sent is None:
+            return False
         self._telemetry.notification("sent" if sent else "failed")
         return sent
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -10,6 +12,9 @@ from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessFileError
 from sark_operator.shell.prometheus_access import Access, PrometheusServers
+
+RETRY_SECONDS: Final = 5.0
+"""Least time between two tries of an edit that cannot be used: what it names may be mounted after it, untouched itself."""
 
 _log = structlog.get_logger("sark.prometheus")
 
@@ -28,21 +33,29 @@ class PrometheusFile:
         self._path = path
         self._stamp = self._stamped()
         self._servers = PrometheusServers.load(path)
+        self._tried: _Stamp | None = self._stamp
+        self._tried_at = time.monotonic()
+        self._problem = ""
 
     def access(self, wanted: Prometheus, namespace: str) -> Access | Missing:
         """Return how a rollout of `namespace` may ask the server it names, by the file as it is now."""
         stamp = self._stamped()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            self._load()
+        if stamp != self._stamp and (stamp != self._tried or time.monotonic() - self._tried_at >= RETRY_SECONDS):
+            self._load(stamp)
         return self._servers.access(wanted, namespace)
 
-    def _load(self) -> None:
+    def _load(self, stamp: _Stamp | None) -> None:
+        """Read it as it is since `stamp`; the same problem of the same edit is told once."""
+        told = self._problem if stamp == self._tried else ""
+        self._tried, self._tried_at = stamp, time.monotonic()
         try:
             self._servers = PrometheusServers.load(self._path)
         except AccessFileError as error:
-            _log.warning("--prometheus-config stays as it was", problem=str(error))
+            self._problem = str(error)
+            if self._problem != told:
+                _log.warning("--prometheus-config stays as it was", problem=self._problem)
         else:
+            self._stamp, self._problem = stamp, ""
             _log.info("--prometheus-config was read again", path=str(self._path))
 
     def _stamped(self) -> _Stamp | None:
