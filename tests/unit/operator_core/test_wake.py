@@ -118,3 +118,20 @@ def test_a_renewal_that_is_due_and_cannot_be_written_is_tried_at_the_interval(la
     decision = decide(target.identity, target.spec, target.status, held, now)
     assert decision.status.reason == "FlagsHeld"
     assert decision.wake_at - now == timedelta(seconds=15)
+
+
+def test_a_renewal_that_cannot_be_written_is_tried_sooner_the_less_is_left(baking: SimulatedTarget) -> None:
+    # Given a document that is half through, and flags that cannot be read
+    baking.ask(interval=timedelta(seconds=20))
+    unreadable = replace(baking.observe(), flags=Missing("FlagsUnavailable", "not allowed"))
+
+    # When it is decided on them, later and later
+    waits = []
+    for late in (35, 50, 55):
+        now = baking.now + timedelta(seconds=late)
+        waits.append(decide(baking.identity, baking.spec, baking.status, unreadable, now).wake_at - now)
+
+    # Then there is time for another try before it runs out, and none follows another at once
+    assert waits == sorted(waits, reverse=True)
+    assert timedelta(seconds=10) < waits[0] <= timedelta(seconds=15)
+    assert waits[-1] >= timedelta(seconds=1)

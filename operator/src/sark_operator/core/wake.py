@@ -32,13 +32,25 @@ def _deadlines(tick: Tick, plan: FlagPlan) -> Iterator[datetime]:
     if status.phase is Phase.REVERTING or plan.write or (fresh and not tick.sighting.converged) or tick.identity.deleting:
         yield now + SOON
     if plan.applied is not None and plan.applied.valid_until is not None:
-        # One that is due and cannot be written, as while another one owns the flags, waits for the interval.
-        yield from _ahead(now, plan.applied.valid_until - spec.valid_for / 2)
+        yield from _renewals(now, plan.applied.valid_until, spec.valid_for)
     if status.blind_since is not None and spec.rollback.blind_for:
         yield from _ahead(now, status.blind_since + spec.rollback.blind_for)
     if status.phase is Phase.PROGRESSING and tick.sighting.converged:
         yield from _step_deadlines(tick)
     yield from _gate_deadlines(tick)
+
+
+def _renewals(now: datetime, valid_until: datetime, valid_for: timedelta) -> Iterator[datetime]:
+    """Yield when a document is renewed.
+
+    One that could not be, as while another one owns the flags, is tried when half of what was left has gone by; one that has
+    run out waits for the interval.
+    """
+    due = valid_until - valid_for / 2
+    if now <= due:  # it is due only afterwards
+        yield due
+    elif now < valid_until:
+        yield now + max(SOON, (valid_until - now) / 2)
 
 
 def _gate_deadlines(tick: Tick) -> Iterator[datetime]:
