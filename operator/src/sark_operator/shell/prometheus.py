@@ -416,11 +416,11 @@ def _late(server: Server) -> Missing:
 
 
 def _crowded(server: Server, owner: str) -> Missing:
-    under_way = f"{OWNER_PLACES} of namespace {owner} or {OWN_PLACES} like it" if owner else f"{PLACES} questions"
+    custom = f"{OWNER_PLACES} queries of criteria.custom in namespace {owner}, or {OWN_PLACES} in all namespaces"
     return Missing(
         TIMEOUT,
-        f"Prometheus at {server.shown} was not asked within {server.timeout:g} s: as many questions are under way there "
-        f"as may be ({under_way})",
+        f"Prometheus at {server.shown} was not asked within {server.timeout:g} s: as many questions are under way there as may "
+        f"be ({custom if owner else PLACES})",
     )
 
 
