@@ -146,11 +146,10 @@ class Reconciler:
             owned = reasons.FLAGS_OWNED_BY_ANOTHER
             await self._recorder.warn(rollout, owned.name, owned.sentence(message=error))
             raise
-        except (StaleVersionError, NotLeadingError):
-            raise  # decided anew at once, or by another leader: nothing is in the way
         except ClusterError as error:
             # As long as flags are refused no tick comes to its end, and people must hear of the revert all the same.
-            if stored.phase is Phase.REVERTING:
+            # What is decided anew at once, or by another leader, is in nobody's way.
+            if stored.phase is Phase.REVERTING and not isinstance(error, StaleVersionError | NotLeadingError):
                 late = reasons.BASELINE_NOT_RESTORED
                 await self._recorder.warn(rollout, late.name, late.sentence(message=error))
             if self._notifier is not None:
