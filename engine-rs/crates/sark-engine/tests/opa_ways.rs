@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies};
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
 
 const INPUT: &str = r#"{"a":1,"b":[1,2,3],"c":{"d":"x","e":null},"f":false,"s":"str","t":true}"#;
 
@@ -28,7 +28,10 @@ fn told(source: &str, data: &str, path: &str, input: &str) -> Told {
     let engine = Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap();
     match engine.evaluate(&DecisionPath::parse(path).unwrap(), Some(input.as_bytes())) {
         Ok(decision) => decision.result().map_or(Told::Undefined, |json| here(std::str::from_utf8(json).unwrap())),
-        Err(_) => Told::InOpa,
+        Err(error) => {
+            assert!(!matches!(error, EvaluationError::Failed { kind: EvaluationErrorKind::Panic, .. }), "{source}: {error}");
+            Told::InOpa
+        }
     }
 }
 
@@ -390,5 +393,19 @@ fn a_token_whose_numbers_the_engine_cannot_hold_does_not_become_undefined() {
         (rules, "{}", input, Told::InOpa),
         (rules, "{}", r#"{"t":"eyJhbGciOiJ4In0.eyJyb2xlIjoiYmxvY2tlZCJ9."}"#, Told::Undefined),
         (rules, "{}", r#"{"t":"eyJhbGciOiJ4In0.eyJyb2xl."}"#, here("true")),
+    ]);
+}
+
+#[test]
+fn a_range_of_numbers_beyond_127_bits_is_left_to_opa() {
+    let input = r#"{"a": 170141183460469231731687303715884105727, "b": 1000000000000000000000000000000000000000}"#;
+    check(&[
+        ("r if not numbers.range(input.a, input.a + 2)", "{}", input, Told::InOpa),
+        ("r := numbers.range(input.b, input.b)", "{}", input, Told::InOpa),
+        ("r := numbers.range(-input.b, -input.b)", "{}", input, Told::InOpa),
+        ("r := numbers.range_step(1, 3, input.b)", "{}", input, Told::InOpa),
+        ("r if not numbers.range(input.a, 1.5)", "{}", input, here("true")),
+        ("r := count(numbers.range(input.a - 2, input.a))", "{}", input, here("3")),
+        ("r if not numbers.range(1.5, 1.5)", "{}", input, here("true")),
     ]);
 }
