@@ -409,3 +409,13 @@ fn a_range_of_numbers_beyond_127_bits_is_left_to_opa() {
         ("r if not numbers.range(1.5, 1.5)", "{}", input, here("true")),
     ]);
 }
+
+#[test]
+fn a_shift_by_more_than_32_bits_is_left_to_opa() {
+    check(&[
+        ("r if not bits.rsh(5, 4294967296)", "{}", INPUT, Told::InOpa),
+        ("r := bits.rsh(5, input.n)", "{}", r#"{"n": 100000000000000000000}"#, Told::InOpa),
+        ("r := bits.rsh(-5, 4294967295)", "{}", INPUT, here("-1")),
+        ("r if not bits.rsh(5, -1)", "{}", INPUT, here("true")),
+    ]);
+}
