@@ -35,6 +35,10 @@ fn told(source: &str, data: &str, path: &str, input: &str) -> Told {
     }
 }
 
+fn told_of(body: &str, input: &str) -> Told {
+    told(&format!("package a\n{body}"), "{}", "a/r", input)
+}
+
 fn check(cases: &[(&str, &str, &str, Told)]) {
     for (body, data, input, expected) in cases {
         assert_eq!(told(&format!("package a\n{body}"), data, "a/r", input), *expected, "{body}");
@@ -408,6 +412,41 @@ fn a_range_of_numbers_beyond_127_bits_is_left_to_opa() {
         ("r := count(numbers.range(input.a - 2, input.a))", "{}", input, here("3")),
         ("r if not numbers.range(1.5, 1.5)", "{}", input, here("true")),
     ]);
+}
+
+#[test]
+fn an_integer_spelled_with_a_long_fraction_is_no_whole_number_to_opa() {
+    let bodies = [
+        r#"r if substring("admin", 0, N) == "admin""#,
+        r#"r := substring("admin", N, 1)"#,
+        "r := array.slice([1, 2, 3], N, 3)",
+        "r := [1, 2, 3][N]",
+        r#"r := split("a,b,c", ",")[N]"#,
+        "r if { not input.l[N] }",
+        r#"r if { (N, "b" in input.l) }"#,
+    ];
+    for body in bodies {
+        for number in ["1.000000000000000000", "1.00000000000000000000000", "100000000000000000.0", "-0.00000000000000000"] {
+            let body = body.replace('N', "input.n");
+            let input = format!("{{\"n\": {number}, \"l\": [\"a\", \"b\"]}}");
+            assert_eq!(told_of(&body, &input), Told::InOpa, "{body} {number}");
+        }
+        // One character less, and OPA takes it.
+        let shorter = told_of(&body.replace('N', "input.n"), r#"{"n": 1.00000000000000000, "l": ["a", "b"]}"#);
+        assert_ne!(shorter, Told::InOpa, "{body}");
+    }
+    for text in ["1.000000000000000000", "00000000000000000001", "+000000000000000001.0", "100000000000000000.0"] {
+        let input = format!("{{\"t\": \"{text}\"}}");
+        for read in ["to_number(input.t)", "json.unmarshal(input.t)"] {
+            if read.starts_with("json") && text.starts_with(['0', '+']) {
+                continue;
+            }
+            for body in bodies.iter().filter(|body| !body.contains("input.l")) {
+                let body = body.replace('N', read);
+                assert_eq!(told_of(&body, &input), Told::InOpa, "{body} {text}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::{
     corrected::{layout, moment::is_known_zone, units},
     infix::operator,
 };
-use crate::document::{ReadError, decimal, read_input};
+use crate::document::{LONG_NUMBER_BYTES, ReadError, decimal, is_plain, read_input};
 
 /// Most fractions that are added up; each is a multiple of a sixteenth and below a million, so that no sum is rounded.
 const MAX_FRACTIONS: usize = 1_000;
@@ -58,7 +58,7 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("sum", [items]) => items_of(items).is_none_or(|items| is_whole(&items) || are_plain(&items)),
         ("product", [items]) => items_of(items).is_none_or(|items| is_whole(&items)),
         ("to_number", [Value::String(text)]) => {
-            !is_written_as_in_go(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
+            !is_written_as_in_go(text) && !is_long_and_odd(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
         }
         // Of numbers below zero OPA drops the sign.
         ("rand.intn", [_, Value::Number(below)]) => below.is_positive() || below.as_u64() == Some(0),
@@ -170,6 +170,13 @@ fn is_written_as_in_go(text: &str) -> bool {
         .strip_prefix('0')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E'));
     text.contains('_') || is_prefixed
+}
+
+/// Whether `text` may be a whole number that OPA, for the length of its spelling, takes for none: with zeros in front or behind the
+/// point, or with a plus.
+fn is_long_and_odd(text: &str) -> bool {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'));
+    is_number && text.len() >= LONG_NUMBER_BYTES && !is_plain(text)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub use envelope::{input_in, value_in};
 pub use input::{Input, Projected};
 pub(crate) use input::{Seen, Sight, View};
 pub use keys::shared;
-pub(crate) use number::decimal;
+pub(crate) use number::{LONG_NUMBER_BYTES, decimal};
 pub use order::sorted;
 pub(crate) use order::{compare, fields};
 pub(crate) use projection::{Parts, Projection, Shape};

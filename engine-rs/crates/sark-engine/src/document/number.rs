@@ -13,6 +13,9 @@ const ALWAYS_EXACT_DIGITS: usize = 15;
 /// Exponents of the first digit within which that holds; binary floats get coarser below 1e-307.
 const ALWAYS_EXACT_EXPONENTS: std::ops::RangeInclusive<i64> = -300..=300;
 
+/// Bytes of an integer with a fraction from which on OPA does not look whether the fraction is zero.
+pub(crate) const LONG_NUMBER_BYTES: usize = 20;
+
 /// The value of `token`, an integer as JSON writes it; None when it is too long.
 pub(super) fn integer(token: &str) -> Option<Value> {
     // Up to 19 digits fit 64 bits.
@@ -35,7 +38,7 @@ pub(crate) fn decimal(token: &str) -> Option<Value> {
     }
     let decimal = Decimal::of(token)?;
     if decimal.exponent >= 0 {
-        return decimal.into_integer(token.contains(['e', 'E']));
+        return decimal.into_integer(token.contains(['e', 'E']) || token.len() >= LONG_NUMBER_BYTES);
     }
     let float: f64 = token.parse().ok()?;
     let plain = decimal.digits.len() <= ALWAYS_EXACT_DIGITS && ALWAYS_EXACT_EXPONENTS.contains(&decimal.leading_exponent());
@@ -71,11 +74,11 @@ impl Decimal {
         self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
     }
 
-    /// The integer it is.
-    fn into_integer(self, with_exponent: bool) -> Option<Value> {
+    /// The integer it is. OPA takes 1.0 for an index into an array and for an operand that must be whole, but neither 1e0 nor a
+    /// 1.0 with more zeros: only what is too large for an index may be spelled like that.
+    fn into_integer(self, is_no_index: bool) -> Option<Value> {
         let zeros = usize::try_from(self.exponent).ok()?;
-        // OPA takes 1.0 for an index into an array, but not 1e0: only what is too large for an index may have an exponent.
-        if with_exponent && self.digits.len().checked_add(zeros)? <= 19 {
+        if is_no_index && self.digits.len().checked_add(zeros)? <= 19 {
             return None;
         }
         if self.digits.len().checked_add(zeros)? > MAX_NUMBER_BYTES {
@@ -113,7 +116,8 @@ mod tests {
             ("1.0", "1"),
             ("-2.00", "-2"),
             ("-0.0", "0"),
-            ("123456789012345678.0", "123456789012345678"),
+            ("12345678901234567.0", "12345678901234567"),
+            ("100000000000000000000.0", "100000000000000000000"),
             ("1e21", "1000000000000000000000"),
             ("-1.5E+20", "-150000000000000000000"),
         ] {
@@ -127,6 +131,14 @@ mod tests {
         for token in ["1e0", "10E-1", "1e2", "0e0", "-0e5"] {
             assert_eq!(decimal(token), None, "{token}");
         }
+    }
+
+    #[test]
+    fn a_small_integer_with_a_long_fraction_is_refused_as_opa_takes_it_for_no_index() {
+        for token in ["1.000000000000000000", "-1.00000000000000000", "123456789012345678.0", "0.000000000000000000"] {
+            assert_eq!(decimal(token), None, "{token}");
+        }
+        assert_eq!(decimal("1.00000000000000000"), Some(Value::from(1_u64)));
     }
 
     #[test]

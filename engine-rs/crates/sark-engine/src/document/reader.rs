@@ -365,7 +365,9 @@ impl Reader<'_> {
             }
             Fault::Number { at, end } => {
                 let token = self.text.get(at..end.min(at + 40)).unwrap_or_default();
-                ReadError::Unsupported(format!("the number {token} at byte {at} would be changed; send it as a string"))
+                ReadError::Unsupported(format!(
+                    "the number {token} at byte {at} is none that the engine holds as OPA does; send it as a string"
+                ))
             }
         }
     }
