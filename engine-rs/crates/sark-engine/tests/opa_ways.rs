@@ -458,3 +458,13 @@ fn a_shift_by_more_than_32_bits_is_left_to_opa() {
         ("r if not bits.rsh(5, -1)", "{}", INPUT, here("true")),
     ]);
 }
+
+#[test]
+fn a_random_uuid_for_what_is_no_text_is_left_to_opa() {
+    check(&[
+        ("r if uuid.rfc4122(input.f)", "{}", INPUT, Told::InOpa),
+        ("r if uuid.rfc4122(input.b)", "{}", INPUT, Told::InOpa),
+        ("r if uuid.rfc4122(input.s)", "{}", INPUT, here("true")),
+        ("r if uuid.rfc4122(input.none)", "{}", INPUT, Told::Undefined),
+    ]);
+}

@@ -49,6 +49,7 @@ pub(crate) fn applies(name: &str) -> bool {
             | "units.parse"
             | "units.parse_bytes"
             | "urlquery.encode_object"
+            | "uuid.rfc4122"
     )
 }
 
@@ -87,6 +88,8 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("units.parse", [Value::String(text)]) => !units::is_beyond(text),
         ("units.parse_bytes", [Value::String(text)]) => !units::are_bytes_beyond(text),
         ("urlquery.encode_object", [Value::Object(fields)]) => fields.keys().all(|key| matches!(key, Value::String(_))),
+        // OPA has a UUID for any value.
+        ("uuid.rfc4122", [key]) => matches!(key, Value::String(_)),
         _ => true,
     };
     if exact { Ok(()) } else { Err(Exceeded(format!("{name} of these operands is not exactly as in OPA"))) }
