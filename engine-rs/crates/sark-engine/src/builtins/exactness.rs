@@ -10,7 +10,7 @@ use super::{
     corrected::{layout, moment::is_known_zone, units},
     infix::operator,
 };
-use crate::document::{LONG_NUMBER_BYTES, ReadError, decimal, is_plain, read_input};
+use crate::document::{LONG_NUMBER_BYTES, ReadError, decimal, is_plain, read_text};
 
 /// Most fractions that are added up; each is a multiple of a sixteenth and below a million, so that no sum is rounded.
 const MAX_FRACTIONS: usize = 1_000;
@@ -63,7 +63,7 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         }
         // Of numbers below zero OPA drops the sign.
         ("rand.intn", [_, Value::Number(below)]) => below.is_positive() || below.as_u64() == Some(0),
-        ("json.unmarshal", [Value::String(text)]) => !matches!(read_input(text.as_bytes()), Err(ReadError::Unsupported(_))),
+        ("json.unmarshal", [Value::String(text)]) => !matches!(read_text(text.as_bytes()), Err(ReadError::Unsupported(_))),
         ("abs" | "ceil" | "floor", [number]) => !is_beyond_64_bits(number),
         // OPA adds a half first, for which a number of 64 bits has no bit left.
         ("round", [number]) => !is_beyond_63_bits(number),
