@@ -8,12 +8,12 @@ use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
 };
-use sark_engine::{DecisionPath, Document, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, Value, shared_key};
+use sark_engine::{DecisionPath, Document, MAX_DEPTH, MAX_INPUT_VALUES, Spelled, Value, integer as by_digits, shared_key};
 
 use crate::errors;
 
-/// More bits than the digits of the longest number have.
-const MAX_INTEGER_BITS: usize = 4 * MAX_NUMBER_BYTES;
+/// Bits of the largest integer that a double holds.
+const MAX_INTEGER_BITS: usize = 1_024;
 /// Most characters of a place in a message.
 const MAX_PLACE: usize = 300;
 
@@ -177,21 +177,14 @@ fn large(number: &Bound<'_, PyInt>) -> PyResult<Result<Value, Refusal>> {
     let class = number.py().get_type::<PyInt>();
     let bits: usize = class.call_method1("bit_length", (number,))?.extract()?;
     if bits > MAX_INTEGER_BITS {
-        return Ok(Err(too_long()));
+        return Ok(Err(too_large()));
     }
     let digits: String = class.call_method1("__repr__", (number,))?.extract()?;
-    Ok(by_digits(&digits))
+    Ok(by_digits(&digits).ok_or_else(too_large))
 }
 
-fn too_long() -> Refusal {
-    beyond(format!("an integer of more than {MAX_NUMBER_BYTES} digits"))
-}
-
-fn by_digits(digits: &str) -> Result<Value, Refusal> {
-    if digits.len() > MAX_NUMBER_BYTES {
-        return Err(too_long());
-    }
-    Value::from_numeric_string(digits).map_err(|error| refused(error.to_string()))
+fn too_large() -> Refusal {
+    beyond("an integer beyond the largest double")
 }
 
 /// As the number's JSON text is read: a whole one is an integer, that of its shortest digits.
@@ -199,7 +192,7 @@ fn float(number: f64) -> Result<Value, Refusal> {
     if !number.is_finite() {
         return Err(refused(format!("{number} is not a JSON number")));
     }
-    if number.fract() == 0.0 { by_digits(&(number + 0.0).to_string()) } else { Ok(Value::from(number)) }
+    if number.fract() == 0.0 { by_digits(&(number + 0.0).to_string()).ok_or_else(too_large) } else { Ok(Value::from(number)) }
 }
 
 fn type_name(object: &Bound<'_, PyAny>) -> String {

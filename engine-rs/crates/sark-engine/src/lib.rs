@@ -34,8 +34,8 @@ pub use body::Body;
 pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Spelling, Waiter};
 pub use decision::{Decision, Outcome};
 pub use document::{
-    Document, Input, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, shared as shared_key, sorted as elements_in_order,
-    write as write_json,
+    Document, Input, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, integer, shared as shared_key,
+    sorted as elements_in_order, write as write_json,
 };
 pub use engine::{Engine, EngineOptions, Lane, Source, Standing};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};

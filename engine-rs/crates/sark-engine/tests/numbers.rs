@@ -159,3 +159,26 @@ fn a_value_without_a_text_shares_the_decisions_of_texts() {
     assert_eq!(object(r#"{"n":1.0}"#).as_deref(), Some("1"));
     assert_eq!(engine.cache().stats().misses, 2);
 }
+
+#[test]
+fn a_whole_operand_that_python_writes_with_an_exponent_is_left_to_opa() {
+    // A value without a text, as Python's 1e17 is one: what is noted says that it is spelled otherwise.
+    let path = DecisionPath::parse("p/v").unwrap();
+    for (rule, taken) in [
+        (r#"v := substring("admin", 0, input.n)"#, "\"admin\""),
+        (r#"v := substring("admin", input.n, 1)"#, "\"\""),
+        ("v := array.slice([1, 2], 0, input.n)", "[1,2]"),
+    ] {
+        let engine = engine_of(rule, "{}");
+        let value = |document| match engine.evaluate_value(&path, document) {
+            Ok(value) => Some(value.to_string()),
+            Err(EvaluationError::Failed { kind: EvaluationErrorKind::UnsupportedInput, .. }) => None,
+            Err(other) => panic!("{other:?}"),
+        };
+        let mut document = read_document(br#"{"n": 100000000000000000}"#).unwrap();
+        assert_eq!(value(document.clone()).as_deref(), Some(taken), "{rule}");
+        document.spelled.note(&document.value["n"]);
+        assert_eq!(value(document), None, "{rule}");
+        assert!(value(read_document(br#"{"n": 1.0}"#).unwrap()).is_some(), "{rule}");
+    }
+}

@@ -10,7 +10,7 @@ use super::{
     corrected::{layout, moment::is_known_zone, units},
     infix::operator,
 };
-use crate::document::{ReadError, decimal, read_input};
+use crate::document::{LONG_NUMBER_BYTES, ReadError, decimal, is_plain, read_text};
 
 /// Most fractions that are added up; each is a multiple of a sixteenth and below a million, so that no sum is rounded.
 const MAX_FRACTIONS: usize = 1_000;
@@ -49,6 +49,7 @@ pub(crate) fn applies(name: &str) -> bool {
             | "units.parse"
             | "units.parse_bytes"
             | "urlquery.encode_object"
+            | "uuid.rfc4122"
     )
 }
 
@@ -58,11 +59,11 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("sum", [items]) => items_of(items).is_none_or(|items| is_whole(&items) || are_plain(&items)),
         ("product", [items]) => items_of(items).is_none_or(|items| is_whole(&items)),
         ("to_number", [Value::String(text)]) => {
-            !is_written_as_in_go(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
+            !is_written_as_in_go(text) && !is_long_and_odd(text) && (!text.contains(['.', 'e', 'E']) || decimal(text).is_some())
         }
         // Of numbers below zero OPA drops the sign.
         ("rand.intn", [_, Value::Number(below)]) => below.is_positive() || below.as_u64() == Some(0),
-        ("json.unmarshal", [Value::String(text)]) => !matches!(read_input(text.as_bytes()), Err(ReadError::Unsupported(_))),
+        ("json.unmarshal", [Value::String(text)]) => !matches!(read_text(text.as_bytes()), Err(ReadError::Unsupported(_))),
         ("abs" | "ceil" | "floor", [number]) => !is_beyond_64_bits(number),
         // OPA adds a half first, for which a number of 64 bits has no bit left.
         ("round", [number]) => !is_beyond_63_bits(number),
@@ -87,6 +88,8 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("units.parse", [Value::String(text)]) => !units::is_beyond(text),
         ("units.parse_bytes", [Value::String(text)]) => !units::are_bytes_beyond(text),
         ("urlquery.encode_object", [Value::Object(fields)]) => fields.keys().all(|key| matches!(key, Value::String(_))),
+        // OPA has a UUID for any value.
+        ("uuid.rfc4122", [key]) => matches!(key, Value::String(_)),
         _ => true,
     };
     if exact { Ok(()) } else { Err(Exceeded(format!("{name} of these operands is not exactly as in OPA"))) }
@@ -170,6 +173,13 @@ fn is_written_as_in_go(text: &str) -> bool {
         .strip_prefix('0')
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() && c != 'e' && c != 'E'));
     text.contains('_') || is_prefixed
+}
+
+/// Whether `text` may be a whole number that OPA, for the length of its spelling, takes for none: with zeros in front or behind the
+/// point, or with a plus.
+fn is_long_and_odd(text: &str) -> bool {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'));
+    is_number && text.len() >= LONG_NUMBER_BYTES && !is_plain(text)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{object, operand, string},
 };
-use crate::document::{ReadError, read_document, read_input, write};
+use crate::document::{ReadError, read_input, read_text, write};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.marshal", arity: 1, call: marshal },
@@ -102,7 +102,7 @@ fn unmarshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value,
 
 /// As [`read`], for a text whose numbers become part of the answer.
 pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let document = read_document(text).map_err(|error| BuiltinError(format!("invalid JSON: {error}")))?;
+    let document = read_text(text).map_err(|error| BuiltinError(format!("invalid JSON: {error}")))?;
     if !document.spelled.is_empty() {
         circumstances.spelled.borrow_mut().absorb(&document.spelled);
     }

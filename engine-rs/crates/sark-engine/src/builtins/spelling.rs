@@ -10,6 +10,9 @@ pub(crate) enum Spelling {
     Ignored,
     /// Those in all operands but the first, which is only looked into.
     OfPath,
+    /// Those of the operands but the first that are so large that, spelled otherwise than the engine does, they have an exponent:
+    /// then OPA does not take them for whole.
+    OfWhole,
     /// All.
     Shown,
 }
@@ -23,7 +26,6 @@ const BY_WORTH: &[&str] = &[
     "array.concat",
     "array.flatten",
     "array.reverse",
-    "array.slice",
     "bits.and",
     "bits.lsh",
     "bits.negate",
@@ -70,7 +72,6 @@ const BY_WORTH: &[&str] = &[
     "round",
     "set_diff",
     "sort",
-    "substring",
     "sum",
     "type_name",
     "union",
@@ -81,6 +82,8 @@ pub(crate) fn of(name: &str) -> Spelling {
         Spelling::Ignored
     } else if matches!(name, "object.get" | "object.remove" | "object.filter" | "json.filter" | "json.remove") {
         Spelling::OfPath
+    } else if matches!(name, "array.slice" | "substring") {
+        Spelling::OfWhole
     } else {
         Spelling::Shown
     }
@@ -109,5 +112,6 @@ mod tests {
         assert_eq!(of("no.such.thing"), Spelling::Shown);
         assert_eq!(of("count"), Spelling::Ignored);
         assert_eq!(of("object.get"), Spelling::OfPath);
+        assert_eq!(of("substring"), Spelling::OfWhole);
     }
 }

@@ -23,7 +23,8 @@ pub use envelope::{input_in, value_in};
 pub use input::{Input, Projected};
 pub(crate) use input::{Seen, Sight, View};
 pub use keys::shared;
-pub(crate) use number::decimal;
+pub use number::integer;
+pub(crate) use number::{LONG_NUMBER_BYTES, decimal};
 pub use order::sorted;
 pub(crate) use order::{compare, fields};
 pub(crate) use projection::{Parts, Projection, Shape};
@@ -39,7 +40,7 @@ pub const MAX_DEPTH: usize = 100;
 /// Most values (scalars, arrays and objects; keys are not counted) accepted in an input. Small objects take the most memory,
 /// about 300 bytes a value, so that an input takes 60 MB at worst.
 pub const MAX_INPUT_VALUES: usize = 200_000;
-/// Longest number accepted in a document, in bytes, and the most digits it may stand for.
+/// Longest number accepted in a document, in bytes. Beyond the largest float, which has 309 digits, none is.
 pub const MAX_NUMBER_BYTES: usize = 1_024;
 
 /// A document that cannot be read.
@@ -88,6 +89,11 @@ pub fn read_input(json: &[u8]) -> Result<Value, ReadError> {
 /// Read an input document.
 pub fn read_document(json: &[u8]) -> Result<Document, ReadError> {
     read(json, Purpose::Input)
+}
+
+/// Read a text inside of an input, by the rules of inputs. Numbers beyond all floats are held and noted.
+pub(crate) fn read_text(json: &[u8]) -> Result<Document, ReadError> {
+    read(json, Purpose::Text)
 }
 
 /// Read the value of a decision, which has no limit on its size.

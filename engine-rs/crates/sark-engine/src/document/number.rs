@@ -2,7 +2,8 @@
 //!
 //! OPA keeps a number's spelling and compares by value. An integer of any size is kept exactly here. A fraction is kept
 //! as the nearest binary float, but only if that float's shortest spelling is the number again: then different numbers
-//! stay different, their order stays, and what is printed is equal to what was read.
+//! stay different, their order stays, and what is printed is equal to what was read. An integer beyond all floats is refused:
+//! OPA finds such a member of a set by its spelling, so that `1e400` and `10e399`, which are equal, are two.
 
 use regorus::Value;
 
@@ -13,8 +14,18 @@ const ALWAYS_EXACT_DIGITS: usize = 15;
 /// Exponents of the first digit within which that holds; binary floats get coarser below 1e-307.
 const ALWAYS_EXACT_EXPONENTS: std::ops::RangeInclusive<i64> = -300..=300;
 
-/// The value of `token`, an integer as JSON writes it; None when it is too long.
-pub(super) fn integer(token: &str) -> Option<Value> {
+/// Digits that an integer has before it may be beyond all floats.
+const ALWAYS_FINITE_DIGITS: usize = 308;
+/// Bytes of an integer with a fraction from which on OPA does not look whether the fraction is zero.
+pub(crate) const LONG_NUMBER_BYTES: usize = 20;
+
+/// Whether an integer of at most [`MAX_NUMBER_BYTES`] that is written as `token` is beyond all floats.
+fn is_beyond_floats(token: &str) -> bool {
+    token.len() > ALWAYS_FINITE_DIGITS && !token.parse().is_ok_and(f64::is_finite)
+}
+
+/// The value of `token`, an integer as JSON writes it; None when it is too large.
+pub fn integer(token: &str) -> Option<Value> {
     // Up to 19 digits fit 64 bits.
     if token.len() <= 19 && !token.starts_with('-') {
         return token.parse::<u64>().ok().map(Value::from);
@@ -22,7 +33,7 @@ pub(super) fn integer(token: &str) -> Option<Value> {
     if token.len() <= 19 {
         return token.parse::<i64>().ok().map(Value::from);
     }
-    if token.len() > MAX_NUMBER_BYTES {
+    if token.len() > MAX_NUMBER_BYTES || is_beyond_floats(token) {
         return None;
     }
     Value::from_numeric_string(token).ok()
@@ -35,11 +46,20 @@ pub(crate) fn decimal(token: &str) -> Option<Value> {
     }
     let decimal = Decimal::of(token)?;
     if decimal.exponent >= 0 {
-        return decimal.into_integer(token.contains(['e', 'E']));
+        return decimal.into_integer(token.contains(['e', 'E']) || token.len() >= LONG_NUMBER_BYTES);
     }
     let float: f64 = token.parse().ok()?;
     let plain = decimal.digits.len() <= ALWAYS_EXACT_DIGITS && ALWAYS_EXACT_EXPONENTS.contains(&decimal.leading_exponent());
     (plain || Decimal::of(&format!("{float:e}")).as_ref() == Some(&decimal)).then(|| Value::from(float))
+}
+
+/// The value of `token`, an integer beyond all floats; None of any other number, and of one that is too long.
+pub(super) fn beyond_floats(token: &str) -> Option<Value> {
+    if token.len() > MAX_NUMBER_BYTES {
+        return None;
+    }
+    let written = Decimal::of(token)?.into_digits()?;
+    if is_beyond_floats(&written) { Value::from_numeric_string(&written).ok() } else { None }
 }
 
 /// A number taken apart: `digits` times ten to the `exponent`, without zeros at either end.
@@ -71,21 +91,26 @@ impl Decimal {
         self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
     }
 
-    /// The integer it is.
-    fn into_integer(self, with_exponent: bool) -> Option<Value> {
-        let zeros = usize::try_from(self.exponent).ok()?;
-        // OPA takes 1.0 for an index into an array, but not 1e0: only what is too large for an index may have an exponent.
-        if with_exponent && self.digits.len().checked_add(zeros)? <= 19 {
-            return None;
-        }
-        if self.digits.len().checked_add(zeros)? > MAX_NUMBER_BYTES {
+    /// The integer it is. OPA takes 1.0 for an index into an array and for an operand that must be whole, but neither 1e0 nor a
+    /// 1.0 with more zeros: only what is too large for an index may be spelled like that.
+    fn into_integer(self, is_no_index: bool) -> Option<Value> {
+        if is_no_index && self.leading_exponent() <= 19 {
             return None;
         }
         if self.digits.is_empty() {
             return Some(Value::from(0_u64));
         }
+        integer(&self.into_digits()?)
+    }
+
+    /// The integer it is, written out; None when it is none or too long.
+    fn into_digits(self) -> Option<String> {
+        let zeros = usize::try_from(self.exponent).ok()?;
+        if self.digits.len().checked_add(zeros)? > MAX_NUMBER_BYTES {
+            return None;
+        }
         let sign = if self.negative { "-" } else { "" };
-        integer(&format!("{sign}{}{}", self.digits, "0".repeat(zeros)))
+        Some(format!("{sign}{}{}", self.digits, "0".repeat(zeros)))
     }
 }
 
@@ -99,12 +124,39 @@ mod tests {
 
     #[test]
     fn integers_of_any_size_are_exact() {
-        let long = "9".repeat(MAX_NUMBER_BYTES);
-        for token in ["0", "-1", "18446744073709551615", "18446744073709551616", "-9223372036854775809", long.as_str()] {
+        let long = "9".repeat(ALWAYS_FINITE_DIGITS);
+        let largest = f64::MAX.to_string();
+        for token in
+            ["0", "-1", "18446744073709551615", "18446744073709551616", "-9223372036854775809", long.as_str(), largest.as_str()]
+        {
             assert_eq!(printed(integer(token)), Some(format!("Number({token})")), "{token}");
         }
-        assert_eq!(integer(&"9".repeat(MAX_NUMBER_BYTES + 1)), None);
         assert_eq!(integer("-0"), Some(Value::from(0_u64)));
+    }
+
+    #[test]
+    fn integers_beyond_all_floats_are_refused() {
+        let digits = [309, 400, MAX_NUMBER_BYTES, MAX_NUMBER_BYTES + 1].map(|count| "9".repeat(count));
+        for token in digits.iter().flat_map(|digits| [digits.clone(), format!("-{digits}")]) {
+            assert_eq!(integer(&token), None, "{token}");
+            assert_eq!(decimal(&format!("{token}.0")), None, "{token}");
+        }
+        for token in ["1e309", "-1.8e308", "18E307", "1e400"] {
+            assert_eq!(decimal(token), None, "{token}");
+            assert!(beyond_floats(token).is_some(), "{token}");
+        }
+        for token in ["1", "0", "1e308", "1e1100", "1e-400", "0.1", "1.0"] {
+            assert_eq!(beyond_floats(token), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_can_be_written() {
+        // regorus panics when it cannot.
+        for token in ["1.7976931348623157e308", "-1.79769313486231580793e308", "1e308", "179e306"] {
+            let value = decimal(token).unwrap();
+            assert_eq!(value.to_string().parse(), token.parse::<f64>(), "{token}");
+        }
     }
 
     #[test]
@@ -113,13 +165,14 @@ mod tests {
             ("1.0", "1"),
             ("-2.00", "-2"),
             ("-0.0", "0"),
-            ("123456789012345678.0", "123456789012345678"),
+            ("12345678901234567.0", "12345678901234567"),
+            ("100000000000000000000.0", "100000000000000000000"),
             ("1e21", "1000000000000000000000"),
             ("-1.5E+20", "-150000000000000000000"),
         ] {
             assert_eq!(printed(decimal(token)), Some(format!("Number({whole})")), "{token}");
         }
-        assert_eq!(decimal("1e400"), Value::from_numeric_string(&format!("1{}", "0".repeat(400))).ok());
+        assert_eq!(decimal("1e300"), Value::from_numeric_string(&format!("1{}", "0".repeat(300))).ok());
     }
 
     #[test]
@@ -127,6 +180,14 @@ mod tests {
         for token in ["1e0", "10E-1", "1e2", "0e0", "-0e5"] {
             assert_eq!(decimal(token), None, "{token}");
         }
+    }
+
+    #[test]
+    fn a_small_integer_with_a_long_fraction_is_refused_as_opa_takes_it_for_no_index() {
+        for token in ["1.000000000000000000", "-1.00000000000000000", "123456789012345678.0", "0.000000000000000000"] {
+            assert_eq!(decimal(token), None, "{token}");
+        }
+        assert_eq!(decimal("1.00000000000000000"), Some(Value::from(1_u64)));
     }
 
     #[test]

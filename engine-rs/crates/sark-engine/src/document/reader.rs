@@ -16,6 +16,8 @@ use super::{
 pub(super) enum Purpose {
     /// Read once and dropped: built with the fewest allocations, and bounded.
     Input,
+    /// As an input, of a text inside of one: a number beyond all floats is held, and noted as such.
+    Text,
     /// Kept: built compactly. Whoever loads it bounds its size.
     Data,
 }
@@ -23,14 +25,14 @@ pub(super) enum Purpose {
 impl Purpose {
     const fn most_values(self) -> usize {
         match self {
-            Self::Input => MAX_INPUT_VALUES,
+            Self::Input | Self::Text => MAX_INPUT_VALUES,
             Self::Data => usize::MAX,
         }
     }
 
     fn object(self, fields: BTreeMap<Value, Value>) -> Value {
         match self {
-            Self::Input => Value::Object(Arc::new(Object::from(fields))),
+            Self::Input | Self::Text => Value::Object(Arc::new(Object::from(fields))),
             // Moves the fields into one slice of the exact size.
             Self::Data => Value::from(fields),
         }
@@ -317,11 +319,22 @@ impl Reader<'_> {
         self.at = end;
         let token = self.text.get(start..end).unwrap_or_default();
         let value = if is_integer { number::integer(token) } else { number::decimal(token) };
+        let value = value.or_else(|| self.beyond_floats(token));
         let value = self.or_stop(value, Fault::Number { at: start, end })?;
         if (!is_integer || token == "-0") && !is_plain(token) {
             self.spelled.note(&value);
         }
         Ok(value)
+    }
+
+    #[cold]
+    fn beyond_floats(&mut self, token: &str) -> Option<Value> {
+        if !matches!(self.purpose, Purpose::Text) {
+            return None;
+        }
+        let number = number::beyond_floats(token)?;
+        self.spelled.note_beyond(&number);
+        Some(number)
     }
 
     fn word(&mut self, word: &'static str, value: Value) -> Result<Value, Stopped> {
@@ -365,7 +378,9 @@ impl Reader<'_> {
             }
             Fault::Number { at, end } => {
                 let token = self.text.get(at..end.min(at + 40)).unwrap_or_default();
-                ReadError::Unsupported(format!("the number {token} at byte {at} would be changed; send it as a string"))
+                ReadError::Unsupported(format!(
+                    "the number {token} at byte {at} is none that the engine holds as OPA does; send it as a string"
+                ))
             }
         }
     }

@@ -16,6 +16,8 @@ const MOST: usize = 1_024;
 pub struct Spelled {
     worths: BTreeSet<Value>,
     too_many: bool,
+    /// Whether one is beyond all floats.
+    has_beyond: bool,
 }
 
 impl Spelled {
@@ -37,8 +39,20 @@ impl Spelled {
         self.worths.insert(number.clone());
     }
 
+    /// Note `number`, which is beyond all floats: OPA knows such by their spelling also where it knows others by their worth.
+    pub(super) fn note_beyond(&mut self, number: &Value) {
+        self.note(number);
+        self.has_beyond = true;
+    }
+
+    /// Whether a number beyond all floats is among them.
+    pub(crate) const fn has_beyond(&self) -> bool {
+        self.has_beyond
+    }
+
     /// Note what `other` has.
     pub(crate) fn absorb(&mut self, other: &Self) {
+        self.has_beyond |= other.has_beyond;
         other.worths.iter().for_each(|number| self.note(number));
         if other.too_many {
             self.worths.clear();

@@ -123,7 +123,8 @@ impl BuiltinTable {
     pub(crate) fn spelled_operands<'a>(&self, id: BuiltinId, args: &'a [Value]) -> &'a [Value] {
         let first = match self.entry(id).map(|entry| entry.spelling) {
             Some(Spelling::Ignored) => return &[],
-            Some(Spelling::OfPath) => 1,
+            Some(Spelling::OfWhole) if !args.iter().any(has_exponent) => return &[],
+            Some(Spelling::OfPath | Spelling::OfWhole) => 1,
             Some(Spelling::Shown) | None => 0,
         };
         args.get(first..).unwrap_or_default()
@@ -175,4 +176,11 @@ impl BuiltinTable {
             Code::Print => Ok(Value::Bool(true)),
         }
     }
+}
+
+/// Whether a whole number is so large that Python, whose numbers are given as such, writes a float of this worth with an exponent.
+/// A JSON text with one that could be an index is refused.
+fn has_exponent(value: &Value) -> bool {
+    const SMALLEST: u64 = 10_000_000_000_000_000;
+    matches!(value, Value::Number(number) if number.as_i64().is_some_and(|whole| whole.unsigned_abs() >= SMALLEST))
 }

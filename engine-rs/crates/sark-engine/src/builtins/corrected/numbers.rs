@@ -33,24 +33,27 @@ fn format_int(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinErr
     digits.map(Value::from).ok_or_else(|| BuiltinError("operand 1 is beyond the engine's numbers".into()))
 }
 
-fn range(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    counted(whole(operands, 0)?, whole(operands, 1)?, 1)
+fn range(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    counted(whole(operands, 0, circumstances)?, whole(operands, 1, circumstances)?, 1)
 }
 
-fn range_step(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    let step = whole(operands, 2)?;
+fn range_step(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let step = whole(operands, 2, circumstances)?;
     if step <= 0 {
         return Err(BuiltinError("numbers.range_step: step must be a positive integer".into()));
     }
-    counted(whole(operands, 0)?, whole(operands, 1)?, step)
+    counted(whole(operands, 0, circumstances)?, whole(operands, 1, circumstances)?, step)
 }
 
-/// A whole number of up to 127 bits.
-fn whole(operands: &[Value], index: usize) -> Result<i128, BuiltinError> {
+/// A whole number. OPA counts beyond 127 bits too.
+fn whole(operands: &[Value], index: usize, circumstances: &Circumstances) -> Result<i128, BuiltinError> {
     match operand(operands, index) {
-        Value::Number(number) => number
-            .as_i128()
-            .ok_or_else(|| BuiltinError(format!("operand {} must be integer number but got floating-point number", index + 1))),
+        Value::Number(number) => number.as_i128().ok_or_else(|| {
+            if number.is_integer() {
+                return circumstances.leave("a range of numbers of more than 127 bits");
+            }
+            BuiltinError(format!("operand {} must be integer number but got floating-point number", index + 1))
+        }),
         other => Err(wrong_type(index, "number", other)),
     }
 }

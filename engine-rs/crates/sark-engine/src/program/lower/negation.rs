@@ -25,7 +25,7 @@ impl Lowering<'_> {
                 self.side(lhs, out)?;
                 self.side(rhs, out)
             }
-            Ast::Call { fcn, params, .. } if self.compares_for_equality(fcn) => {
+            Ast::Call { fcn, params, .. } if params.len() == 2 && self.compares_for_equality(fcn) => {
                 params.iter().try_for_each(|param| self.side(param, out))
             }
             Ast::Call { params, .. } => params.iter().try_for_each(|param| self.apart(param, out)),

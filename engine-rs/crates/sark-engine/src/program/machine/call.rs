@@ -29,6 +29,7 @@ impl<'p> Machine<'p> {
         }
         self.program.builtins.check(id, &args).map_err(|exceeded| super::Failure::Unsupported(exceeded.0))?;
         if !self.all_plain() {
+            self.has_none_beyond_floats()?;
             self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
         }
         // Chance and time are the same for a whole query.
@@ -54,7 +55,7 @@ impl<'p> Machine<'p> {
             self.notes += 1;
         }
         if matches!(answer, Value::Number(_)) {
-            self.calculated(&answer, self.program.builtins.may_be_negative_zero(id));
+            self.calculated(&answer, self.program.builtins.may_be_negative_zero(id))?;
         }
         Ok(answer)
     }

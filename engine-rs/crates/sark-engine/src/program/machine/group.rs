@@ -178,6 +178,7 @@ impl<'p> Machine<'p> {
                         machine.tick()?;
                         let value = machine.value(term)?;
                         if value != Value::Undefined {
+                            machine.has_none_beyond_floats()?;
                             elements.insert(value);
                         }
                         Ok(Flow::Continue)
@@ -201,6 +202,7 @@ impl<'p> Machine<'p> {
                             return Ok(Flow::Continue);
                         };
                         if let Some(leaf) = machine.leaf(&body.yields)? {
+                            machine.has_none_beyond_floats()?;
                             object.merge(Part::along(keys, leaf))?;
                         }
                         Ok(Flow::Continue)
@@ -252,6 +254,7 @@ impl<'p> Machine<'p> {
             return Ok(known.clone());
         }
         let found = self.deeper(|machine| machine.keyed(group, key))?;
+        self.has_none_beyond_floats()?;
         self.entries.insert(question, found.clone());
         Ok(found)
     }

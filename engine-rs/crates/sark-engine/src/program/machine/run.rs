@@ -266,6 +266,7 @@ impl<'p> Machine<'p> {
                     return Ok(false);
                 };
                 self.refuse_equal_keys(patterns)?;
+                self.has_none_beyond_floats()?;
                 if fields.len() != patterns.len() {
                     return Ok(false);
                 }

@@ -11,6 +11,8 @@ use super::{Failure, Machine, Outcome};
 const LARGE: f64 = 1e6;
 /// Fractions below are, too.
 const SMALL: f64 = 1e-3;
+/// Most bits of a whole number that is surely no larger than the largest float.
+const MAX_BITS: u64 = 1_023;
 
 impl Machine<'_> {
     /// Whether no number is spelled otherwise, as it nearly always is.
@@ -24,9 +26,19 @@ impl Machine<'_> {
         if touched { Err(Failure::Spelling) } else { Ok(()) }
     }
 
+    /// Leave the evaluation to OPA when it has read a number beyond all floats from a text, before a builtin is called or members
+    /// of a set and keys are put together: there OPA knows such a number by its spelling, and regorus cannot write it into its
+    /// messages. What remains are comparisons.
+    pub(super) fn has_none_beyond_floats(&self) -> Outcome<()> {
+        if self.circumstances.spelled.borrow().has_beyond() { Err(beyond_floats()) } else { Ok(()) }
+    }
+
     /// An answer whose keys have a name. The name of a key that is no text is its JSON.
     pub(super) fn nameable(&self, answer: Value) -> Outcome<Value> {
         if !self.all_plain() {
+            if self.has_none_beyond_floats().is_err() {
+                self.spell(&answer)?;
+            }
             self.names(&answer)?;
         }
         Ok(answer)
@@ -44,25 +56,41 @@ impl Machine<'_> {
         }
     }
 
-    /// Note a number that was calculated, if OPA spells it with an exponent or as `-0`.
-    pub(super) fn calculated(&mut self, number: &Value, may_be_negative_zero: bool) {
-        let Value::Number(_) = number else { return };
+    /// Note a number that was calculated, if OPA spells it with an exponent or as `-0`. One beyond all floats is left to OPA, as
+    /// those that are read are: regorus cannot write it into its messages.
+    pub(super) fn calculated(&mut self, number: &Value, may_be_negative_zero: bool) -> Outcome<()> {
+        if is_beyond_floats(number) {
+            return Err(beyond_floats());
+        }
+        let Value::Number(_) = number else { return Ok(()) };
         let size = number.as_f64().map_or(0.0, f64::abs);
         let is_odd = if size == 0.0 { may_be_negative_zero } else { is_fraction(number) && !(SMALL..LARGE).contains(&size) };
         if is_odd {
             self.circumstances.spelled.borrow_mut().note(number);
             self.notes += 1;
         }
+        Ok(())
     }
 
     /// As [`Self::calculated`], for an operator's answer.
-    pub(super) fn reckoned(&mut self, op: &ArithOp, left: &Value, right: &Value, answer: &Value) {
+    pub(super) fn reckoned(&mut self, op: &ArithOp, left: &Value, right: &Value, answer: &Value) -> Outcome<()> {
         let is_quotient = matches!(op, ArithOp::Div);
         let is_product = matches!(op, ArithOp::Mul) && (is_fraction(left) || is_fraction(right));
-        self.calculated(answer, is_quotient || is_product);
+        self.calculated(answer, is_quotient || is_product)
     }
 }
 
 fn is_fraction(value: &Value) -> bool {
     matches!(value, Value::Number(number) if !number.is_integer())
+}
+
+/// Whether `value` is a number of more bits than surely fit a float.
+fn is_beyond_floats(value: &Value) -> bool {
+    let Value::Number(number) = value else { return false };
+    // Nearly all have few bits, which is known at once.
+    number.as_i64().is_none() && number.is_integer() && number.as_big().is_some_and(|big| big.bits() > MAX_BITS)
+}
+
+fn beyond_floats() -> Failure {
+    Failure::Unsupported("a number beyond the largest double".to_owned())
 }

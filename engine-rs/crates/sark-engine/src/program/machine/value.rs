@@ -62,6 +62,7 @@ impl<'p> Machine<'p> {
                 if matches!(key, Value::Number(_)) {
                     self.spell(&key)?;
                 }
+                self.has_none_beyond_floats()?;
                 if key == Value::Undefined { Ok(key) } else { self.entry(*group, &key) }
             }
             Expr::Document(node) => self.document(*node),
@@ -87,9 +88,13 @@ impl<'p> Machine<'p> {
                 Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
             }
             Expr::Array(items) => Ok(self.values(items)?.map_or(Value::Undefined, Value::from)),
-            Expr::Set(items) => Ok(self
-                .values(items)?
-                .map_or(Value::Undefined, |items| Value::from(items.into_iter().collect::<BTreeSet<_>>()))),
+            Expr::Set(items) => {
+                let Some(items) = self.values(items)? else {
+                    return Ok(Value::Undefined);
+                };
+                self.has_none_beyond_floats()?;
+                Ok(Value::from(items.into_iter().collect::<BTreeSet<_>>()))
+            }
             Expr::Object(fields) => self.object(fields),
             Expr::Compare(op, left, right) => {
                 if let (Some(left), Some(right)) = (self.place(left), self.place(right)) {
@@ -111,7 +116,7 @@ impl<'p> Machine<'p> {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
                 let answer = operation::arithmetic(op, &left, &right)?;
-                self.reckoned(op, &left, &right, &answer);
+                self.reckoned(op, &left, &right, &answer)?;
                 Ok(answer)
             }
             Expr::Combine(op, left, right) => {
@@ -170,6 +175,7 @@ impl<'p> Machine<'p> {
             if key == Value::Undefined || value == Value::Undefined {
                 return Ok(Value::Undefined);
             }
+            self.has_none_beyond_floats()?;
             // OPA has two fields then, also where their values are equal.
             if object.insert(key, value).is_some() {
                 return Err(Failure::EqualKeys);
@@ -214,6 +220,7 @@ impl<'p> Machine<'p> {
                     machine.tick()?;
                     let value = machine.value(term)?;
                     if value != Value::Undefined {
+                        machine.has_none_beyond_floats()?;
                         items.insert(value);
                     }
                     Ok(Flow::Continue)
@@ -229,6 +236,7 @@ impl<'p> Machine<'p> {
                     if key == Value::Undefined || value == Value::Undefined {
                         return Ok(Flow::Continue);
                     }
+                    machine.has_none_beyond_floats()?;
                     match fields.get(&key) {
                         Some(known) if *known != value => {
                             Err(Failure::Conflict("object comprehension: object keys must be unique".to_owned()))
