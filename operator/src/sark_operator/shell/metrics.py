@@ -328,23 +328,16 @@ class _Question:
         return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} cannot be reckoned with")
 
     def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
-        return {criterion.name: self._own(criterion.query) for criterion in self._criteria.custom}
+        owner = self._namespace
+        return {each.name: self.vector(each.query, answers.number, owner=owner) for each in self._criteria.custom}
 
-    def _own(self, query: str) -> Awaitable[float | Missing]:
-        """Ask what only this rollout wants to know; it is told from the same query about all rollouts by what is read of it."""
-
-        async def ask(*, awaited: bool) -> Any:
-            return await self._door.instant(self.server, query, read=answers.number, awaited=awaited, owner=self._namespace)
-
-        return self._instant(query, ask, alone=True)
-
-    def vector(self, query: str, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
-        """Ask an instant query, and return what gives its parsed answer."""
+    def vector(self, query: str, parse: Callable[[Any], Parsed], *, owner: str = "") -> Awaitable[Parsed | Missing]:
+        """Ask an instant query, and return what gives its parsed answer; `owner` is the namespace whose own question it is."""
 
         async def ask(*, awaited: bool) -> Any:
-            return await self._door.instant(self.server, query, read=parse, awaited=awaited)
+            return await self._door.instant(self.server, query, read=parse, awaited=awaited, owner=owner)
 
-        return self._instant(query, ask)
+        return self._instant(query, ask, alone=bool(owner))
 
     def key(self, query: str, *, alone: bool = False) -> Hashable:
         """Return which answer that to an instant query is; `alone` says that one number is read from it, not one for each."""
