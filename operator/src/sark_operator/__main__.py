@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import NoReturn
 
 import structlog
 import uvloop
@@ -18,22 +19,31 @@ from sark_operator.shell.operator import StartError, run, take_signals
 from sark_operator.shell.settings import Settings, parse_settings
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the operator; the exit status is 0 after a stop, 1 when it cannot start, 3 when it lost the Lease."""
     give_back_large_pieces()
     interpreter.prepare()
     settings = parse_settings(sys.argv[1:])
     configure_logging(settings.log_format, settings.log_level)
+    interpreter.leave(_served(settings))
+
+
+def _served(settings: Settings) -> int:
+    """Serve until the end, and return the exit status."""
     log = structlog.get_logger("sark.operator")
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
     except (StartError, ConnectionSettingsError, PageError) as error:
         log.error("cannot start", problem=str(error))  # noqa: TRY400 - the sentence says it all
-        sys.exit(1)
+        return 1
     except LeaseLostError as error:
         log.error("lost the Lease", problem=str(error))  # noqa: TRY400
-        sys.exit(3)
+        return 3
+    except Exception:
+        log.exception("ended unexpectedly")
+        return 1
+    return 0
 
 
 async def _serve(settings: Settings) -> None:

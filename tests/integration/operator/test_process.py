@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from kubernetes import client
 
@@ -37,6 +40,15 @@ def holder(scenario: Scenario) -> str:
     leases = client.CoordinationV1Api(scenario.cluster.api)
     lease: Any = leases.read_namespaced_lease("sark-operator", scenario.namespace)
     return lease.spec.holder_identity or ""
+
+
+def connecting(operator: Operator, address: str) -> bool:
+    """Return whether the operator waits for a connection to `address`."""
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    return any(
+        (each.status, each.raddr) == (psutil.CONN_SYN_SENT, (host, int(port)))
+        for each in psutil.Process(operator.pid).net_connections("tcp")
+    )
 
 
 def test_the_second_operator_goes_on_when_the_first_is_killed(cluster: LocalCluster, scenario: Scenario):
@@ -86,6 +98,35 @@ def test_an_operator_that_is_told_to_stop_gives_the_lease_back(scenario: Scenari
     assert holder(scenario)
     operator.send(signal.SIGTERM)
     assert operator.wait(seconds=10) == 0
+    assert holder(scenario) == ""
+
+
+@pytest.fixture
+def silent_address(cluster: LocalCluster) -> Iterator[str]:
+    """An address at which connections are neither made nor refused."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind((cluster.network.server, 0))
+        listening.listen(0)
+        for _ in range(4):  # more than wait to be accepted
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            with suppress(BlockingIOError):
+                waiting.connect(listening.getsockname())
+        yield "http://{}:{}".format(*listening.getsockname())
+
+
+def test_a_server_that_does_not_answer_does_not_hold_up_the_end(scenario: Scenario, silent_address: str):
+    # Given a rollout whose Prometheus does not take connections, and is waited for for a minute
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator()
+    asked = {"prometheus": {"address": silent_address, "timeout": "60s"}}
+    rollout = scenario.apply("gateway", fleet, quick(50, 100) | asked)
+    rollout.until("a rollout that is known", lambda _: connecting(operator, silent_address), seconds=30)
+
+    # When the operator is told to stop, then it ends long before that minute is over
+    operator.send(signal.SIGTERM)
+    assert operator.wait(seconds=20) == 0
     assert holder(scenario) == ""
 
 

@@ -18,14 +18,38 @@ from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.pod import PodAddress, create_pod, delete_pod, set_status
 from sark_e2e.prometheus import PrometheusServer
 from sark_operator.core.observation import ArmWindow, CountedPlane, Metrics, Missing
+from sark_operator.shell import promql
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
-from sark_operator.shell.prometheus import PrometheusDoor
+from sark_operator.shell.prometheus import PrometheusDoor, Server
 from sark_operator.shell.telemetry import Telemetry
 
 pytestmark = pytest.mark.asyncio
 
 PORT = 8182
+
+QUESTIONS: dict[str, promql.QueryOf] = {
+    "requests": promql.requests,
+    "latency": promql.latency,
+    "fallbacks": promql.fallbacks,
+    "evaluations": promql.evaluations,
+    "lookups": promql.lookups,
+    "comparisons": promql.comparisons,
+    "mismatches": promql.mismatches,
+    "cpu": promql.cpu,
+    "scraped": promql.scraped,
+    "claimants": promql.claimants,
+    "counted_requests": promql.counted_requests,
+    "counted_latency": promql.counted_latency,
+    "counted_fallbacks": promql.counted_fallbacks,
+    "counted_evaluations": promql.counted_evaluations,
+    "counted_lookups": promql.counted_lookups,
+    "counted_comparisons": promql.counted_comparisons,
+    "memory": lambda _, about: promql.memory(about),
+    "sample_age": lambda _, about: promql.sample_age(about),
+    "alerts": lambda _, about: promql.alerts(about),
+}
+"""Whatever is asked about all rollouts of a server."""
 
 
 class Exposition(http.server.BaseHTTPRequestHandler):
@@ -85,9 +109,16 @@ def sidecar(api: client.ApiClient, namespace: str, network: LoopbackNetwork, req
         thread.join()
 
 
+@pytest.fixture
+def door() -> Iterator[PrometheusDoor]:
+    made = PrometheusDoor(Telemetry())
+    yield made
+    made.close()
+
+
 @pytest_asyncio.fixture
-async def source() -> AsyncIterator[PrometheusMetrics]:
-    made = PrometheusMetrics(PrometheusDoor(Telemetry()), SystemClock())
+async def source(door: PrometheusDoor) -> AsyncIterator[PrometheusMetrics]:
+    made = PrometheusMetrics(door, SystemClock())
     yield made
     await made.close()
 
@@ -201,6 +232,34 @@ async def test_counting_windows_hold_whole_requests_and_pass_over_a_restart(
         assert plane.fallbacks == arm.errors
         assert plane.evaluations.total == plane.lookups.total == arm.requests
         assert plane.evaluations.counts[0] * 2 == plane.evaluations.total
+
+
+async def test_a_narrowed_question_is_answered_as_one_about_all(
+    door: PrometheusDoor, prometheus_server: PrometheusServer, sidecar: str
+) -> None:
+    # Given a server with the series of a rollout for a while
+    server = Server(prometheus_server.url, 5.0)
+    deadline = time.monotonic() + 60
+    while not await door.instant(server, promql.requests(timedelta(seconds=10), promql.only(sidecar))):
+        assert time.monotonic() < deadline
+    await asyncio.sleep(3)
+    then = datetime.now(UTC) - timedelta(seconds=1)
+
+    # When each question is asked about all and about it, at one instant
+    window = timedelta(seconds=10)
+    asked = {name: (query(window, ""), query(window, promql.only(sidecar))) for name, query in QUESTIONS.items()}
+    answers = {
+        name: (await door.instant(server, about_all, then), await door.instant(server, about_it, then))
+        for name, (about_all, about_it) in asked.items()
+    }
+
+    # Then the answers are the same as far as it is concerned, and only about it
+    for name, (about_all, about_it) in answers.items():
+        assert not isinstance(about_all, Missing), about_all
+        own = [row for row in about_all if row["metric"]["sark_rollout"] == sidecar]
+        assert sorted(own, key=str) == sorted(about_it, key=str), name
+    silent = {name for name, (_, about_it) in answers.items() if not about_it}
+    assert silent == {"cpu", "comparisons", "mismatches", "counted_comparisons", "alerts"}
 
 
 async def test_a_rollout_nobody_follows_has_empty_arms(source: PrometheusMetrics, prometheus_server: PrometheusServer) -> None:

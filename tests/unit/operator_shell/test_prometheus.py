@@ -30,18 +30,21 @@ from sark_api.names import (
     METRIC_REQUESTS,
     METRIC_SHADOW_COMPARISONS,
     METRIC_SHADOW_MISMATCHES,
+    METRIC_SHADOW_UNCONFIRMED,
 )
 from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import answers, byte_budget, prometheus, promql, rooms
-from sark_operator.shell import metrics as metrics_module
+from sark_operator.shell import question as question_module
 from sark_operator.shell.answers import AnswerError
+from sark_operator.shell.audience import RARE
 from sark_operator.shell.clock import SystemClock
-from sark_operator.shell.metrics import PrometheusMetrics, clock_ahead
+from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.prometheus_access import Access, PrometheusServers
+from sark_operator.shell.question import clock_ahead
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.tripwires import Tripwires
 
@@ -572,7 +575,7 @@ async def test_counting_windows_that_cannot_be_reckoned_with_are_missing(
     def fails(*_: Any) -> Any:
         raise OverflowError
 
-    monkeypatch.setattr(metrics_module, "counted_windows", fails)
+    monkeypatch.setattr(question_module, "counted_windows", fails)
 
     # When the rollout is read, then they are missing, and the rest is there
     before = datetime.now(UTC) - timedelta(minutes=5)
@@ -985,6 +988,51 @@ async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemet
     # Then nobody waits for any of them but the alerts
     assert door.awaited.pop(promql.alerts()) == [True, True]
     assert set(map(tuple, door.awaited.values())) == {(True, False)}
+    await source.close()
+
+
+async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(telemetry: Telemetry, server: Script) -> None:
+    # Given more than enough rollouts with the same windows
+    source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+    healthy(server)
+    for number in range(2 * RARE):
+        await read(source, spec(server.url), f"shop/gateway-{number}")
+    assert len({each["query"] for each in server.asked}) == len(server.asked)
+    assert not any("shop/gateway" in each["query"] for each in server.asked)
+
+    # When one with a window of its own is read
+    shared = len(server.asked)
+    await read(source, spec(server.url, window="61s"), "evil/gateway")
+
+    # Then nothing with that window is asked about all, and nothing else is asked anew
+    alone = [each["query"] for each in server.asked[shared:]]
+    assert alone
+    assert all('{sark_rollout="evil/gateway"' in query or ', sark_rollout="evil/gateway"' in query for query in alone)
+    assert all("61s" in query or METRIC_SHADOW_UNCONFIRMED in query for query in alone)
+
+    # And it sees what it would have seen
+    unlike = await read(source, spec(server.url, window="62s"), ROLLOUT, expected=True)
+    await source.close()
+    lonely = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+    assert replace(unlike, age=timedelta(0)) == await read(lonely, spec(server.url, window="62s"), ROLLOUT, expected=True)
+    await lonely.close()
+
+
+async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(telemetry: Telemetry, server: Script) -> None:
+    # Given many rollouts of one server
+    source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+    healthy(server)
+    for number in range(2 * RARE):
+        await read(source, spec(server.url), f"shop/gateway-{number}")
+
+    # When one names the same server in another way, or waits longer for it
+    shared = len(server.asked)
+    await read(source, spec(f"{server.url}/a/.."), "evil/gateway")
+    await read(source, spec(server.url, timeout=5.5), "evil/gateway")
+
+    # Then each of its questions is about itself
+    assert len(server.asked) > shared
+    assert all('sark_rollout="evil/gateway"' in each["query"] for each in server.asked[shared:])
     await source.close()
 
 

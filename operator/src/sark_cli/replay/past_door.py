@@ -85,6 +85,7 @@ class PastDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
+        owner: str = "",  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what a range query gives; its end is never after the replay's present."""
         first = round(start.timestamp())

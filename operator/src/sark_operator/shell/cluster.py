@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -49,6 +50,8 @@ REQUESTS_AT_ONCE = 32
 a thousand rollouts that are due at once would else let each other time out, and be tried again on top. A share that is taken
 down does not wait."""
 PAGE_SIZE = 500
+MAX_UIDS = 4_096
+"""Flags ConfigMaps whose uid is remembered, each for an evaluation at least: many times as many as are under way at once."""
 MAX_FLAG_DOCUMENTS = 4_096
 """Flag documents that are remembered as they were read, some kilobytes each."""
 MAX_WATCHED_PODS = 20_000
@@ -70,8 +73,8 @@ class KubernetesCluster:
         self._leads = leads
         self._instance = instance[:128]
         self._room = asyncio.Semaphore(REQUESTS_AT_ONCE)
-        self._uids: dict[tuple[str, str], str] = {}
-        """By namespace and name of a flags ConfigMap: the uid it had when it was last read."""
+        self._uids: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """By namespace and name of a flags ConfigMap: the uid it had when it was last read. Any other is read anew."""
 
     async def read_rollout(self, namespace: str, name: str) -> RolloutObject:
         """Return the rollout as it is now."""
@@ -137,6 +140,8 @@ class KubernetesCluster:
         if not version:
             raise ClusterError(f"read ConfigMap {namespace}/{name}: the API server's answer names no version")
         self._uids[namespace, name] = str(metadata.get("uid") or "")
+        while len(self._uids) > MAX_UIDS:
+            self._uids.popitem(last=False)
         owners = _other_owners(metadata.get("managedFields") or ())
         text = (found.get("data") or {}).get(FLAGS_KEY)
         if not text:

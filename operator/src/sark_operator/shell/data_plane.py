@@ -10,15 +10,16 @@ from typing import Any, Protocol
 from sark_api.names import ARM_NEW
 from sark_operator.core.observation import Comparisons, DataPlane, Histogram, Missing
 from sark_operator.shell import answers, promql
+from sark_operator.shell.promql import QueryOf
 
 _EMPTY = Histogram((), ())
 _Histograms = Mapping[str, Mapping[str, Histogram]]
 
 
 class Ask(Protocol):
-    """Asks an instant query that other rollouts ask too."""
+    """Asks an instant query about the criteria's window."""
 
-    def __call__(self, query: str, parse: Callable[[Any], Any]) -> Awaitable[Any | Missing]:
+    def __call__(self, query: QueryOf, parse: Callable[[Any], Any]) -> Awaitable[Any | Missing]:
         """Ask, and return what gives the parsed answer."""
         ...
 
@@ -80,16 +81,16 @@ class DataPlaneQuestions:
     """In the order of the fields of `DataPlaneAnswers`."""
 
     @classmethod
-    def ask(cls, ask: Ask, window: timedelta) -> DataPlaneQuestions:
+    def ask(cls, ask: Ask) -> DataPlaneQuestions:
         """Ask everything at once; each part is missing for itself."""
         return cls(
             (
-                ask(promql.fallbacks(window), _numbers),
-                ask(promql.evaluations(window), _histograms),
-                ask(promql.lookups(window), _histograms),
-                ask(promql.cpu(window), _cores),
-                ask(promql.comparisons(window), _results),
-                ask(promql.mismatches(window), _differences),
+                ask(promql.fallbacks, _numbers),
+                ask(promql.evaluations, _histograms),
+                ask(promql.lookups, _histograms),
+                ask(promql.cpu, _cores),
+                ask(promql.comparisons, _results),
+                ask(promql.mismatches, _differences),
             )
         )
 

@@ -60,8 +60,8 @@ class Filer:
         self._filings: OrderedDict[str, Filing] = OrderedDict()
         self._logged: OrderedDict[str, int] = OrderedDict()
         """By uid of the rollout: the highest record this process has logged."""
-        self._given_up: set[tuple[str, int]] = set()
-        """Segments this process knows to be gone."""
+        self._given_up: OrderedDict[str, int] = OrderedDict()
+        """By uid of the rollout: the last of the segments that this process knows to be gone."""
 
     def filing(self, uid: str) -> Filing | None:
         """Return what this process knows to be filed of the rollout with `uid`."""
@@ -80,7 +80,7 @@ class Filer:
             filing = self._failed(rollout, before, f"{type(error).__name__}: {error}")
         self._filings[rollout.uid] = filing
         self._filings.move_to_end(rollout.uid)
-        for memory in (self._filings, self._logged):
+        for memory in (self._filings, self._logged, self._given_up):
             while len(memory) > _MAX_ROLLOUTS:
                 memory.popitem(last=False)
 
@@ -167,7 +167,7 @@ class Filer:
         right to delete it stays, and costs room only.
         """
         index = ledger.segments[0].index - 1 if ledger.segments else 0
-        if index < 1 or (rollout.uid, index) in self._given_up:
+        if index < 1 or index <= self._given_up.get(rollout.uid, 0):
             return
         try:
             stored = await self._store.read(rollout.namespace, self._name(rollout, index))
@@ -178,7 +178,7 @@ class Filer:
         except ClusterError as error:
             _log.warning("old evidence not deleted", rollout=rollout.key, uid=rollout.uid, problem=str(error))
             return
-        self._given_up.add((rollout.uid, index))
+        self._given_up[rollout.uid] = index
 
     @staticmethod
     def _name(rollout: RolloutObject, index: int) -> str:

@@ -103,6 +103,7 @@ class Door(Protocol):
         *,
         read: Read = as_it_is,
         awaited: bool = True,
+        owner: str = "",
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
         ...
@@ -150,6 +151,7 @@ class PrometheusDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,
+        owner: str = "",
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
 
@@ -157,7 +159,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited))
+        return await self._run(server, _Errand(ask, read, awaited, owner))
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""
@@ -416,11 +418,11 @@ def _late(server: Server) -> Missing:
 
 
 def _crowded(server: Server, owner: str) -> Missing:
-    custom = f"{OWNER_PLACES} queries of criteria.custom in namespace {owner}, or {OWN_PLACES} in all namespaces"
+    own = f"{OWNER_PLACES} that rollouts of namespace {owner} ask for themselves, or {OWN_PLACES} in all namespaces"
     return Missing(
         TIMEOUT,
         f"Prometheus at {server.shown} was not asked within {server.timeout:g} s: as many questions are under way there as may "
-        f"be ({custom if owner else PLACES})",
+        f"be ({own if owner else PLACES})",
     )
 
 

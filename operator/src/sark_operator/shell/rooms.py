@@ -5,8 +5,8 @@ spelt and whatever the path; and there are only so many rooms. A server that ans
 not has it only while somebody waits there. Those that find none share one: they may hold up each other, and nobody else.
 
 In a room most places are for questions that are about all rollouts of a server. What one rollout asks for itself, as the query
-of a criterion of its own, may be as slow as its user likes: such questions have few of the places, and those of one namespace
-fewer.
+of a criterion of its own, may be as slow as its user likes, and what hardly anybody else asks comes in any number: such
+questions have few of the places, and those of one namespace fewer.
 """
 
 from __future__ import annotations

@@ -1,0 +1,366 @@
+"""The questions one evaluation of one rollout asks, each shared with whoever asks the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from math import isfinite
+from typing import Any, TypeVar
+
+from sark_api.spec import SarkRolloutSpec
+from sark_operator.core.alerts import FiringAlerts
+from sark_operator.core.observation import CountedWindow, Histogram, MemorySeries, Missing
+from sark_operator.shell import answers, promql
+from sark_operator.shell.answers import AnswerError, Requests, Sample
+from sark_operator.shell.audience import Audience, Topic
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.counting import Grid, counted_windows, plane_windows
+from sark_operator.shell.data_plane import DataPlaneQuestions
+from sark_operator.shell.oddities import ODD, Oddities
+from sark_operator.shell.origin import origin
+from sark_operator.shell.prometheus import INVALID, Door, Server
+from sark_operator.shell.promql import QueryOf
+from sark_operator.shell.shared_answers import Coming, SharedAnswers
+from sark_operator.shell.tripwires import Tripwires
+
+MOST_SHARED_SECONDS = 5.0
+"""An answer is shared between rollouts for this long, and for at most half of a rollout's interval."""
+MOST_SHARED_MEMORY_SECONDS = 60.0
+"""The same for resident memory, and at most the time between two of its points, or an eighth of its window and one interval."""
+MOST_SHARED_WINDOWS_SECONDS = 15.0
+"""The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
+MOST_SHARED_BUSY_SECONDS = 15.0
+"""The same for answers that are long in coming, and at most one interval."""
+MOST_MEANWHILE_SECONDS = 2.5
+"""How long the last answer goes on beyond that while the next one is on its way: at most twice what it took, and at most a part
+of an interval and of the window."""
+_MEANWHILE_INTERVALS = 1 / 4
+_MEANWHILE_WINDOWS = 1 / 10
+_MEMORY_PARTS = 8
+_LEAST_SHARED_SECONDS = 0.2
+_RATES, _COUNTED, _MEMORY = "rates", "counted", "memory"
+"""What has a window of its own."""
+
+Parsed = TypeVar("Parsed")
+Memory = Mapping[str, tuple[MemorySeries, ...]]
+"""Memory of each pod, by rollout."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What every question goes through, whosever it is."""
+
+    door: Door
+    answers: SharedAnswers[Any]
+    audience: Audience
+    tripwires: Tripwires
+    oddities: Oddities
+    clock: Clock
+
+
+class Question:
+    """Everything one evaluation of `rollout` (namespace/name) asks of `server`.
+
+    What is common among the rollouts of a server is asked about all of them. The rest is narrowed to this one, and has the few
+    places of what one rollout asks for itself.
+    """
+
+    def __init__(self, passage: Passage, rollout: str, spec: SarkRolloutSpec, server: Server) -> None:
+        self.server = server
+        self._passage, self._rollout = passage, rollout
+        self._namespace = rollout.partition("/")[0]
+        self._criteria = spec.criteria
+        self._interval = spec.interval.total_seconds()
+        self._meanwhile = min(
+            MOST_MEANWHILE_SECONDS,
+            self._interval * _MEANWHILE_INTERVALS,
+            self._criteria.window.total_seconds() * _MEANWHILE_WINDOWS,
+        )
+        self.asked_at = passage.clock.monotonic()
+        """When the oldest answer to an instant query was asked for, monotonic seconds."""
+        self._max_age = max(_LEAST_SHARED_SECONDS, min(self._interval / 2, MOST_SHARED_SECONDS))
+        self._common = self._among_others()
+
+    def _among_others(self) -> frozenset[Topic]:
+        """Return what is worth an answer about all: the way to the server by itself, and with each window."""
+        grown = self._criteria.memory_growth
+        windows = {(_RATES, self._criteria.window), (_COUNTED, self._criteria.counting()), (_MEMORY, grown.window)}
+        if grown.sustained_windows > 1:
+            windows.add((_MEMORY, grown.sustained))
+        topics = frozenset((self.server, *topic) for topic in (*windows, ()))
+        return self._passage.audience.common((origin(self.server.address), self.server.access), self._rollout, topics)
+
+    def _about(self, *topic: object) -> str:
+        """Return the matcher that narrows a question of `topic` to the rollout; none where it is common."""
+        return "" if (self.server, *topic) in self._common else promql.only(self._rollout)
+
+    def _owner(self, about: str) -> str:
+        """Return whose own question one is that `about` narrows."""
+        return self._namespace if about else ""
+
+    def ages(self) -> Awaitable[Ages | Missing]:
+        """Ask how old the newest samples are; the server tells its own time with it."""
+        about, clock = self._about(), self._passage.clock
+        query = promql.sample_age(about)
+
+        async def ask(*, awaited: bool) -> Ages | Missing:
+            before, owner = clock.now(), self._owner(about)
+            found = await self._passage.door.instant(self.server, query, read=answers.ages, awaited=awaited, owner=owner)
+            if isinstance(found, Missing):
+                return found
+            return Ages(found.seconds, clock_ahead(found.at, before, clock.now()))
+
+        return self._instant(query, ask)
+
+    def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
+        """Ask how many sidecars are seen, by rollout."""
+        return self._rates(promql.scraped, lambda result: answers.number_by_rollout(answers.samples(result)))
+
+    def claimants(self) -> Awaitable[Mapping[str, frozenset[str]] | Missing]:
+        """Ask from which namespaces there are series, by rollout."""
+        return self._rates(promql.claimants, lambda result: answers.namespaces_by_rollout(answers.samples(result)))
+
+    def requests(self) -> Awaitable[Mapping[str, Mapping[str, Requests]] | Missing]:
+        """Ask for the requests, by rollout and arm."""
+        return self._rates(promql.requests, lambda result: answers.requests_by_arm(answers.samples(result)))
+
+    def latency(self) -> Awaitable[Mapping[str, Mapping[str, Histogram]] | Missing]:
+        """Ask how long they took, by rollout and arm."""
+        return self._rates(promql.latency, lambda result: answers.latency_by_arm(answers.samples(result)))
+
+    def data_plane(self) -> DataPlaneQuestions:
+        """Ask for what goes on inside the new arm."""
+        return DataPlaneQuestions.ask(self._rates)
+
+    def _rates(self, query: QueryOf, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
+        """Ask what has gone on in the window of the criteria."""
+        window = self._criteria.window
+        about = self._about(_RATES, window)
+        return self._vector(query(window, about), parse, owner=self._owner(about))
+
+    def alerts(self) -> Awaitable[FiringAlerts | Missing]:
+        """Ask which alerts fire."""
+        about = self._about()
+        # An alert that does not name the rollout is found by labels of any name, which are not spelt out in a query.
+        query = promql.alerts("" if self._criteria.alerts.match_labels else about)
+        return self._vector(query, answers.firing, owner=self._owner(about))
+
+    def memory(self) -> Awaitable[Memory | Missing]:
+        """Ask for memory over one window of it."""
+        return self._memory(self._criteria.memory_growth.window, MOST_SHARED_MEMORY_SECONDS)
+
+    def sustained_memory(self) -> Awaitable[Memory | Missing] | None:
+        """Ask for memory over all the windows growth must last; None where that is one."""
+        settings = self._criteria.memory_growth
+        if settings.sustained_windows == 1:
+            return None
+        return self._memory(settings.sustained, MOST_SHARED_MEMORY_SECONDS * settings.sustained_windows)
+
+    def _memory(self, window: timedelta, most_shared: float) -> Awaitable[Memory | Missing]:
+        step, about = promql.memory_step(window), self._about(_MEMORY, window)
+        query = promql.memory(about)
+
+        async def ask(*, awaited: bool) -> Any:
+            end, owner = self._passage.clock.now(), self._owner(about)
+            read = answers.memory_by_rollout
+            return await self._passage.door.over(
+                self.server, query, end - window, end, step, read=read, awaited=awaited, owner=owner
+            )
+
+        # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
+        max_age = min(max(step, min(window.total_seconds() / _MEMORY_PARTS, self._interval)), most_shared)
+        # Of a rollout that is not in it the pods may have come since.
+        return self._parsed(
+            self._key(query, ("memory", window)),
+            query,
+            ask,
+            max_age=lambda found: max_age if self._rollout in found else self._max_age,
+        )
+
+    def windows(self, counted_until: datetime | None) -> Counted | None:
+        """Ask for the counting windows that are over and not in the evidence yet, and maybe some before; None without any."""
+        grid = Grid.after(counted_until, self._passage.clock.now(), self._criteria.counting())
+        if grid is None or counted_until is None:
+            return None
+        return Counted(
+            grid,
+            self._grown(promql.counted_requests, grid, answers.requests_by_arm),
+            self._grown(promql.counted_latency, grid, answers.latency_by_arm),
+            self._grown(promql.counted_fallbacks, grid, answers.number_by_rollout),
+            self._grown(promql.counted_evaluations, grid, answers.latency_by_arm),
+            self._grown(promql.counted_lookups, grid, answers.latency_by_arm),
+            # Asked for only where some may differ: else they are not weighed.
+            self._grown(promql.counted_comparisons, grid, answers.results_by_rollout)
+            if self._criteria.decision_mismatch.limit_parts_per_million
+            else None,
+        )
+
+    def _grown(
+        self, query_of: QueryOf, grid: Grid, parse: Callable[[list[Sample]], Parsed]
+    ) -> Awaitable[Mapping[float, Parsed] | Missing]:
+        about = self._about(_COUNTED, grid.window)
+        query, owner = query_of(grid.window, about), self._owner(about)
+
+        def read(result: Any) -> Mapping[float, Parsed]:
+            return {at: parse(found) for at, found in answers.by_time(result).items()}
+
+        async def ask(*, awaited: bool) -> Mapping[float, Parsed] | Missing:
+            step = round(grid.window.total_seconds())
+            asked = [
+                self._passage.door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited, owner=owner)
+                for part in grid.parts()
+            ]
+            # One is awaited by itself: gathered, it would be sent a turn of the loop later, behind all other questions.
+            found: dict[float, Parsed] = {}
+            for answer in await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]:
+                if isinstance(answer, Missing):
+                    return answer
+                found |= answer
+            return found
+
+        max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
+        return self._parsed(self._key(query, ("windows", grid)), query, ask, max_age=lambda _: max_age)
+
+    def odd(self, query: str, error: Exception) -> Missing:
+        """Return that an answer cannot be reckoned with, whoever is to blame: it must not end the evaluations of all others."""
+        self._passage.oddities.tell(self.server.shown, query, error)
+        return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} cannot be reckoned with")
+
+    def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
+        """Ask the user's own queries, by name of the criterion."""
+        owner = self._namespace
+        return {each.name: self._vector(each.query, answers.number, owner=owner, alone=True) for each in self._criteria.custom}
+
+    def key(self, query: str) -> Hashable:
+        """Return which answer that to an instant query about all rollouts is."""
+        return self._key(query, ("instant", False))
+
+    def _key(self, query: str, kind: tuple[object, ...]) -> Hashable:
+        return (self.server, query, *kind)
+
+    def _vector(
+        self, query: str, parse: Callable[[Any], Parsed], *, owner: str, alone: bool = False
+    ) -> Awaitable[Parsed | Missing]:
+        """Ask an instant query, and return what gives its parsed answer.
+
+        `owner` is the namespace whose own question it is, and `alone` says that one number is read from it, not one for each.
+        """
+
+        async def ask(*, awaited: bool) -> Any:
+            return await self._passage.door.instant(self.server, query, read=parse, awaited=awaited, owner=owner)
+
+        return self._instant(query, ask, alone=alone)
+
+    def _instant(self, query: str, ask: Callable[..., Awaitable[Any]], *, alone: bool = False) -> Coming[Any | Missing]:
+        """Ask, and note when."""
+        coming = self._parsed(self._key(query, ("instant", alone)), query, ask)
+        self.asked_at = min(self.asked_at, coming.asked_at)
+        return coming
+
+    def _parsed(
+        self,
+        key: Hashable,
+        query: str,
+        ask: Callable[..., Awaitable[Any]],
+        *,
+        max_age: Callable[[Any], float] = lambda _: 0.0,
+    ) -> Coming[Any | Missing]:
+        """Ask, and return what gives that which was read from the answer. It is read once, not once for each rollout.
+
+        `ask` is told whether the answer is awaited.
+
+        `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
+        as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
+        but read. It also goes on for about as long as the next one takes, so that the evaluations due by then need not wait for
+        that. What could not be seen is soon looked for again, and waited for.
+        """
+
+        async def answer(*, awaited: bool) -> Any | Missing:
+            try:
+                found = await ask(awaited=awaited)
+            except AnswerError as error:
+                return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
+            except ODD as error:
+                return self.odd(query, error)
+            if not isinstance(found, Missing):
+                self._passage.tripwires.came(key, found)
+            return found
+
+        def good_for(found: Any | Missing, took: float) -> float:
+            if isinstance(found, Missing):
+                return self._max_age
+            return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
+
+        def meanwhile(found: Any | Missing, took: float) -> float:
+            return 0.0 if isinstance(found, Missing) else min(2 * took, self._meanwhile)
+
+        return self._passage.answers.get(
+            key,
+            self._max_age,
+            partial(answer, awaited=True),
+            good_for,
+            meanwhile=meanwhile,
+            renew=partial(answer, awaited=False),
+        )
+
+
+def is_about_alerts(key: Hashable) -> bool:
+    """Return whether the answer under `key` tells which alerts fire."""
+    return isinstance(key, tuple) and promql.asks_for_alerts(key[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old what a server knows is, and how far its clock is ahead."""
+
+    seconds: Mapping[str, float]
+    """Age of the newest sample by rollout."""
+    clock_ahead: timedelta
+
+
+def clock_ahead(at: float | None, asked: datetime, answered: datetime) -> timedelta:
+    """Return how far the clock of a server is ahead at least, whose present was `at` (Unix seconds) between the two instants.
+
+    How long the question was on its way to it nobody knows, so what may be the way alone is no difference.
+    """
+    if at is None or not isfinite(at):
+        return timedelta(0)
+    earliest, latest = at - answered.timestamp(), at - asked.timestamp()
+    return timedelta(seconds=max(earliest, 0.0) + min(latest, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The questions about counting windows, all of which have been asked."""
+
+    grid: Grid
+    requests: Awaitable[Mapping[float, Mapping[str, Mapping[str, Requests]]] | Missing]
+    latency: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    fallbacks: Awaitable[Mapping[float, Mapping[str, float]] | Missing]
+    evaluations: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    lookups: Awaitable[Mapping[float, Mapping[str, Mapping[str, Histogram]]] | Missing]
+    compared: Awaitable[Mapping[float, Mapping[str, Mapping[str, float]]] | Missing] | None
+
+    async def of(self, rollout: str) -> tuple[CountedWindow, ...] | Missing:
+        """Return the windows of `rollout`."""
+        requests, latency, fallbacks = await self.requests, await self.latency, await self.fallbacks
+        evaluations, lookups = await self.evaluations, await self.lookups
+        compared = await self.compared if self.compared else {}
+        for part in (requests, latency, fallbacks, evaluations, lookups, compared):
+            if isinstance(part, Missing):
+                return part  # these windows are asked for again: none is counted in parts
+        plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups), _of(rollout, compared))
+        return counted_windows(self.grid, _of(rollout, requests), _of(rollout, latency), plane)
+
+
+def _short(query: str) -> str:
+    return query if len(query) <= 160 else f"{query[:157]}..."  # noqa: PLR2004 - about two lines
+
+
+def _of(rollout: str, found: Mapping[float, Mapping[str, Parsed]] | Missing) -> Mapping[float, Parsed]:
+    if isinstance(found, Missing):
+        return {}
+    return {at: rollouts[rollout] for at, rollouts in found.items() if rollout in rollouts}
