@@ -42,6 +42,7 @@ from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.audience import RARE
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
+from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.prometheus_access import Access, PrometheusServers
 from sark_operator.shell.question import clock_ahead
@@ -700,15 +701,15 @@ async def test_of_the_answers_of_one_server_one_is_in_memory(server: Script, tel
 
     # When many questions are under way, then the answer of one is taken in
     while not all(task.done() for task in many):
-        most = max(most, sum(door._budget._taken.values()))
+        most = max(most, sum(door._premises.budget._taken.values()))
         await asyncio.sleep(0.01)
     assert 0 < most <= 300_000
     assert {missing(task.result()).reason for task in many} == {"MetricsTimeout"}
 
     # And all is given back
     await asyncio.to_thread(door._pool.shutdown, wait=True)
-    assert not door._budget._taken
-    assert not door._turns._servers
+    assert not door._premises.budget._taken
+    assert not door._premises.turns._servers
     stall.set()
 
 
@@ -718,7 +719,7 @@ async def test_an_answer_for_which_there_is_no_memory_is_late(
     # Given that others have left no memory
     monkeypatch.setattr(byte_budget, "OF_A_SERVER", 0)
     door = PrometheusDoor(telemetry)
-    assert door._budget.take("others", byte_budget.MOST, 0.0)
+    assert door._premises.budget.take("others", byte_budget.MOST, 0.0)
     healthy(server)
 
     # Then an answer is not taken in, and the message says so
@@ -726,8 +727,28 @@ async def test_an_answer_for_which_there_is_no_memory_is_late(
     assert (answer.reason, "other answers left no memory" in answer.message) == ("MetricsTimeout", True)
 
     # And when they have gone it is
-    door._budget.give("others", byte_budget.MOST)
+    door._premises.budget.give("others", byte_budget.MOST)
     assert not isinstance(await door.instant(prometheus.Server(server.url, 5), METRIC_REQUESTS), Missing)
+
+
+@pytest.mark.parametrize("taken", ["desk", "turn"])
+async def test_a_server_is_not_blamed_for_what_others_took(telemetry: Telemetry, server: Script, taken: str) -> None:
+    # Given an answer that is read all the while, of another server or of the same
+    door = PrometheusDoor(telemetry)
+    premises = door._premises
+    if taken == "desk":
+        assert premises.desk.enter(0.0, "others", awaited=True)
+    else:
+        assert premises.turns.enter(origin(server.url), 0.0, awaited=True)
+
+    # When one more comes, then what is missing says that the server has answered
+    answer = missing(await door.instant(prometheus.Server(server.url, 0.5), METRIC_REQUESTS))
+    assert (answer.reason, "answered, and was not read within 0.5 s" in answer.message) == ("MetricsTimeout", True)
+
+    # And when that has ended it is read
+    premises.desk.leave() if taken == "desk" else premises.turns.leave(origin(server.url))
+    assert not isinstance(await door.instant(prometheus.Server(server.url, 5), METRIC_REQUESTS), Missing)
+    await asyncio.to_thread(door._pool.shutdown, wait=True)
 
 
 async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMetrics, server: Script) -> None:

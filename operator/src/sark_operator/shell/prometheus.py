@@ -28,16 +28,14 @@ from urllib3.util.retry import Retry
 
 from sark_api import reasons
 from sark_operator.core.observation import Missing
-from sark_operator.shell.byte_budget import ByteBudget
 from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
-from sark_operator.shell.desk import Desk
+from sark_operator.shell.intake import Intake, Premises
 from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
 from sark_operator.shell.rooms import MOST_ROOMS, OWN_PLACES, OWNER_PLACES, PLACES, Room, Rooms
 from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
-from sark_operator.shell.turns import Turns
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 WORKERS = PLACES * MOST_ROOMS
@@ -120,8 +118,7 @@ class PrometheusDoor:
         self._telemetry = telemetry
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="prometheus")
         self._rooms = Rooms()
-        self._desk = Desk()
-        self._turns, self._budget = Turns(), ByteBudget()
+        self._premises = Premises()
 
     async def instant(
         self,
@@ -183,8 +180,8 @@ class PrometheusDoor:
 
     async def _asked(self, server: Server, errand: _Errand, room: Room) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, which is soon when the caller gives up."""
-        call, reading = Call(), _Reading(self._turns, self._budget, self._desk, origin(server.address))
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _ask, server, errand, call, reading)
+        call, loop = Call(), asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, _ask, server, errand, call, self._premises)
         future.add_done_callback(lambda done: room.leave(errand.owner, answered=_is_answered(done)))
         try:
             return await asyncio.shield(future)
@@ -212,19 +209,10 @@ class _Errand:
     """The namespace whose own question it is; empty for one about all rollouts."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What an answer needs to be read, of which there is only so much."""
-
-    turns: Turns
-    budget: ByteBudget
-    desk: Desk
-    server: str
-    """Scheme, host and port: in whose name it is taken."""
-
-
-def _ask(server: Server, errand: _Errand, call: Call, reading: _Reading) -> Any | Missing:
-    with _BoundedSession(server.timeout, call, reading, awaited=errand.awaited) as session:
+def _ask(server: Server, errand: _Errand, call: Call, premises: Premises) -> Any | Missing:
+    deadline = time.monotonic() + server.timeout
+    intake = Intake(premises, origin(server.address), deadline, awaited=errand.awaited)
+    with _BoundedSession(call, intake, deadline) as session:
         try:
             session.secrets = server.access.apply(session)
         except AccessError as error:
@@ -245,6 +233,8 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
         return _refused(server, session)
     except _NoRoomError:
         return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and other answers left no memory to take it in")
+    except _NoTimeError:
+        return _unread(server)
     except (OSError, _TooLongError, TooMuchError) as error:
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -273,16 +263,16 @@ class _NoRoomError(Exception):
     """Answers that are on their way have left no memory for this one."""
 
 
+class _NoTimeError(Exception):
+    """Answers that came before have left no time to read this one."""
+
+
 class _BoundedSession(requests.Session):
-    """A session for one question, with a deadline for the whole answer and a limit on its size.
+    """A session for one question, with a deadline for the whole answer and a limit on its size."""
 
-    From the first byte of the answer until it is closed it has its server's turn, and from the last byte on the desk, at which
-    one answer is read at a time.
-    """
-
-    def __init__(self, seconds: float, call: Call, reading: _Reading, *, awaited: bool) -> None:
+    def __init__(self, call: Call, intake: Intake, deadline: float) -> None:
         super().__init__()
-        self.call = call
+        self._call, self._intake, self._deadline = call, intake, deadline
         self._adapter = CallAdapter(call, max_retries=Retry(total=0, read=False))
         self.trust_env = False  # neither proxies nor a .netrc: a user's address must not be sent the operator's credentials
         self.headers["User-Agent"] = "sark-operator"
@@ -290,35 +280,21 @@ class _BoundedSession(requests.Session):
         self.body = b""
         self.secrets: tuple[str, ...] = ()
         """What may stand in no text, should the server repeat it."""
-        self._deadline = time.monotonic() + seconds
-        self._reading, self._awaited = reading, awaited
-        self._at_desk = False
-        self._has_turn, self._held = False, 0
 
     def close(self) -> None:
         """Let the next answer be read."""
         super().close()
-        self.call.forget()
-        if self._at_desk:
-            self._at_desk = False
-            self._reading.desk.leave()
-        if self._has_turn:
-            self._has_turn = False
-            self._reading.turns.leave(self._reading.server)
-        if self._held:
-            self.body = b""
-            self._reading.budget.give(self._reading.server, self._held)
-            self._held = 0
+        self._call.forget()
+        self.body = b""
+        self._intake.close()
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send `request`, and read the answer while time and room are left."""
         options["stream"] = True
         response = super().send(request, **options)
-        if not self._has_turn:
-            self._has_turn = self._reading.turns.enter(self._reading.server, self._deadline, awaited=self._awaited)
-            if not self._has_turn:
-                response.close()
-                raise requests.ReadTimeout
+        if not self._intake.begin():
+            response.close()
+            raise _NoTimeError
         try:
             body = self._read(response)
         except ReadTimeoutError as error:
@@ -327,11 +303,9 @@ class _BoundedSession(requests.Session):
             raise requests.ConnectionError(error) from error
         finally:
             response.close()
-            self.call.forget()
-        if not self._at_desk:
-            self._at_desk = self._reading.desk.enter(self._deadline, self._reading.server, awaited=self._awaited)
-            if not self._at_desk or self.call.is_over:
-                raise requests.ReadTimeout  # nobody waits for it any more
+            self._call.forget()
+        if not self._intake.read() or self._call.is_over:  # nobody waits for it any more
+            raise _NoTimeError
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
         response.json = self._document  # type: ignore[method-assign] # what the library takes the series from
         self.status = response.status_code
@@ -354,9 +328,8 @@ class _BoundedSession(requests.Session):
         """
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
-            if not self._reading.budget.take(self._reading.server, len(chunk), self._deadline):
+            if not self._intake.keep(len(chunk)):
                 raise _NoRoomError
-            self._held += len(chunk)
             body += chunk
             if response.status_code != HTTPStatus.OK and len(body) >= MAX_SAID:
                 break
@@ -415,6 +388,11 @@ def _foreign(server: Server, session: _BoundedSession) -> Missing:
 
 def _late(server: Server) -> Missing:
     return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
+
+
+def _unread(server: Server) -> Missing:
+    others = "other answers were read before it"
+    return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and was not read within {server.timeout:g} s: {others}")
 
 
 def _crowded(server: Server, owner: str) -> Missing:

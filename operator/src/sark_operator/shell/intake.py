@@ -1,0 +1,66 @@
+"""What an answer of Prometheus needs to be taken in, of which there is only so much.
+
+From its first byte until it is closed it has its server's turn, for each byte that is kept a place in memory, and from the last
+byte on the desk, at which one answer is read at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sark_operator.shell.byte_budget import ByteBudget
+from sark_operator.shell.desk import Desk
+from sark_operator.shell.turns import Turns
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What all answers share."""
+
+    turns: Turns = field(default_factory=Turns)
+    budget: ByteBudget = field(default_factory=ByteBudget)
+    desk: Desk = field(default_factory=Desk)
+
+
+class Intake:
+    """What one answer has of it. For the thread that takes it in; whatever happens, it has to be closed."""
+
+    def __init__(self, premises: Premises, server: str, deadline: float, *, awaited: bool) -> None:
+        """Wait until `deadline` (monotonic seconds) for whatever is needed, in the name of `server`: scheme, host and port.
+
+        Answers that are `awaited` come before others.
+        """
+        self._premises, self._server = premises, server
+        self._deadline, self._awaited = deadline, awaited
+        self._has_turn = self._at_desk = False
+        self._held = 0
+
+    def begin(self) -> bool:
+        """Wait for the server's turn, and return whether it is the caller's; it is as well when it was before."""
+        if not self._has_turn:
+            self._has_turn = self._premises.turns.enter(self._server, self._deadline, awaited=self._awaited)
+        return self._has_turn
+
+    def keep(self, size: int) -> bool:
+        """Wait for memory for `size` bytes more, and return whether it is the caller's."""
+        kept = self._premises.budget.take(self._server, size, self._deadline)
+        self._held += size if kept else 0
+        return kept
+
+    def read(self) -> bool:
+        """Wait for the desk, and return whether it is the caller's; it is as well when it was before."""
+        if not self._at_desk:
+            self._at_desk = self._premises.desk.enter(self._deadline, self._server, awaited=self._awaited)
+        return self._at_desk
+
+    def close(self) -> None:
+        """Let the next answer in."""
+        if self._at_desk:
+            self._at_desk = False
+            self._premises.desk.leave()
+        if self._has_turn:
+            self._has_turn = False
+            self._premises.turns.leave(self._server)
+        if self._held:
+            self._premises.budget.give(self._server, self._held)
+            self._held = 0
