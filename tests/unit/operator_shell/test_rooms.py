@@ -7,18 +7,16 @@ import asyncio
 import pytest
 
 from sark_operator.shell import rooms
-from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Rooms
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Place, Rooms
 
 pytestmark = pytest.mark.asyncio
 GOOD = "http://prometheus:9090"
 
 
-async def hang(all_rooms: Rooms, number: int) -> None:
+async def hang(all_rooms: Rooms, number: int) -> list[Place]:
     """Let so many servers hang, each with as many questions as it may have."""
-    for each in range(number):
-        room = all_rooms.of(f"http://hangs-{each}")
-        for _ in range(PLACES):
-            await asyncio.wait_for(room.enter(), 1)
+    hanging = [all_rooms.of(f"http://hangs-{each}") for each in range(number)]
+    return [await asyncio.wait_for(room.enter(), 1) for room in hanging for _ in range(PLACES)]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +37,7 @@ async def test_a_server_that_answered_keeps_its_room_whoever_hangs() -> None:
     # Given a server that has answered, and nobody is there
     all_rooms = Rooms()
     room = all_rooms.of(GOOD)
-    await room.enter()
-    room.leave(answered=True)
+    (await room.enter()).leave(answered=True)
 
     # When as many servers hang as there are rooms
     await hang(all_rooms, MOST_ROOMS - 2)
@@ -57,8 +54,7 @@ async def test_a_room_nobody_is_in_goes_to_the_next(monkeypatch: pytest.MonkeyPa
     all_rooms = Rooms()
     for each in range(MOST_ROOMS * 2):
         room = all_rooms.of(f"http://gone-{each}")
-        await room.enter()
-        room.leave(answered=bool(each % 2))
+        (await room.enter()).leave(answered=bool(each % 2))
 
     # When others come, then each has a room of its own
     assert all_rooms.of(GOOD) is not all_rooms.of("http://another")
@@ -68,13 +64,13 @@ async def test_a_room_nobody_is_in_goes_to_the_next(monkeypatch: pytest.MonkeyPa
 async def test_who_goes_away_while_waiting_takes_no_place() -> None:
     # Given a room that is full, and one who waits
     all_rooms = Rooms()
-    await hang(all_rooms, 1)
+    places = await hang(all_rooms, 1)
     room = all_rooms.of("http://hangs-0")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(room.enter(), 0.01)
 
     # When all have left, then it is free
-    for _ in range(PLACES):
+    for place in places:
         assert not room.is_free
-        room.leave(answered=False)
+        place.leave(answered=False)
     assert room.is_free

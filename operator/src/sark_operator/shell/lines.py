@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
-from weakref import WeakValueDictionary
+
+from sark_operator.shell.shares import Shares
 
 PLACES: Final = 4
 """What is sent to one receiver at once."""
@@ -20,8 +21,8 @@ class Lines:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="notifier")
-        self._lines: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        """By receiver, while somebody is in it."""
+        self._lines = Shares(PLACES)
+        """By receiver."""
 
     async def send(self, receiver: str, send: Callable[[], bool], *, seconds: float, may: Callable[[], bool]) -> bool | None:
         """Return what `send` returns, or None where it `may` not be called any more when its turn has come.
@@ -31,9 +32,7 @@ class Lines:
             Exception: it raised that.
         """
         loop = asyncio.get_running_loop()
-        line = self._lines.get(receiver)
-        if line is None:
-            line = self._lines[receiver] = asyncio.Semaphore(PLACES)
+        line = self._lines.of(receiver)
         await line.acquire()
         if not may():
             line.release()

@@ -33,7 +33,7 @@ from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.intake import Intake, Premises
 from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
-from sark_operator.shell.rooms import MOST_ROOMS, OWN_PLACES, OWNER_PLACES, PLACES, Room, Rooms
+from sark_operator.shell.rooms import MOST_ROOMS, OWN_PLACES, OWNER_PLACES, PLACES, Place, Rooms
 from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
 
@@ -167,9 +167,9 @@ class PrometheusDoor:
         room, asked = self._rooms.of(server.address), False
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                await room.enter(errand.owner)
+                place = await room.enter(errand.owner)
                 asked = True
-                answer = await self._asked(server, errand, room)
+                answer = await self._asked(server, errand, place)
         except TimeoutError:
             answer = _late(server) if asked else _crowded(server, errand.owner)
         except Exception:
@@ -178,11 +178,11 @@ class PrometheusDoor:
         self._telemetry.query(answer.reason if isinstance(answer, Missing) else "ok", time.monotonic() - started)
         return answer
 
-    async def _asked(self, server: Server, errand: _Errand, room: Room) -> Any | Missing:
+    async def _asked(self, server: Server, errand: _Errand, place: Place) -> Any | Missing:
         """Ask in a thread. The server's room is left when the thread is free again, which is soon when the caller gives up."""
         call, loop = Call(), asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, _ask, server, errand, call, self._premises)
-        future.add_done_callback(lambda done: room.leave(errand.owner, answered=_is_answered(done)))
+        future.add_done_callback(lambda done: place.leave(answered=_is_answered(done)))
         try:
             return await asyncio.shield(future)
         finally:

@@ -14,10 +14,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 
 from sark_operator.shell.origin import origin
+from sark_operator.shell.shares import Shares
 
 PLACES: Final = 16
 """Questions under way in one room."""
@@ -31,14 +34,6 @@ KEPT_SECONDS: Final = 600.0
 """How long a room is its server's after the last answer."""
 
 
-class _Share:
-    """The places of one namespace, for as long as somebody of it has come."""
-
-    def __init__(self) -> None:
-        self.places = asyncio.Semaphore(OWNER_PLACES)
-        self.come = 0
-
-
 class Room:
     """Those who ask one server, or several that share it."""
 
@@ -47,7 +42,7 @@ class Room:
         """Whose it is."""
         self._places = asyncio.Semaphore(PLACES)
         self._own = asyncio.Semaphore(OWN_PLACES)
-        self._shares: dict[str, _Share] = {}
+        self._shares = Shares(OWNER_PLACES)
         """By namespace."""
         self._inside = 0
         self._kept_until = -inf
@@ -57,44 +52,45 @@ class Room:
         """Whether it may become another server's."""
         return not self._inside and time.monotonic() > self._kept_until
 
-    async def enter(self, owner: str = "") -> None:
-        """Wait for a place. Whoever has entered has to leave.
+    async def enter(self, owner: str = "") -> Place:
+        """Wait for a place. Whoever has one has to leave it.
 
         `owner` is the namespace of the rollout whose own question it is; empty for one about all rollouts.
         """
         self._inside += 1
-        ways = self._ways(owner)
         passed: list[asyncio.Semaphore] = []
         try:
-            for way in ways:
+            # The narrowest first: who waits there keeps nobody else out.
+            for way in (self._shares.of(owner), self._own, self._places) if owner else (self._places,):
                 await way.acquire()
                 passed.append(way)
         except BaseException:
-            self._go(owner, passed)
+            self._go(passed)
             raise
+        return Place(self, passed)
 
-    def leave(self, owner: str = "", *, answered: bool) -> None:
+    def left(self, passed: Sequence[asyncio.Semaphore], *, answered: bool) -> None:
         """Let the next one in; `answered` says whether the server can be reached."""
-        self._go(owner, [self._places, self._own, self._shares[owner].places] if owner else [self._places])
+        self._go(passed)
         if answered:
             self._kept_until = time.monotonic() + KEPT_SECONDS
 
-    def _ways(self, owner: str) -> list[asyncio.Semaphore]:
-        """Return what is to be passed one after the other, the narrowest first: who waits there keeps nobody else out."""
-        if not owner:
-            return [self._places]
-        share = self._shares.setdefault(owner, _Share())
-        share.come += 1
-        return [share.places, self._own, self._places]
-
-    def _go(self, owner: str, passed: list[asyncio.Semaphore]) -> None:
+    def _go(self, passed: Sequence[asyncio.Semaphore]) -> None:
         self._inside -= 1
         for way in passed:
             way.release()
-        if owner:
-            self._shares[owner].come -= 1
-            if not self._shares[owner].come:
-                del self._shares[owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a room, which holds on to whatever was passed on the way in."""
+
+    room: Room
+    passed: Sequence[asyncio.Semaphore]
+
+    def leave(self, *, answered: bool) -> None:
+        """Let the next one in; `answered` says whether the server can be reached."""
+        self.room.left(self.passed, answered=answered)
 
 
 class Rooms:

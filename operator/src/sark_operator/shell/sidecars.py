@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from weakref import WeakValueDictionary
 
 import aiohttp
 from pydantic import ValidationError
@@ -16,6 +15,7 @@ from sark_api.report import FLAGS_PATH, MAX_REPORT_BYTES, FlagReport
 from sark_operator.core.observation import PodReport
 from sark_operator.shell.api import ReadyPod
 from sark_operator.shell.credential_files import AccessError
+from sark_operator.shell.shares import Shares
 from sark_operator.shell.sidecar_access import SidecarAccess, Way
 
 ANSWER_SECONDS = 2.0
@@ -47,8 +47,8 @@ class SidecarDirectory:
         self._answer_seconds = answer_seconds
         self._turn_seconds = turn_seconds
         self._free = asyncio.Semaphore(CONCURRENCY)
-        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        """By namespace, for as long as somebody waits there or asks."""
+        self._shares = Shares(OF_A_NAMESPACE)
+        """By namespace."""
 
     async def reports(
         self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool = False
@@ -61,9 +61,7 @@ class SidecarDirectory:
             way = self._access.way(namespace)
         except AccessError as error:
             return tuple(_silent(pod, port, f"--sidecar-config of the operator: {error}") for pod in pods)
-        share = self._shares.get(namespace)
-        if share is None:
-            share = self._shares[namespace] = asyncio.Semaphore(OF_A_NAMESPACE)
+        share = self._shares.of(namespace)
         turn = min(self._turn_seconds, HURRIED_SECONDS) if hurried else self._turn_seconds
         ends = asyncio.get_running_loop().time() + turn
 
