@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import structlog
 
 from sark_sidecar.opa.client import OpaFailure
 from sark_sidecar.opa.view import OpaView, pause_after
@@ -15,12 +16,13 @@ from sark_sidecar.policies.sources import PolicySources
 class Server:
     """Stands for OPA: without policies, or failing."""
 
-    failure: OpaFailure | None = None
+    failure: Exception | None = None
+    answer = json.dumps({"result": []}).encode()
 
     async def modules(self) -> bytes:
         if self.failure is not None:
             raise self.failure
-        return json.dumps({"result": []}).encode()
+        return self.answer
 
     async def documents(self, paths: list[Any]) -> list[Any]:
         return [(path, {}) for path in paths]
@@ -91,3 +93,54 @@ async def test_of_an_opa_that_does_not_tell_its_policies_nothing_is_found():
     await view.look()
 
     assert (view.known, view.problem, changes) == (None, "OPA answered 403 to GET /v1/policies", ["changed"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"null",
+        b"[]",
+        b'"ok"',
+        b"5",
+        b'{"result":5}',
+        b'{"result":"ok"}',
+        b'{"result":{"raw":"package a"}}',
+        b'{"result":[null]}',
+        b'{"result":[{"raw":5,"ast":{"package":{"path":[]},"rules":[]}}]}',
+        b'{"result":[{"raw":"package a","ast":null}]}',
+        b'{"result":[{"raw":"package a","ast":{"package":5}}]}',
+        b"<html>",
+    ],
+)
+@pytest.mark.asyncio
+async def test_an_answer_that_is_no_list_of_policies_is_a_look_that_failed(answer: bytes):
+    # Given an OPA that is known, and then something in its place that answers otherwise
+    server = Server()
+    view, changes = await seen(server)
+    server.answer = answer
+    looked = view.looked_anew()
+    with structlog.testing.capture_logs() as logs:
+        await view.look()
+        await view.look()
+    # Then nothing is kept or found, which is told once in a sentence, and whoever waits for a look goes on
+    assert (view.known, changes) == (None, ["changed"])
+    assert view.problem
+    assert [(each["log_level"], each["reason"]) for each in logs] == [("warning", view.problem)]
+    assert looked.done()
+    # And the next answer that is one counts again
+    server.answer = Server.answer
+    await view.look()
+    assert view.known is not None
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_nobody_foresaw_distrusts_and_is_told_with_its_stack():
+    server = Server()
+    view, changes = await seen(server)
+    server.failure = RuntimeError("bug")
+    with structlog.testing.capture_logs() as logs:
+        await view.look()
+        await view.look()
+    assert (view.known, changes) == (None, ["changed"])
+    assert view.problem == "a fault of the sidecar, see its log: RuntimeError: bug"
+    assert [(each["log_level"], each["exc_info"]) for each in logs] == [("error", True)]

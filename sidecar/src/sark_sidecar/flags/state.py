@@ -116,7 +116,7 @@ def offer(flags: Flags, text: str | bytes, origin: Origin, now: datetime) -> Fla
         document = parse_flag_document(text)
         _check_validity(document)
     except FlagDocumentError as error:
-        return refuse(flags, str(error), origin, now, _digest(text))
+        return refuse(flags, str(error), origin, now, digest_of(text))
     current = flags.document
     if current is None or document.revision > current.revision:
         return _adopt(flags, document, now)
@@ -126,7 +126,7 @@ def offer(flags: Flags, text: str | bytes, origin: Origin, now: datetime) -> Fla
         reason = (
             f"flag document revision {document.revision} differs from the one in force with that revision; raise the revision"
         )
-        return refuse(flags, reason, origin, now, _digest(text))
+        return refuse(flags, reason, origin, now, digest_of(text))
     return flags
 
 
@@ -197,5 +197,6 @@ def _check_validity(document: FlagDocument) -> None:
         )
 
 
-def _digest(text: str | bytes) -> str:
+def digest_of(text: str | bytes) -> str:
+    """Return the SHA-256 by which a refused text is known again; of any text, be it no Unicode."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()

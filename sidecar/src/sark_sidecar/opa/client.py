@@ -106,10 +106,12 @@ class OpaServer:
             raw = await self._get(Question("/".join(path), None).url_path)
             try:
                 members = exact_json.loads(raw)
-                if "result" in members:
-                    found.append((path, members["result"]))
-            except (exact_json.JsonError, TypeError) as error:
+            except exact_json.JsonError as error:
                 raise OpaFailure("evaluation", "OPA's answer is not JSON") from error
+            if not isinstance(members, dict):
+                raise OpaFailure("evaluation", "OPA's answer is not a JSON object")
+            if "result" in members:
+                found.append((path, members["result"]))
         return found
 
     async def _ask(self, question: Question) -> tuple[int, bytes]:

@@ -14,6 +14,7 @@ import structlog
 
 from sark_sidecar import exact_json
 from sark_sidecar.policies.sources import PolicySources
+from sark_sidecar.unforeseen import unforeseen
 
 from .base_data import DataTooScattered, assemble, base_paths
 from .client import OpaFailure
@@ -26,6 +27,8 @@ _MOST_OF_THE_TIME = 20
 """A look that takes long is repeated no sooner than after this many times its duration, up to the pause below."""
 _LONGEST_PAUSE_SECONDS = 30.0
 """A single slow look, as in a busy start, must not leave a change of OPA's policies unseen for minutes."""
+
+_OTHER_SHAPE = "OPA's answer to GET /v1/policies has a shape this version does not know"
 
 
 class PolicyServer(Protocol):
@@ -173,8 +176,20 @@ class OpaView:
 
     async def _look(self) -> None:
         before = self.revision
-        distrusted = self._distrusted
         awaited, self._awaited = self._awaited, []
+        await self._learn()
+        self._telemetry.policies_match(self.matches, opa_up=not self.problem)
+        if self._written is not None:
+            self._written.compared(equal=self.matches)
+        if self.revision and self.revision != before:
+            log.info("policies of OPA", revision=self.revision, match=self.matches)
+        for future in awaited:
+            if not future.done():
+                future.set_result(None)
+
+    async def _learn(self) -> None:
+        """Read what OPA serves. Whatever it answers, the next look is made."""
+        distrusted = self._distrusted
         try:
             known = await self._read()
             if distrusted == self._distrusted:
@@ -187,17 +202,15 @@ class OpaView:
         except (OpaFailure, DataTooScattered, ValueError) as error:
             if str(error) != self.problem:
                 log.warning("policies of OPA are unknown", reason=str(error))
-            self._miss(error)
-        self._telemetry.policies_match(self.matches, opa_up=not self.problem)
-        if self._written is not None:
-            self._written.compared(equal=self.matches)
-        if self.revision and self.revision != before:
-            log.info("policies of OPA", revision=self.revision, match=self.matches)
-        for future in awaited:
-            if not future.done():
-                future.set_result(None)
+            self._miss(error, str(error))
+        except Exception as error:
+            # Nothing is known of what OPA serves, so nothing it decides is kept or found; both arms go on answering.
+            reason = unforeseen(error)
+            if reason != self.problem:
+                log.exception("policies of OPA are unknown", reason=reason)
+            self._miss(error, reason)
 
-    def _miss(self, error: Exception) -> None:
+    def _miss(self, error: Exception, reason: str) -> None:
         """Take note that it is not known now what OPA serves.
 
         Of an OPA that is away decisions kept before are still found, and none is kept. One that is there, and cannot be asked
@@ -207,11 +220,11 @@ class OpaView:
             if self._known.is_current:
                 self._distrusted += 1
                 self._known = replace(self._known, is_current=False)
-            self.problem = str(error)
+            self.problem = reason
             return
         if self._known is not None:
             self._on_change()
-        self.distrust(str(error))
+        self.distrust(reason)
 
     def _know(self, known: OpaPolicies) -> None:
         self._known, self.problem = known, ""
@@ -238,8 +251,15 @@ def pause_after(took: float, *, interval: float) -> float:
 
 
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
-    modules = exact_json.loads(raw).get("result") or []
+    answer = exact_json.loads(raw)
+    modules = (answer.get("result") or []) if isinstance(answer, dict) else None
+    if not isinstance(modules, list):
+        raise ValueError(_OTHER_SHAPE)  # noqa: TRY004 - of the answer, not of an argument
     try:
-        return [module["raw"] for module in modules], rule_graph(module["ast"] for module in modules)
+        sources = [module["raw"] for module in modules]
+        graph = rule_graph(module["ast"] for module in modules)
     except (KeyError, TypeError) as error:
-        raise ValueError("OPA's answer to GET /v1/policies has a shape this version does not know") from error
+        raise ValueError(_OTHER_SHAPE) from error
+    if not all(isinstance(source, str) for source in sources):
+        raise ValueError(_OTHER_SHAPE)
+    return sources, graph
