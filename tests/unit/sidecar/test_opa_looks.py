@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from sark_sidecar.opa.client import OpaFailure
-from sark_sidecar.opa.view import OpaView, pause_after
+from sark_sidecar.opa.rule_graph import RuleGraph
+from sark_sidecar.opa.view import OpaView, WrittenRefused, pause_after
 from sark_sidecar.policies.sources import PolicySources
 
 
@@ -46,7 +47,7 @@ def test_the_pause_after_a_look(took: float, interval: float, pause: float):
     assert pause_after(took, interval=interval) == pytest.approx(pause)
 
 
-async def seen(server: Server) -> tuple[OpaView, list[str]]:
+async def seen(server: Server, written: Written | None = None) -> tuple[OpaView, list[str]]:
     """Return a view that knows what OPA serves, and what it will have told of changes."""
     changes: list[str] = []
     view = OpaView(
@@ -55,6 +56,7 @@ async def seen(server: Server) -> tuple[OpaView, list[str]]:
         interval=1.0,
         telemetry=Gauge(),
         on_change=lambda: changes.append("changed"),
+        written=written,
     )
     await view.look()
     assert view.known is not None
@@ -79,6 +81,37 @@ async def test_of_an_opa_that_is_away_decisions_are_found_and_none_is_kept():
     await view.look()
     assert view.known.is_current
     assert view.known.trust > before.trust
+    # And neither is what the cache in process took between the last look and the failure
+    assert changes == ["changed"]
+
+
+class Written:
+    """Stands for what clients wrote, which the engine can be given or not."""
+
+    refused = False
+
+    async def take_over(self, graph: RuleGraph) -> None:  # noqa: ARG002 - the view's signature
+        if self.refused:
+            raise WrittenRefused("too large")
+
+    def compared(self, *, equal: bool) -> None:
+        pass
+
+
+@pytest.mark.asyncio
+async def test_what_was_decided_by_data_that_the_engine_cannot_be_given_is_forgotten():
+    # Given a cache in process that may have taken a decision by such data before they were seen
+    written = Written()
+    view, changes = await seen(Server(), written)
+    # When they are seen, and then gone again
+    written.refused = True
+    await view.look()
+    await view.look()
+    written.refused = False
+    await view.look()
+    # Then it was emptied
+    assert view.known is not None
+    assert changes == ["changed"]
 
 
 @pytest.mark.asyncio

@@ -100,7 +100,8 @@ class OpaView:
     ) -> None:
         """`ours` returns the embedded engine's sources and revision; `interval` is in seconds.
 
-        No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look.
+        No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look,
+        or may have done so meanwhile.
         `written` takes over what clients wrote into OPA, before the two are compared.
         """
         self._server = server
@@ -183,7 +184,7 @@ class OpaView:
             # OPA decides by what the engine cannot be given: what is kept under the revision before is out of date.
             if str(error) != self.problem:
                 log.error("the embedded engine cannot be given what was written", reason=str(error))  # noqa: TRY400
-            self.distrust(str(error))
+            self._overtaken(str(error))
         except (OpaFailure, DataTooScattered, ValueError) as error:
             if str(error) != self.problem:
                 log.warning("policies of OPA are unknown", reason=str(error))
@@ -209,13 +210,19 @@ class OpaView:
                 self._known = replace(self._known, is_current=False)
             self.problem = str(error)
             return
+        self._overtaken(str(error))
+
+    def _overtaken(self, why: str) -> None:
+        """Know nothing, and let go of what is kept in process as well."""
         if self._known is not None:
             self._on_change()
-        self.distrust(str(error))
+        self.distrust(why)
 
     def _know(self, known: OpaPolicies) -> None:
+        # Before it went away OPA may have decided by others that no look has seen, and what serves now was there before them.
+        was_away = self._known is not None and not self._known.is_current
         self._known, self.problem = known, ""
-        if self._last not in {"", known.revision}:
+        if was_away or self._last not in {"", known.revision}:
             self._on_change()
         self._last = known.revision
 
