@@ -74,6 +74,22 @@ def test_data_as_a_whole_reaches_everything():
     assert not graph.may_be_kept(("a", "x"))
 
 
+def test_what_reaches_data_by_a_variable_right_below_it_must_not_be_kept():
+    # Given a rule that reads whatever document the input names, and others that reach it or do not
+    graph = rule_graph(
+        [
+            module(
+                "authz", rule("allow", "data.<tenant>.admins"), rule("main", "data.authz.allow"), rule("plain", "data.roles")
+            ),
+        ]
+    )
+    # Then no look can know all that decides, whatever the revision says
+    assert not graph.may_be_kept(("authz", "allow"))
+    assert not graph.may_be_kept(("authz", "main"))
+    assert not graph.may_be_kept(("authz",))
+    assert graph.may_be_kept(("authz", "plain"))
+
+
 def test_rules_that_name_each_other_end():
     graph = rule_graph([module("a", rule("x", "data.a.y"), rule("y", "data.a.x"))])
     assert graph.may_be_kept(("a", "x"))

@@ -48,7 +48,8 @@ class RuleGraph:
             wanted = waiting.pop()
             for rule in self.rules:
                 if rule not in seen and related(rule, wanted):
-                    if rule in self.volatile:
+                    # By a variable right below `data` a rule reaches documents that no look reads and no revision stands for.
+                    if rule in self.volatile or () in self.edges.get(rule, ()):
                         return False
                     seen.add(rule)
                     waiting.extend(self.edges.get(rule, ()))
