@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -21,7 +21,6 @@ from .lineage import Lineage
 from .rule_graph import DataPath, RuleGraph, rule_graph
 
 log = structlog.get_logger()
-_MAX_VERDICTS = 1024
 _MOST_OF_THE_TIME = 20
 """A look that takes long is repeated no sooner than after this many times its duration, up to the pause below."""
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -72,16 +71,10 @@ class OpaPolicies:
     """Grows whenever it was not known for a while what OPA serves."""
     is_current: bool = True
     """Whether OPA could be asked the last time. What it decides while it cannot may be by others, and is not kept."""
-    _verdicts: dict[DataPath, bool] = field(default_factory=dict)
 
     def may_be_kept(self, path: DataPath) -> bool:
-        """Return whether decisions of `path` may be kept in a cache; remembered for the paths seen first."""
-        verdict = self._verdicts.get(path)
-        if verdict is None:
-            verdict = self.graph.may_be_kept(path)
-            if len(self._verdicts) < _MAX_VERDICTS:
-                self._verdicts[path] = verdict
-        return verdict
+        """Return whether decisions of `path` may be kept in a cache."""
+        return self.graph.may_be_kept(path)
 
 
 class OpaView:
