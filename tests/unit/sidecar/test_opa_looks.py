@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -17,10 +18,13 @@ class Server:
     """Stands for OPA: without policies, or failing."""
 
     failure: OpaFailure | None = None
+    hangs = False
 
     async def modules(self) -> bytes:
         if self.failure is not None:
             raise self.failure
+        if self.hangs:
+            await asyncio.Event().wait()
         return json.dumps({"result": []}).encode()
 
     async def documents(self, paths: list[Any]) -> list[Any]:
@@ -83,6 +87,28 @@ async def test_of_an_opa_that_is_away_decisions_are_found_and_none_is_kept():
     assert view.known.trust > before.trust
     # And neither is what the cache in process took between the last look and the failure
     assert changes == ["changed"]
+
+
+@pytest.mark.asyncio
+async def test_while_a_look_takes_too_long_nothing_is_kept_and_it_ends():
+    # Given an OPA whose policies were seen, and that then answers no more
+    server = Server()
+    view, _ = await seen(server)
+    before = view.known
+    assert before is not None
+    view._longest_look = 0.05
+    server.hangs = True
+    # When it is looked at
+    await view.look()
+    # Then the look has ended, and what was seen before is no longer taken for what is served
+    assert view.known is not None
+    assert (view.known.kept_under, view.known.is_current) == (before.kept_under, False)
+    assert "takes longer than" in view.problem
+    # And the next one that is in time is believed again
+    server.hangs = False
+    view._longest_look = 30.0
+    await view.look()
+    assert view.known.is_current
 
 
 class Written:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sark_engine
 import structlog
@@ -25,6 +25,10 @@ _MOST_OF_THE_TIME = 20
 """A look that takes long is repeated no sooner than after this many times its duration, up to the pause below."""
 _LONGEST_PAUSE_SECONDS = 30.0
 """A single slow look, as in a busy start, must not leave a change of OPA's policies unseen for minutes."""
+
+LONGEST_LOOK_SECONDS = 30.0
+"""A look that takes longer has failed: what OPA served when it began says nothing about now."""
+_T = TypeVar("_T")
 
 
 class PolicyServer(Protocol):
@@ -90,6 +94,7 @@ class OpaView:
         memory: float = 3600.0,
         on_change: Callable[[], None] = lambda: None,
         written: WrittenDocuments | None = None,
+        longest_look: float = LONGEST_LOOK_SECONDS,
     ) -> None:
         """`ours` returns the embedded engine's sources and revision; `interval` is in seconds.
 
@@ -104,6 +109,7 @@ class OpaView:
         self._lineage = Lineage(memory)
         self._on_change = on_change
         self._written = written
+        self._longest_look = longest_look
         self._one_at_a_time = asyncio.Lock()
         self._took = 0.0
         """Seconds of the last look."""
@@ -162,8 +168,22 @@ class OpaView:
         """Ask once; of several who want a look each gets one that began after they wanted it."""
         async with self._one_at_a_time:
             began = time.monotonic()
-            await self._look()
+            late = asyncio.get_running_loop().call_later(self._longest_look, self._miss, self._too_late())
+            try:
+                await self._look()
+            finally:
+                late.cancel()
             self._took = time.monotonic() - began
+
+    def _too_late(self) -> OpaFailure:
+        return OpaFailure("timeout", f"a look at OPA takes longer than {self._longest_look:g} s")
+
+    async def _in_time(self, asked: Awaitable[_T], until: float) -> _T:
+        try:
+            async with asyncio.timeout_at(until):
+                return await asked
+        except TimeoutError as error:
+            raise self._too_late() from error
 
     async def _look(self) -> None:
         before = self.revision
@@ -220,12 +240,13 @@ class OpaView:
         self._last = known.revision
 
     async def _read(self) -> OpaPolicies:
-        raw = await self._server.modules()
+        until = asyncio.get_running_loop().time() + self._longest_look
+        raw = await self._in_time(self._server.modules(), until)
         sources, graph = await asyncio.to_thread(_parse, raw)
         if self._written is not None:
             await self._written.take_over(graph)
         ours, _ = self._ours()
-        documents = await self._server.documents(base_paths(ours.data, graph))
+        documents = await self._in_time(self._server.documents(base_paths(ours.data, graph)), until)
         data = exact_json.dumps(assemble(ours.data, graph, documents))
         revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
