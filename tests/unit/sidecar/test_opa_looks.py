@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
 
+from sark_sidecar import exact_json
 from sark_sidecar.opa.client import OpaFailure
 from sark_sidecar.opa.rule_graph import RuleGraph
 from sark_sidecar.opa.view import OpaView, WrittenRefused, pause_after
@@ -109,6 +111,21 @@ async def test_while_a_look_takes_too_long_nothing_is_kept_and_it_ends():
     view._longest_look = 30.0
     await view.look()
     assert view.known.is_current
+
+
+@pytest.mark.asyncio
+async def test_base_data_is_spelled_outside_the_event_loop(monkeypatch: pytest.MonkeyPatch):
+    threads: list[int] = []
+    spell = exact_json.dumps
+
+    def spelled(value: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return spell(value)
+
+    monkeypatch.setattr(exact_json, "dumps", spelled)
+    await seen(Server())
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 class Written:

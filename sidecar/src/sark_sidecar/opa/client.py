@@ -105,7 +105,7 @@ class OpaServer:
         for path in paths:
             raw = await self._get(Question("/".join(path), None).url_path)
             try:
-                members = exact_json.loads(raw)
+                members = await asyncio.to_thread(exact_json.loads, raw)
                 if "result" in members:
                     found.append((path, members["result"]))
             except (exact_json.JsonError, TypeError) as error:

@@ -246,9 +246,9 @@ class OpaView:
         if self._written is not None:
             await self._written.take_over(graph)
         ours, _ = self._ours()
-        documents = await self._in_time(self._server.documents(base_paths(ours.data, graph)), until)
-        data = exact_json.dumps(assemble(ours.data, graph, documents))
-        revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
+        paths = await asyncio.to_thread(base_paths, ours.data, graph)
+        documents = await self._in_time(self._server.documents(paths), until)
+        revision = await asyncio.to_thread(_revision, sources, ours.data, graph, documents)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
         return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted)
 
@@ -256,6 +256,10 @@ class OpaView:
 def pause_after(took: float, *, interval: float) -> float:
     """Return how many seconds to wait after a look that took so many, where one every `interval` seconds is asked for."""
     return max(interval, min(_MOST_OF_THE_TIME * took, _LONGEST_PAUSE_SECONDS))
+
+
+def _revision(sources: list[str], ours: dict[str, Any], graph: RuleGraph, documents: list[tuple[DataPath, Any]]) -> str:
+    return sark_engine.policy_revision(sources, exact_json.dumps(assemble(ours, graph, documents)))
 
 
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
