@@ -19,6 +19,7 @@ from .admin.status import SIDECAR_VERSION, Parts, flags_state
 from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
+from .baseline.keeping import Keeping
 from .breaker import BreakerState
 from .credentials import CredentialError
 from .decision_logs.assembly import open_decision_logs
@@ -284,13 +285,6 @@ class Service:
     ) -> None:
         settings, parts = self._settings, self._parts
         opa = await stack.enter_async_context(OpaServer(settings.opa, max_decision_bytes=settings.limits.max_decision_bytes))
-        decisions: RedisDecisions | NoDecisions = NoDecisions()
-        if settings.cache.backend is CacheBackend.REDIS:
-            guard = Guard("redis", settings.cache.redis_breaker.rule(), telemetry)
-            self._spawn("redis breaker", guard.follow())
-            decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, guard))
-        parts.redis_problem = lambda: decisions.problem
-        parts.redis_breaker = decisions.breaker
         written = written_data(settings, opa, engine, policies, gate)
         view = OpaView(
             opa,
@@ -303,6 +297,7 @@ class Service:
             written=written,
         )
         parts.opa = view
+        decisions = await self._decisions_kept(stack, server, view, telemetry)
         threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         asking = Guard("opa", settings.opa.breaker.rule(), telemetry, on_change=lambda _: dispatcher.resume())
@@ -349,6 +344,21 @@ class Service:
             sample=lambda: parts.flags.flags.share.shadow if parts.flags else 0,
         )
         self._spawn("shadow", self._parts.shadow.run())
+
+    async def _decisions_kept(
+        self, stack: AsyncExitStack, server: Server, view: OpaView, telemetry: Telemetry
+    ) -> Keeping | NoDecisions:
+        settings, parts = self._settings.cache, self._parts
+        if settings.backend is not CacheBackend.REDIS:
+            return NoDecisions()
+        guard = Guard("redis", settings.redis_breaker.rule(), telemetry)
+        self._spawn("redis breaker", guard.follow())
+        redis = await stack.enter_async_context(RedisDecisions(settings, server, guard))
+        parts.redis_problem = lambda: redis.problem
+        parts.redis_breaker = redis.breaker
+        keeping = Keeping(redis, view.looked_anew)
+        self._spawn("kept decisions", keeping.run())
+        return keeping
 
     def _start_decision_logs(self, server: Server, policies: EmbeddedPolicies) -> None:
         bundle = self._settings.policies.bundle

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from sark_e2e import binaries
+from sark_e2e.deadline import eventually
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
 from sark_e2e.probe import http_ok
@@ -78,6 +79,16 @@ class RunningSidecar(Process):
     def decide(self, question: object, path: str = "mcp/gateway/decision") -> tuple[int, Any]:
         """Ask for a decision."""
         return request(f"{self.data}/v1/data/{path}", {"input": question})
+
+    def await_kept(self, question: object, path: str = "mcp/gateway/decision") -> None:
+        """Ask until it is answered from Redis: it gets there by a look at OPA that began after the decision."""
+
+        def is_kept() -> bool:
+            before = self.metric("cache_operations_total", implementation="python", operation="get", result="hit")
+            assert self.decide(question, path)[0] == 200
+            return self.metric("cache_operations_total", implementation="python", operation="get", result="hit") > before
+
+        eventually(is_kept, what="a decision that is kept", seconds=20)
 
     def get(self, path: str) -> Any:
         """Return what the admin port answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self, cast
 
@@ -137,15 +137,9 @@ class RedisDecisions:
 class NoDecisions:
     """Used with `cache.backend: rust`: there is no Redis."""
 
-    problem = ""
-
-    def breaker(self) -> dict[str, Any]:
-        """Have none."""
-        return {}
-
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Find nothing."""
         return [None] * len(keys)
 
-    async def set(self, key: str, value: bytes, seconds: float) -> None:
+    def keep(self, key: str, value: bytes, seconds: float, holds: Callable[[], bool]) -> None:
         """Keep nothing."""

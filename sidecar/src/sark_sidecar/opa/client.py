@@ -105,7 +105,7 @@ class OpaServer:
         for path in paths:
             raw = await self._get(Question("/".join(path), None).url_path)
             try:
-                members = exact_json.loads(raw)
+                members = await asyncio.to_thread(exact_json.loads, raw)
             except exact_json.JsonError as error:
                 raise OpaFailure("evaluation", "OPA's answer is not JSON") from error
             if not isinstance(members, dict):

@@ -6,6 +6,7 @@ forgotten, is followed in that too; and what was written past this sidecar is as
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
@@ -71,7 +72,7 @@ class WrittenData:
         found = await self._server.documents([(name,) for name in self.names])
         documents = {path[0]: value for path, value in found}
         try:
-            self.size = len(exact_json.dumps(documents))
+            self.size = len(await asyncio.to_thread(exact_json.dumps, documents))
             if self.size > self._max_bytes:
                 self._refuse(f"written documents have {self.size} bytes; writes.max_bytes is {self._max_bytes}")
             await self._lay_over(documents)
