@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -140,14 +141,15 @@ class FlagFollower:
 
     def _become(self, after: Flags, origin: Origin | None) -> None:
         before, share = self._flags, after.share
-        if share != before.share:
-            self._apply(share)
-        self._flags = after
-        if after is before:
-            return
         if after.document is not before.document:
             left = (after.deadline - self._clock()).total_seconds() if after.deadline else inf
             self._ends = self._monotonic() + left
+        if share != before.share:
+            # The data plane knows the end too: nothing that holds up this loop may put it off.
+            self._apply(replace(share, ends=self._ends if after.deadline else inf))
+        self._flags = after
+        if after is before:
+            return
         self._telemetry.flags(after)
         if after.state is not before.state:
             is_worse = after.state in {FlagState.STALE, FlagState.EXPIRED}
