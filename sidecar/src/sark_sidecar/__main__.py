@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .aside import LAST_LINES_SECONDS, Aside
 from .commands import replay, run
 from .commands.refusal import Refused
 from .configuration import CONFIG_VARIABLE, ConfigurationError
@@ -28,10 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command.run(options))
     except ConfigurationError as error:
-        sys.stderr.write(f"sark-sidecar: configuration refused: {error}\n")
+        _say(f"configuration refused: {error}")
     except Refused as error:
-        sys.stderr.write(f"sark-sidecar: {error}\n")
+        _say(str(error))
     return 1
+
+
+def _say(sentence: str) -> None:
+    """Write it where the logs are written too; nobody may read there, and this is no reason not to end."""
+    aside = Aside(sys.stderr)
+    aside.write(f"sark-sidecar: {sentence}\n")
+    aside.settle(LAST_LINES_SECONDS)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,9 +6,11 @@ The same life is lived inside an application, by a thread that serves no port fo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from math import isinf
 from typing import Any
 
 import structlog
@@ -492,6 +494,7 @@ def _set_flags(server: Server, share: Share, assignment: Assignment) -> None:
         rust_cache=share.rust_cache,
         shadow=share.shadow,
         assignment=assignment.value,
+        valid_seconds=None if isinf(share.ends) else max(share.ends - time.monotonic(), 0.0),
     )
 
 

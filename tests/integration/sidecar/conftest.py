@@ -137,7 +137,9 @@ def start_sidecar(
     """Start sidecars with settings over the usual ones, by section; all are stopped at the end."""
     with ExitStack() as stack:
 
-        def start(*, wait: bool = True, name: str = "sidecar", **sections: dict[str, Any]) -> RunningSidecar:
+        def start(
+            *, wait: bool = True, name: str = "sidecar", prefix: Sequence[str] = (), **sections: dict[str, Any]
+        ) -> RunningSidecar:
             address = network.pod()
             settings: dict[str, dict[str, Any]] = {
                 "policies": {"directory": str(policies), "poll_interval": "200ms"},
@@ -148,7 +150,7 @@ def start_sidecar(
             }
             for section, members in sections.items():
                 settings.setdefault(section, {}).update(members)
-            sidecar = RunningSidecar(settings, tmp_path / name, wait=wait)
+            sidecar = RunningSidecar(settings, tmp_path / name, wait=wait, prefix=prefix)
             sidecar.start()
             stack.callback(sidecar.stop)
             return sidecar

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -136,6 +139,33 @@ def test_a_file_alone_steers_too(start_sidecar: StartSidecar, tmp_path: Path):
     eventually(lambda: report(sidecar).percentage == 25, what="25 %", seconds=20)
     assert report(sidecar).state is FlagState.FILE
     assert told(sidecar) == {"file"}
+
+
+def test_logs_that_nobody_reads_hold_up_nothing(start_sidecar: StartSidecar, tmp_path: Path):
+    # Given a sidecar with a share in force, whose standard error is a pipe that takes no more
+    logs, path = tmp_path / "logs", tmp_path / "mounted.json"
+    os.mkfifo(logs)
+    pipe = os.open(logs, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        path.write_text(document(50, 1).to_json(), encoding="utf-8")
+        to_pipe = ("sh", "-c", f'exec "$@" 2>{logs}', "sh")
+        sidecar = start_sidecar(flags={"mode": "file", "file": str(path)}, prefix=to_pipe)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"x" * 1024)
+
+        # When it has something to say, then it hears all the same of a revert
+        path.write_text("no document", encoding="utf-8")
+        eventually(lambda: sidecar.metric("sark_flag_documents_refused_total") == 1, what="the refusal", seconds=20)
+        path.write_text(document(0, 2).to_json(), encoding="utf-8")
+        eventually(lambda: report(sidecar).percentage == 0, what="0 %", seconds=20)
+        assert sidecar.decide(QUESTION)[0] == 200
+
+        # And it ends when it is told to
+        sidecar.send(signal.SIGTERM)
+        assert sidecar.wait(seconds=20) == 0
+    finally:
+        os.close(pipe)
 
 
 def test_faults_are_injected_only_when_enabled(start_sidecar: StartSidecar, tmp_path: Path):

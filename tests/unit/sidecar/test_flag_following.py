@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 from typing import NoReturn
 
@@ -97,6 +99,21 @@ async def test_validity_ends_by_the_clock_alone(applied: list[Share], metrics: M
         assert follower.flags.state is FlagState.EXPIRED
         assert metrics.gauges["sark_flags_expired"] == 1
         assert applied[-1].rollout == "team/gateway"
+
+
+@pytest.mark.asyncio
+async def test_the_data_plane_is_told_when_validity_ends_by_the_monotonic_clock(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        # When a share comes that is valid for a minute, and then one that is valid for two
+        for revision, minutes in ((1, 1), (2, 2)):
+            before = time.monotonic()
+            follower.receive(document(revision=revision, valid=timedelta(minutes=minutes)).to_json(), Origin.WATCH)
+            assert before + 60 * minutes - 1 < applied[-1].ends <= time.monotonic() + 60 * minutes
+        # Then everybody and nobody have no end
+        for revision, percentage in ((3, 100), (4, 0)):
+            follower.receive(document(percentage=percentage, revision=revision).to_json(), Origin.WATCH)
+            assert applied[-1] == Share("team/gateway", revision, percentage, "salt", rust_opa=True, rust_cache=True)
+            assert applied[-1].ends == inf
 
 
 @pytest.mark.asyncio

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 
+from sark_sidecar.aside import LAST_LINES_SECONDS
 from sark_sidecar.configuration import describe, load_settings
 from sark_sidecar.settings import Settings
 
@@ -60,9 +61,11 @@ def _serve(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.read_again)
         await service.run()
 
-    configure_logs(settings.log.level)
+    lines = configure_logs(settings.log.level)
     try:
         asyncio.run(serve())
     except (StartError, TaskEnded) as error:
         raise Refused(str(error)) from error
+    finally:
+        lines.settle(LAST_LINES_SECONDS)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -164,19 +165,21 @@ class FlagFollower:
 
     def _become(self, after: Flags, origin: Origin | None) -> None:
         before, share = self._flags, after.share
+        ends = self._ends
+        if after.document is not before.document:
+            left = (after.deadline - self._clock()).total_seconds() if after.deadline else inf
+            ends = self._monotonic() + left
         if share != before.share:
             try:
-                self._apply(share)
+                # The data plane knows the end too: nothing that holds up this loop may put it off.
+                self._apply(replace(share, ends=ends if after.deadline else inf))
             except Exception:
                 # Whoever called goes on or ends the sidecar; nobody must have to guess what is in force.
                 log.exception("the data plane does not take the flags; those before stay in force", **_fields(share))
                 raise
-        self._flags = after
+        self._flags, self._ends = after, ends
         if after is before:
             return
-        if after.document is not before.document:
-            left = (after.deadline - self._clock()).total_seconds() if after.deadline else inf
-            self._ends = self._monotonic() + left
         self._telemetry.flags(after)
         if after.state is not before.state:
             is_worse = after.state in {FlagState.STALE, FlagState.EXPIRED}

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from sark_api.flags import FlagDocument, FlagDocumentError, parse_flag_document
 from sark_api.report import BaselineOnly, FlagReport, FlagState
@@ -38,6 +39,8 @@ class Share:
     rust_cache: bool = False
     shadow: int = 0
     """Share of the requests whose decisions are compared, in percent."""
+    ends: float = field(default=inf, compare=False)
+    """When everybody goes back to baseline, by the monotonic clock. A share that ends at another time is the same one."""
 
 
 @dataclass(frozen=True, slots=True)
