@@ -54,14 +54,14 @@ fn a_builtin_that_is_named_to_stand_for_a_function_counts_as_one_that_is_called(
         r#"p := v if v := f("a") with f as uuid.rfc4122"#,
         r#"p := v if v := lower("a") with lower as uuid.rfc4122"#,
         r#"p if not f("a") with f as uuid.rfc4122"#,
-        r#"p if every x in [1] { f(x) with f as uuid.rfc4122 }"#,
+        "p if every x in [1] { f(x) with f as uuid.rfc4122 }",
         r#"p := [v | v := f("a") with f as uuid.rfc4122]"#,
         r#"p := v if v := f("a") with input as 1 with f as uuid.rfc4122"#,
         r#"p := 1 if { false } else := v if { v := f("a") with f as uuid.rfc4122 }"#,
         r#"p := g("a", 10) if g("a", 10) with g as rand.intn"#,
         r#"p := v if v := g(input.t, {"secret": "s"}) with g as io.jwt.decode_verify"#,
-        r#"p := v if v := f(input.t) with f as http.send"#,
-        r#"p := v if v := g(input.a, 1) with g as crypto.x509.parse_and_verify_certificates_with_options"#,
+        "p := v if v := f(input.t) with f as http.send",
+        "p := v if v := g(input.a, 1) with g as crypto.x509.parse_and_verify_certificates_with_options",
     ] {
         // given a rule that reaches a builtin whose answer changes by itself, by name alone
         let policies = of_rule(rule);
