@@ -25,7 +25,7 @@ from sark_sidecar.flags.configmap import MAX_BACKOFF_SECONDS, backoff
 from sark_sidecar.flags.file import FlagFile, read_document_file
 from sark_sidecar.flags.following import FlagFollower
 from sark_sidecar.flags.persisted import load_document, save_document
-from sark_sidecar.flags.state import Origin, Share
+from sark_sidecar.flags.state import Flags, Origin, Share, offer
 from sark_sidecar.telemetry import Telemetry
 
 
@@ -397,3 +397,21 @@ async def test_validity_ends_although_the_clock_is_set_back_before(applied: list
     await until(lambda: applied[-1].percentage == 0)
     task.cancel()
     assert follower.flags.state is FlagState.EXPIRED
+
+
+def test_of_two_documents_with_one_revision_the_way_back_wins() -> None:
+    # Given a document with the highest revision there is, which nobody can go above
+    highest = 2**53 - 1
+    now = datetime.now(UTC)
+    flags = Flags(since=now, follows_api=True)
+    flags = offer(flags, document(percentage=100, revision=highest).to_json(), Origin.WATCH, now)
+    assert flags.share.percentage == 100
+
+    # When one of 0 % comes with it, then it is followed
+    flags = offer(flags, document(percentage=0, revision=highest).to_json(), Origin.WATCH, now)
+    assert (flags.share.percentage, flags.share.revision) == (0, highest)
+
+    # And no share comes back with it
+    flags = offer(flags, document(percentage=25, revision=highest).to_json(), Origin.FILE, now)
+    assert flags.share.percentage == 0
+    assert flags.refused == 1

@@ -147,7 +147,7 @@ class Upload:
         if self._failures:
             log.info("decisions are sent again", service=self._address, failures=self._failures)
         self._failures, self._problem = 0, ""
-        self._size.taken(len(packed), len(events))
+        self._size.taken(len(packed))
         self._uploads += 1
         self._uploaded += len(events)
         return True

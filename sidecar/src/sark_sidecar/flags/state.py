@@ -1,7 +1,8 @@
 """Which flag document is in force: pure functions over an immutable state.
 
 No clock, no file, no network. A source hands texts to `offer`; a timer calls `tick`. Whatever the order and the garbage, the
-document with the highest revision that was ever whole is the one followed, and past its `valid_until` nobody is in the new arm.
+document with the highest revision that was ever whole is the one followed, of two with the same one that of 0 %, and past its
+`valid_until` nobody is in the new arm.
 """
 
 from __future__ import annotations
@@ -114,7 +115,10 @@ class Flags:
 
 
 def offer(flags: Flags, text: str | bytes, origin: Origin, now: datetime) -> Flags:
-    """Return the state after a source showed `text`: adopted, ignored (older) or refused (broken, or contradicting)."""
+    """Return the state after a source showed `text`: adopted, ignored (older) or refused (broken, or contradicting).
+
+    One that contradicts the document in force, with the same revision, is adopted when it leads everybody back to the baseline.
+    """
     try:
         document = parse_flag_document(text)
         _check_validity(document)
@@ -125,6 +129,9 @@ def offer(flags: Flags, text: str | bytes, origin: Origin, now: datetime) -> Fla
         return _adopt(flags, document, now)
     if document.revision < current.revision:
         return replace(flags, ignored=flags.ignored + 1)
+    if document.sha256 != current.sha256 and document.percentage == 0 < current.percentage:
+        # Of two that contradict each other the way back wins: where a revision cannot grow any more it is the only one.
+        return _adopt(flags, document, now)
     if document.sha256 != current.sha256:
         reason = (
             f"flag document revision {document.revision} differs from the one in force with that revision; raise the revision"
