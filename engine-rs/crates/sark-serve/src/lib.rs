@@ -23,6 +23,7 @@ mod jobs;
 mod listener;
 mod logged;
 mod mailbox;
+mod merging;
 mod metrics;
 mod opening;
 mod options;

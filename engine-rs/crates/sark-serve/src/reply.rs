@@ -93,6 +93,11 @@ impl Problem {
         Self { closes: true, ..self }
     }
 
+    /// As it is, of a request that was read to its end.
+    pub(crate) fn staying(self) -> Self {
+        Self { closes: false, ..self }
+    }
+
     /// With the methods that are taken instead.
     pub(crate) fn allowing(self, allow: &'static str) -> Self {
         Self { allow, ..self }
