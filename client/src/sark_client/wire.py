@@ -86,6 +86,9 @@ def head(raw: bytes, max_body: int) -> Head:
     status = _STATUS.fullmatch(first)
     if status is None:
         raise BadAnswerError("the answer is not HTTP/1.1")
+    if status[1].startswith(b"1"):
+        # Not the answer yet, whatever length it names: that would be left to the next question.
+        raise BadAnswerError("the sidecar answered with what comes before an answer")
     fields: dict[bytes, bytes] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
