@@ -118,7 +118,7 @@ def test_data_from_two_files_that_nests_too_deeply_is_refused():
         "a/" * 15 + "data.json": nested(951, ',"b":1'),
     }
     # The reader minds after all where whoever runs the test has used up some of that depth.
-    with pytest.raises(PolicySourceError, match="nests too deeply|recursion depth"):
+    with pytest.raises(PolicySourceError, match=r"nests too deeply|recursion depth"):
         policy_sources(contents)
 
 
