@@ -10,7 +10,13 @@ import pytest
 
 from sark_sidecar import exact_json
 from sark_sidecar.opa.base_data import MAX_PATHS, DataTooScattered, assemble, base_paths
-from sark_sidecar.opa.rule_graph import RuleGraph, related, rule_graph
+from sark_sidecar.opa.rule_graph import DataPath, RuleGraph, rule_graph
+
+
+def related(one: DataPath, other: DataPath) -> bool:
+    """Return whether one path is the other or lies below it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def ref(text: str) -> dict[str, Any]:

@@ -99,12 +99,6 @@ class RuleGraph:
         return {path for paths in self.edges.values() for path in paths if path and not self.is_virtual(path)}
 
 
-def related(one: DataPath, other: DataPath) -> bool:
-    """Return whether one path is the other or lies below it."""
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
-
-
 def _beginnings(path: DataPath) -> Iterator[DataPath]:
     return (path[:length] for length in range(len(path)))
 
