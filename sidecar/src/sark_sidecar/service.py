@@ -322,7 +322,8 @@ class Service:
         writer = writer_of(settings, upstream, view, written, gate=gate, counter=telemetry) if written is not None else None
         if writer is not None:
             parts.writes = writer.status
-        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry, writer), server)
+        rest = RestAnswering(parts, upstream, engine, telemetry, threads=threads, writing=writer)
+        desk = Desk[BaselineJob, Asked](arm, rest, server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
             server,
             desk,
