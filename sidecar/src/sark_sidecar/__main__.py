@@ -6,11 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from .aside import LAST_LINES_SECONDS, Aside
 from .commands import replay, run
 from .commands.refusal import Refused
 from .configuration import CONFIG_VARIABLE, ConfigurationError
+from .leaving import leave
 
 _COMMANDS = {
     "run": (run, "answer requests (this is meant when no command is named)"),
@@ -19,7 +21,12 @@ _COMMANDS = {
 _HELP = ("-h", "--help")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Do what the arguments say, and end the process with it, whatever a thread still compiles."""
+    leave(outcome(arguments))
+
+
+def outcome(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in _HELP):
@@ -56,4 +63,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

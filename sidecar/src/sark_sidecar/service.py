@@ -41,7 +41,7 @@ from .process_age import process_age
 from .rest.answering import RestAnswering
 from .rest.desk import Desk
 from .rest.upstream import OpaUpstream
-from .securing import secure_admin_port, secure_data_port
+from .securing import secure_admin_port, secure_data_port, tokens_in_clear
 from .settings import Assignment, Authentication, CacheBackend, FlagMode, Settings, StaticFlags
 from .settings.fields import is_loopback
 from .shadow.assembly import open_shadow
@@ -204,6 +204,8 @@ class Service:
             self._parts.policies.nudge.give()
 
     def _warn_of_open_doors(self) -> None:
+        for setting in tokens_in_clear(self._settings):
+            log.warning("a token is sent over http, where others can read it; set an https address", setting=setting)
         data = self._settings.data
         if (
             self._parts.in_process
@@ -320,7 +322,8 @@ class Service:
         writer = writer_of(settings, upstream, view, written, gate=gate, counter=telemetry) if written is not None else None
         if writer is not None:
             parts.writes = writer.status
-        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry, writer), server)
+        rest = RestAnswering(parts, upstream, engine, telemetry, threads=threads, writing=writer)
+        desk = Desk[BaselineJob, Asked](arm, rest, server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
             server,
             desk,

@@ -57,6 +57,21 @@ def graph() -> RuleGraph:
     )
 
 
+@pytest.mark.parametrize(
+    "builtin",
+    [
+        "crypto.x509.parse_and_verify_certificates",
+        "crypto.x509.parse_and_verify_certificates_with_options",
+        "json.match_schema",
+        "json.verify_schema",
+    ],
+)
+def test_a_path_that_reaches_a_certificate_s_validity_or_a_schema_from_elsewhere_must_not_be_kept(builtin: str):
+    graph = rule_graph([module("door", rule("allow", "data.door.known"), rule("known", builtin), rule("name", "input.name"))])
+    assert not graph.may_be_kept(("door", "allow"))
+    assert graph.may_be_kept(("door", "name"))
+
+
 def test_a_path_that_reaches_the_clock_must_not_be_kept(graph: RuleGraph):
     assert not graph.may_be_kept(("mcp", "gateway", "fresh"))
     assert not graph.may_be_kept(("lib", "clock", "hour"))

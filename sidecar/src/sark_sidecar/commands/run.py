@@ -9,6 +9,7 @@ import sys
 
 from sark_sidecar.aside import LAST_LINES_SECONDS
 from sark_sidecar.configuration import describe, load_settings
+from sark_sidecar.leaving import run_to_end
 from sark_sidecar.settings import Settings
 
 from .refusal import Refused
@@ -63,7 +64,7 @@ def _serve(settings: Settings) -> int:
 
     lines = configure_logs(settings.log.level)
     try:
-        asyncio.run(serve())
+        run_to_end(serve())
     except (StartError, TaskEnded) as error:
         raise Refused(str(error)) from error
     finally:

@@ -159,7 +159,9 @@ def _read(raw: bytes, question: Question) -> Answer:
             return answer.UNDEFINED
         return answer.decision(exact_json.dumps(members["result"]), members["result"], keep=True)
     except exact_json.JsonError as error:
-        raise OpaFailure("evaluation", f"OPA's answer is not JSON: {error}") from error
+        # It nests too deeply for us, or has a number beyond all bounds: whoever asks that must not open the circuit for all.
+        is_object = raw.startswith(b"{") and raw.rstrip().endswith(b"}")
+        raise OpaFailure("evaluation", f"OPA's answer cannot be read: {error}", is_outage=not is_object) from error
 
 
 def _complaint(raw: bytes) -> tuple[str, bool]:
