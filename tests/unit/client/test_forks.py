@@ -180,7 +180,7 @@ def test_a_child_of_a_child_uses_the_connections_of_neither(served: Served):
 @any_fork
 def test_a_question_under_way_is_the_parents_alone(served: Served, how: Callable[[], int]):
     # given a question under way in the parent, which takes the only place
-    with Client(served.url, path="a", max_connections=1) as client:
+    with Client(served.url, path="a", max_connections=1, timeout=PATIENCE) as client:
         heard: list[bool] = []
         thread = threading.Thread(target=lambda: heard.append(client.decide(SLOW).allow))
         thread.start()
