@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes.aio.config import kube_config
 
 from sark_e2e.certificates import Authority
 from sark_e2e.kubeconfig import with_token
+from sark_operator.shell import connection
 from sark_operator.shell.connection import ConnectionSettingsError, load_configuration, open_client
 from sark_operator.shell.settings import Settings, parse_settings
 
@@ -52,3 +54,20 @@ def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     broken.write_text(text, encoding="utf-8")
     with pytest.raises(ConnectionSettingsError, match=f"cannot use the kubeconfig {broken}: "):
         asyncio.run(load_configuration(settings(broken)))
+
+
+def test_a_plugin_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a kubeconfig whose credentials come from a plugin that never answers
+    kubeconfig = tmp_path / "config"
+    hanging = {"apiVersion": "client.authentication.k8s.io/v1", "command": "sleep", "args": ["600"]}
+    document = {
+        "clusters": [{"name": "it", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "me", "user": {"exec": hanging}}],
+        "contexts": [{"name": "here", "context": {"cluster": "it", "user": "me"}}],
+        "current-context": "here",
+    }
+    kubeconfig.write_text(yaml.safe_dump(document), encoding="utf-8")
+    monkeypatch.setattr(connection, "LOAD_SECONDS", 0.2)
+    # When it is read, then that comes to an end, and the sentence says what to look at
+    with pytest.raises(ConnectionSettingsError, match=f"kubeconfig {kubeconfig}: its plugin for credentials told none within"):
+        asyncio.run(load_configuration(settings(kubeconfig)))

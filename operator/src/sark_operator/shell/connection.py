@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import warnings
 
@@ -21,6 +22,9 @@ _LOADING = threading.RLock()
 """Held while a kubeconfig is read. The library remembers the file of a certificate before it has written it, and another thread
 (of the Lease, of the page) then reads an empty one."""
 
+LOAD_SECONDS = 30.0
+"""So long a kubeconfig may take to be read, with the plugin that it may name for credentials."""
+
 
 class ConnectionSettingsError(Exception):
     """The kubeconfig or the service account cannot be used; the message says why."""
@@ -30,7 +34,7 @@ async def load_configuration(settings: Settings) -> Configuration:
     """Return the client configuration for `settings`.
 
     Raises:
-        ConnectionSettingsError: the kubeconfig is missing or broken, or there is no service account.
+        ConnectionSettingsError: the kubeconfig is missing or broken, its plugin hangs, or there is no service account.
     """
     configuration = Configuration()
     configuration.connection_pool_maxsize = _POOL_SIZE
@@ -38,14 +42,18 @@ async def load_configuration(settings: Settings) -> Configuration:
     try:
         with _LOADING:
             if settings.kubeconfig:
-                await load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=settings.kubeconfig,
-                    context=settings.context or None,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
+                async with asyncio.timeout(LOAD_SECONDS):
+                    await load_kube_config(  # type: ignore[no-untyped-call]
+                        config_file=settings.kubeconfig,
+                        context=settings.context or None,
+                        client_configuration=configuration,
+                        persist_config=False,
+                    )
             else:
                 load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except TimeoutError:
+        reason = f"its plugin for credentials told none within {LOAD_SECONDS:g} s; run it by hand to see what it waits for"
+        raise ConnectionSettingsError(f"cannot use the kubeconfig {settings.kubeconfig}: {reason}") from None
     except (ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError, YAMLError) as error:
         source = f"kubeconfig {settings.kubeconfig}" if settings.kubeconfig else "service account of this pod"
         raise ConnectionSettingsError(f"cannot use the {source}: {error}") from error
