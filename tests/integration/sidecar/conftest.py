@@ -36,7 +36,7 @@ answer := {"allow": true, "count": n} if {
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def request(url: str, body: object = None, method: str | None = None, timeout: float = 20) -> tuple[int, Any]:
+def request(url: str, body: object = None, method: str | None = None, timeout: float = 60) -> tuple[int, Any]:
     """Return status and JSON body (text where it is no JSON)."""
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     asked = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"}, method=method)  # noqa: S310

@@ -91,8 +91,8 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
     flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}
     sidecar = start_sidecar(
         feature_flags=flags,
-        opa={"timeout": "20s", "breaker": {"slow_after": "20s"}},
-        limits={"evaluation_timeout": "20s", "drain_timeout": "30s"},
+        opa={"timeout": "60s", "breaker": {"slow_after": "60s"}},
+        limits={"evaluation_timeout": "60s", "drain_timeout": "90s"},
     )
 
     def ask(number: int) -> tuple[int, Any]:
@@ -108,7 +108,7 @@ def test_sigterm_loses_no_request_under_way(start_sidecar: StartSidecar):
         # Then each of them is answered
         answers = [future.result() for future in asked]
     assert answers == [(200, {"result": {"allow": True, "count": 1200}})] * 16
-    assert sidecar.wait(seconds=30) == 0
+    assert sidecar.wait(seconds=120) == 0
     host, port = sidecar.data.removeprefix("http://").split(":")
     assert accepts(host, int(port))() is not None
 
