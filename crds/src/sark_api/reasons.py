@@ -82,7 +82,8 @@ BLIND_TOO_LONG: Final = _reason(
     "BlindTooLong",
     _W,
     "Reverted from {percent}%: not seen for {blind} (rollback.blindFor is {limit}): {verdicts}",
-    "A criterion with action Revert was Unknown for longer than rollback.blindFor between 0% and 100%.",
+    "For longer than rollback.blindFor between 0% and 100% a criterion with action Revert was Unknown, Prometheus did not "
+    "scrape all ready sidecars, or others had series that name the rollout.",
 )
 ROLLED_BACK_BY_USER: Final = _reason(
     "RolledBackByUser",

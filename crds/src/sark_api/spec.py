@@ -431,7 +431,7 @@ class CustomCriterion(ApiModel):
 
     query: str = Field(min_length=1, max_length=4096)
     """PromQL that yields one number, a scalar or a vector of one series. No series, several, or NaN is Unknown; so is a query that
-    does not parse, and the condition quotes Prometheus."""
+    does not parse, and the condition quotes Prometheus. Asked as it is: name the rollout in it, as by sark_rollout="shop/gateway"."""
 
     max: str = Field(min_length=1, max_length=24, pattern=r"^-?[0-9]{1,12}(\.[0-9]{1,9})?$")
     """Breach above this number, written as a decimal string such as "0.05" or "7.5", in the query's own unit."""
@@ -516,8 +516,9 @@ class Rollback(ApiModel):
     """When to go back without a breach, and what deletion means."""
 
     blind_for: Duration = timedelta(minutes=15)
-    """Go back to 0% after this long above 0% with any criterion of action Revert unknown. Default 15m. 0s turns it off: then a
-    metrics outage holds the step for ever."""
+    """Go back to 0% after this long between 0% and 100% with any criterion of action Revert unknown, a ready sidecar that Prometheus does
+    not scrape, or series of other namespaces among the fleet's. Default 15m. 0s turns it off: then a metrics outage, or a part of the
+    fleet that nobody sees, holds the step for ever."""
 
     on_delete: OnDelete = OnDelete.BASELINE
     """What deleting the rollout does first: Baseline restores 0% and waits for the flag to be written, Keep leaves the last share in force. Default Baseline."""

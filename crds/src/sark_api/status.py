@@ -401,7 +401,7 @@ class SarkRolloutStatus(ApiModel):
     completed_at: PreciseInstant | None = None
     """When the last step was proven."""
     blind_since: PreciseInstant | None = None
-    """Since when a criterion that must be seen has been Unknown above 0%."""
+    """Since when a criterion that must be seen has been Unknown above 0%, or the fleet seen in part or with others."""
     evaluated_at: PreciseInstant | None = None
     """When the criteria were last evaluated."""
     observed_basis_points: int | None = None

@@ -15,7 +15,7 @@ from math import inf
 from sark_api.flags import FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.reasons import FLAGS_CONFIG_MAP_MISSING
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import BUILT_IN_CRITERIA, Action, SarkRolloutSpec
 from sark_api.status import LedgerSegment, SarkRolloutStatus
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.decide import decide
@@ -60,6 +60,14 @@ def quick_spec(**changes: object) -> SarkRolloutSpec:
         "rollback": {"blindFor": "1m"},
     }
     return SarkRolloutSpec.model_validate(members | changes)
+
+
+def criteria_that(action: Action) -> dict[str, object]:
+    """Return the criteria of `quick_spec`, all with one action; throughput is off, since a simulated fleet is slow."""
+    acting: dict[str, dict[str, object]] = {name: {"action": action} for name in BUILT_IN_CRITERIA}
+    acting["memoryGrowth"]["window"] = "30s"
+    acting["throughput"]["minRequestsPerSecond"] = 0
+    return {"window": "10s", **acting}
 
 
 def times(number: float = 1000, seconds: float = 0.0004) -> Histogram:

@@ -18,7 +18,7 @@ from sark_operator.core.decision import Decision, WriteFlags
 from sark_operator.core.lifecycle import in_step, wanted_percent
 from sark_operator.core.observation import CountedWindow, Metrics, Missing
 
-from .limits import action_of, is_judged, is_strict
+from .limits import CRITERIA, action_of, is_judged, is_strict
 from .memory import Memory
 from .symptoms import Found, Symptom
 
@@ -125,12 +125,23 @@ class Moment:
 
     @cached_property
     def blind(self) -> bool:
-        """Whether a criterion that could revert cannot be measured."""
-        return any(self.action(one) is Action.REVERT for one in self.unseen(self.share))
+        """Whether a criterion that could revert cannot be measured, or is measured of a part of the fleet or beside others."""
+        return any(self.action(one) is Action.REVERT for one in self.unseen(self.share)) or self._half_seen
+
+    @property
+    def _half_seen(self) -> bool:
+        target, criteria = self.target, self.spec.criteria
+        listed = target.sidecars.values() if not target.pods_missing else ()
+        following = [each.report("", self.now) for each in listed if each.reachable]
+        scraped = max(0, len(target.sidecars) - target.unscraped)
+        partly = scraped < sum(each.rollout == target.identity.key for each in following)
+        judged = {one for one in CRITERIA if is_judged(self.spec, one, self.share)}
+        return (partly or bool(target.foreign)) and any(action_of(criteria, one) is Action.REVERT for one in judged)
 
     def unanswered(self) -> set[str]:
-        """Return the criteria without whose metrics nothing goes on."""
-        return {one for one in self.symptom.missing if self.action(one) is not Action.WARN}
+        """Return the criteria without whose metrics nothing goes on: those of the requests whatever their actions."""
+        of_requests = {"errorRate"} if isinstance(self.symptom.arms, Missing) else set()
+        return {one for one in self.symptom.missing if self.action(one) is not Action.WARN} | of_requests
 
     def troubled(self, percent: int) -> set[str]:
         """Return the criteria that keep a rollout at `percent` where it is."""
@@ -207,7 +218,8 @@ class Moment:
         known, now = self.known, self.now
         started = "Started" in self.reasons
         restarted = bool({"AttemptRaised", "Retried"} & self.reasons)
-        blind = self.blind if self.running else known.blind_since is not None
+        unsure = known.blind_since is not None and (not self.running or self.target.pods_missing is not None)
+        blind = (self.running and self.blind) or unsure
         reverted = self.after.phase is Phase.REVERTING
         granted = {number: min(at, now) for number, at in known.granted.items()}
         if self.after.request is not None and self.after.request != self.before.request and self.after.request.granted:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import BUILT_IN_CRITERIA, SarkRolloutSpec
 from sark_cli.commands import lint
 from sark_cli.failure import CommandError
 from sark_cli.lint.access import check_access
@@ -135,6 +135,59 @@ def test_a_plan_that_measures_no_baseline_gets_a_warning(traffic: float | None, 
     # And not where there is one, or none is needed
     assert "no step before" not in linted(SENSELESS, traffic)
     assert "no step before" not in linted(leap.replace("window: 30s", "window: 30s\n    latencyP95: {action: Warn}"), traffic)
+
+
+ALL_WARN = "\n".join(f"    {name}: {{action: Warn}}" for name in BUILT_IN_CRITERIA)
+
+
+def test_criteria_that_only_warn_get_a_warning(linted: Callable[..., str]):
+    # Given criteria of which none holds or reverts
+    warns = SENSELESS.replace("window: 30s", f"window: 30s\n{ALL_WARN}")
+
+    # Then it is said where, and what to write instead
+    assert "rollout.yaml:14: warning: spec.criteria: no criterion can hold or revert: whatever is measured" in linted(warns)
+
+    # And one that holds is enough, unless no step judges it
+    assert "no criterion can" not in linted(warns.replace("errorRate: {action: Warn}", "errorRate: {action: Hold}"))
+    assert "no criterion can" in linted(warns.replace("decisionMismatch: {action: Warn}", "decisionMismatch: {}"))
+    assert "no criterion can" not in linted(SENSELESS)
+
+
+def custom(query: str, namespace: str = "") -> str:
+    """Return a rollout with a criterion of its own."""
+    named = SENSELESS.replace("{name: gateway}", f"{{name: gateway, namespace: {namespace}}}") if namespace else SENSELESS
+    return named.replace("window: 30s", f"window: 30s\n    custom:\n      - {{name: depth, query: {query!r}, max: '1'}}")
+
+
+@pytest.mark.parametrize(
+    "query", ["max(depth)", "sum by (sark_rollout) (depth)", 'max(depth{sark_rollout!="shop/gateway"})', 'max(depth{pod="a"})']
+)
+def test_a_query_that_names_no_rollout_gets_a_warning(query: str, linted: Callable[..., str]):
+    said = "the query names no rollout, so a copy of this file judges these same series: write the matcher "
+    where = "rollout.yaml:17: warning: spec.criteria.custom[0].query: "
+    assert f'{where}{said}sark_rollout="shop/gateway"\n' in linted(custom(query, "shop"))
+    assert f'{where}{said}sark_rollout="NAMESPACE/gateway"\n' in linted(custom(query))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'max(depth{sark_rollout="shop/gateway"})',
+        'max(depth{pod!="a", sark_rollout = `shop/gateway` })',
+        'max({"depth", "sark_rollout"="shop/gateway"})',
+        'max(depth{sark_rollout=~"shop/gateway|shop/.*"})',
+    ],
+)
+@pytest.mark.parametrize("namespace", ["shop", ""])
+def test_a_query_that_names_the_rollout_gets_none(query: str, namespace: str, linted: Callable[..., str]):
+    assert "the query" not in linted(custom(query, namespace))
+
+
+@pytest.mark.parametrize("namespace", ["shop", ""])
+def test_a_query_that_was_copied_with_its_file_gets_a_warning(namespace: str, linted: Callable[..., str]):
+    said = linted(custom('max(depth{sark_rollout="shop/checkout"})', namespace))
+    right = f'sark_rollout="{namespace or "NAMESPACE"}/gateway"'
+    assert f"criteria.custom[0].query: the query names the rollout shop/checkout: write the matcher {right}\n" in said
 
 
 def test_every_rule_of_the_crd_has_its_twin():

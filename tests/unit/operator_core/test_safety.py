@@ -6,9 +6,9 @@ import pytest
 
 from sark_api.flags import FeatureFlags
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Mode, Rollback
+from sark_api.spec import Action, Mode, Rollback
 from sark_api.status import Phase, Verdict
-from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
+from sark_e2e.simulated_target import SimulatedTarget, arm, criteria_that, quick_spec
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
 from sark_operator.core.observation import Missing
 
@@ -166,6 +166,25 @@ def test_a_breach_that_only_warns_blocks_nothing() -> None:
     target.run_to(10)
 
     assert target.status.criteria[0].verdict is Verdict.BREACH
+
+
+@pytest.mark.parametrize("away_from_the_start", [True, False])
+def test_without_metrics_nothing_advances_though_all_criteria_only_warn(*, away_from_the_start: bool) -> None:
+    # Given criteria of which none blocks, and a Prometheus that does not answer
+    target = SimulatedTarget(quick_spec(criteria=criteria_that(Action.WARN)))
+    if not away_from_the_start:
+        target.run_to(5)
+    seen, target.arms = target.arms, AWAY
+
+    target.run(300)
+
+    # Then nothing begins, and no step ends
+    assert (target.percent, target.status.reason) == (0 if away_from_the_start else 5, "MetricsUnavailable")
+    assert target.status.phase is (Phase.PENDING if away_from_the_start else Phase.PROGRESSING)
+
+    # And it goes on when there is something to see
+    target.arms = seen
+    target.run_to(100)
 
 
 def test_a_custom_criterion_reverts_too() -> None:

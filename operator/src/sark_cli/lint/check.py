@@ -10,7 +10,7 @@ from .documents import Document
 from .finding import Finding, Level, spelled
 from .form import check_form
 from .rules import check_rules
-from .sense import check_sense
+from .sense import NAMESPACE, check_sense
 
 
 def is_ours(document: Document) -> bool:
@@ -30,8 +30,15 @@ def check(document: Document, traffic: float | None = None) -> list[Finding]:
         broken = list(check_rules(spec))
         found += broken
         if not any(each.level is Level.ERROR for each in broken):
-            found += check_sense(spec, traffic)
+            found += check_sense(spec, traffic, _named(document))
     return sorted(found, key=lambda each: document.line(each.path))
+
+
+def _named(document: Document) -> str:
+    """Return the rollout's namespace/name; a name that is missing has been told by the form."""
+    metadata = document.value.get("metadata")
+    members = metadata if isinstance(metadata, dict) else {}
+    return f"{members.get('namespace') or NAMESPACE}/{members.get('name') or 'NAME'}"
 
 
 def told(document: Document, findings: Iterable[Finding]) -> list[str]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 from sark_api.duration import format_duration
+from sark_api.names import LABEL_ROLLOUT
 from sark_api.spec import Action, SarkRolloutSpec
 from sark_cli.forecast.samples import STORED, needs, needs_of_earlier
+from sark_operator.core.judgement import judge
+from sark_operator.core.observation import Metrics, Missing
 
 from .finding import Finding, Level, Path
 
@@ -15,11 +19,23 @@ _SCRAPE = timedelta(seconds=15)
 """Prometheus' usual scrape interval; four of them must fit into a window."""
 
 _ARMS = {"both": "both arms", "compared": "those compared in the shadow"}
+_MATCHER = re.compile(rf"""(?<![\w:])["']?{LABEL_ROLLOUT}["']?\s*(=~?)\s*(["'`])(.*?)\2""")
+"""A matcher of PromQL that chooses a rollout; one with != or !~ chooses all others."""
+
+NAMESPACE = "NAMESPACE"
+"""Stands for the namespace of a rollout whose file does not name it: it is chosen when the file is applied."""
+
+_NOTHING = Metrics(arms=Missing("", ""), memory=Missing("", ""))
 
 
-def check_sense(spec: SarkRolloutSpec, traffic: float | None) -> Iterator[Finding]:
-    """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there."""
+def check_sense(spec: SarkRolloutSpec, traffic: float | None, rollout: str) -> Iterator[Finding]:
+    """Yield warnings; with `traffic`, the target's requests a second, also about samples that will never be there.
+
+    `rollout` is its namespace/name, with `NAMESPACE` where the file names none.
+    """
     yield from _times(spec)
+    yield from _actions(spec)
+    yield from _custom(spec, rollout)
     yield from _memory(spec)
     yield from _baseline(spec)
     if traffic is not None:
@@ -58,6 +74,38 @@ def _times(spec: SarkRolloutSpec) -> Iterator[Finding]:
             ("spec", "rollback", "blindFor"),
             "blindFor is off: a fleet whose metrics are gone stays at its share for ever; write 15m",
         )
+
+
+def _actions(spec: SarkRolloutSpec) -> Iterator[Finding]:
+    """Yield a warning for criteria of which none that is judged in any step can stop it."""
+    judged = (one for step in spec.plan() if step.percent for one in judge(spec, step.percent, _NOTHING, None))
+    if all(one.action == Action.WARN for one in judged):
+        yield _warning(
+            ("spec", "criteria"),
+            "no criterion can hold or revert: whatever is measured, the share is raised to the end; write action: Revert, or "
+            "Hold, for at least one of them",
+        )
+
+
+def _custom(spec: SarkRolloutSpec, rollout: str) -> Iterator[Finding]:
+    """Yield a warning for each query that names no rollout, so that a copy of the file judges its series, or another one."""
+    for index, custom in enumerate(spec.criteria.custom):
+        matchers = [(how, value) for how, _, value in _MATCHER.findall(custom.query)]
+        others = [value for how, value in matchers if how == "=" and not _is_named(value, rollout)]
+        if matchers and not others:
+            continue
+        wrong = (
+            f"names the rollout {others[0]}" if others else "names no rollout, so a copy of this file judges these same series"
+        )
+        yield _warning(
+            ("spec", "criteria", "custom", index, "query"), f'the query {wrong}: write the matcher {LABEL_ROLLOUT}="{rollout}"'
+        )
+
+
+def _is_named(value: str, rollout: str) -> bool:
+    """Return whether `value` is the rollout's name, with any namespace where the file names none."""
+    namespace, _, name = rollout.partition("/")
+    return value == rollout or (namespace == NAMESPACE and value.endswith(f"/{name}"))
 
 
 def _memory(spec: SarkRolloutSpec) -> Iterator[Finding]:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from sark_api.spec import Action
 from sark_api.status import CriterionStatus, Verdict
 
-from .judgement import with_verdict
-from .observation import Metrics, Missing
+from .figures import sentences
+from .judgement import spoken, with_verdict
+from .observation import Identity, Metrics, Missing, Observation
+from .problems import partly_seen
 from .verdicts import decision_mismatch, memory_growth, service_time
 
 
@@ -25,6 +27,26 @@ def unseen(criteria: Sequence[CriterionStatus], metrics: Metrics) -> tuple[Crite
     """
     unknown = with_verdict(criteria, Verdict.UNKNOWN, Action.REVERT)
     return tuple(one for one in unknown if not _seen(one, metrics))
+
+
+def half_seen(criteria: Sequence[CriterionStatus], identity: Identity, observation: Observation) -> Missing | None:
+    """Return why what is seen is not the fleet, all of it and nothing else, though a criterion should be able to revert.
+
+    A criterion that passes then has passed for a part of the fleet, or for requests of others. None when all is seen, or when
+    nothing that could be seen would take anything back.
+    """
+    if not any(one.action == Action.REVERT for one in criteria):
+        return None
+    return partly_seen(identity, observation)
+
+
+def what_is_unseen(criteria: Sequence[CriterionStatus], part: Missing | None) -> str:
+    """Return what is not seen as one sentence: first `part`, what is amiss with the fleet as a whole, then the `criteria`.
+
+    When Prometheus answers nothing both have one reason, which the criteria tell.
+    """
+    said = spoken(criteria)
+    return said if part is None or part.message in said else sentences([part.message, *([said] if said else [])])
 
 
 def _seen(criterion: CriterionStatus, metrics: Metrics) -> bool:

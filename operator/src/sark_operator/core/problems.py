@@ -55,16 +55,18 @@ def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
 
 
 def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
-    """Return the first missing metric that a criterion which can hold or revert rests on."""
+    """Return the first missing metric that a criterion which can hold or revert rests on.
+
+    The arms' requests are needed whatever the actions: who knows nothing of them has not even seen that the new arm answers.
+    """
+    if isinstance(metrics.arms, Missing):
+        return metrics.arms
     pairs = [
-        (criteria.error_rate.action, metrics.arms),
-        (criteria.latency_p95.action, metrics.arms),
         (criteria.memory_growth.action, metrics.memory),
         (criteria.memory_growth.action, metrics.sustained_memory),
         (criteria.fallback_rate.action, metrics.data_plane.fallbacks),
         (criteria.opa_p95.action, metrics.data_plane.evaluations),
         (criteria.cache_p95.action, metrics.data_plane.lookups),
-        (criteria.throughput.action, metrics.arms),
         (criteria.cpu.action, metrics.data_plane.cpu),
         (criteria.alerts.action, metrics.alerts),
         *((custom.action, metrics.custom.get(custom.name)) for custom in criteria.custom),
@@ -74,7 +76,12 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
 
 def untrusted(identity: Identity, observation: Observation) -> Missing | None:
     """Return why what Prometheus answers proves nothing good, or None when it may."""
-    return clocks_apart(observation.metrics) or claimed_elsewhere(identity, observation) or unscraped(identity, observation)
+    return clocks_apart(observation.metrics) or partly_seen(identity, observation)
+
+
+def partly_seen(identity: Identity, observation: Observation) -> Missing | None:
+    """Return why what Prometheus answers is not about the fleet, all of it and nothing else, or None when it is."""
+    return claimed_elsewhere(identity, observation) or unscraped(identity, observation)
 
 
 def clocks_apart(metrics: Metrics) -> Missing | None:

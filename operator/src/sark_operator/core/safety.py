@@ -5,14 +5,16 @@ It runs while paused, while converging, at 100 % and after completion as long as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from math import isfinite
 
 from sark_api import reasons
 from sark_api.names import ARM_NEW
 from sark_api.spec import Action
-from sark_api.status import Verdict
+from sark_api.status import CriterionStatus, Verdict
 
-from .blindness import unseen
+from .blindness import half_seen, unseen, what_is_unseen
 from .figures import span
 from .flag_document import is_ours, readable_document
 from .judgement import dated, judge, spoken, weigh_windows, with_verdict
@@ -47,15 +49,23 @@ def _evaluate(tick: Tick) -> None:
     settled = since is not None and tick.now - since >= tick.spec.criteria.window
     p95_known = tick.status.baseline_p95_microseconds
     verdicts = judge(tick.spec, percent, metrics, p95_known, weighing.weights, settled=settled)
-    blind = unseen(verdicts, metrics)
     tick.change(
         evidence=weighing.evidence,
         counted_until=weighing.counted_until,
         criteria=dated(verdicts, tick.before.criteria, tick.now),
         evaluated_at=tick.now,
         observed_basis_points=_observed_basis_points(metrics),
-        blind_since=(tick.status.blind_since or tick.now) if blind else None,
+        blind_since=_blind_since(tick, verdicts),
     )
+
+
+def _blind_since(tick: Tick, criteria: Sequence[CriterionStatus]) -> datetime | None:
+    """Return since when what should be able to revert, or a part of the fleet, is not seen; None while all is."""
+    since = tick.status.blind_since
+    if unseen(criteria, tick.observation.metrics) or half_seen(criteria, tick.identity, tick.observation):
+        return since or tick.now
+    # While the pods cannot be listed nobody knows whether all are seen: that ends no blindness, and begins none.
+    return since if isinstance(tick.observation.pods, Missing) else None
 
 
 def _revert_on_breach(tick: Tick) -> None:
@@ -67,21 +77,25 @@ def _revert_on_breach(tick: Tick) -> None:
 def _revert_when_blind(tick: Tick) -> None:
     """Go back after rollback.blindFor without sight, between 0 % and 100 % only.
 
-    Too few requests right after a step are blindness too: a share that nobody uses proves nothing. At 100 % sidecars have no
-    validity to fall back on and no arm to compare with, and a fleet that has been moved as a whole is not taken back for lack
-    of data.
+    Too few requests right after a step are blindness too: a share that nobody uses proves nothing. So is a fleet of which a
+    part is not scraped, and one among whose series are those of others: what is bad in it may stay unseen without limit. A pod
+    that has just become ready is scraped long before. At 100 % sidecars have no validity to fall back on and no arm to compare
+    with, and a fleet that has been moved as a whole is not taken back for lack of data.
     """
     limit, since = tick.spec.rollback.blind_for, tick.status.blind_since
     if not limit or since is None or not is_split(tick.percent) or tick.now - since < limit:
         return
     unknown = unseen(tick.status.criteria, tick.observation.metrics)
+    part = half_seen(tick.status.criteria, tick.identity, tick.observation)
+    if not unknown and part is None:
+        return
     revert(
         tick,
         reasons.BLIND_TOO_LONG,
-        criterion=unknown[0].name,
+        criterion=unknown[0].name if unknown else "",
         blind=span(tick.now - since),
         limit=span(limit),
-        verdicts=spoken(unknown),
+        verdicts=what_is_unseen(unknown, part),
     )
 
 
