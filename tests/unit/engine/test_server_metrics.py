@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import json
 import os
+import socket
+import threading
+import time
 from typing import Any
 
 import psutil
@@ -152,3 +156,77 @@ def test_the_process_is_described(start: Any):
     assert plane.metric("process_start_time_seconds") == pytest.approx(process.create_time(), abs=2)
     assert 0 < plane.metric("process_cpu_seconds_total") <= sum(process.cpu_times()[:2]) + 0.1
     assert plane.metric("process_open_fds") >= 3
+
+
+def test_the_time_of_a_request_is_counted_from_its_last_byte(start: Any):
+    # Given: questions that come in one piece, none of them asked before
+    plane = start()
+    count = 50
+    questions = [
+        b"POST /v1/data/authz/allow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        for body in (b'{"input":%d}' % number for number in range(count))
+    ]
+    client = socket.create_connection(("127.0.0.1", plane.port), timeout=20)
+    # When: they are answered one after the other
+    began = time.perf_counter()
+    client.sendall(b"".join(questions))
+    received = b""
+    while received.count(b'"result"') < count:
+        received += client.recv(1 << 16)
+    took = time.perf_counter() - began
+    client.close()
+    # Then: the later ones have waited for the earlier ones
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == count
+    assert plane.metric("sark_request_duration_seconds_sum", implementation="rust") > took * 2
+
+
+def test_the_time_of_a_request_is_counted_until_its_answer_looks_as_it_should(start: Any, engine: Engine):
+    # Given: a large document
+    plane = start()
+    large = json.dumps({"large": [{"a": [1, 2, {"b": "c"}]}] * 100_000})
+    engine.replace_policies(Policies([("a.rego", "package a\nallow := true\n")], large.encode()))
+    assert plane.request("GET", "/v1/data/large").status == 200
+    before = plane.metric("sark_request_duration_seconds_sum", implementation="rust")
+    # When: it is asked for again, indented
+    began = time.perf_counter()
+    assert plane.request("GET", "/v1/data/large?pretty").status == 200
+    took = time.perf_counter() - began
+    # Then: most of the client's time is the request's
+    counted = plane.metric("sark_request_duration_seconds_sum", implementation="rust") - before
+    assert took / 4 < counted < took
+
+
+def test_a_thread_says_how_late_it_is(start: Any):
+    plane = start()
+    while plane.metric("sark_thread_lateness_seconds_count") < 3:
+        time.sleep(0.01)
+    assert plane.metric("sark_thread_lateness_seconds_sum") > 0
+
+
+def test_requests_passed_on_that_nobody_answers_are_counted(start: Any):
+    # Given: room for one request, and nobody who takes it
+    plane = start(answer=None, baseline_queue=1, baseline_timeout_seconds=0.5)
+    replies: list[int] = []
+    waiting = threading.Thread(target=lambda: replies.append(plane.request("GET", "/v1/data/authz/allow?metrics").status))
+    waiting.start()
+    while plane.metric("sark_baseline_jobs_queued") < 1:
+        time.sleep(0.01)
+    # When: another one comes, and the first one waits in vain
+    assert plane.request("GET", "/v1/data/authz/allow?metrics").status == 503
+    waiting.join()
+    assert replies == [500]
+    # Then
+    assert plane.metric("sark_passed_on_unanswered_total", reason="queue") == 1
+    assert plane.metric("sark_passed_on_unanswered_total", reason="no_answer") == 1
+
+
+def test_only_a_question_that_is_turned_away_counts_as_one(start: Any):
+    # Given: somebody who answers everything 503
+    plane = start(lambda plane, job: plane.server.complete(job.id, 503, b"{}", outcome="error"))
+    plane.flags(percentage=0)
+    # When: one request is passed on, and another one is a question of an arm
+    assert plane.request("GET", "/v1/data/authz/allow?metrics").status == 503
+    passed_on = plane.metric("sark_requests_shed_total", reason="breaker")
+    assert plane.ask("authz/allow").status == 503
+    # Then
+    assert (passed_on, plane.metric("sark_requests_shed_total", reason="breaker")) == (0, 1)

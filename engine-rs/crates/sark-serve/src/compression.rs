@@ -25,12 +25,17 @@ pub(crate) fn unpack(body: &[u8], limit: usize) -> Result<Vec<u8>, Unpacking> {
 
 /// `body` packed; None when that is not worth it.
 pub(crate) fn pack(body: &[u8]) -> Option<Vec<u8>> {
-    if body.len() < MIN_BYTES {
+    if !is_worth_packing(body) {
         return None;
     }
     let mut packer = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::best());
     packer.write_all(body).ok()?;
     packer.finish().ok()
+}
+
+/// Whether it is long enough.
+pub(crate) const fn is_worth_packing(body: &[u8]) -> bool {
+    body.len() >= MIN_BYTES
 }
 
 /// Whether an Accept-Encoding header lets answers be packed, by OPA's reading.

@@ -115,8 +115,13 @@ impl Connection {
     fn look_around(&mut self) {
         self.drains = self.line.thread.drains();
         if self.drains {
+            // What waits there already came before.
+            let waits = !self.incoming.is_empty();
             // Nothing there, or gone: both show when more is waited for.
             let _ = self.line.stream.read_now(self.incoming.buffer());
+            if !waits {
+                self.incoming.arrived();
+            }
         }
     }
 
@@ -156,11 +161,15 @@ impl Connection {
         }
         self.in_a_row = 0;
         match self.line.wait(self.incoming.room(missing), self.drains).await {
-            Waited::Arrived => Ok(Ok(())),
+            Waited::Arrived => {
+                self.incoming.arrived();
+                Ok(Ok(()))
+            }
             Waited::Gone => Err(Gone),
             Waited::Draining => {
                 self.phase = Phase::Other;
                 self.look_around();
+                self.incoming.arrived();
                 Ok(Ok(()))
             }
             Waited::Late => self.late(missing),
@@ -193,7 +202,10 @@ impl Connection {
         };
         match missing {
             // What came at the last moment counts.
-            Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => Ok(Ok(())),
+            Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => {
+                self.incoming.arrived();
+                Ok(Ok(()))
+            }
             Missing::All => Err(Gone),
             Missing::Head => slow("request's head", options.header_timeout),
             Missing::Body { .. } => slow("body", options.body_timeout),
@@ -289,6 +301,9 @@ impl Line {
     fn recall(&mut self, incoming: &mut Incoming) -> bool {
         // While something was there, there may be more.
         self.is_doubtful = self.is_doubtful && self.stream.read_now(incoming.buffer()).is_ok_and(|length| length > 0);
+        if self.is_doubtful {
+            incoming.arrived();
+        }
         self.is_doubtful
     }
 

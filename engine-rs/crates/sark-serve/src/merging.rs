@@ -230,7 +230,7 @@ mod tests {
 
     fn merged(common: &str, own: &str) -> Result<String, String> {
         let (common, own) = (Document::read(common), Document::read(own));
-        common.check_below(&own).map_err(|problem| problem.message.to_string())?;
+        common.check_below(&own).map_err(|problem| problem.message)?;
         let mut out = Vec::new();
         common.write_below(&own, &mut out);
         Ok(String::from_utf8(out).unwrap())

@@ -1,6 +1,6 @@
 //! What has arrived on a connection and is not answered yet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::{Buf, BytesMut};
 
@@ -27,9 +27,15 @@ pub(crate) struct Incoming {
     chunks: Option<Chunks>,
     /// Address of the client, when somebody wants to know it.
     asker: Option<Arc<str>>,
+    /// When the last bytes of it came.
+    came: Option<Instant>,
+    /// A request that came then was handed out.
+    is_begun: bool,
 }
 
 /// What is in front.
+// It lies on the stack, one at a time.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(crate) enum Arrival<'b> {
     Request(Request<'b>),
@@ -42,6 +48,10 @@ pub(crate) struct Request<'b> {
     pub head: Head<'b>,
     pub body: &'b [u8],
     pub asker: Option<&'b Arc<str>>,
+    /// When its last byte was read. Those that came together are answered one after the other.
+    pub came: Instant,
+    /// None that came with it is before it.
+    pub is_first: bool,
     size: usize,
 }
 
@@ -93,7 +103,9 @@ impl Incoming {
         let Some(body) = body else {
             return Ok(Arrival::Missing(missing));
         };
-        Ok(Arrival::Request(Request { head, body, asker: self.asker.as_ref(), size }))
+        let came = *self.came.get_or_insert_with(Instant::now);
+        let is_first = !std::mem::replace(&mut self.is_begun, true);
+        Ok(Arrival::Request(Request { head, body, asker: self.asker.as_ref(), came, is_first, size }))
     }
 
     /// Take chunks out of what follows the head of `head` bytes; true when something was taken.
@@ -118,6 +130,12 @@ impl Incoming {
         };
         self.buffer.reserve(wanted.max(ROOM));
         &mut self.buffer
+    }
+
+    /// Bytes have been read just now. There is more to read only while no request is complete.
+    pub(crate) fn arrived(&mut self) {
+        self.came = Some(Instant::now());
+        self.is_begun = false;
     }
 
     /// What has been read, to add to it without waiting.
@@ -188,6 +206,28 @@ mod tests {
         assert_eq!(requests(&[SEVERAL]), expected());
         let bytes: Vec<&[u8]> = SEVERAL.chunks(1).collect();
         assert_eq!(requests(&bytes), expected());
+    }
+
+    #[test]
+    fn requests_that_came_together_came_at_one_time_and_one_of_them_is_the_first() {
+        let mut incoming = Incoming::default();
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            // Given: two requests in one read
+            incoming.buffer().extend_from_slice(&b"GET /a HTTP/1.1\r\n\r\n".repeat(2));
+            incoming.arrived();
+            // When: they are looked at with time between them
+            for _ in 0..2 {
+                let Ok(Arrival::Request(request)) = incoming.look(&RULE) else { panic!("it is complete") };
+                times.push((request.came, request.is_first));
+                let size = request.size();
+                incoming.consume(size);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+        }
+        // Then
+        let [(first, true), (second, false), (third, true), (fourth, false)] = times[..] else { panic!("{times:?}") };
+        assert!(first == second && second < third && third == fourth, "{times:?}");
     }
 
     proptest! {
