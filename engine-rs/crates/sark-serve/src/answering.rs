@@ -69,6 +69,14 @@ struct Meter {
 }
 
 impl Meter {
+    /// Make the answer look so, which is part of the request's time.
+    fn dress(&mut self, reply: &mut Reply, look: Look, question: &Question<'_>) {
+        if !look.is_worn_by(reply) {
+            self.ended = None;
+            *reply = look.dress(reply.clone(), &question.asked.path);
+        }
+    }
+
     /// Count nothing that happened since.
     fn leave_out(&mut self, since: Instant) {
         let took = since.elapsed();
@@ -158,7 +166,7 @@ impl Answering {
 
     /// Answer a request, or say why it is none.
     pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Reply, Problem> {
-        let times = Times { began: request.came, looked: if request.is_first { request.came } else { Instant::now() } };
+        let times = Times { began: request.came(), looked: if request.is_first() { request.came() } else { Instant::now() } };
         match self.paths.route(request.head.method, request.head.path)? {
             Route::Health if request.head.query.is_empty() => Ok(Reply::healthy()),
             Route::Health | Route::Elsewhere => Ok(self.pass_on(request).await),
@@ -172,21 +180,16 @@ impl Answering {
     pub(crate) async fn tell(&self, call: &Call) -> Result<Told, Problem> {
         let question = Question::new(self.paths.inside(&call.path), &call.body, call.subject.as_deref().map(str::as_bytes));
         let times = Times { began: call.began, looked: Instant::now() };
-        self.told(&question, times, Some(call.drawn)).await.map(|(told, _)| told)
+        self.told(&question, times, Some(call.drawn), Look::PLAIN).await
     }
 
-    /// The answer to a question, looking so. Making it look so is part of the request's time.
+    /// The answer to a question, looking so.
     pub(crate) async fn decide(&self, question: Question<'_>, times: Times, look: Look) -> Result<Reply, Problem> {
-        let (told, mut meter) = self.told(&question, times, None).await?;
-        if look.is_worn_by(&told.reply) {
-            return Ok(told.reply);
-        }
-        meter.ended = None;
-        Ok(look.dress(told.reply, &question.asked.path))
+        Ok(self.told(&question, times, None, look).await?.reply)
     }
 
     /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
-    async fn told(&self, question: &Question<'_>, times: Times, drawn: Option<bool>) -> Result<(Told, Meter), Problem> {
+    async fn told(&self, question: &Question<'_>, times: Times, drawn: Option<bool>, look: Look) -> Result<Told, Problem> {
         let began = times.began;
         let in_force = self.in_force();
         let arm = self.shared.arm(question, &in_force)?;
@@ -210,7 +213,7 @@ impl Answering {
             }
         };
         let (decider, fallback) = (step.decider(&meter.in_force), step.fallback());
-        let (reply, result, origin) = match step {
+        let (mut reply, result, origin) = match step {
             Step::Decided(decision, origin, at) => {
                 meter.ended = at;
                 from(decided(&decision), origin)
@@ -225,7 +228,8 @@ impl Answering {
         };
         meter.result = result;
         if drawn.is_none() && log.is_none() {
-            return Ok((Told { reply, arm: in_arms.then_some(arm), origin, fallback }, meter));
+            meter.dress(&mut reply, look, question);
+            return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         }
         let in_force = Rc::clone(&meter.in_force);
         // What follows is not the request's time.
@@ -237,13 +241,16 @@ impl Answering {
         }
         let Some((log, policies)) = log else {
             meter.leave_out(paused);
-            return Ok((Told { reply, arm: in_arms.then_some(arm), origin, fallback }, meter));
+            meter.dress(&mut reply, look, question);
+            return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         };
         let circumstances = self.circumstances(question, &policies, began);
         let id = log.keep(circumstances, &ending, &in_force);
         let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
         meter.leave_out(paused);
-        Ok((Told { reply: Reply { body, ..reply }, arm: in_arms.then_some(arm), origin, fallback }, meter))
+        reply.body = body;
+        meter.dress(&mut reply, look, question);
+        Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback })
     }
 
     fn circumstances<'q>(&self, question: &'q Question<'_>, policies: &Arc<Policies>, began: Instant) -> Circumstances<'q> {

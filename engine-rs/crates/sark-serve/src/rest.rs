@@ -40,7 +40,7 @@ impl Answering {
             (Some(text), false) => body_around(text.as_bytes(), "parameter")?.into(),
             (None, false) => Cow::Borrowed(&[]),
         };
-        let question = Question::new(asked, &body, head.subject).asked_by(request.asker);
+        let question = Question::new(asked, &body, head.subject).asked_by(request.asker());
         let look = Look {
             version: Version::V1,
             pretty: parameters.pretty,
@@ -60,7 +60,7 @@ impl Answering {
             return Ok(self.pass_on(request).await);
         }
         let body = body_around(text, "unexpected parse error for input: body")?;
-        let question = Question::new(asked, &body, head.subject).asked_by(request.asker);
+        let question = Question::new(asked, &body, head.subject).asked_by(request.asker());
         let look = Look {
             version: Version::V0,
             pretty: Parameters::read(head.query).pretty,

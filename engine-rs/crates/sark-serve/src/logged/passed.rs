@@ -39,7 +39,7 @@ impl Answering {
             id: DecisionId::new(),
             at: SystemTime::now(),
             took,
-            asker: request.asker.map_or_else(|| Arc::from(""), Arc::clone),
+            asker: request.asker().map_or_else(|| Arc::from(""), Arc::clone),
             answered: Answered {
                 path,
                 input,

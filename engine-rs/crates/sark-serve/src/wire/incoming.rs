@@ -25,17 +25,26 @@ pub(crate) struct Incoming {
     last_head: LastHead,
     /// The body of the first request, when it comes in chunks.
     chunks: Option<Chunks>,
+    delivery: Delivery,
+}
+
+/// Where what has arrived comes from, and when the last bytes of it came.
+#[derive(Debug)]
+struct Delivery {
     /// Address of the client, when somebody wants to know it.
     asker: Option<Arc<str>>,
-    /// When the last bytes of it came.
-    came: Option<Instant>,
-    /// A request that came then was handed out.
-    is_begun: bool,
+    came: Instant,
+    /// How many requests that came then were handed out.
+    requests: u32,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { asker: None, came: Instant::now(), requests: 0 }
+    }
 }
 
 /// What is in front.
-// It lies on the stack, one at a time.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub(crate) enum Arrival<'b> {
     Request(Request<'b>),
@@ -47,11 +56,8 @@ pub(crate) enum Arrival<'b> {
 pub(crate) struct Request<'b> {
     pub head: Head<'b>,
     pub body: &'b [u8],
-    pub asker: Option<&'b Arc<str>>,
-    /// When its last byte was read. Those that came together are answered one after the other.
-    pub came: Instant,
-    /// None that came with it is before it.
-    pub is_first: bool,
+    // One pointer for all of it: a request is moved more often than anybody asks.
+    delivery: &'b Delivery,
     size: usize,
 }
 
@@ -59,6 +65,21 @@ impl Request<'_> {
     /// What to [`Incoming::consume`] once it is answered.
     pub(crate) const fn size(&self) -> usize {
         self.size
+    }
+
+    /// Address of the client, when somebody wants to know it.
+    pub(crate) const fn asker(&self) -> Option<&Arc<str>> {
+        self.delivery.asker.as_ref()
+    }
+
+    /// When its last byte was read. Those that came together are answered one after the other.
+    pub(crate) const fn came(&self) -> Instant {
+        self.delivery.came
+    }
+
+    /// Whether none that came with it is before it.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.delivery.requests == 1
     }
 }
 
@@ -78,7 +99,7 @@ pub(crate) enum Missing {
 impl Incoming {
     /// What comes from the client at `asker`.
     pub(crate) fn from_client(asker: Option<Arc<str>>) -> Self {
-        Self { asker, ..Self::default() }
+        Self { delivery: Delivery { asker, ..Delivery::default() }, ..Self::default() }
     }
 
     /// What is in front.
@@ -103,9 +124,8 @@ impl Incoming {
         let Some(body) = body else {
             return Ok(Arrival::Missing(missing));
         };
-        let came = *self.came.get_or_insert_with(Instant::now);
-        let is_first = !std::mem::replace(&mut self.is_begun, true);
-        Ok(Arrival::Request(Request { head, body, asker: self.asker.as_ref(), came, is_first, size }))
+        self.delivery.requests = self.delivery.requests.saturating_add(1);
+        Ok(Arrival::Request(Request { head, body, delivery: &self.delivery, size }))
     }
 
     /// Take chunks out of what follows the head of `head` bytes; true when something was taken.
@@ -134,8 +154,8 @@ impl Incoming {
 
     /// Bytes have been read just now. There is more to read only while no request is complete.
     pub(crate) fn arrived(&mut self) {
-        self.came = Some(Instant::now());
-        self.is_begun = false;
+        self.delivery.came = Instant::now();
+        self.delivery.requests = 0;
     }
 
     /// What has been read, to add to it without waiting.
@@ -219,7 +239,7 @@ mod tests {
             // When: they are looked at with time between them
             for _ in 0..2 {
                 let Ok(Arrival::Request(request)) = incoming.look(&RULE) else { panic!("it is complete") };
-                times.push((request.came, request.is_first));
+                times.push((request.came(), request.is_first()));
                 let size = request.size();
                 incoming.consume(size);
                 std::thread::sleep(std::time::Duration::from_millis(2));
