@@ -10,6 +10,7 @@ import pytest
 from sark_engine import Policies, PolicyError
 
 from sark_e2e import binaries
+from sark_sidecar.opa.rule_graph import NONDETERMINISTIC
 
 LEFT_TO_OPA: Final = frozenset({
     # They ask others: the network, a resolver.
@@ -38,6 +39,16 @@ def capabilities() -> list[dict[str, Any]]:
     command = [binaries.program("opa"), "capabilities", "--current"]
     found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["builtins"]
     return found
+
+
+def test_what_opa_calls_nondeterministic_is_not_kept():
+    known = capabilities()
+    changing = {builtin["name"] for builtin in known if builtin.get("nondeterministic")}
+    assert len(changing) > 8
+    # These look at the clock, which OPA does not say.
+    verifying = {builtin["name"] for builtin in known if "parse_and_verify_certificates" in builtin["name"]}
+    assert len(verifying) > 1
+    assert changing | verifying == NONDETERMINISTIC
 
 
 def refusal(builtin: dict[str, Any]) -> str | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+import os
+from collections.abc import Callable
+from typing import Any, Final, Generic
+from weakref import WeakSet
 
 from . import wire
 from .decision import Decision, decision_in
 from .errors import ClosedError, NoDecisionError, QuestionError, refusal
 from .place import parse_place
+from .pool import Connection, Places, Pool
 from .wire import BadAnswerError, Head
 
 _OK = 200
@@ -17,21 +21,20 @@ class Stale(Exception):  # noqa: N818 - what happened
     """A kept connection had been closed by the sidecar before it took the question: nothing of it was evaluated for us."""
 
 
-class Closable(Protocol):
-    """What a connection has in common with any other."""
+class Asking(Generic[Connection, Places]):
+    """What a client knows, and its connections; how bytes go to and fro is the client's own."""
 
-    def close(self) -> None:
-        """Close it."""
-
-
-Connection = TypeVar("Connection", bound=Closable)
-
-
-class Asking(Generic[Connection]):
-    """What a client knows, its kept connections among it; how bytes go to and fro is the client's own."""
-
-    def __init__(self, url: str, *, path: str | None, timeout: float, max_bytes: int, subject_header: str | None) -> None:
-        """Take the client's arguments.
+    def __init__(
+        self,
+        url: str,
+        *,
+        path: str | None,
+        timeout: float,
+        max_bytes: int,
+        subject_header: str | None,
+        places: Callable[[], Places],
+    ) -> None:
+        """Take the client's arguments; `places` makes the semaphore of its questions under way.
 
         Raises:
             ValueError: the address is none.
@@ -42,7 +45,10 @@ class Asking(Generic[Connection]):
         self.is_closed = False
         self._path = path
         self._subject_header = subject_header
-        self._idle: list[Connection] = []
+        self._places = places
+        # By process id: one, but for a moment after a fork.
+        self._pools: dict[int, Pool[Connection, Places]] = {}
+        _ALL.add(self)
 
     def question(self, document: Any, path: str | None, subject: str | None) -> tuple[str, bytes]:
         """Return the path that is asked for, and the request.
@@ -54,7 +60,29 @@ class Asking(Generic[Connection]):
         headers = subject_headers(self._subject_header, subject)
         return asked, wire.request(asked, self.place.authority, wire.question(document), headers)
 
-    def kept(self) -> Connection | None:
+    def pool(self) -> Pool[Connection, Places]:
+        """Return the connections of this process; those of the one it was forked from are left to that one.
+
+        Python is not told of every fork (uWSGI forks without a word), so the process is looked at with each question.
+        """
+        process = os.getpid()
+        pool = self._pools.get(process)
+        if pool is None:
+            # Without a lock, which could be held by a thread that was not forked: the first thread here sets it for all.
+            pool = self._pools.setdefault(process, Pool(self._places))
+            for other in [one for one in list(self._pools) if one != process]:
+                parents = self._pools.pop(other, None)
+                if parents is not None:
+                    parents.leave()
+        return pool
+
+    def leave(self) -> None:
+        """In a child: begin anew, and leave what there was to the parent."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.leave()
+
+    def kept(self, pool: Pool[Connection, Places]) -> Connection | None:
         """Return a connection that was kept; None when one has to be made.
 
         Raises:
@@ -62,18 +90,29 @@ class Asking(Generic[Connection]):
         """
         if self.is_closed:
             raise ClosedError("the client was closed")
-        try:
-            # Another thread may take the last one at any moment.
-            return self._idle.pop()
-        except IndexError:
-            return None
+        return pool.take()
 
-    def answered(self, connection: Connection, head: Head) -> None:
+    def opened(self, pool: Pool[Connection, Places], connection: Connection) -> Connection:
+        """Return a connection that was made.
+
+        Raises:
+            NoDecisionError: there was a fork meanwhile, and this is the child.
+        """
+        pool.add(connection)
+        if pool is not self.pool():
+            connection.leave()
+            raise NoDecisionError(f"{self.place}: the process was forked in the middle of the question")
+        return connection
+
+    def answered(self, pool: Pool[Connection, Places], connection: Connection, head: Head) -> None:
         """Keep a connection for the next question, or close it when that cannot be."""
-        if head.closes or self.is_closed:
+        if head.closes:
             connection.close()
-        else:
-            self._idle.append(connection)
+            return
+        pool.keep(connection)
+        if self.is_closed:
+            # Looked at afterwards: a thread that closes the client in between finds it, or is seen here.
+            pool.close()
 
     def told(self, error: OSError) -> NoDecisionError:
         """Return what is raised for a failure of the network, or for a time that is over."""
@@ -88,8 +127,7 @@ class Asking(Generic[Connection]):
     def close(self) -> None:
         """Close the connections that are not in use; the others follow."""
         self.is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self.pool().close()
 
 
 def path_of(path: str | None, usual: str | None) -> str:
@@ -131,3 +169,14 @@ def read_decision(status: int, body: bytes, asked: str) -> Decision:
         members = None
     message = members.get("message") if isinstance(members, dict) else None
     raise refusal(status, f"HTTP {status}: {message}" if message else f"HTTP {status}")
+
+
+_ALL: Final[WeakSet[Asking[Any, Any]]] = WeakSet()
+
+
+def _after_fork() -> None:
+    for asking in list(_ALL):
+        asking.leave()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Self, cast
+import os
+import select
+import socket
+from contextlib import suppress
+from typing import Any, Self, TypeAlias, cast
 
 from . import wire
 from .asking import Asking, Stale, read_decision
 from .decision import Decision
+from .pool import Pool
 from .wire import BadAnswerError, Head
 
 
@@ -29,10 +34,14 @@ class AsyncClient:
         Raises:
             ValueError: the address is none.
         """
-        self._asking: Asking[_Connection] = Asking(
-            url, path=path, timeout=timeout, max_bytes=max_answer_bytes, subject_header=subject_header
+        self._asking: Asking[_Connection, asyncio.Semaphore] = Asking(
+            url,
+            path=path,
+            timeout=timeout,
+            max_bytes=max_answer_bytes,
+            subject_header=subject_header,
+            places=lambda: asyncio.Semaphore(max_connections),
         )
-        self._places = asyncio.Semaphore(max_connections)
 
     async def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
         """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
@@ -43,9 +52,10 @@ class AsyncClient:
             ClosedError: the client was closed.
         """
         asked, question = self._asking.question(document, path, subject)
+        pool = self._asking.pool()
         try:
-            async with asyncio.timeout(self._asking.timeout), self._places:
-                head, body = await self._ask(question)
+            async with asyncio.timeout(self._asking.timeout), pool.places:
+                head, body = await self._ask(pool, question)
         except OSError as error:
             raise self._asking.told(error) from error
         return read_decision(head.status, body, asked)
@@ -55,15 +65,15 @@ class AsyncClient:
         self._asking.close()
         await asyncio.sleep(0)
 
-    async def _ask(self, question: bytes) -> tuple[Head, bytes]:
-        while (connection := self._asking.kept()) is not None:
+    async def _ask(self, pool: _Pool, question: bytes) -> tuple[Head, bytes]:
+        while (connection := self._asking.kept(pool)) is not None:
             try:
-                return await self._over(connection, question)
+                return await self._over(pool, connection, question)
             except Stale:
                 # It never answers what it closed before; any other failure may have been half a question, and is told.
                 continue
         try:
-            return await self._over(await self._connect(), question)
+            return await self._over(pool, self._asking.opened(pool, await self._connect()), question)
         except Stale as error:
             raise self._asking.unanswered() from error
 
@@ -74,13 +84,13 @@ class AsyncClient:
             return (await loop.create_unix_connection(made, place.unix_path))[1]
         return (await loop.create_connection(made, place.host, place.port))[1]
 
-    async def _over(self, connection: _Connection, question: bytes) -> tuple[Head, bytes]:
+    async def _over(self, pool: _Pool, connection: _Connection, question: bytes) -> tuple[Head, bytes]:
         try:
             head, body = await connection.ask(question)
         except BaseException:
             connection.close()
             raise
-        self._asking.answered(connection, head)
+        self._asking.answered(pool, connection, head)
         return head, body
 
     async def __aenter__(self) -> Self:
@@ -97,6 +107,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._readable = select.poll()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[tuple[Head, bytes]] | None = None
         self._received = bytearray()
@@ -104,6 +115,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._readable.register(self._transport.get_extra_info("socket"), select.POLLIN)
 
     async def ask(self, question: bytes) -> tuple[Head, bytes]:
         if self._transport is None or self._transport.is_closing():
@@ -132,9 +144,25 @@ class _Connection(asyncio.Protocol):
         self._transport = None
         self._fail(BadAnswerError("the answer was cut off") if self._received or self._head is not None else Stale())
 
+    def is_quiet(self) -> bool:
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        # The loop may not have looked yet since something came.
+        return not self._readable.poll(0)
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def leave(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        # The loop must not be told: what it watches with is the parent's as well, and would be blind there from then on. So the
+        # number stays the transport's, and stands for a socket without another end, instead of the copy.
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as nothing:
+            os.dup2(nothing.fileno(), transport.get_extra_info("socket").fileno(), inheritable=False)
 
     def _read(self, answer: asyncio.Future[tuple[Head, bytes]]) -> None:
         if self._head is None:
@@ -154,3 +182,6 @@ class _Connection(asyncio.Protocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)
         self.close()
+
+
+_Pool: TypeAlias = Pool[_Connection, asyncio.Semaphore]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 from . import wire
 from .asking import Asking, Stale, read_decision
 from .decision import Decision
 from .errors import NoDecisionError
 from .place import Place
+from .pool import Pool
 from .wire import BadAnswerError, Head
 
 _RECEIVE = 65_536
@@ -43,10 +45,14 @@ class Client:
         Raises:
             ValueError: the address is none.
         """
-        self._asking: Asking[_Connection] = Asking(
-            url, path=path, timeout=timeout, max_bytes=max_answer_bytes, subject_header=subject_header
+        self._asking: Asking[_Connection, threading.Semaphore] = Asking(
+            url,
+            path=path,
+            timeout=timeout,
+            max_bytes=max_answer_bytes,
+            subject_header=subject_header,
+            places=lambda: threading.Semaphore(max_connections),
         )
-        self._places = threading.BoundedSemaphore(max_connections)
 
     def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
         """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
@@ -59,40 +65,42 @@ class Client:
         asked, question = self._asking.question(document, path, subject)
         timeout = self._asking.timeout
         deadline = time.monotonic() + timeout
-        if not self._places.acquire(timeout=timeout):
+        pool = self._asking.pool()
+        if not pool.places.acquire(timeout=timeout):
             raise NoDecisionError(f"no connection was free within {timeout:g} s")
         try:
-            status, body = self._ask(question, deadline)
+            status, body = self._ask(pool, question, deadline)
         except OSError as error:
             raise self._asking.told(error) from error
         finally:
-            self._places.release()
+            pool.places.release()
         return read_decision(status, body, asked)
 
     def close(self) -> None:
         """Close the connections that are not in use; the others follow."""
         self._asking.close()
 
-    def _ask(self, question: bytes, deadline: float) -> tuple[int, bytes]:
+    def _ask(self, pool: _Pool, question: bytes, deadline: float) -> tuple[int, bytes]:
         asking = self._asking
-        while (connection := asking.kept()) is not None:
+        while (connection := asking.kept(pool)) is not None:
             try:
-                return self._over(connection, question, deadline)
+                return self._over(pool, connection, question, deadline)
             except Stale:
                 # It never answers what it closed before; any other failure may have been half a question, and is told.
                 continue
         try:
-            return self._over(_Connection(asking.place, asking.max_bytes, deadline), question, deadline)
+            connection = asking.opened(pool, _Connection(asking.place, asking.max_bytes, deadline))
+            return self._over(pool, connection, question, deadline)
         except Stale as error:
             raise asking.unanswered() from error
 
-    def _over(self, connection: _Connection, question: bytes, deadline: float) -> tuple[int, bytes]:
+    def _over(self, pool: _Pool, connection: _Connection, question: bytes, deadline: float) -> tuple[int, bytes]:
         try:
             head, body = connection.ask(question, deadline)
         except BaseException:
             connection.close()
             raise
-        self._asking.answered(connection, head)
+        self._asking.answered(pool, connection, head)
         return head.status, body
 
     def __enter__(self) -> Self:
@@ -109,7 +117,6 @@ class _Connection:
 
     def __init__(self, place: Place, max_bytes: int, deadline: float) -> None:
         self._max_bytes = max_bytes
-        self._rest = b""
         if place.unix_path:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
@@ -121,6 +128,8 @@ class _Connection:
         else:
             self._socket = socket.create_connection((place.host, place.port), timeout=_left(deadline))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._readable = select.poll()
+        self._readable.register(self._socket, select.POLLIN)
 
     def ask(self, question: bytes, deadline: float) -> tuple[Head, bytes]:
         self._socket.settimeout(_left(deadline))
@@ -143,7 +152,14 @@ class _Connection:
             raise BadAnswerError("there is more than the answer")
         return head, body
 
+    def is_quiet(self) -> bool:
+        return not self._readable.poll(0)
+
     def close(self) -> None:
+        self._socket.close()
+
+    def leave(self) -> None:
+        # The descriptor alone: a shutdown would end it for the parent, too.
         self._socket.close()
 
     def _more(self, deadline: float) -> bytes:
@@ -152,6 +168,9 @@ class _Connection:
         if not received:
             raise BadAnswerError("the answer was cut off")
         return received
+
+
+_Pool: TypeAlias = Pool[_Connection, threading.Semaphore]
 
 
 def _left(deadline: float) -> float:

@@ -13,6 +13,7 @@ from .errors import NoDecisionError, QuestionError
 MAX_HEAD_BYTES: Final = 16_384
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
+_NESTED: Final = (dict, list, tuple)
 _DIGITS: Final = re.compile(rb"[0-9]{1,10}")
 
 
@@ -53,15 +54,22 @@ def question(document: Any) -> bytes:
     """Return the body that asks about `document`, or about its JSON text when it is bytes.
 
     Raises:
-        QuestionError: it has no form in JSON.
+        QuestionError: it has no form in JSON, or is no JSON document.
     """
     if isinstance(document, bytes):
+        # What stands behind a document would be read as members beside it, another input among them.
+        try:
+            json.loads(document.decode())
+        except (ValueError, RecursionError) as error:
+            raise QuestionError(f"the input is not one JSON document: {error}") from error
         return b'{"input":' + document + b"}"
     try:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return b'{"input":' + text.encode() + b"}"
+        body = b'{"input":' + text.encode() + b"}"
     except (TypeError, ValueError, RecursionError) as error:
         raise QuestionError(f"the input is not JSON: {error}") from error
+    _check_keys(document)
+    return body
 
 
 def answer(body: bytes) -> Any:
@@ -86,6 +94,9 @@ def head(raw: bytes, max_body: int) -> Head:
     status = _STATUS.fullmatch(first)
     if status is None:
         raise BadAnswerError("the answer is not HTTP/1.1")
+    if status[1].startswith(b"1"):
+        # Not the answer yet, whatever length it names: that would be left to the next question.
+        raise BadAnswerError("the sidecar answered with what comes before an answer")
     fields: dict[bytes, bytes] = {}
     for line in lines:
         name, colon, value = line.partition(b":")
@@ -102,6 +113,21 @@ def head(raw: bytes, max_body: int) -> Head:
         raise BadAnswerError(f"the answer has {int(length)} bytes; at most {max_body} are taken")
     closes = fields.get(b"connection", b"").lower() == b"close" or first.startswith(b"HTTP/1.0")
     return Head(int(status[1]), int(length), closes)
+
+
+def _check_keys(document: Any) -> None:
+    """Refuse keys that are no text: `json` would make texts of them, and of 1 and "1" the same one."""
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise QuestionError(f"the input has the key {key!r}, which is no text; in JSON every key is one")
+            value = value.values()
+        elif not isinstance(value, _NESTED):
+            continue
+        waiting += [member for member in value if isinstance(member, _NESTED)]
 
 
 def _name(name: str) -> str:

@@ -7,7 +7,6 @@ its canonical form, its checksum or its rules.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from datetime import datetime
 from typing import Self
@@ -16,9 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .instant import Instant
 from .names import FEATURE_CACHE, FEATURE_OPA
+from .reasons import shorten
 
 MAX_DOCUMENT_BYTES = 65_536
 """A larger document is refused unread."""
+_MAX_COMPLAINT = 200
+"""A document can hold names of many kilobytes, which do not belong in a log or a status."""
 
 
 class FlagDocumentError(ValueError):
@@ -92,24 +94,32 @@ def parse_flag_document(text: str | bytes) -> FlagDocument:
     Raises:
         FlagDocumentError: too large, not JSON, a member missing, unknown or out of range, or the checksum does not match.
     """
-    raw = text.encode() if isinstance(text, str) else text
+    raw = _bytes(text)
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise FlagDocumentError(f"flag document has {len(raw)} bytes; at most {MAX_DOCUMENT_BYTES} are allowed")
     try:
         members = json.loads(raw, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
-        raise FlagDocumentError(f"flag document is not JSON: {error}") from error
+        raise FlagDocumentError(f"flag document is not JSON: {shorten(str(error), _MAX_COMPLAINT)}") from error
     try:
         document = FlagDocument.model_validate(members)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise FlagDocumentError(f"flag document: {where}: {first['msg']}") from error
-    if not hmac.compare_digest(document.digest(), document.sha256):
+        raise FlagDocumentError(f"flag document: {shorten(where, _MAX_COMPLAINT)}: {first['msg']}") from error
+    # A checksum is no secret: how long it takes to compare may be seen, and the comparison must take any text.
+    if document.digest() != document.sha256:
         raise FlagDocumentError(
             f"flag document revision {document.revision}: sha256 does not match its content; it was cut off or edited by hand"
         )
     return document
+
+
+def _bytes(text: str | bytes) -> bytes:
+    try:
+        return text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise FlagDocumentError(f"flag document is not Unicode: half a character at {error.start}") from error
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

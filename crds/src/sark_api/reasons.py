@@ -306,7 +306,7 @@ REVISIONS_EXHAUSTED: Final = _reason(
     _W,
     "The flag document's revision has reached {limit} and cannot grow: delete ConfigMap {name}, create an empty one "
     "and restart the pods",
-    "Someone wrote an absurdly high revision; sidecars ignore any that is not higher.",
+    "Someone wrote an absurdly high revision; of those that are not higher sidecars follow one of 0% only.",
 )
 NO_READY_PODS: Final = _reason(
     "NoReadyPods",

@@ -6,10 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
+from .aside import LAST_LINES_SECONDS, Aside
 from .commands import replay, run
 from .commands.refusal import Refused
 from .configuration import CONFIG_VARIABLE, ConfigurationError
+from .leaving import leave
 
 _COMMANDS = {
     "run": (run, "answer requests (this is meant when no command is named)"),
@@ -18,7 +21,12 @@ _COMMANDS = {
 _HELP = ("-h", "--help")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Do what the arguments say, and end the process with it, whatever a thread still compiles."""
+    leave(outcome(arguments))
+
+
+def outcome(arguments: Sequence[str] | None = None) -> int:
     """Do what the arguments say; return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or (given[0].startswith("-") and given[0] not in _HELP):
@@ -28,10 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.command.run(options))
     except ConfigurationError as error:
-        sys.stderr.write(f"sark-sidecar: configuration refused: {error}\n")
+        _say(f"configuration refused: {error}")
     except Refused as error:
-        sys.stderr.write(f"sark-sidecar: {error}\n")
+        _say(str(error))
     return 1
+
+
+def _say(sentence: str) -> None:
+    """Write it where the logs are written too; nobody may read there, and this is no reason not to end."""
+    aside = Aside(sys.stderr)
+    aside.write(f"sark-sidecar: {sentence}\n")
+    aside.settle(LAST_LINES_SECONDS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,4 +63,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -16,6 +16,7 @@ from cryptography import x509
 from sark_api.instant import format_precise_instant
 from sark_sidecar.bearer import TokenError
 from sark_sidecar.nudge import Nudge
+from sark_sidecar.unforeseen import unforeseen
 from sark_sidecar.whole_file import read_whole
 
 log = structlog.get_logger()
@@ -79,6 +80,9 @@ class Credential:
             await self.use(contents)
         except (ValueError, OSError, TokenError) as error:
             raise CredentialError(f"{self.name}: {error}") from error
+        except Exception as error:
+            log.exception("credentials broke their reader", setting=self.name)
+            raise CredentialError(f"{self.name}: {unforeseen(error)}") from error
         self.since, self.problem = datetime.now(UTC), ""
         self.expires = certificate_end(contents[self.certificate]) if self.certificate else None
         return True
@@ -163,7 +167,7 @@ def certificate_end(pem: bytes) -> datetime | None:
     """
     try:
         return min(certificate.not_valid_after_utc for certificate in x509.load_pem_x509_certificates(pem))
-    except ValueError:
+    except Exception:  # noqa: BLE001 - a certificate of an odd version or with an odd date raises what it likes
         return None
 
 

@@ -10,6 +10,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .flags.file import read_document_file
+from .unforeseen import unforeseen
 
 log = structlog.get_logger()
 POLL_SECONDS = 0.2
@@ -85,10 +86,10 @@ class FaultHook:
             text = await asyncio.to_thread(read_document_file, self._file)
             faults = Faults() if text is None else Faults.model_validate_json(text)
         except (ValidationError, ValueError, OSError) as error:
-            problem = " ".join(str(error).split())
-            if problem != self._problem:
-                log.warning("fault file refused; the faults stay as they were", reason=problem)
-            self._problem = problem
+            self._refuse(" ".join(str(error).split()), None)
+            return
+        except Exception as error:  # noqa: BLE001 - a rehearsal must not end a sidecar in a way that it did not ask for
+            self._refuse(unforeseen(error), error)
             return
         self._problem = ""
         if faults != self._faults:
@@ -99,3 +100,11 @@ class FaultHook:
                 rust_panic_ratio=faults.rust.panic_percent / 100,
             )
             log.warning("faults changed", **faults.rust.model_dump())
+
+    def _refuse(self, problem: str, fault: Exception | None) -> None:
+        """Tell it, unless it is the one told last; `fault` is one that nobody foresaw."""
+        if problem != self._problem:
+            (log.error if fault else log.warning)(
+                "fault file refused; the faults stay as they were", reason=problem, exc_info=fault
+            )
+        self._problem = problem

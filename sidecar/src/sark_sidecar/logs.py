@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import TextIO, cast
 
 import structlog
 
+from .aside import Aside
 from .settings import LogLevel
 
 
-class Lossy:
-    """A text stream in which a line that cannot be written is lost: on a full disk decisions go on, and logs do not."""
+def configure_logs(level: LogLevel) -> Aside:
+    """Set the process up to log from `level` on; libraries' own records go the same way. Nothing that logs waits for a reader.
 
-    def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        """Write, or lose it."""
-        try:
-            return self._stream.write(text)
-        except OSError:
-            return len(text)
-
-    def flush(self) -> None:
-        """Flush; what cannot be is lost."""
-        try:
-            self._stream.flush()
-        except OSError:
-            return
-
-
-def configure_logs(level: LogLevel) -> None:
-    """Set the process up to log from `level` on; libraries' own records go the same way."""
+    Return what writes the lines, which may still have some when the process ends.
+    """
     number = logging.getLevelNamesMapping()[level.value.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,13 +26,14 @@ def configure_logs(level: LogLevel) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    lines = Aside(sys.stderr, notice=_lost)
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Lossy(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", lines)),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -56,8 +41,20 @@ def configure_logs(level: LogLevel) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
-    # Libraries' records that cannot be written are dropped too, and not complained of where nothing can be written.
+    # Libraries' records that cannot be rendered are dropped, and not complained of past what writes the others.
     logging.raiseExceptions = False
+    return lines
+
+
+def _lost(lines: int) -> str:
+    """Return the line that says how many are missing."""
+    told = {
+        "lines": lines,
+        "event": "log lines were lost: whoever reads them was too slow, or there was no room for them",
+        "level": "warning",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    return json.dumps(told) + "\n"
 
 
 def log_through_application() -> None:

@@ -1,19 +1,34 @@
-"""How the two listeners use certificates and tokens."""
+"""How the two listeners use certificates and tokens, and which tokens others could read."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sark_engine import Server
 
 from sark_sidecar.admin.server import AdminServer
 from sark_sidecar.bearer import tokens_in
 from sark_sidecar.credentials import Credential, Credentials
-from sark_sidecar.settings import AdminSettings, DataSettings, TlsSettings
+from sark_sidecar.settings import AdminSettings, DataSettings, Settings, TlsSettings
+from sark_sidecar.settings.fields import is_loopback
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def tokens_in_clear(settings: Settings) -> Iterator[str]:
+    """Yield the settings whose tokens leave this host over HTTP, where everybody on the way can read them."""
+    for name, section in (
+        ("policies.bundle", settings.policies.bundle),
+        ("decision_logs.service", settings.decision_logs.service),
+    ):
+        if section.token_file is None or section.url is None:
+            continue
+        address = urlsplit(section.url)
+        if address.scheme == "http" and not is_loopback(address.hostname or ""):
+            yield f"{name}.token_file"
 
 
 async def secure_data_port(credentials: Credentials, settings: DataSettings, server: Server) -> None:

@@ -6,9 +6,11 @@ The same life is lived inside an application, by a thread that serves no port fo
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from math import isinf
 from typing import Any
 
 import structlog
@@ -19,6 +21,7 @@ from .admin.status import SIDECAR_VERSION, Parts, flags_state
 from .baseline.arm import Asked, BaselineArm
 from .baseline.decisions import NoDecisions, RedisDecisions
 from .baseline.dispatcher import Dispatcher
+from .baseline.keeping import Keeping
 from .breaker import BreakerState
 from .credentials import CredentialError
 from .decision_logs.assembly import open_decision_logs
@@ -38,7 +41,7 @@ from .process_age import process_age
 from .rest.answering import RestAnswering
 from .rest.desk import Desk
 from .rest.upstream import OpaUpstream
-from .securing import secure_admin_port, secure_data_port
+from .securing import secure_admin_port, secure_data_port, tokens_in_clear
 from .settings import Assignment, Authentication, CacheBackend, FlagMode, Settings, StaticFlags
 from .settings.fields import is_loopback
 from .shadow.assembly import open_shadow
@@ -201,6 +204,8 @@ class Service:
             self._parts.policies.nudge.give()
 
     def _warn_of_open_doors(self) -> None:
+        for setting in tokens_in_clear(self._settings):
+            log.warning("a token is sent over http, where others can read it; set an https address", setting=setting)
         data = self._settings.data
         if (
             self._parts.in_process
@@ -284,13 +289,6 @@ class Service:
     ) -> None:
         settings, parts = self._settings, self._parts
         opa = await stack.enter_async_context(OpaServer(settings.opa, max_decision_bytes=settings.limits.max_decision_bytes))
-        decisions: RedisDecisions | NoDecisions = NoDecisions()
-        if settings.cache.backend is CacheBackend.REDIS:
-            guard = Guard("redis", settings.cache.redis_breaker.rule(), telemetry)
-            self._spawn("redis breaker", guard.follow())
-            decisions = await stack.enter_async_context(RedisDecisions(settings.cache, server, guard))
-        parts.redis_problem = lambda: decisions.problem
-        parts.redis_breaker = decisions.breaker
         written = written_data(settings, opa, engine, policies, gate)
         view = OpaView(
             opa,
@@ -303,6 +301,7 @@ class Service:
             written=written,
         )
         parts.opa = view
+        decisions = await self._decisions_kept(stack, server, view, telemetry)
         threads = ThreadPoolExecutor(_EVALUATION_THREADS, thread_name_prefix="evaluate")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         asking = Guard("opa", settings.opa.breaker.rule(), telemetry, on_change=lambda _: dispatcher.resume())
@@ -323,7 +322,8 @@ class Service:
         writer = writer_of(settings, upstream, view, written, gate=gate, counter=telemetry) if written is not None else None
         if writer is not None:
             parts.writes = writer.status
-        desk = Desk[BaselineJob, Asked](arm, RestAnswering(parts, upstream, engine, telemetry, writer), server)
+        rest = RestAnswering(parts, upstream, engine, telemetry, threads=threads, writing=writer)
+        desk = Desk[BaselineJob, Asked](arm, rest, server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
             server,
             desk,
@@ -349,6 +349,21 @@ class Service:
             sample=lambda: parts.flags.flags.share.shadow if parts.flags else 0,
         )
         self._spawn("shadow", self._parts.shadow.run())
+
+    async def _decisions_kept(
+        self, stack: AsyncExitStack, server: Server, view: OpaView, telemetry: Telemetry
+    ) -> Keeping | NoDecisions:
+        settings, parts = self._settings.cache, self._parts
+        if settings.backend is not CacheBackend.REDIS:
+            return NoDecisions()
+        guard = Guard("redis", settings.redis_breaker.rule(), telemetry)
+        self._spawn("redis breaker", guard.follow())
+        redis = await stack.enter_async_context(RedisDecisions(settings, server, guard))
+        parts.redis_problem = lambda: redis.problem
+        parts.redis_breaker = redis.breaker
+        keeping = Keeping(redis, view.looked_anew)
+        self._spawn("kept decisions", keeping.run())
+        return keeping
 
     def _start_decision_logs(self, server: Server, policies: EmbeddedPolicies) -> None:
         bundle = self._settings.policies.bundle
@@ -482,6 +497,7 @@ def _set_flags(server: Server, share: Share, assignment: Assignment) -> None:
         rust_cache=share.rust_cache,
         shadow=share.shadow,
         assignment=assignment.value,
+        valid_seconds=None if isinf(share.ends) else max(share.ends - time.monotonic(), 0.0),
     )
 
 

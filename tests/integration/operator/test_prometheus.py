@@ -238,15 +238,15 @@ async def test_a_narrowed_question_is_answered_as_one_about_all(
     door: PrometheusDoor, prometheus_server: PrometheusServer, sidecar: str
 ) -> None:
     # Given a server with the series of a rollout for a while
-    server = Server(prometheus_server.url, 5.0)
+    server, window = Server(prometheus_server.url, 5.0), timedelta(seconds=10)
     deadline = time.monotonic() + 60
-    while not await door.instant(server, promql.requests(timedelta(seconds=10), promql.only(sidecar))):
+    while not (seen := await door.instant(server, promql.counted_requests(window, promql.only(sidecar)))):
         assert time.monotonic() < deadline
-    await asyncio.sleep(3)
-    then = datetime.now(UTC) - timedelta(seconds=1)
+        await asyncio.sleep(0.5)
+    assert not isinstance(seen, Missing), seen
+    then = datetime.now(UTC)
 
     # When each question is asked about all and about it, at one instant
-    window = timedelta(seconds=10)
     asked = {name: (query(window, ""), query(window, promql.only(sidecar))) for name, query in QUESTIONS.items()}
     answers = {
         name: (await door.instant(server, about_all, then), await door.instant(server, about_it, then))

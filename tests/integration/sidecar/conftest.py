@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from sark_e2e import binaries
+from sark_e2e.deadline import eventually
 from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
 from sark_e2e.probe import http_ok
@@ -79,6 +80,16 @@ class RunningSidecar(Process):
         """Ask for a decision."""
         return request(f"{self.data}/v1/data/{path}", {"input": question})
 
+    def await_kept(self, question: object, path: str = "mcp/gateway/decision") -> None:
+        """Ask until it is answered from Redis: it gets there by a look at OPA that began after the decision."""
+
+        def is_kept() -> bool:
+            before = self.metric("cache_operations_total", implementation="python", operation="get", result="hit")
+            assert self.decide(question, path)[0] == 200
+            return self.metric("cache_operations_total", implementation="python", operation="get", result="hit") > before
+
+        eventually(is_kept, what="a decision that is kept", seconds=20)
+
     def get(self, path: str) -> Any:
         """Return what the admin port answers."""
         return request(f"{self.admin}{path}")[1]
@@ -126,7 +137,9 @@ def start_sidecar(
     """Start sidecars with settings over the usual ones, by section; all are stopped at the end."""
     with ExitStack() as stack:
 
-        def start(*, wait: bool = True, name: str = "sidecar", **sections: dict[str, Any]) -> RunningSidecar:
+        def start(
+            *, wait: bool = True, name: str = "sidecar", prefix: Sequence[str] = (), **sections: dict[str, Any]
+        ) -> RunningSidecar:
             address = network.pod()
             settings: dict[str, dict[str, Any]] = {
                 "policies": {"directory": str(policies), "poll_interval": "200ms"},
@@ -137,7 +150,7 @@ def start_sidecar(
             }
             for section, members in sections.items():
                 settings.setdefault(section, {}).update(members)
-            sidecar = RunningSidecar(settings, tmp_path / name, wait=wait)
+            sidecar = RunningSidecar(settings, tmp_path / name, wait=wait, prefix=prefix)
             sidecar.start()
             stack.callback(sidecar.stop)
             return sidecar

@@ -6,10 +6,14 @@ import json
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from sark_e2e import binaries
 from sark_e2e.deadline import eventually
+from sark_e2e.loopback import LoopbackNetwork
 from sark_e2e.opa import OpaServer
 
 from .conftest import RunningSidecar, StartSidecar, request
@@ -50,11 +54,13 @@ def test_every_combination_answers_as_opa_does(start_sidecar: StartSidecar, opa:
     flags = {"rollout_percentage": 100, "rust_opa_enabled": rust_opa, "rust_cache_enabled": rust_cache}
     sidecar = start_sidecar(feature_flags=flags)
 
-    # When every question is asked twice, so that the second can come from a cache
-    for question in QUESTIONS:
-        status, expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": question})
-        answers = [sidecar.decide(question) for _ in range(2)]
-        assert answers == [(status, expected)] * 2, question
+    # When every question is asked, and again after a look at OPA, so that the second can come from a cache
+    for again in range(2):
+        for question in QUESTIONS:
+            status, expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": question})
+            assert sidecar.decide(question) == (status, expected), question
+        if not again and not rust_cache:
+            sidecar.await_kept(QUESTIONS[-1])
 
     # Then the halves that were on did the work, and the others did not
     evaluations = {arm: sidecar.metric("opa_evaluation_total", implementation=arm) for arm in ("rust", "python")}
@@ -185,3 +191,31 @@ def test_a_path_that_the_engine_does_not_answer_for_is_told_on_the_admin_port(st
     assert "http.send" in left["reasons"][0]
     flags = sidecar.get("/flags")
     assert (flags["baseline_only_count"], flags["baseline_only"][0]["path"]) == (1, "remote/answer")
+
+
+def test_what_new_policies_decide_before_they_are_seen_is_found_by_no_other_sidecar(
+    start_sidecar: StartSidecar, opa: OpaServer, network: LoopbackNetwork, tmp_path: Path, policies: Path
+):
+    # Given two sidecars with an OPA each and one Redis, and policies that deny
+    question = {"user": {"id": "mallory"}}
+    (policies / "gate.rego").write_text("package gate\n\nallow := false\n", encoding="utf-8")
+    opa.stop()
+    opa.start()
+    with OpaServer(binaries.program("opa"), network=network, folder=tmp_path / "canary", policies=policies) as canary:
+        first = start_sidecar(name="first", opa={"url": canary.url, "poll_interval": "3s"})
+        second = start_sidecar(name="second")
+        eventually(lambda: matches(first) and matches(second), what="the same policies", seconds=20)
+        # When the first one's OPA gets policies that allow, and decides by them before the sidecar looks
+        module = next(each["id"] for each in request(f"{canary.url}/v1/policies")[1]["result"] if "gate.rego" in each["id"])
+        changed = Request(  # noqa: S310 - the address is the server's own
+            f"{canary.url}/v1/policies/{quote(module, safe='')}",
+            data=b"package gate\n\nallow := true\n",
+            headers={"Content-Type": "text/plain"},
+            method="PUT",
+        )
+        build_opener(ProxyHandler({})).open(changed, timeout=20).close()
+        assert first.decide(question, path="gate/allow") == (200, {"result": True})
+        # Then the second one's still denies, now and after the first has looked
+        assert second.decide(question, path="gate/allow") == (200, {"result": False})
+        eventually(lambda: not matches(first), what="a look at the new ones", seconds=20)
+        assert second.decide(question, path="gate/allow") == (200, {"result": False})

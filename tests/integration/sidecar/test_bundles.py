@@ -201,8 +201,7 @@ def test_token_and_authority_come_from_files(
             elsewhere.bundle = host.bundle
             host.redirect = f"{elsewhere.url}/bundle.tar.gz"
             eventually(lambda: "from https to http" in source(sidecar).get("message", ""), what="the refusal", seconds=10)
-            assert elsewhere.seen
-            assert not any("authorization" in one for one in elsewhere.seen)
+            assert not elsewhere.seen
     text = json.dumps(sidecar.get("/v1/status")) + sidecar.log.read_text(encoding="utf-8")
     assert "first-secret" not in text
     assert "second-secret" not in text

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +141,33 @@ def test_a_file_alone_steers_too(start_sidecar: StartSidecar, tmp_path: Path):
     assert told(sidecar) == {"file"}
 
 
+def test_logs_that_nobody_reads_hold_up_nothing(start_sidecar: StartSidecar, tmp_path: Path):
+    # Given a sidecar with a share in force, whose standard error is a pipe that takes no more
+    logs, path = tmp_path / "logs", tmp_path / "mounted.json"
+    os.mkfifo(logs)
+    pipe = os.open(logs, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        path.write_text(document(50, 1).to_json(), encoding="utf-8")
+        to_pipe = ("sh", "-c", f'exec "$@" 2>{logs}', "sh")
+        sidecar = start_sidecar(flags={"mode": "file", "file": str(path)}, prefix=to_pipe)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"x" * 1024)
+
+        # When it has something to say, then it hears all the same of a revert
+        path.write_text("no document", encoding="utf-8")
+        eventually(lambda: sidecar.metric("sark_flag_documents_refused_total") == 1, what="the refusal", seconds=20)
+        path.write_text(document(0, 2).to_json(), encoding="utf-8")
+        eventually(lambda: report(sidecar).percentage == 0, what="0 %", seconds=20)
+        assert sidecar.decide(QUESTION)[0] == 200
+
+        # And it ends when it is told to
+        sidecar.send(signal.SIGTERM)
+        assert sidecar.wait(seconds=20) == 0
+    finally:
+        os.close(pipe)
+
+
 def test_faults_are_injected_only_when_enabled(start_sidecar: StartSidecar, tmp_path: Path):
     # Given a fault file, and a sidecar that was not told to read it
     faults = tmp_path / "faults.json"
@@ -230,15 +260,31 @@ def test_the_admin_port_only_reads(start_sidecar: StartSidecar):
     assert request(f"{sidecar.admin}/health?{'x' * 20_000}")[0] == 400
 
 
-def test_silent_connections_cannot_shut_the_admin_port(start_sidecar: StartSidecar):
-    # Given somebody who opens all connections and sends nothing
+def is_closed(connection: socket.socket) -> bool:
+    """Wait for the end of a connection on which nothing comes."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("asked", [b"", b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"], ids=["silent", "served once"])
+def test_connections_that_ask_nothing_cannot_shut_the_admin_port(start_sidecar: StartSidecar, asked: bytes):
+    # Given somebody who opens all connections, and keeps them
     sidecar = start_sidecar(admin={"max_connections": 8})
     host, port = sidecar.admin.removeprefix("http://").split(":")
-    held = [socket.create_connection((host, int(port)), timeout=5) for _ in range(8)]
+    held = [socket.create_connection((host, int(port)), timeout=20) for _ in range(8)]
     try:
-        assert request(f"{sidecar.admin}/health")[0] == 503
-        # Then they are closed after a while, and the port serves again
-        eventually(lambda: request(f"{sidecar.admin}/health")[0] == 200, what="the admin port", seconds=20)
+        for each in held:
+            if asked:
+                each.sendall(asked)
+                assert b"200 OK" in each.recv(4096)
+
+        # Then the one that has been idle longest gives way to each that comes
+        assert [request(f"{sidecar.admin}/ready")[0] for _ in range(20)] == [200] * 20
+
+        # And those that send nothing are closed after a while
+        assert asked or all(is_closed(each) for each in held)
     finally:
         for each in held:
             each.close()

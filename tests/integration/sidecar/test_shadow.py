@@ -149,6 +149,8 @@ def test_other_policies_a_clock_and_a_stale_answer_are_skipped(start_sidecar: St
     question = {"list": "guests", "user": {"id": "bob"}}
     assert sidecar.decide(question, path="door/decision")[1]["result"]["allow"] is True
     eventually(lambda: compared(sidecar, "mismatch") == 1, what="the mismatch", seconds=30)
+    kept = {"operation": "set", "result": "ok"}
+    eventually(lambda: sidecar.metric("cache_operations_total", **kept) > 0, what="the kept one", seconds=20)
     assert request(f"{opa.url}/v1/data/lists/guests", method="DELETE")[0] == 204
     assert sidecar.decide(question, path="door/decision")[1]["result"]["allow"] is True
     eventually(lambda: skipped(sidecar, "stale") == 1, what="the stale answer", seconds=20)

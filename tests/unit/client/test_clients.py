@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -26,6 +27,8 @@ from sark_client import (
 from sark_e2e.deadline import eventually
 
 ALLOW = b'{"result":{"allow":true,"reason":"yes"}}\n'
+DENY = b'{"result":false}\n'
+MORE = b"<more>"
 
 
 def answer(body: bytes = ALLOW, status: str = "200 OK", more: str = "") -> bytes:
@@ -34,13 +37,22 @@ def answer(body: bytes = ALLOW, status: str = "200 OK", more: str = "") -> bytes
 
 @dataclass
 class Scripted:
-    """Each connection gets the next list of answers; None closes it, a number waits so many seconds first."""
+    """Each connection gets the next list of answers; None closes it, a number waits so many seconds first.
+
+    An answer with `MORE` in it is cut in two there; the rest comes when `more` is called, without a question.
+    """
 
     url: str
     listener: socket.socket
     scripts: list[list[bytes | float | None]]
     asked: list[bytes] = field(default_factory=list)
     connections: int = 0
+    _go: threading.Event = field(default_factory=threading.Event)
+    _gone: threading.Event = field(default_factory=threading.Event)
+
+    def more(self) -> None:
+        self._go.set()
+        assert self._gone.wait(20)
 
     def serve(self) -> None:
         while True:
@@ -70,8 +82,13 @@ class Scripted:
             if isinstance(step, float):
                 time.sleep(step)
                 return
-            for start in range(0, len(step), 7):
-                connection.sendall(step[start : start + 7])
+            asked, _, unasked = step.partition(MORE)
+            for start in range(0, len(asked), 7):
+                connection.sendall(asked[start : start + 7])
+            if unasked:
+                self._go.wait(20)
+                connection.sendall(unasked)
+                self._gone.set()
 
 
 @pytest.fixture(params=["tcp", "unix"])
@@ -259,3 +276,93 @@ def test_a_coroutine_that_is_cancelled_leaves_no_answer_to_the_next(serve: Any):
 
     assert not asyncio.run(ask()).allow
     assert server.connections == 2
+
+
+def test_an_answer_that_comes_too_late_is_not_the_next_ones(serve: Any):
+    # given an answer that comes when its question has been given up
+    server = serve([b"HTTP/1.1 200 OK\r\n" + MORE + answer()], [answer(DENY)])
+    with Client(server.url, path="a", timeout=0.3) as client:
+        with pytest.raises(NoDecisionError, match="no answer within"):
+            client.decide({})
+        # when
+        server._go.set()
+        # then
+        assert not client.decide({}).allow
+    assert server.connections == 2
+
+
+def test_an_answer_that_comes_too_late_is_not_the_next_coroutines(serve: Any):
+    server = serve([b"HTTP/1.1 200 OK\r\n" + MORE + answer()], [answer(DENY)])
+
+    async def ask() -> Decision:
+        async with AsyncClient(server.url, path="a", timeout=0.3) as client:
+            with pytest.raises(NoDecisionError, match="no answer within"):
+                await client.decide({})
+            server._go.set()
+            return await client.decide({})
+
+    assert not asyncio.run(ask()).allow
+    assert server.connections == 2
+
+
+def test_a_question_that_a_signal_breaks_off_leaves_no_answer_to_the_next(serve: Any):
+    # given a signal that raises while an answer is waited for
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(*_: Any) -> None:
+        raise BrokenOffError
+
+    server = serve([b"HTTP/1.1 200 OK\r\n" + MORE + answer()], [answer(DENY)])
+    before = signal.signal(signal.SIGALRM, break_off)
+    try:
+        with Client(server.url, path="a") as client:
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            with pytest.raises(BrokenOffError):
+                client.decide({})
+            server._go.set()
+            # when, then
+            assert not client.decide({}).allow
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert server.connections == 2
+
+
+unasked = pytest.mark.parametrize("more", [answer(), b"\r\n"], ids=["an answer", "a line"])
+
+
+@unasked
+def test_what_comes_without_a_question_is_not_the_next_answer(serve: Any, more: bytes):
+    # given a kept connection on which something came that nobody had asked for
+    server = serve([answer(DENY) + MORE + more, answer()], [answer(DENY)])
+    with Client(server.url, path="a") as client:
+        client.decide({})
+        server.more()
+        # when, then
+        assert not client.decide({}).allow
+    assert server.connections == 2
+
+
+@unasked
+def test_what_comes_without_a_question_is_not_the_next_answer_to_a_coroutine(serve: Any, more: bytes):
+    server = serve([answer(DENY) + MORE + more, answer()], [answer(DENY)])
+
+    async def ask() -> Decision:
+        async with AsyncClient(server.url, path="a") as client:
+            await client.decide({})
+            # Without the loop, which has no time to look at it.
+            server.more()
+            return await client.decide({})
+
+    assert not asyncio.run(ask()).allow
+    assert server.connections == 2
+
+
+@both
+@pytest.mark.parametrize("status", ["100 Continue", "103 Early Hints"])
+def test_what_comes_before_an_answer_leaves_no_answer_to_the_next(serve: Any, ask: Any, status: str):
+    # given a first answer that is none yet, names a length all the same, and is followed by the answer
+    server = serve([answer(b"", status) + answer()])
+    with pytest.raises(NoDecisionError, match="what comes before an answer"):
+        ask(server.url, [{}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -14,8 +15,6 @@ from sark_operator.shell.leadership import Leadership
 from sark_operator.shell.lease import Lease
 from sark_operator.shell.settings import parse_settings
 from sark_operator.shell.telemetry import Telemetry
-
-pytestmark = pytest.mark.asyncio
 
 RENEWED = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS = 15
@@ -59,6 +58,7 @@ class Clock:
         return self.seconds
 
 
+@pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("touched", "renewed", "taken"),
     [(False, False, True), (True, False, True), (False, True, False)],
@@ -77,3 +77,34 @@ async def test_a_lease_is_taken_over_when_its_holder_has_been_silent(
     assert any(tries) is taken
     if taken:
         assert tries.index(True) >= SECONDS // 2 - 1
+
+
+class UnreadLog:
+    """A log that takes nothing, as a full pipe that nobody reads, until it is over."""
+
+    def __init__(self) -> None:
+        self.tried = threading.Event()
+        self.over = threading.Event()
+
+    def error(self, *_: object, **__: object) -> None:
+        self.tried.set()
+        self.over.wait(20)
+
+
+def test_a_process_that_must_end_ends_although_nobody_reads_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a process whose Lease has run out, and a log that takes nothing
+    log, ended = UnreadLog(), list[int]()
+    monkeypatch.setattr(module, "_log", log)
+    monkeypatch.setattr(module, "LAST_WORD_SECONDS", 0.05)
+    settings = parse_settings(["--namespace", "shop", "--lease-namespace", "sark"], {})
+    subject = Leadership(cast("Any", None), settings, Clock(), Telemetry(), end_process=ended.append)
+
+    # When it is ended
+    ending = threading.Thread(target=subject._end)
+    ending.start()
+    ending.join(10)
+
+    # Then it does not wait for its last word
+    assert log.tried.wait(10)
+    assert ended == [module.LEASE_LOST_STATUS]
+    log.over.set()

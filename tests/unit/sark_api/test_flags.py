@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -96,6 +97,59 @@ def test_out_of_range_and_unknown_members_are_refused(path: tuple[str, ...], val
         place = place[key]
     place[path[-1]] = value
     with pytest.raises(FlagDocumentError, match=path[-1]):
+        parse_flag_document(json.dumps(members))
+
+
+def odd(*, ensure_ascii: bool = True, **changes: object) -> str:
+    """A document in which members were edited by hand."""
+    return json.dumps({**json.loads(document().to_json()), **changes}, ensure_ascii=ensure_ascii)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        pytest.param(odd(sha256="é" * 64), "sha256 does not match", id="a checksum that is no ASCII"),
+        pytest.param(odd(sha256="é" * 64, ensure_ascii=False), "sha256 does not match", id="spelled plainly"),
+        pytest.param(odd(sha256="\ud800"), "sha256", id="half a character as the checksum"),
+        pytest.param(odd(sha256=None), "sha256", id="no checksum"),
+        pytest.param(odd(valid_until="9999-12-31T23:59:59-14:00"), "valid_until", id="after the last year in UTC"),
+        pytest.param(odd(valid_until="0001-01-01T00:00:00+14:00"), "valid_until", id="before the first year in UTC"),
+        pytest.param(odd(valid_until=1e300), "valid_until", id="a number beyond all years"),
+        pytest.param(odd(salt="\ud800"), "salt", id="half a character as the salt"),
+        pytest.param(odd(**{"\ud800": 1}), "document", id="half a character as a member"),
+        pytest.param("\ud800", "Unicode", id="half a character as the text"),
+        pytest.param(b"\xff\xfe", "not JSON", id="bytes that are no text"),
+        pytest.param(odd(x=1).replace('"x": 1', '"x": ' + "9" * 5000), "not JSON", id="more digits than an integer may have"),
+    ],
+)
+def test_odd_documents_are_refused_and_end_nothing(text: str | bytes, complaint: str) -> None:
+    # When it is read, then it is refused as all others are, in words that every log and every API can spell
+    with pytest.raises(FlagDocumentError, match=complaint) as caught:
+        parse_flag_document(text)
+    str(caught.value).encode()
+
+
+def test_of_a_member_with_an_endless_name_only_the_beginning_is_told() -> None:
+    with pytest.raises(FlagDocumentError, match="xxx") as caught:
+        parse_flag_document(odd(**{"x" * 60_000: 1}))  # type: ignore[arg-type]  # no parameter has such a name
+    assert len(str(caught.value)) < 300
+
+
+def test_the_first_years_are_read_back_as_they_were_written() -> None:
+    original = document(valid_until=datetime(1, 1, 1, tzinfo=UTC))
+    assert parse_flag_document(original.to_json()) == original
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(FlagDocument.model_fields)),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes(timezones=st.timezones()).map(str),
+    )
+)
+def test_no_value_of_a_member_crashes_the_reader(changes: dict[str, object]) -> None:
+    members = {**json.loads(document().to_json()), **changes}
+    # A text in which nothing was changed is a document.
+    with contextlib.suppress(FlagDocumentError):
         parse_flag_document(json.dumps(members))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from sark_engine import EvaluationError, InputError
 
 from sark_sidecar import exact_json
 from sark_sidecar.baseline.arm import BaselineArm
+from sark_sidecar.baseline.keeping import Keeping
 from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import UNDEFINED, Answer
 from sark_sidecar.opa.client import OpaFailure
@@ -66,9 +68,19 @@ class Decisions:
         return [self.kept.get(key) for key in keys]
 
     async def set(self, key: str, value: bytes, seconds: float) -> None:
-        if seconds > 0:
-            self.kept[key] = value
-            self.seconds.append(seconds)
+        self.kept[key] = value
+        self.seconds.append(seconds)
+
+
+@dataclass
+class Looks:
+    """Looks at OPA; who wants one waits for the next."""
+
+    wanted: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def again(self) -> asyncio.Future[None]:
+        self.wanted.append(future := asyncio.get_running_loop().create_future())
+        return future
 
 
 @dataclass
@@ -129,20 +141,39 @@ class Parts:
     embedded_revision: str = "r1"
     lifetimes: str = "table"
     lineage: Lineage = field(default_factory=lambda: Lineage(300.0))
+    looks: Looks = field(default_factory=Looks)
+    trust: int = 0
+    is_current: bool = True
+
+    def __post_init__(self) -> None:
+        self.keeping = Keeping(self.decisions, self.looks.again, clock=lambda: 1000.0)
+
+    async def look(self) -> None:
+        """Look at OPA, and put into Redis what waited for it."""
+        wanted, self.looks.wanted = self.looks.wanted, []
+        for future in wanted:
+            future.set_result(None)
+        await asyncio.sleep(0)
+        await self.keeping.write()
 
     def _known(self) -> OpaPolicies | None:
         graph = RuleGraph(frozenset({("authz", "allow"), VOLATILE}), {}, frozenset({VOLATILE}))
         if self.opa_revision is None:
             return None
         kept_under = f"{self.opa_revision}{self.lineage.leading_to(self.opa_revision)}"
-        return OpaPolicies(self.opa_revision, graph, datetime.now(UTC), kept_under)
+        return OpaPolicies(self.opa_revision, graph, datetime.now(UTC), kept_under, self.trust, self.is_current)
+
+    async def serve_and_look(self, *jobs: Job) -> DataPlane:
+        data_plane = await self.serve(*jobs)
+        await self.look()
+        return data_plane
 
     async def serve(self, *jobs: Job) -> DataPlane:
         with ThreadPoolExecutor(1) as threads:
             arm = BaselineArm(
                 data_plane=self.data_plane,
                 opa=self.opa,
-                decisions=self.decisions,
+                decisions=self.keeping,
                 engine=self.engine,
                 threads=threads,
                 opa_policies=self._known,
@@ -160,8 +191,8 @@ def parts() -> Parts:
 
 
 @pytest.mark.asyncio
-async def test_a_decision_is_asked_once_and_then_answered_from_redis(parts: Parts):
-    await parts.serve(Job(1))
+async def test_a_decision_is_answered_from_redis_after_another_look_at_opa(parts: Parts):
+    await parts.serve_and_look(Job(1))
     data_plane = await parts.serve(Job(2), Job(3))
     assert [data_plane.completed[number][:3] for number in (1, 2, 3)] == [(200, {"result": ALLOW}, "allow")] * 3
     assert len(parts.opa.questions) == 1
@@ -174,7 +205,7 @@ async def test_a_decision_is_asked_once_and_then_answered_from_redis(parts: Part
 @pytest.mark.parametrize("change", ["path", "body", "revision"])
 @pytest.mark.asyncio
 async def test_another_question_is_not_answered_from_the_first(parts: Parts, change: str):
-    await parts.serve(Job(1))
+    await parts.serve_and_look(Job(1))
     parts.opa.answers = DENY
     second = Job(2)
     if change == "path":
@@ -198,7 +229,7 @@ async def test_another_question_is_not_answered_from_the_first(parts: Parts, cha
 @pytest.mark.asyncio
 async def test_without_a_decision_the_answer_is_an_error_never_an_allow(parts: Parts, failure: OpaFailure, kind: str):
     parts.opa.answers = failure
-    data_plane = await parts.serve(Job(1))
+    data_plane = await parts.serve_and_look(Job(1))
     assert data_plane.completed[1] == (500, {"code": "internal_error", "message": str(failure)}, "error", "")
     assert data_plane.evaluations == [("error", kind)]
     assert parts.decisions.kept == {}
@@ -213,7 +244,7 @@ async def test_a_bug_is_an_error_too_and_the_job_is_answered(parts: Parts):
 @pytest.mark.asyncio
 async def test_opas_refusal_of_a_bad_request_reaches_the_client_and_is_not_kept(parts: Parts):
     parts.opa.answers = Answer(400, b'{"code":"invalid_parameter","message":"bad path"}', "error")
-    data_plane = await parts.serve(Job(1))
+    data_plane = await parts.serve_and_look(Job(1))
     assert data_plane.completed[1][:3] == (400, {"code": "invalid_parameter", "message": "bad path"}, "error")
     assert parts.decisions.kept == {}
 
@@ -229,7 +260,7 @@ async def test_a_malformed_request_is_answered_without_asking_anybody(parts: Par
 @pytest.mark.asyncio
 async def test_undefined_is_answered_as_opa_does_and_not_kept(parts: Parts):
     parts.opa.answers = UNDEFINED
-    data_plane = await parts.serve(Job(1))
+    data_plane = await parts.serve_and_look(Job(1))
     assert data_plane.completed[1] == (200, {}, "undefined", "")
     assert parts.decisions.kept == {}
 
@@ -237,7 +268,7 @@ async def test_undefined_is_answered_as_opa_does_and_not_kept(parts: Parts):
 @pytest.mark.parametrize("job", [Job(path="authz/volatile"), Job(path="authz"), Job(query="metrics=true"), Job(query="pretty")])
 @pytest.mark.asyncio
 async def test_what_may_differ_next_time_or_asks_for_more_is_not_kept(parts: Parts, job: Job):
-    await parts.serve(job)
+    await parts.serve_and_look(job)
     assert parts.decisions.kept == {}
     assert parts.decisions.asked == []
 
@@ -245,7 +276,7 @@ async def test_what_may_differ_next_time_or_asks_for_more_is_not_kept(parts: Par
 @pytest.mark.asyncio
 async def test_nothing_is_kept_while_opas_policies_are_unknown(parts: Parts):
     parts.opa_revision = None
-    data_plane = await parts.serve(Job(1))
+    data_plane = await parts.serve_and_look(Job(1))
     assert data_plane.completed[1][0] == 200
     assert (parts.decisions.kept, parts.decisions.asked) == ({}, [])
 
@@ -262,25 +293,49 @@ async def test_a_decision_during_which_policies_changed_is_kept_nowhere(parts: P
     if job.opa == "rust":
         # The engine's evaluation fails, and OPA is asked.
         parts.engine.answers = EvaluationError("conflict")
-    data_plane = await parts.serve(job)
+    data_plane = await parts.serve_and_look(job)
     assert data_plane.completed[1][0] == 200
     assert parts.decisions.kept == {}
     assert (data_plane.completed[1][3] == "no-store") is (job.cache == "rust")
 
 
+@pytest.mark.parametrize("change", ["policies", "unknown", "trust", "away"])
 @pytest.mark.asyncio
-async def test_what_the_policies_in_between_decided_is_not_found_when_those_before_come_back(parts: Parts):
-    # Given policies that OPA has replaced already while the last look still says r1: they allow, and that is kept under r1
+async def test_a_decision_that_the_next_look_does_not_confirm_is_found_by_nobody(parts: Parts, change: str):
+    # Given policies that OPA has replaced already while the last look still says r1: they allow
     await parts.serve(Job(1))
-    # When that is seen, and the policies before come back, which deny
+    assert parts.decisions.kept == {}
+    # When the next look sees others, or nothing, or that it was not known for a while what OPA serves
+    if change == "policies":
+        parts.opa_revision = parts.embedded_revision = "r2"
+    elif change == "unknown":
+        parts.opa_revision = None
+    elif change == "trust":
+        parts.trust = 1
+    else:
+        parts.is_current = False
+    await parts.look()
+    # Then it is in no Redis, neither now nor later
+    await parts.look()
+    assert parts.decisions.kept == {}
+    # And a sidecar whose OPA has r1, with the same Redis and no memory of what was, is told what its own OPA says
+    other = Parts(decisions=parts.decisions, opa=Opa(DENY))
+    assert (await other.serve(Job(2))).completed[2][2] == "deny"
+
+
+@pytest.mark.asyncio
+async def test_what_is_confirmed_under_one_revision_is_found_again_when_it_comes_back(parts: Parts):
+    # Given a decision under r1, and then r2
+    await parts.serve_and_look(Job(1))
     parts.opa_revision = parts.embedded_revision = "r2"
-    await parts.serve(Job(2))
+    await parts.serve_and_look(Job(2))
+    # When r1 comes back, what it decides is kept anew
     parts.opa_revision = parts.embedded_revision = "r1"
     parts.opa.answers = DENY
-    # Then it is not they who are said to allow
     data_plane = await parts.serve(Job(3), Job(4))
     assert [data_plane.completed[number][2] for number in (3, 4)] == ["deny", "deny"]
-    # And what they decide themselves is found again
+    await parts.look()
+    # Then it is found
     asked = len(parts.opa.questions)
     await parts.serve(Job(5))
     assert len(parts.opa.questions) == asked
@@ -289,7 +344,8 @@ async def test_what_the_policies_in_between_decided_is_not_found_when_those_befo
 @pytest.mark.parametrize("rubbish", [b"", b"{", b"\xff", b"NaN"])
 @pytest.mark.asyncio
 async def test_rubbish_in_redis_is_a_miss(parts: Parts, rubbish: bytes):
-    await parts.serve(Job(1))
+    await parts.serve_and_look(Job(1))
+    assert parts.decisions.kept
     for key in parts.decisions.kept:
         parts.decisions.kept[key] = rubbish
     data_plane = await parts.serve(Job(2))
@@ -301,10 +357,10 @@ async def test_rubbish_in_redis_is_a_miss(parts: Parts, rubbish: bytes):
 async def test_once_the_engine_is_taken_back_nothing_it_decided_is_found(parts: Parts):
     # Given a decision of the engine, kept in Redis, that OPA would not make
     parts.engine.answers = b'{"allow":true,"reason":"wrong"}'
-    await parts.serve(Job(1, opa="rust"))
+    await parts.serve_and_look(Job(1, opa="rust"))
 
     # When the same is asked at 0 %, then OPA decides, and the engine's is not found
-    data_plane = await parts.serve(Job(2))
+    data_plane = await parts.serve_and_look(Job(2))
     assert data_plane.completed[2][1] == {"result": ALLOW}
     assert len(parts.opa.questions) == 1
 
@@ -318,7 +374,7 @@ async def test_once_the_engine_is_taken_back_nothing_it_decided_is_found(parts: 
 @pytest.mark.asyncio
 async def test_the_embedded_engine_decides_and_is_kept_in_redis(parts: Parts):
     parts.engine.answers = b'{"allow":false}'
-    data_plane = await parts.serve(Job(1, opa="rust"))
+    data_plane = await parts.serve_and_look(Job(1, opa="rust"))
     assert data_plane.completed[1][:3] == (200, {"result": {"allow": False}}, "deny")
     assert parts.engine.inputs == [b'{"user":"a"}']
     assert list(parts.decisions.kept.values()) == [b'{"allow":false}']
@@ -329,7 +385,7 @@ async def test_the_embedded_engine_decides_and_is_kept_in_redis(parts: Parts):
 @pytest.mark.asyncio
 async def test_with_different_policies_the_arms_share_nothing(parts: Parts):
     parts.embedded_revision = "r2"
-    data_plane = await parts.serve(Job(1, opa="rust"), Job(2, cache="rust"))
+    data_plane = await parts.serve_and_look(Job(1, opa="rust"), Job(2, cache="rust"))
     assert parts.decisions.kept == {}
     assert data_plane.completed[2][3] == "no-store"
 
@@ -339,7 +395,7 @@ async def test_with_different_policies_the_arms_share_nothing(parts: Parts):
 async def test_how_long_a_decision_is_kept_depends_on_its_class_in_either_cache(parts: Parts, name: str, seconds: float):
     body = json.dumps({"input": {"class": name}}).encode()
     # Given a decision for Redis, then one for the cache in process, from either evaluation
-    data_plane = await parts.serve(Job(1, body=body), Job(2, body=body, cache="rust"), Job(3, body=body, opa="rust"))
+    data_plane = await parts.serve_and_look(Job(1, body=body), Job(2, body=body, cache="rust"), Job(3, body=body, opa="rust"))
     assert parts.decisions.seconds == ([seconds] * 2 if seconds else [])
     assert data_plane.keep_seconds[2] == seconds
     # Then a critical one is asked again each time
@@ -350,7 +406,7 @@ async def test_how_long_a_decision_is_kept_depends_on_its_class_in_either_cache(
 
 @pytest.mark.asyncio
 async def test_what_another_table_kept_is_not_found(parts: Parts):
-    await parts.serve(Job(1))
+    await parts.serve_and_look(Job(1))
     parts.lifetimes = "a stricter table"
     await parts.serve(Job(2))
     assert len(parts.opa.questions) == 2
@@ -359,7 +415,7 @@ async def test_what_another_table_kept_is_not_found(parts: Parts):
 @pytest.mark.asyncio
 async def test_an_opa_that_is_left_alone_is_told_apart_from_an_error(parts: Parts):
     parts.opa.answers = OpaNotAsked("left alone")
-    data_plane = await parts.serve(Job(1))
+    data_plane = await parts.serve_and_look(Job(1))
     status, body, outcome, _ = data_plane.completed[1]
     assert (status, outcome) == (503, "error")
     assert body == {"code": "internal_error", "message": "left alone"}
@@ -381,7 +437,7 @@ async def test_the_in_process_cache_keeps_genuine_decisions_of_http_only(parts: 
 @pytest.mark.asyncio
 async def test_a_failing_engine_falls_back_to_http_and_is_an_error_of_its_arm(parts: Parts):
     parts.engine.answers = EvaluationError("conflict")
-    data_plane = await parts.serve(Job(1, opa="rust"))
+    data_plane = await parts.serve_and_look(Job(1, opa="rust"))
     assert data_plane.completed[1][:3] == (200, {"result": ALLOW}, "error")
     assert data_plane.evaluations == [("allow", "")]
     assert parts.decisions.kept == {}

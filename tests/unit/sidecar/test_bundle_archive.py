@@ -106,3 +106,26 @@ def test_a_sparse_file_cannot_grow_behind_the_limit():
     info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(2**40)}
     with pytest.raises(PolicySourceError):
         unpack(packed((info, content)), LIMITS)
+
+
+def _header(kind: bytes, *, extended: bool = False) -> bytes:
+    """A header of GNU tar with nothing behind it."""
+    header = bytearray(tarfile.TarInfo("x").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = kind
+    header[482] = int(extended)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        pytest.param(_header(tarfile.GNUTYPE_SPARSE, extended=True), id="a sparse file whose map is cut off"),
+        pytest.param(_header(tarfile.GNUTYPE_LONGNAME) * 2000 + bytes(1024), id="a chain of long names"),
+        pytest.param(_header(tarfile.XHDTYPE) * 2000 + bytes(1024), id="a chain of extended headers"),
+    ],
+)
+def test_odd_headers_are_refused_and_end_nothing(archive: bytes):
+    with pytest.raises(PolicySourceError, match="is not a tar archive"):
+        unpack(gzip.compress(archive), ArchiveLimits(files=3, total_bytes=10_000_000))

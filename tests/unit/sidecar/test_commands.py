@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from sark_sidecar.__main__ import main
+from sark_sidecar.__main__ import outcome
 
 
 @pytest.mark.parametrize("command", [[], ["run"]])
 def test_without_a_command_run_is_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]):
     file = tmp_path / "sidecar.yaml"
     file.write_text("policies: {directory: /nowhere/at/all}\n", encoding="utf-8")
-    assert main([*command, "--config", str(file), "--check"]) == 1
+    assert outcome([*command, "--config", str(file), "--check"]) == 1
     assert "/nowhere/at/all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["--config", "/no/file"], ["replay", "--config", "/no/file", "log"]])
 def test_a_configuration_that_cannot_be_read_is_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str]):
-    assert main(arguments) == 1
+    assert outcome(arguments) == 1
     assert (
         capsys.readouterr().err
         == "sark-sidecar: configuration refused: configuration file /no/file: No such file or directory\n"
@@ -29,7 +29,7 @@ def test_a_configuration_that_cannot_be_read_is_one_sentence(capsys: pytest.Capt
 @pytest.mark.parametrize("arguments", [["--help"], ["replay", "--help"], ["run", "--help"]])
 def test_help_names_the_commands_or_the_options(capsys: pytest.CaptureFixture[str], arguments: list[str]):
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        outcome(arguments)
     assert ended.value.code == 0
     assert ("replay" if arguments == ["--help"] else "--config") in capsys.readouterr().out
 
@@ -39,5 +39,5 @@ def test_help_names_the_commands_or_the_options(capsys: pytest.CaptureFixture[st
 )
 def test_wrong_arguments_are_refused(capsys: pytest.CaptureFixture[str], arguments: list[str]):
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        outcome(arguments)
     assert ended.value.code != 0

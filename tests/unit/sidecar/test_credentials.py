@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from sark_e2e.certificates import VALIDITY, Authority
+from sark_sidecar import credentials as credentials_module
 from sark_sidecar.credentials import Credential, Credentials, certificate_end
 
 
@@ -88,3 +90,35 @@ async def until(condition: object, *, nudged: Credentials | None = None) -> None
             if nudged is not None:
                 nudged.nudge.give()
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.asyncio
+async def test_contents_that_break_their_reader_are_counted_once_and_those_before_stay_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(credentials_module, "LOOK_SECONDS", 0.01)
+    file, used = tmp_path / "tokens", []
+    file.write_bytes(b"one")
+
+    async def use_or_break(contents: Mapping[str, bytes]) -> None:
+        if contents["token_file"] == b"odd":
+            raise RuntimeError("bug")
+        used.append(contents["token_file"])
+
+    # Given credentials in use, and then contents on which the listener's library fails in a way of its own
+    credentials, counter = Credentials(), Counter()
+    await credentials.begin(Credential("data", {"token_file": file}, use_or_break))
+    following = asyncio.create_task(credentials.follow(counter))
+    with structlog.testing.capture_logs() as logs:
+        file.write_bytes(b"odd")
+        await asyncio.sleep(0.2)
+        # Then those of before stay in use, it is counted, and the log has the stack
+        assert (used, counter.refused) == ([b"one"], 1)
+        assert [each["log_level"] for each in logs if "exc_info" in each] == ["error"]
+        # And the next good ones are used
+        file.write_bytes(b"two")
+        async with asyncio.timeout(10):
+            while b"two" not in used:  # noqa: ASYNC110 - what is waited for knows nothing of events
+                await asyncio.sleep(0.01)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)

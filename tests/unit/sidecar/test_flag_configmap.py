@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import structlog
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import ConfigException
 
 from sark_api.names import FLAGS_KEY
 from sark_sidecar.flags import configmap
@@ -138,6 +140,8 @@ async def test_an_expired_version_asks_for_a_new_list_and_is_no_outage():
         (TimeoutError(), "TimeoutError"),
         (ConnectionResetError("reset"), "reset"),
         (Reply([b"not json"]), "Expecting value: line 1 column 1 (char 0)"),
+        (Reply([b"[" * 100_000]), "the API answered something that nests too deeply"),
+        (ConfigException("Token file exists but empty."), "Token file exists but empty."),
         (Reply([b"[]"]), "the API answered something that is not a JSON object"),
         (Reply([b"{}"]), "the API's list of ConfigMaps is not one"),
         (Reply([listing("7")], content_length=10_000_000), "the answer has 10000000 bytes; at most 2097152 are read"),
@@ -148,6 +152,19 @@ async def test_every_fault_is_told_and_followed_by_another_try(fault: Reply | Ex
     calls, told = await play(fault, Reply([listing("7", item("5"))]))
     assert calls[:2] == ["list", "list"]
     assert told[:3] == [f"down {reason}", "up", "text a document"]
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_nobody_foresaw_is_told_with_its_stack_and_followed_by_another_try():
+    # Given an API, or a client of it, that fails in a way of its own, twice
+    error = RuntimeError("bug")
+    with structlog.testing.capture_logs() as logs:
+        calls, told = await play(error, error, Reply([listing("7", item("5"))]))
+    # Then the watch goes on, and the log has the stack once
+    assert calls[:3] == ["list", "list", "list"]
+    assert told[2:4] == ["up", "text a document"]
+    assert told[0] == told[1] == "down a fault of the sidecar, see its log: RuntimeError: bug"
+    assert [(each["log_level"], each["exc_info"]) for each in logs] == [("error", error)]
 
 
 @pytest.mark.asyncio

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+import structlog
 
 from sark_api.flags import MAX_DOCUMENT_BYTES, FeatureFlags, FlagDocument, Shadow
 from sark_api.report import FlagState
 from sark_sidecar.flags import following as following_module
+from sark_sidecar.flags import state
 from sark_sidecar.flags.configmap import MAX_BACKOFF_SECONDS, backoff
 from sark_sidecar.flags.file import FlagFile, read_document_file
 from sark_sidecar.flags.following import FlagFollower
 from sark_sidecar.flags.persisted import load_document, save_document
-from sark_sidecar.flags.state import Origin, Share
+from sark_sidecar.flags.state import Flags, Origin, Share, offer
 from sark_sidecar.telemetry import Telemetry
 
 
@@ -96,6 +102,21 @@ async def test_validity_ends_by_the_clock_alone(applied: list[Share], metrics: M
 
 
 @pytest.mark.asyncio
+async def test_the_data_plane_is_told_when_validity_ends_by_the_monotonic_clock(applied: list[Share], metrics: Metrics):
+    async with following(applied, metrics) as follower:
+        # When a share comes that is valid for a minute, and then one that is valid for two
+        for revision, minutes in ((1, 1), (2, 2)):
+            before = time.monotonic()
+            follower.receive(document(revision=revision, valid=timedelta(minutes=minutes)).to_json(), Origin.WATCH)
+            assert before + 60 * minutes - 1 < applied[-1].ends <= time.monotonic() + 60 * minutes
+        # Then everybody and nobody have no end
+        for revision, percentage in ((3, 100), (4, 0)):
+            follower.receive(document(percentage=percentage, revision=revision).to_json(), Origin.WATCH)
+            assert applied[-1] == Share("team/gateway", revision, percentage, "salt", rust_opa=True, rust_cache=True)
+            assert applied[-1].ends == inf
+
+
+@pytest.mark.asyncio
 async def test_a_broken_document_is_counted_once_and_the_last_good_one_stays(applied: list[Share], metrics: Metrics):
     async with following(applied, metrics) as follower:
         follower.receive(document(revision=3).to_json(), Origin.WATCH)
@@ -110,6 +131,63 @@ async def test_a_broken_document_is_counted_once_and_the_last_good_one_stays(app
         follower.receive(endless.to_json(), Origin.WATCH)
         assert follower.flags.share.revision == 3
         assert metrics.counters["sark_flag_documents_refused_total"] == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"sha256": "é" * 64}, id="a checksum that is no ASCII"),
+        pytest.param({"valid_until": "9999-12-31T23:59:59-14:00"}, id="an end that has no year in UTC"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_a_document_that_nobody_thought_of_is_counted_and_the_last_good_one_stays(
+    changes: dict[str, str], applied: list[Share], metrics: Metrics
+):
+    async with following(applied, metrics) as follower:
+        follower.receive(document(revision=3).to_json(), Origin.WATCH)
+        follower.receive(json.dumps({**json.loads(document(revision=4).to_json()), **changes}), Origin.WATCH)
+        assert [share.revision for share in applied] == [0, 3]
+        assert metrics.counters["sark_flag_documents_refused_total"] == 1
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_nobody_foresaw_refuses_the_document_and_is_logged_with_its_stack(
+    applied: list[Share], metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+):
+    async with following(applied, metrics) as follower:
+        # Given a document in force, and a reader that breaks
+        follower.receive(document(revision=3).to_json(), Origin.WATCH)
+        with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
+            patch.setattr(state, "parse_flag_document", broken)
+            for _ in range(3):
+                follower.receive(document(revision=4).to_json(), Origin.WATCH)
+        # Then it is refused and counted as others are, and the log has the stack once
+        assert [share.revision for share in applied] == [0, 3]
+        assert metrics.counters["sark_flag_documents_refused_total"] == 1
+        assert "RuntimeError: bug" in follower.flags.last_refusals[Origin.WATCH].reason
+        assert [each["exc_info"] for each in logs if each["log_level"] == "error"] == [True]
+        # And the next one is followed
+        follower.receive(document(revision=5).to_json(), Origin.WATCH)
+        assert applied[-1].revision == 5
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    raise RuntimeError("bug")
+
+
+@pytest.mark.asyncio
+async def test_a_share_that_the_data_plane_does_not_take_is_not_taken_for_one_in_force(metrics: Metrics):
+    # Given a data plane that takes the first share and no other
+    def apply(share: Share) -> None:
+        if share.revision:
+            broken()
+
+    follower = FlagFollower(follows_api=True, apply=apply, telemetry=Telemetry(metrics))
+    # Then whoever brought the document learns of it, and what is told is what is in force
+    with pytest.raises(RuntimeError):
+        follower.receive(document(revision=3).to_json(), Origin.WATCH)
+    assert follower.flags.share == Share()
 
 
 @pytest.mark.asyncio
@@ -187,6 +265,37 @@ async def test_a_state_file_that_cannot_be_written_is_told_and_written_once_it_c
         assert load_document(path) == document_text(follower)
 
 
+@pytest.mark.asyncio
+async def test_an_error_that_nobody_foresaw_keeps_nobody_from_keeping_the_next_document(
+    tmp_path: Path, applied: list[Share], metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(following_module, "KEEP_AGAIN_SECONDS", 0.01)
+    path = tmp_path / "flags.json"
+    async with following(applied, metrics, path) as follower:
+        # Given a document that cannot be written down, for a reason of ours
+        with monkeypatch.context() as patch, structlog.testing.capture_logs() as logs:
+            patch.setattr(following_module, "save_document", broken)
+            follower.receive(document().to_json(), Origin.WATCH)
+            await until(lambda: metrics.counters["sark_flag_state_file_failures_total"] > 1)
+        # Then it is told once, with its stack, and tried again
+        assert "RuntimeError: bug" in follower.state_file_problem
+        assert [str(each["exc_info"]) for each in logs if "exc_info" in each] == ["bug"]
+        await until(lambda: follower.state_file_problem == "")
+        assert load_document(path) == document_text(follower)
+
+
+@pytest.mark.asyncio
+async def test_a_kept_document_that_breaks_its_reader_is_no_hindrance(
+    tmp_path: Path, applied: list[Share], metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(following_module, "load_document", broken)
+    async with following(applied, metrics, tmp_path / "flags.json") as follower:
+        with structlog.testing.capture_logs() as logs:
+            await follower.restore()
+        assert follower.flags.share == Share()
+        assert [each["log_level"] for each in logs] == ["error"]
+
+
 def document_text(follower: FlagFollower) -> bytes:
     assert follower.flags.document is not None
     return follower.flags.document.to_json().encode()
@@ -216,6 +325,27 @@ async def test_a_file_is_told_of_once_per_content(tmp_path: Path):
         await file.look()
     assert seen == [b"one", b"two"]
     assert problems == [f"flag file {path} does not exist"] * 2
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_breaks_its_reader_is_told_once_and_followed_on(tmp_path: Path):
+    path = tmp_path / "flags.json"
+    seen: list[bytes] = []
+    problems: list[str] = []
+
+    def on_text(text: bytes) -> None:
+        if text == b"odd":
+            broken()
+        seen.append(text)
+
+    file = FlagFile(path, on_text=on_text, on_problem=problems.append)
+    with structlog.testing.capture_logs() as logs:
+        for content in (b"one", b"odd", b"odd", b"two"):
+            path.write_bytes(content)
+            await file.look()
+    assert seen == [b"one", b"two"]
+    assert [problem.partition(": ")[2] for problem in problems] == ["a fault of the sidecar, see its log: RuntimeError: bug"]
+    assert [(each["log_level"], str(each["exc_info"])) for each in logs] == [("error", "bug")]
 
 
 @pytest.mark.asyncio
@@ -267,3 +397,21 @@ async def test_validity_ends_although_the_clock_is_set_back_before(applied: list
     await until(lambda: applied[-1].percentage == 0)
     task.cancel()
     assert follower.flags.state is FlagState.EXPIRED
+
+
+def test_of_two_documents_with_one_revision_the_way_back_wins() -> None:
+    # Given a document with the highest revision there is, which nobody can go above
+    highest = 2**53 - 1
+    now = datetime.now(UTC)
+    flags = Flags(since=now, follows_api=True)
+    flags = offer(flags, document(percentage=100, revision=highest).to_json(), Origin.WATCH, now)
+    assert flags.share.percentage == 100
+
+    # When one of 0 % comes with it, then it is followed
+    flags = offer(flags, document(percentage=0, revision=highest).to_json(), Origin.WATCH, now)
+    assert (flags.share.percentage, flags.share.revision) == (0, highest)
+
+    # And no share comes back with it
+    flags = offer(flags, document(percentage=25, revision=highest).to_json(), Origin.FILE, now)
+    assert flags.share.percentage == 0
+    assert flags.refused == 1

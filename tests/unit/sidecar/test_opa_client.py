@@ -30,3 +30,38 @@ async def test_a_redirect_is_no_answer(status: int):
                 await opa.decide(parse_question("authz/allow", b'{"input":{"blocked":true}}', ""))
             with pytest.raises(OpaFailure, match=f"OPA answered {status}"):
                 await opa.modules()
+
+
+DEEP = 300
+A_QUESTION = parse_question("authz/allow", b'{"input":{}}', "")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("body", "is_outage"),
+    [
+        (b'{"result":' + b'{"request":' * DEEP + b"1" + b"}" * DEEP + b"}\n", False),
+        (b'{"result":' + b"[" * 2000 + b"]" * 2000 + b"}\n", False),
+        (b'{"result":' + b"[" * 1000 + b"12.50" + b"]" * 1000 + b"}\n", False),
+        (b'{"result":1e999}\n', False),
+        (b"<html>moved</html>", True),
+        (b"", True),
+        (b'"ok"', True),
+    ],
+    ids=["deep", "too deep to be read", "deep with long numbers", "too large a number", "HTML", "empty", "text"],
+)
+async def test_a_decision_that_cannot_be_handed_on_is_no_outage_of_opa(body: bytes, is_outage: bool):
+    # Given an OPA that answers 200 with a body of which no decision comes
+    async def decide(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/v1/data/authz/allow", decide)
+    async with TestServer(app) as server:
+        settings = OpaSettings(url=str(server.make_url("/")))
+        async with OpaServer(settings, max_decision_bytes=100_000) as opa:
+            # When it is asked, then that speaks of OPA only when the body is none of OPA's
+            with pytest.raises(OpaFailure) as failure:
+                await opa.decide(A_QUESTION)
+    assert failure.value.kind == "evaluation"
+    assert failure.value.is_outage is is_outage

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
+import structlog
 
+from sark_sidecar import exact_json
 from sark_sidecar.opa.client import OpaFailure
-from sark_sidecar.opa.view import OpaView, pause_after
+from sark_sidecar.opa.rule_graph import RuleGraph
+from sark_sidecar.opa.view import OpaView, WrittenRefused, pause_after
 from sark_sidecar.policies.sources import PolicySources
 
 
 class Server:
     """Stands for OPA: without policies, or failing."""
 
-    failure: OpaFailure | None = None
+    failure: Exception | None = None
+    answer = json.dumps({"result": []}).encode()
+    hangs = False
 
     async def modules(self) -> bytes:
         if self.failure is not None:
             raise self.failure
-        return json.dumps({"result": []}).encode()
+        if self.hangs:
+            await asyncio.Event().wait()
+        return self.answer
 
     async def documents(self, paths: list[Any]) -> list[Any]:
         return [(path, {}) for path in paths]
@@ -46,7 +55,7 @@ def test_the_pause_after_a_look(took: float, interval: float, pause: float):
     assert pause_after(took, interval=interval) == pytest.approx(pause)
 
 
-async def seen(server: Server) -> tuple[OpaView, list[str]]:
+async def seen(server: Server, written: Written | None = None) -> tuple[OpaView, list[str]]:
     """Return a view that knows what OPA serves, and what it will have told of changes."""
     changes: list[str] = []
     view = OpaView(
@@ -55,6 +64,7 @@ async def seen(server: Server) -> tuple[OpaView, list[str]]:
         interval=1.0,
         telemetry=Gauge(),
         on_change=lambda: changes.append("changed"),
+        written=written,
     )
     await view.look()
     assert view.known is not None
@@ -79,6 +89,74 @@ async def test_of_an_opa_that_is_away_decisions_are_found_and_none_is_kept():
     await view.look()
     assert view.known.is_current
     assert view.known.trust > before.trust
+    # And neither is what the cache in process took between the last look and the failure
+    assert changes == ["changed"]
+
+
+@pytest.mark.asyncio
+async def test_while_a_look_takes_too_long_nothing_is_kept_and_it_ends():
+    # Given an OPA whose policies were seen, and that then answers no more
+    server = Server()
+    view, _ = await seen(server)
+    before = view.known
+    assert before is not None
+    view._longest_look = 0.05
+    server.hangs = True
+    # When it is looked at
+    await view.look()
+    # Then the look has ended, and what was seen before is no longer taken for what is served
+    assert view.known is not None
+    assert (view.known.kept_under, view.known.is_current) == (before.kept_under, False)
+    assert "takes longer than" in view.problem
+    # And the next one that is in time is believed again
+    server.hangs = False
+    view._longest_look = 30.0
+    await view.look()
+    assert view.known.is_current
+
+
+@pytest.mark.asyncio
+async def test_base_data_is_spelled_outside_the_event_loop(monkeypatch: pytest.MonkeyPatch):
+    threads: list[int] = []
+    spell = exact_json.dumps
+
+    def spelled(value: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return spell(value)
+
+    monkeypatch.setattr(exact_json, "dumps", spelled)
+    await seen(Server())
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+class Written:
+    """Stands for what clients wrote, which the engine can be given or not."""
+
+    refused = False
+
+    async def take_over(self, graph: RuleGraph) -> None:  # noqa: ARG002 - the view's signature
+        if self.refused:
+            raise WrittenRefused("too large")
+
+    def compared(self, *, equal: bool) -> None:
+        pass
+
+
+@pytest.mark.asyncio
+async def test_what_was_decided_by_data_that_the_engine_cannot_be_given_is_forgotten():
+    # Given a cache in process that may have taken a decision by such data before they were seen
+    written = Written()
+    view, changes = await seen(Server(), written)
+    # When they are seen, and then gone again
+    written.refused = True
+    await view.look()
+    await view.look()
+    written.refused = False
+    await view.look()
+    # Then it was emptied
+    assert view.known is not None
+    assert changes == ["changed"]
 
 
 @pytest.mark.asyncio
@@ -91,3 +169,54 @@ async def test_of_an_opa_that_does_not_tell_its_policies_nothing_is_found():
     await view.look()
 
     assert (view.known, view.problem, changes) == (None, "OPA answered 403 to GET /v1/policies", ["changed"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"null",
+        b"[]",
+        b'"ok"',
+        b"5",
+        b'{"result":5}',
+        b'{"result":"ok"}',
+        b'{"result":{"raw":"package a"}}',
+        b'{"result":[null]}',
+        b'{"result":[{"raw":5,"ast":{"package":{"path":[]},"rules":[]}}]}',
+        b'{"result":[{"raw":"package a","ast":null}]}',
+        b'{"result":[{"raw":"package a","ast":{"package":5}}]}',
+        b"<html>",
+    ],
+)
+@pytest.mark.asyncio
+async def test_an_answer_that_is_no_list_of_policies_is_a_look_that_failed(answer: bytes):
+    # Given an OPA that is known, and then something in its place that answers otherwise
+    server = Server()
+    view, changes = await seen(server)
+    server.answer = answer
+    looked = view.looked_anew()
+    with structlog.testing.capture_logs() as logs:
+        await view.look()
+        await view.look()
+    # Then nothing is kept or found, which is told once in a sentence, and whoever waits for a look goes on
+    assert (view.known, changes) == (None, ["changed"])
+    assert view.problem
+    assert [(each["log_level"], each["reason"]) for each in logs] == [("warning", view.problem)]
+    assert looked.done()
+    # And the next answer that is one counts again
+    server.answer = Server.answer
+    await view.look()
+    assert view.known is not None
+
+
+@pytest.mark.asyncio
+async def test_an_error_that_nobody_foresaw_distrusts_and_is_told_with_its_stack():
+    server = Server()
+    view, changes = await seen(server)
+    server.failure = RuntimeError("bug")
+    with structlog.testing.capture_logs() as logs:
+        await view.look()
+        await view.look()
+    assert (view.known, changes) == (None, ["changed"])
+    assert view.problem == "a fault of the sidecar, see its log: RuntimeError: bug"
+    assert [(each["log_level"], each["exc_info"]) for each in logs] == [("error", True)]

@@ -11,7 +11,7 @@ import pytest
 from sark_sidecar import exact_json
 from sark_sidecar.policies.directory import FolderLimits, folder_signature, read_policies
 from sark_sidecar.policies.plain_yaml import PlainYamlError, load_plain_yaml
-from sark_sidecar.policies.sources import PolicySourceError
+from sark_sidecar.policies.sources import PolicySourceError, policy_sources
 
 LIMITS = FolderLimits(files=10, total_bytes=10_000)
 
@@ -90,6 +90,38 @@ def test_bytes_that_are_no_text_and_pipes_are_refused(tmp_path: Path):
         read_policies(tmp_path, LIMITS)
 
 
+@pytest.mark.parametrize("name", [b"\xff.rego", b"\xff.json", b"\xff/data.json", b"\xff/a.rego"])
+def test_a_name_that_is_not_utf_8_is_refused_in_words_that_can_be_written(tmp_path: Path, name: bytes):
+    write(tmp_path, a_dot_rego="package a")
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(PolicySourceError, match="name is not UTF-8") as caught:
+        read_policies(tmp_path, LIMITS)
+    str(caught.value).encode()
+
+
+def test_a_name_that_is_not_utf_8_of_a_file_that_is_not_read_hinders_nobody(tmp_path: Path):
+    write(tmp_path, a_dot_rego="package a")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.md")).write_text("not policy", encoding="utf-8")
+    assert read_policies(tmp_path, LIMITS).modules == (("a.rego", "package a"),)
+
+
+def test_data_from_two_files_that_nests_too_deeply_is_refused():
+    def nested(levels: int, beside: str = "") -> bytes:
+        return b'{"a":' * levels + b"1" + b"}" * (levels - 1) + beside.encode() + b"}"
+
+    # Given two files of one place each that no JSON reader minds, and whose merging goes deeper than Python does
+    contents = {
+        "p.rego": b"package p",
+        "a/" * 16 + "data.json": nested(950),
+        "a/" * 15 + "data.json": nested(951, ',"b":1'),
+    }
+    # The reader minds after all where whoever runs the test has used up some of that depth.
+    with pytest.raises(PolicySourceError, match=r"nests too deeply|recursion depth"):
+        policy_sources(contents)
+
+
 def test_a_missing_folder_is_refused(tmp_path: Path):
     with pytest.raises(PolicySourceError, match="No such file"):
         read_policies(tmp_path / "absent", LIMITS)
@@ -143,6 +175,8 @@ def test_a_scalar_that_readers_take_for_different_things_is_refused(text: str):
         ("a: [", "while parsing"),
         ("[" * 5000, "nests too deeply|while parsing"),
         ("a: 1\n---\nb: 2", "single document"),
+        ('a: "\\U00110000"', "it is not YAML: ValueError"),
+        ('a: "\\UFFFFFFFF"', "it is not YAML: OverflowError"),
     ],
 )
 def test_yaml_that_means_more_than_json_is_refused(text: str, sentence: str):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from itertools import product
 from typing import Any
 
 import pytest
 
 from sark_sidecar import exact_json
 from sark_sidecar.opa.base_data import MAX_PATHS, DataTooScattered, assemble, base_paths
-from sark_sidecar.opa.rule_graph import RuleGraph, related, rule_graph
+from sark_sidecar.opa.rule_graph import DataPath, RuleGraph, rule_graph
+
+
+def related(one: DataPath, other: DataPath) -> bool:
+    """Return whether one path is the other or lies below it."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def ref(text: str) -> dict[str, Any]:
@@ -49,6 +57,21 @@ def graph() -> RuleGraph:
     )
 
 
+@pytest.mark.parametrize(
+    "builtin",
+    [
+        "crypto.x509.parse_and_verify_certificates",
+        "crypto.x509.parse_and_verify_certificates_with_options",
+        "json.match_schema",
+        "json.verify_schema",
+    ],
+)
+def test_a_path_that_reaches_a_certificate_s_validity_or_a_schema_from_elsewhere_must_not_be_kept(builtin: str):
+    graph = rule_graph([module("door", rule("allow", "data.door.known"), rule("known", builtin), rule("name", "input.name"))])
+    assert not graph.may_be_kept(("door", "allow"))
+    assert graph.may_be_kept(("door", "name"))
+
+
 def test_a_path_that_reaches_the_clock_must_not_be_kept(graph: RuleGraph):
     assert not graph.may_be_kept(("mcp", "gateway", "fresh"))
     assert not graph.may_be_kept(("lib", "clock", "hour"))
@@ -72,6 +95,74 @@ def test_data_as_a_whole_reaches_everything():
     whole = {"head": {"name": "x"}, "body": [{"terms": {"type": "var", "value": "data"}}]}
     graph = rule_graph([module("a", whole), module("b", rule("id", "uuid.rfc4122"))])
     assert not graph.may_be_kept(("a", "x"))
+
+
+def test_what_reaches_data_by_a_variable_right_below_it_must_not_be_kept():
+    # Given a rule that reads whatever document the input names, and others that reach it or do not
+    graph = rule_graph(
+        [
+            module(
+                "authz", rule("allow", "data.<tenant>.admins"), rule("main", "data.authz.allow"), rule("plain", "data.roles")
+            ),
+        ]
+    )
+    # Then no look can know all that decides, whatever the revision says
+    assert not graph.may_be_kept(("authz", "allow"))
+    assert not graph.may_be_kept(("authz", "main"))
+    assert not graph.may_be_kept(("authz",))
+    assert graph.may_be_kept(("authz", "plain"))
+
+
+def test_verdicts_are_those_of_a_plain_walk():
+    # Given graphs drawn by chance, with rules above and below each other
+    chance = random.Random(7)
+    for _ in range(300):
+        paths = [tuple(chance.choices("abc", k=chance.randint(1, 3))) for _ in range(chance.randint(1, 8))]
+        names = [tuple(chance.choices("abc", k=chance.randint(0 if chance.random() < 0.1 else 1, 3))) for _ in range(6)]
+        edges = {path: frozenset(chance.sample(names, chance.randint(0, 2))) for path in paths}
+        graph = RuleGraph(frozenset(paths), edges, frozenset(chance.sample(paths, chance.randint(0, 1))))
+        # Then each path has the verdict of who goes from rule to rule
+        for path in product("abc", repeat=3):
+            for length in range(4):
+                assert graph.may_be_kept(path[:length]) is walked(graph, path[:length])
+
+
+def walked(graph: RuleGraph, path: tuple[str, ...]) -> bool:
+    seen: set[tuple[str, ...]] = set()
+    waiting = [path]
+    while waiting:
+        wanted = waiting.pop()
+        for each in graph.rules:
+            if each not in seen and related(each, wanted):
+                if each in graph.volatile or () in graph.edges[each]:
+                    return False
+                seen.add(each)
+                waiting.extend(graph.edges[each])
+    return True
+
+
+class Counted(tuple[str, ...]):
+    """A path that counts how often it is compared or cut."""
+
+    __slots__ = ()
+    cut = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        Counted.cut += 1
+        return tuple(self)[index] if isinstance(index, int) else tuple.__getitem__(self, index)
+
+
+@pytest.mark.parametrize("rules", [10, 1000])
+def test_a_question_costs_the_same_in_a_graph_of_any_size(rules: int):
+    # Given rules each of which names the next
+    paths = [("p", f"r{number}") for number in range(rules)]
+    edges = {path: frozenset({after}) for path, after in zip(paths, paths[1:] + paths[:1], strict=True)}
+    graph = RuleGraph(frozenset(paths), edges, frozenset())
+    # When a path is asked about that nobody defines, and has many parts
+    Counted.cut = 0
+    assert graph.may_be_kept(Counted(["p", *("x" * 500)]))
+    # Then no more of it is looked at than a rule is long
+    assert Counted.cut <= 3
 
 
 def test_rules_that_name_each_other_end():

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use pyo3::{
@@ -182,6 +182,7 @@ impl Server {
     /// Apply flags to the next request.
     #[pyo3(signature = (
         *, rollout, revision, percentage, salt, rust_opa, rust_cache, shadow = 0, assignment = "murmur3",
+        valid_seconds = None,
     ))]
     fn set_flags(
         &self,
@@ -193,9 +194,12 @@ impl Server {
         rust_cache: bool,
         shadow: u8,
         assignment: &str,
+        valid_seconds: Option<f64>,
     ) -> PyResult<()> {
+        // An end beyond what the clock can say is none.
+        let ends = valid_seconds.map(measured).transpose()?.and_then(|valid| Instant::now().checked_add(valid));
         let rule = label("assignment", assignment, Rule::parse, &["murmur3", "sark-md5"])?;
-        let flags = Flags { rollout, revision, percentage, salt, rule, rust_opa, rust_cache, shadow };
+        let flags = Flags { rollout, revision, percentage, salt, rule, rust_opa, rust_cache, shadow, ends };
         self.0.set_flags(flags).map_err(|error| errors::configuration(&error))
     }
 

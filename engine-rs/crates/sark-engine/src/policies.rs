@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     compilation::{Compilation, compile},
-    dependencies::Dependencies,
+    dependencies::{Dependencies, Place, revision_of_path},
     document::{Document, Projection, Spelled, data_text, parse_data},
     error::PolicyError,
     evaluator::Evaluator,
@@ -158,7 +158,11 @@ impl Policies {
 
     /// Whether a decision of `path` may be kept: the same input always gives the same answer.
     pub fn is_cacheable(&self, path: &DecisionPath) -> bool {
-        !self.related(path.segments()).any(|reached| reached.nondeterministic)
+        self.is_cacheable_at(path.segments())
+    }
+
+    pub(crate) fn is_cacheable_at(&self, path: &[String]) -> bool {
+        !self.related(path).any(|reached| reached.nondeterministic)
     }
 
     /// Paths of the rules that have a value of their own.
@@ -170,31 +174,56 @@ impl Policies {
     ///
     /// Policies that agree on it answer the same question alike. Takes as long as reading the data that the path reads.
     pub fn dependency_revision(&self, path: &DecisionPath) -> [u8; 16] {
-        self.dependencies.revision(path.segments(), &self.table, &self.data, self.version)
+        revision_of_path(self.revision_at(&self.place(path)), path.joined())
     }
 
-    pub(crate) fn is_supported(&self, path: &DecisionPath) -> bool {
-        self.related(path.segments()).all(|reached| reached.missing.is_empty()) && self.left_to_opa(path).is_empty()
+    /// Where `path` leads.
+    pub(crate) fn place(&self, path: &DecisionPath) -> Place {
+        self.dependencies.place(path.segments(), &self.table, &self.data)
+    }
+
+    /// Revision of what all paths that lead to `place` depend on.
+    pub(crate) fn revision_at(&self, place: &Place) -> [u8; 16] {
+        self.dependencies.revision(place, &self.table, &self.data, self.version)
+    }
+
+    /// What was done for revisions until now, in bytes hashed.
+    pub(crate) fn effort(&self) -> u64 {
+        self.dependencies.effort()
+    }
+
+    /// Whether the engine answers for `path`, unless numbers in it say otherwise: see [`Self::is_odd`].
+    pub(crate) fn is_supported_at(&self, path: &[String]) -> bool {
+        self.related(path).all(|reached| reached.missing.is_empty())
+            && self.program.reach(path).unsupported.is_empty()
+            && !self.is_of_function(path)
+    }
+
+    /// To OPA a segment of `path` is a number, and no name of a package or rule.
+    pub(crate) fn is_odd(&self, path: &[String]) -> bool {
+        path.iter().any(|segment| is_odd_index(segment)) || self.program.is_entered_by_number(path)
+    }
+
+    fn is_of_function(&self, path: &[String]) -> bool {
+        (1..=path.len()).any(|length| path.get(..length).is_some_and(|at| self.table.is_function(at)))
     }
 
     /// What `path` may reach and this engine leaves to OPA, as sentences.
     pub(crate) fn left_to_opa(&self, path: &DecisionPath) -> Vec<String> {
         let mut reasons: Vec<String> = self.program.reach(path.segments()).unsupported.into_iter().collect();
         // To ask for its value, or for what is below, is an error in OPA.
-        if (1..=path.segments().len()).any(|length| path.segments().get(..length).is_some_and(|at| self.table.is_function(at)))
-        {
+        if self.is_of_function(path.segments()) {
             reasons.push("a function, which has no value".to_owned());
         }
-        // To OPA it is a number, and no name of a package or rule.
-        if path.segments().iter().any(|segment| is_odd_index(segment)) || self.program.is_entered_by_number(path.segments()) {
+        if self.is_odd(path.segments()) {
             reasons.push("a path with a segment that OPA takes for a number".to_owned());
         }
         reasons
     }
 
     /// What an evaluation of `path` can see of its input, with what `others` are paths to.
-    pub(crate) fn projection(&self, path: &DecisionPath, others: &[Vec<String>]) -> Projection {
-        let Some(seen) = self.program.seen(path.segments()) else {
+    pub(crate) fn projection(&self, path: &[String], others: &[Vec<String>]) -> Projection {
+        let Some(seen) = self.program.seen(path) else {
             return Projection::Whole;
         };
         // What may be an index of an array is looked for in all of that.

@@ -9,7 +9,7 @@ use regorus::unstable::{Expr, Literal, LiteralStmt, Module as Ast, Query, Ref, R
 
 use crate::{
     builtins::{Availability, availability},
-    rules::{Path, RuleTable, chain, components},
+    rules::{Chain, Path, RuleTable, chain, components},
 };
 
 /// Mentions of one rule path.
@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Mentions {
     /// Constant beginnings of references into `data`.
     pub paths: BTreeSet<Path>,
-    /// Builtins called by name.
+    /// Builtins called by name, or named to stand for a function.
     pub builtins: BTreeSet<String>,
 }
 
@@ -106,6 +106,16 @@ impl<'a> Collector<'a> {
         }
         for modifier in &statement.with_mods {
             self.all([&modifier.refr, &modifier.r#as], into);
+            Self::named(&modifier.r#as, into);
+        }
+    }
+
+    /// What stands for a function is named and not called: a builtin that `expr` may name counts as a call of it.
+    fn named(expr: &Ref<Expr>, into: &mut Mentions) {
+        let taken = chain(expr);
+        let name = dotted(&taken);
+        if availability(&name) != Availability::Unknown {
+            into.builtins.insert(name);
         }
     }
 
@@ -189,11 +199,7 @@ impl<'a> Collector<'a> {
             into.paths.insert(path);
             return;
         }
-        let mut name = taken.root.to_owned();
-        for component in &taken.constant {
-            name.push('.');
-            name.push_str(component);
-        }
+        let name = dotted(&taken);
         if availability(&name) == Availability::Unknown && self.undefined_call.is_none() {
             let place = taken.head.span();
             let file = place.source.get_path();
@@ -201,4 +207,14 @@ impl<'a> Collector<'a> {
         }
         into.builtins.insert(name);
     }
+}
+
+/// A constant reference as it names a builtin.
+fn dotted(taken: &Chain<'_>) -> String {
+    let mut name = taken.root.to_owned();
+    for component in &taken.constant {
+        name.push('.');
+        name.push_str(component);
+    }
+    name
 }

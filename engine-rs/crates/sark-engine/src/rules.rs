@@ -1,6 +1,6 @@
 //! The rules that modules define, by path.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Bound};
 
 use regorus::unstable::{Expr, Module as Ast, Ref, Rule, RuleHead};
 
@@ -75,6 +75,21 @@ impl RuleTable {
             .take_while(move |(candidate, _)| candidate.starts_with(path))
             .filter(move |(candidate, _)| candidate.len() > path.len())
             .map(|(_, id)| *id)
+    }
+
+    /// Whether a rule is at or below `path`.
+    pub(crate) fn leads_to(&self, path: &[String]) -> bool {
+        self.from(path).next().is_some_and(|candidate| candidate.starts_with(path))
+    }
+
+    /// Whether a rule is strictly below `path`.
+    pub(crate) fn leads_on(&self, path: &[String]) -> bool {
+        self.from(path).find(|candidate| candidate.as_slice() != path).is_some_and(|candidate| candidate.starts_with(path))
+    }
+
+    /// The paths of rules in order, from `path` on.
+    fn from(&self, path: &[String]) -> impl Iterator<Item = &Path> {
+        self.index.range::<[String], _>((Bound::Included(path), Bound::Unbounded)).map(|(candidate, _)| candidate)
     }
 
     /// As `at_or_above` and `below`, without functions.

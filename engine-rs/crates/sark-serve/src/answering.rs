@@ -191,7 +191,7 @@ impl Answering {
     /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
     async fn told(&self, question: &Question<'_>, times: Times, drawn: Option<bool>, look: Look) -> Result<Told, Problem> {
         let began = times.began;
-        let in_force = self.in_force();
+        let in_force = self.in_force(times.looked);
         let arm = self.shared.arm(question, &in_force)?;
         let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
         let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
@@ -265,12 +265,17 @@ impl Answering {
         }
     }
 
-    fn in_force(&self) -> Rc<Held> {
+    /// What is in force at `now`.
+    fn in_force(&self, now: Instant) -> Rc<Held> {
         let mut follower = self.in_force.borrow_mut();
-        let now = follower.load();
+        let mut newest = follower.load();
+        if newest.flags.are_over(now) {
+            self.shared.end_validity(now);
+            newest = follower.load();
+        }
         let mut held = self.held.borrow_mut();
-        if !Arc::ptr_eq(&held.0, now) {
-            *held = Rc::new(Held(Arc::clone(now)));
+        if !Arc::ptr_eq(&held.0, newest) {
+            *held = Rc::new(Held(Arc::clone(newest)));
         }
         Rc::clone(&held)
     }

@@ -1,5 +1,7 @@
 //! The flags in force.
 
+use std::time::Instant;
+
 use sark_engine::assignment::Rule;
 
 use crate::arms::Arm;
@@ -23,9 +25,21 @@ pub struct Flags {
     pub rust_cache: bool,
     /// Share of the requests whose decisions are compared with the other arm's, 0 to 100.
     pub shadow: u8,
+    /// The last instant of their validity, past which everybody is on baseline; None when they have no end.
+    pub ends: Option<Instant>,
 }
 
 impl Flags {
+    /// Whether their validity is over at `now`.
+    pub(crate) fn are_over(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| now > ends)
+    }
+
+    /// What is in force past their validity: nobody in the new arm, and nothing compared.
+    pub(crate) fn past_validity(&self) -> Self {
+        Self { percentage: 0, shadow: 0, ends: None, ..self.clone() }
+    }
+
     /// The arm that every subject is in, when there is only one.
     pub(crate) fn everybodys_arm(&self) -> Option<Arm> {
         let moved = self.rust_opa || self.rust_cache;
@@ -45,9 +59,23 @@ impl Flags {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn validity_ends_past_its_last_instant_and_never_without_one() {
+        let noon = Instant::now();
+        let moment = Duration::from_nanos(1);
+        let flags = Flags { percentage: 50, shadow: 5, revision: 7, rust_opa: true, ends: Some(noon), ..Flags::default() };
+        assert!(!flags.are_over(noon));
+        assert!(flags.are_over(noon + moment));
+        let after = flags.past_validity();
+        assert_eq!((after.everybodys_arm(), after.shadow, after.revision), (Some(Arm::Python), 0, 7));
+        assert!(!after.are_over(noon + moment));
+    }
 
     proptest! {
         #[test]

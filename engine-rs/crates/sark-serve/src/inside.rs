@@ -84,7 +84,7 @@ impl Server {
                 Problem::new(status::TOO_LARGE, "invalid_parameter", format!("the input is larger than {limit} bytes"));
             return AtHand::Told(Told::refused(&problem));
         }
-        let in_force = shared.in_force.load();
+        let in_force = shared.in_force_at(inquiry.began);
         let drawn = Shadow::is_drawn(&in_force.flags);
         if drawn
             || shared.log.get().is_some()

@@ -277,7 +277,7 @@ impl Server {
 
     /// All metrics in Prometheus' text format.
     pub fn metrics(&self) -> io::Result<Vec<u8>> {
-        self.shared.metrics().text(self.shared.levels()).map_err(io::Error::other)
+        self.shared.in_force_at(Instant::now()).metrics.text(self.shared.levels()).map_err(io::Error::other)
     }
 
     /// Take nobody in any more, answer whatever was sent before within `limit`, and end. True when all was answered.

@@ -3,10 +3,11 @@
 use std::{
     io,
     sync::{Arc, OnceLock, atomic::AtomicUsize},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use sark_engine::Engine;
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub engine: Arc<Engine>,
     pub options: ServerOptions,
     pub in_force: Arc<ArcSwap<InForce>>,
+    /// Held by whoever changes what is in force.
+    changing: Mutex<()>,
     pub jobs: Arc<Jobs>,
     pub pool: Arc<Pool>,
     pub faults: FaultInjector,
@@ -64,6 +67,7 @@ impl Shared {
             engine,
             options,
             in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),
+            changing: Mutex::new(()),
             pool,
             faults: FaultInjector::default(),
             connections: AtomicUsize::new(0),
@@ -72,6 +76,7 @@ impl Shared {
 
     /// Apply `flags` to the next request.
     pub(crate) fn set_flags(&self, flags: Flags) -> io::Result<()> {
+        let _changing = self.changing.lock();
         let before = self.in_force.load_full();
         let metrics = if before.flags.rollout == flags.rollout {
             Arc::clone(&before.metrics)
@@ -84,6 +89,28 @@ impl Shared {
         metrics.show_flags(&flags);
         self.in_force.store(Arc::new(InForce { flags, metrics }));
         Ok(())
+    }
+
+    /// What is in force at `now`.
+    pub(crate) fn in_force_at(&self, now: Instant) -> Guard<Arc<InForce>> {
+        let in_force = self.in_force.load();
+        if !in_force.flags.are_over(now) {
+            return in_force;
+        }
+        self.end_validity(now);
+        self.in_force.load()
+    }
+
+    /// Go to baseline when what is in force is over at `now`, which needs nobody's word: whoever gives it may hang.
+    pub(crate) fn end_validity(&self, now: Instant) {
+        let _changing = self.changing.lock();
+        let before = self.in_force.load();
+        // Another may have ended it, or other flags may have come.
+        if before.flags.are_over(now) {
+            let flags = before.flags.past_validity();
+            before.metrics.show_flags(&flags);
+            self.in_force.store(Arc::new(InForce { flags, metrics: Arc::clone(&before.metrics) }));
+        }
     }
 
     /// The arm of a question's subject. Err: it turned out to be none.
@@ -111,5 +138,70 @@ impl Shared {
 
     pub(crate) fn record_evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
         self.metrics().evaluation(arm, result, took, error_type);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sark_engine::{CacheLimits, EngineOptions, Module, Policies};
+
+    use super::*;
+    use crate::{shadow::ShadowLimits, subject::SubjectRule};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn shared() -> Shared {
+        let modules = vec![Module { name: "a.rego".into(), source: "package a\nb := 1".into() }];
+        let policies = Arc::new(Policies::compile(modules, b"{}").unwrap());
+        let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: PATIENCE };
+        let engine = Engine::new(policies, EngineOptions { cache, evaluation_timeout: PATIENCE }).unwrap();
+        let options = ServerOptions {
+            address: None,
+            unix: None,
+            in_process: true,
+            workers: 1,
+            max_body_bytes: 1024,
+            max_header_bytes: 1024,
+            idle_timeout: PATIENCE,
+            header_timeout: PATIENCE,
+            body_timeout: PATIENCE,
+            write_timeout: PATIENCE,
+            max_connections: 1,
+            baseline_queue: 1,
+            baseline_timeout: PATIENCE,
+            inline_evaluation: PATIENCE,
+            evaluation_threads: 1,
+            evaluation_queue: 1,
+            writes: false,
+            subject: SubjectRule::new(None, ["/user"]).unwrap(),
+            shadow: ShadowLimits::default(),
+        };
+        Shared::new(Arc::new(engine), options).unwrap()
+    }
+
+    fn half(revision: u64, ends: Option<Instant>) -> Flags {
+        Flags { rollout: "shop/gateway".into(), revision, percentage: 50, rust_opa: true, ends, ..Flags::default() }
+    }
+
+    #[test]
+    fn past_the_end_nobody_is_in_the_new_arm_and_other_flags_are_not_ended_with_those_before() {
+        // Given flags that are over at `later`
+        let shared = shared();
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        shared.set_flags(half(1, Some(now))).unwrap();
+        assert_eq!(shared.in_force_at(now).flags.percentage, 50);
+
+        // When others come before anybody notices, then those stay
+        shared.set_flags(half(2, None)).unwrap();
+        shared.end_validity(later);
+        assert_eq!(shared.in_force_at(later).flags, half(2, None));
+
+        // And else everybody is on baseline, with the metrics of before
+        shared.set_flags(half(3, Some(now))).unwrap();
+        let metrics = shared.metrics();
+        let after = shared.in_force_at(later);
+        assert_eq!((after.flags.revision, after.flags.everybodys_arm()), (3, Some(Arm::Python)));
+        assert!(Arc::ptr_eq(&after.metrics, &metrics));
     }
 }

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ MAX_POLL_SECONDS: Final = 2.0
 """Longest time between two looks of a candidate, so that a released Lease is taken soon."""
 FITNESS_SECONDS: Final = 1.0
 """Longest time between two looks whether this process is fit to lead."""
+LAST_WORD_SECONDS: Final = 0.5
+"""So long a process that must end waits for its log to take that it does."""
 _MAX_WRITES: Final = 64
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _RELEASE_ATTEMPTS: Final = 3
@@ -275,7 +278,14 @@ class Leadership:
 
     def _end(self) -> None:
         """End a process that should have stopped by now; called in the watchdog's thread."""
-        _log.error("ending: the Lease has run out and what it stood for has not stopped", lease=self._store.what)
+
+        def tell() -> None:
+            _log.error("ending: the Lease has run out and what it stood for has not stopped", lease=self._store.what)
+
+        # A log that nobody reads holds up whoever writes to it, which may be why nothing has stopped.
+        telling = threading.Thread(target=tell, name="last word", daemon=True)
+        telling.start()
+        telling.join(LAST_WORD_SECONDS)
         self._end_process(LEASE_LOST_STATUS)
 
     def _is_ours(self, lease: Lease) -> bool:

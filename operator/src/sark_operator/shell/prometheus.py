@@ -233,8 +233,8 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
         return _refused(server, session)
     except _NoRoomError:
         return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and other answers left no memory to take it in")
-    except _NoTimeError:
-        return _unread(server)
+    except _NoTimeError as error:
+        return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and was not read within {server.timeout:g} s: {error}")
     except (OSError, _TooLongError, TooMuchError) as error:
         return _unreachable(server, error)
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -264,7 +264,7 @@ class _NoRoomError(Exception):
 
 
 class _NoTimeError(Exception):
-    """Answers that came before have left no time to read this one."""
+    """Other answers have left no time to read this one; the text says which."""
 
 
 class _BoundedSession(requests.Session):
@@ -294,7 +294,7 @@ class _BoundedSession(requests.Session):
         response = super().send(request, **options)
         if not self._intake.begin():
             response.close()
-            raise _NoTimeError
+            raise _NoTimeError("other answers of it were still coming")
         try:
             body = self._read(response)
         except ReadTimeoutError as error:
@@ -305,7 +305,7 @@ class _BoundedSession(requests.Session):
             response.close()
             self._call.forget()
         if not self._intake.read() or self._call.is_over:  # nobody waits for it any more
-            raise _NoTimeError
+            raise _NoTimeError("other answers were read before it")
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
         response.json = self._document  # type: ignore[method-assign] # what the library takes the series from
         self.status = response.status_code
@@ -388,11 +388,6 @@ def _foreign(server: Server, session: _BoundedSession) -> Missing:
 
 def _late(server: Server) -> Missing:
     return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
-
-
-def _unread(server: Server) -> Missing:
-    others = "other answers were read before it"
-    return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and was not read within {server.timeout:g} s: {others}")
 
 
 def _crowded(server: Server, owner: str) -> Missing:

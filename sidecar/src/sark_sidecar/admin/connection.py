@@ -25,24 +25,44 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._last_seen = time.monotonic()
         self._patience = FIRST_REQUEST_SECONDS
+        self._under_way = 0
+        self._gave_way = False
         register[inner] = self
 
     def served(self, now: float) -> None:
-        """Take note of a request."""
+        """Take note of a request that has come."""
         self._last_seen, self._patience = now, IDLE_SECONDS
+        self._under_way += 1
+
+    def answered(self, now: float) -> None:
+        """Take note of its answer."""
+        self._last_seen = now
+        self._under_way -= 1
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when nothing has been asked, monotonic seconds; None while a request is under way."""
+        return None if self._under_way else self._last_seen
+
+    def give_way(self) -> None:
+        """Close, for another one that has come."""
+        self._gave_way = True
+        self._register.pop(self._inner, None)
+        if self._transport is not None:
+            self._transport.abort()
 
     def close_if_silent(self, now: float) -> None:
         """Close the connection when its patience is over."""
         if now - self._last_seen > self._patience:
-            self._register.pop(self._inner, None)
-            if self._transport is not None:
-                self._transport.abort()
+            self.give_way()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Pass on."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
         self._inner.connection_made(transport)
+        if self._gave_way and self._transport is not None:  # before it was made: many had come at once
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the register, and pass on."""

@@ -90,12 +90,12 @@ class AdminServer:
         """
         self._tls = context
         loop = asyncio.get_running_loop()
-        before, self._listeners = self._listeners, []
-        for listener in before:
+        for listener in list(self._listeners):
             # The kernel's queue belongs to the socket and not to its descriptor: nobody who waits in it is lost.
             for socket in listener.sockets:
                 renewed = await loop.create_server(self._accept, sock=socket.dup(), backlog=_BACKLOG, **self._tls_options())
                 self._listeners.append(renewed)
+            self._listeners.remove(listener)
             listener.close()
 
     def _tls_options(self) -> dict[str, Any]:
@@ -105,9 +105,22 @@ class AdminServer:
 
     def _accept(self) -> asyncio.Protocol:
         server = self._runner.server
-        if server is None or len(self._connections) >= self._settings.max_connections:
+        if server is None or not self._has_room():
             return Busy()
         return Connection(server(), self._connections)
+
+    def _has_room(self) -> bool:
+        """Return whether one more connection may be open. Where there is no place, who has been idle longest gives way.
+
+        A few that keep their connections and ask nothing would else shut out the kubelet, the operator and Prometheus.
+        """
+        if len(self._connections) < self._settings.max_connections:
+            return True
+        idle = [(since, each) for each in self._connections.values() if (since := each.idle_since) is not None]
+        if not idle:
+            return False
+        min(idle, key=lambda pair: pair[0])[1].give_way()
+        return True
 
     async def _sweep(self) -> None:
         """Close connections that send nothing: without this a few of them would shut the operator out."""
@@ -119,8 +132,16 @@ class AdminServer:
 
     @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if (connection := self._connections.get(request.protocol)) is not None:
-            connection.served(time.monotonic())
+        connection = self._connections.get(request.protocol)
+        if connection is None:
+            return await self._answered(request, handler)
+        connection.served(time.monotonic())
+        try:
+            return await self._answered(request, handler)
+        finally:
+            connection.answered(time.monotonic())
+
+    async def _answered(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if self._tokens is not None and not shows_token(request.headers.get("Authorization", ""), self._tokens):
             # As OPA words it.
             refusal = {"code": "unauthorized", "message": "request rejected by administrative policy"}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -55,8 +56,8 @@ class Decisions(Protocol):
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return what is kept under each key."""
 
-    async def set(self, key: str, value: bytes, seconds: float) -> None:
-        """Keep a value for so long, if that is longer than nothing."""
+    def keep(self, key: str, value: bytes, seconds: float, holds: Callable[[], bool]) -> None:
+        """Keep a value made just now for so long, if `holds` is true after another look at OPA."""
 
 
 class EmbeddedEngine(Protocol):
@@ -145,13 +146,14 @@ class BaselineArm:
         except Exception:
             log.exception("a request could not be answered", path=asked.job.path)
             decided = answer.error(500, "internal_error", "the sidecar failed to answer; see its log")
-        keep = decided.keep and self._still_holds(asked)
+        holds = self._holding(asked)
+        keep = decided.keep and holds()
         # The data plane keeps what it handed over for its own cache, unless told not to.
         withheld = asked.job.cache == "rust" and not (keep and asked.keep_in_process)
         seconds = self._lifetime(asked.question, decided) if keep else 0.0
         self._complete(asked.job, decided, NO_STORE if withheld else "", seconds)
         if asked.key and keep:
-            await self._decisions.set(asked.key, _result(decided), seconds)
+            self._decisions.keep(asked.key, _result(decided), seconds, holds)
 
     def _ask(self, job: Job) -> Asked | None:
         try:
@@ -171,14 +173,19 @@ class BaselineArm:
             return Asked(job, question, key, keep_in_process=False, policies=policies)
         return Asked(job, question, "", keep_in_process=agree, policies=policies)
 
-    def _still_holds(self, asked: Asked) -> bool:
-        """Return whether nobody was seen to change policies since it was asked: else it may be a decision of the new ones."""
-        before, now = asked.policies, self._opa_policies()
+    def _holding(self, asked: Asked) -> Callable[[], bool]:
+        """Return what tells whether nobody was seen to change policies since it was asked: else it may be by the new ones.
+
+        It is asked again later, so it holds on to nothing of the request.
+        """
+        return partial(self._still_holds, asked.policies, needs_both=asked.job.opa == "rust" or asked.keep_in_process)
+
+    def _still_holds(self, before: OpaPolicies | None, *, needs_both: bool) -> bool:
+        now = self._opa_policies()
         if before is None or now is None or not (before.is_current and now.is_current):
             return False
         if (now.kept_under, now.trust) != (before.kept_under, before.trust):
             return False
-        needs_both = asked.job.opa == "rust" or asked.keep_in_process
         return not needs_both or now.revision == self._embedded_revision()
 
     def _answer_from(self, asked: Asked, kept: bytes | None) -> bool:

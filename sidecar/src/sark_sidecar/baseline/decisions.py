@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
 from redis.retry import Retry
 
 from sark_sidecar.breaker import Permit
@@ -76,14 +76,17 @@ class RedisDecisions:
         began = time.perf_counter()
         try:
             async with self._answering(permit):
-                found = [await self._redis.get(keys[0])] if len(keys) == 1 else await self._redis.mget(keys)
+                found = _values(await (self._redis.get(keys[0]) if len(keys) == 1 else self._redis.mget(keys)), len(keys))
         except (RedisError, OSError, TimeoutError) as error:
+            if isinstance(error, InvalidResponse):
+                # Whose answer it was nobody knows, nor what else is on its way there.
+                await self._redis.connection_pool.disconnect()
             self._failed("get", error)
             self._count("get", ["error"] * len(keys), began)
             return [None] * len(keys)
         self._worked("get")
         self._count("get", ["miss" if value is None else "hit" for value in found], began)
-        return cast("list[bytes | None]", found)
+        return found
 
     async def set(self, key: str, value: bytes, seconds: float) -> None:
         """Keep `value` for so long; for less than a millisecond not at all."""
@@ -134,18 +137,24 @@ class RedisDecisions:
             self._recorder.observe_cache(operation, result, seconds)
 
 
+def _values(answer: Any, number: int) -> list[bytes | None]:
+    """Return what is kept under so many keys. Raises `InvalidResponse` for what is no answer to that question."""
+    found = [answer] if number == 1 else answer
+    if (
+        not isinstance(found, list)
+        or len(found) != number
+        or not all(each is None or isinstance(each, bytes) for each in found)
+    ):
+        raise InvalidResponse("an answer to GET or MGET that has not a value for each key")
+    return found
+
+
 class NoDecisions:
     """Used with `cache.backend: rust`: there is no Redis."""
-
-    problem = ""
-
-    def breaker(self) -> dict[str, Any]:
-        """Have none."""
-        return {}
 
     async def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """Find nothing."""
         return [None] * len(keys)
 
-    async def set(self, key: str, value: bytes, seconds: float) -> None:
+    def keep(self, key: str, value: bytes, seconds: float, holds: Callable[[], bool]) -> None:
         """Keep nothing."""

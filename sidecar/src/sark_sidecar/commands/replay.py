@@ -9,6 +9,7 @@ import json
 import sys
 import time
 
+from sark_sidecar.aside import LAST_LINES_SECONDS
 from sark_sidecar.configuration import load_settings
 from sark_sidecar.settings import LogLevel
 
@@ -59,11 +60,13 @@ def run(options: argparse.Namespace) -> int:
     from sark_sidecar.replay.running import ReplayError
 
     settings = load_settings(options.config)
-    configure_logs(LogLevel.ERROR)
+    lines = configure_logs(LogLevel.ERROR)
     try:
         report, equal, mismatches = asyncio.run(_replay(settings, options))
     except (RecordingError, ReplayError) as error:
         raise Refused(str(error)) from error
+    finally:
+        lines.settle(LAST_LINES_SECONDS)
     sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n" if options.output == "json" else as_text(report))
     if mismatches:
         return MISMATCHES

@@ -7,7 +7,9 @@ import asyncio
 import signal
 import sys
 
+from sark_sidecar.aside import LAST_LINES_SECONDS
 from sark_sidecar.configuration import describe, load_settings
+from sark_sidecar.leaving import run_to_end
 from sark_sidecar.settings import Settings
 
 from .refusal import Refused
@@ -60,9 +62,11 @@ def _serve(settings: Settings) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.read_again)
         await service.run()
 
-    configure_logs(settings.log.level)
+    lines = configure_logs(settings.log.level)
     try:
-        asyncio.run(serve())
+        run_to_end(serve())
     except (StartError, TaskEnded) as error:
         raise Refused(str(error)) from error
+    finally:
+        lines.settle(LAST_LINES_SECONDS)
     return 0

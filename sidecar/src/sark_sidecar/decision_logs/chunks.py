@@ -8,6 +8,8 @@ _GROWTH = 2.0
 _WELL_USED = 0.75
 _MOST = 64
 """Events never compress better than to this part."""
+_PATIENCE = 8
+"""A receiver that takes less may take more again later: one chunk in so many is larger than the last that was refused."""
 _LEVEL = 6
 
 
@@ -19,6 +21,8 @@ class ChunkSize:
         self._limit = limit
         self.uncompressed = limit
         """As many bytes of events are tried next."""
+        self._wait = 0
+        """Chunks to be taken before a larger one is tried."""
 
     def fits(self, packed: int, events: int) -> bool:
         """Return whether a chunk may be sent; learn from one that may not."""
@@ -28,14 +32,17 @@ class ChunkSize:
             self.refused()
         return False
 
-    def taken(self, packed: int, events: int) -> None:
+    def taken(self, packed: int) -> None:
         """Learn from a chunk that the receiver took."""
-        if packed < _WELL_USED * self._limit and events > 1:
+        if self._wait:
+            self._wait -= 1
+        elif packed < _WELL_USED * self._limit:
             self.uncompressed = min(int(self.uncompressed * _GROWTH), _MOST * self._limit)
 
     def refused(self) -> None:
         """Learn that the receiver takes less."""
         self.uncompressed = max(self.uncompressed // 2, 1)
+        self._wait = _PATIENCE
 
 
 def pack(events: list[bytes]) -> bytes:

@@ -35,6 +35,8 @@ class Console:
         self._stops = False
         self._under_way = 0
         self._problem = ""
+        self._in_a_line = False
+        """Whether what was written last is a part of a line."""
 
     def offer(self, events: list[bytes]) -> None:
         """Let events wait to be written."""
@@ -68,12 +70,12 @@ class Console:
         return {"written": self._written, "waiting_bytes": self._waiting.size, "problem": self._problem}
 
     async def _write(self, events: list[bytes]) -> None:
-        text = b"".join(console_line(event) for event in events)
+        # The part of a line that could not be ended is lost; an event glued to it would be as well.
+        text = b"\n" * self._in_a_line + b"".join(console_line(event) for event in events)
         self._under_way = len(events)
         try:
-            await asyncio.to_thread(write_all, self._descriptor, text, stops=lambda: self._stops)
+            await asyncio.to_thread(write_all, self._descriptor, text, stops=lambda: self._stops, wrote=self._wrote)
         except (OSError, InterruptedError) as error:
-            # What was written of a line is a part; the next one begins anew.
             self._on_loss("unsent", len(events))
             problem = f"standard output: {error.strerror or error}"
             if problem != self._problem:
@@ -86,14 +88,19 @@ class Console:
         finally:
             self._under_way = 0
 
+    def _wrote(self, text: bytes) -> None:
+        self._in_a_line = not text.endswith(b"\n")
+
 
 def console_line(event: bytes) -> bytes:
     """Return the event as OPA's console log has it."""
     return b'{"level":"info","msg":"Decision Log","type":"openpolicyagent.org/decision_logs",' + event[1:] + b"\n"
 
 
-def write_all(descriptor: int, text: bytes, *, stops: Callable[[], bool]) -> None:
-    """Write, never blocking for longer than it takes to notice `stops`.
+def write_all(
+    descriptor: int, text: bytes, *, stops: Callable[[], bool], wrote: Callable[[bytes], None] = lambda _: None
+) -> None:
+    """Write, never blocking for longer than it takes to notice `stops`. Each part that is written is told to `wrote`.
 
     Raises:
         OSError: nobody reads it any more, or the disk is full.
@@ -107,4 +114,6 @@ def write_all(descriptor: int, text: bytes, *, stops: Callable[[], bool]) -> Non
         if stops() and not ready:
             raise InterruptedError("its reader has stopped")
         if ready:
-            at += os.write(descriptor, text[at : at + _PIPE_BYTES])
+            written = os.write(descriptor, text[at : at + _PIPE_BYTES])
+            wrote(text[at : at + written])
+            at += written

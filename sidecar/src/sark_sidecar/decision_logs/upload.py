@@ -16,6 +16,7 @@ import structlog
 
 from sark_sidecar.bearer import TokenError, read_token
 from sark_sidecar.settings import LogServiceSettings
+from sark_sidecar.unforeseen import unforeseen
 
 from .backlog import Backlog
 from .chunks import ChunkSize, pack
@@ -136,10 +137,17 @@ class Upload:
                 log.warning("decisions could not be sent; they are sent again", service=self._address, reason=str(error))
             self._problem = str(error)
             return False
+        except Exception as error:
+            self._failures += 1
+            problem = unforeseen(error)
+            if problem != self._problem:
+                log.exception("decisions could not be sent; they are sent again", service=self._address)
+            self._problem = problem
+            return False
         if self._failures:
             log.info("decisions are sent again", service=self._address, failures=self._failures)
         self._failures, self._problem = 0, ""
-        self._size.taken(len(packed), len(events))
+        self._size.taken(len(packed))
         self._uploads += 1
         self._uploaded += len(events)
         return True

@@ -15,12 +15,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import structlog
 from kubernetes.aio.client import ApiClient, CoreV1Api
 from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import ConfigException
 
 from sark_api.names import FLAGS_KEY
 from sark_sidecar.reading import read_at_most
+from sark_sidecar.unforeseen import unforeseen
 
+log = structlog.get_logger()
 LIST_SECONDS = 10.0
 WATCH_SECONDS = 30
 GRACE_SECONDS = 10.0
@@ -36,6 +40,17 @@ class WatchExpired(Exception):  # noqa: N818 - not an error: list again
 
 class WatchBroken(Exception):  # noqa: N818 - a state of the connection
     """The API answered something that is no watch; the message says what."""
+
+
+_FORESEEN = (
+    ApiException,
+    ConfigException,  # the token of the service account is empty for as long as it is being renewed
+    aiohttp.ClientError,
+    TimeoutError,
+    OSError,
+    ValueError,
+    WatchBroken,
+)
 
 
 class FlagConfigMap:
@@ -68,18 +83,32 @@ class FlagConfigMap:
         self._on_absent = on_absent
         self._on_link = on_link
         self._failures = 0
+        self._told = ""
+        """The fault of ours that was logged last."""
 
     async def run(self) -> None:
-        """List and watch, and start again after every failure with a jittered back-off."""
+        """List and watch, and start again after every failure, whichever it is, with a jittered back-off."""
         while True:
             try:
                 await self._follow()
             except WatchExpired:
                 self._failures += 1
-            except (ApiException, aiohttp.ClientError, TimeoutError, OSError, ValueError, WatchBroken) as error:
-                self._failures += 1
-                self._on_link(False, _describe(error))  # noqa: FBT003 - up or down is what the callback is about
+            except _FORESEEN as error:
+                self._fail(_describe(error))
+            except Exception as error:  # noqa: BLE001 - a fleet reads the same, and must not end in the same second
+                self._fail(self._described(error))
             await asyncio.sleep(backoff(self._failures, random.random()))  # noqa: S311 - spreading load, no secret
+
+    def _fail(self, reason: str) -> None:
+        self._failures += 1
+        self._on_link(False, reason)  # noqa: FBT003 - up or down is what the callback is about
+
+    def _described(self, fault: Exception) -> str:
+        reason = unforeseen(fault)
+        if reason != self._told:
+            log.error("the flag watch broke", exc_info=fault)
+        self._told = reason
+        return reason
 
     async def _follow(self) -> None:
         version = await self._list()
@@ -180,7 +209,10 @@ async def _closing(response: Any) -> AsyncIterator[aiohttp.ClientResponse]:
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    members = json.loads(raw)
+    try:
+        members = json.loads(raw)
+    except RecursionError as error:
+        raise WatchBroken("the API answered something that nests too deeply") from error
     if not isinstance(members, dict):
         raise WatchBroken("the API answered something that is not a JSON object")
     return members

@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
 from sark_api.flags import MAX_DOCUMENT_BYTES
+from sark_sidecar.unforeseen import unforeseen
 from sark_sidecar.whole_file import read_whole
 
+log = structlog.get_logger()
 POLL_SECONDS = 0.5
 
 
@@ -40,21 +44,29 @@ class FlagFile:
             await asyncio.sleep(POLL_SECONDS)
 
     async def look(self) -> None:
-        """Read the file once and report what is new."""
+        """Read the file once and report what is new. Whatever comes of it, the next look is made."""
         try:
-            text = await asyncio.to_thread(read_document_file, self._path)
+            await self._look()
         except (OSError, ValueError) as error:
             self._report(f"flag file {self._path} cannot be read: {error}")
-            return
+        except Exception as error:  # noqa: BLE001 - what is in force stays, and the file may change
+            self._report(f"flag file {self._path}: {unforeseen(error)}", error)
+
+    async def _look(self) -> None:
+        text = await asyncio.to_thread(read_document_file, self._path)
         if text is None:
             self._report(f"flag file {self._path} does not exist")
             return
-        self._problem = ""
         if text != self._last:
-            self._last = text
             self._on_text(text)
+            self._last = text
+        self._problem = ""
 
-    def _report(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
-            self._on_problem(problem)
+    def _report(self, problem: str, fault: Exception | None = None) -> None:
+        """Tell a problem unless it is the one told last; `fault` is one that nobody foresaw."""
+        if problem == self._problem:
+            return
+        self._problem = problem
+        if fault is not None:
+            log.error("the flag file cannot be followed", path=str(self._path), exc_info=fault)
+        self._on_problem(problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
@@ -13,6 +14,7 @@ import structlog
 
 from sark_api.report import FlagState
 from sark_sidecar.telemetry import Telemetry
+from sark_sidecar.unforeseen import unforeseen
 
 from . import state
 from .persisted import load_document, save_document
@@ -69,12 +71,26 @@ class FlagFollower:
         return self._flags
 
     def receive(self, text: str | bytes, origin: Origin) -> None:
-        """Take a document from a source."""
+        """Take a document from a source; one that cannot be read is refused, whatever it is.
+
+        What `apply` raises is raised: then what was in force before still is.
+        """
         if origin is not Origin.STATE_FILE:
             self.answered.set()
         if self._is_primary(origin):
             self.problem = ""
-        self._become(state.offer(self._flags, text, origin, self._clock()), origin)
+        self._become(self._offered(text, origin), origin)
+
+    def _offered(self, text: str | bytes, origin: Origin) -> Flags:
+        now = self._clock()
+        try:
+            return state.offer(self._flags, text, origin, now)
+        except Exception as error:
+            # Whatever a text does to its reader, the last good document stays in force.
+            after = state.refuse(self._flags, unforeseen(error), origin, now, state.digest_of(text))
+            if after is not self._flags:
+                log.exception("a flag document broke its reader", origin=origin.value)
+            return after
 
     def absent(self, reason: str, origin: Origin) -> None:
         """Take note that a source has no document; the last good one stays in force until its validity ends."""
@@ -99,6 +115,9 @@ class FlagFollower:
             text = await asyncio.to_thread(load_document, self._state_file)
         except (OSError, ValueError) as error:
             log.warning("kept flag document cannot be read", error=str(error))
+            return
+        except Exception:
+            log.exception("kept flag document cannot be read")
             return
         if text is not None:
             self.receive(text, Origin.STATE_FILE)
@@ -127,27 +146,40 @@ class FlagFollower:
                 await asyncio.to_thread(save_document, self._state_file, document)
                 self.state_file_problem = ""
             except OSError as error:
-                self._telemetry.state_file_failed()
-                problem = f"flags.state_file {self._state_file} cannot be written: {error.strerror or error}"
-                if problem != self.state_file_problem:
-                    log.warning("flag document cannot be kept", problem=problem)
-                self.state_file_problem = problem
-                await asyncio.sleep(KEEP_AGAIN_SECONDS)
-                self._unsaved.set()
+                await self._not_kept(error.strerror or str(error), None)
+            except Exception as error:  # noqa: BLE001 - flags that are followed count for more than one that is kept
+                await self._not_kept(unforeseen(error), error)
+
+    async def _not_kept(self, reason: str, fault: Exception | None) -> None:
+        """Count it, tell it once, and have it tried again in a while; `fault` is one that nobody foresaw."""
+        self._telemetry.state_file_failed()
+        problem = f"flags.state_file {self._state_file} cannot be written: {reason}"
+        if problem != self.state_file_problem:
+            (log.error if fault else log.warning)("flag document cannot be kept", problem=problem, exc_info=fault)
+        self.state_file_problem = problem
+        await asyncio.sleep(KEEP_AGAIN_SECONDS)
+        self._unsaved.set()
 
     def _is_primary(self, origin: Origin) -> bool:
         return origin is (Origin.WATCH if self._flags.follows_api else Origin.FILE)
 
     def _become(self, after: Flags, origin: Origin | None) -> None:
         before, share = self._flags, after.share
-        if share != before.share:
-            self._apply(share)
-        self._flags = after
-        if after is before:
-            return
+        ends = self._ends
         if after.document is not before.document:
             left = (after.deadline - self._clock()).total_seconds() if after.deadline else inf
-            self._ends = self._monotonic() + left
+            ends = self._monotonic() + left
+        if share != before.share:
+            try:
+                # The data plane knows the end too: nothing that holds up this loop may put it off.
+                self._apply(replace(share, ends=ends if after.deadline else inf))
+            except Exception:
+                # Whoever called goes on or ends the sidecar; nobody must have to guess what is in force.
+                log.exception("the data plane does not take the flags; those before stay in force", **_fields(share))
+                raise
+        self._flags, self._ends = after, ends
+        if after is before:
+            return
         self._telemetry.flags(after)
         if after.state is not before.state:
             is_worse = after.state in {FlagState.STALE, FlagState.EXPIRED}

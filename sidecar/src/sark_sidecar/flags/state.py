@@ -1,7 +1,8 @@
 """Which flag document is in force: pure functions over an immutable state.
 
 No clock, no file, no network. A source hands texts to `offer`; a timer calls `tick`. Whatever the order and the garbage, the
-document with the highest revision that was ever whole is the one followed, and past its `valid_until` nobody is in the new arm.
+document with the highest revision that was ever whole is the one followed, of two with the same one that of 0 %, and past its
+`valid_until` nobody is in the new arm.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from sark_api.flags import FlagDocument, FlagDocumentError, parse_flag_document
 from sark_api.report import BaselineOnly, FlagReport, FlagState
@@ -38,6 +40,8 @@ class Share:
     rust_cache: bool = False
     shadow: int = 0
     """Share of the requests whose decisions are compared, in percent."""
+    ends: float = field(default=inf, compare=False)
+    """When everybody goes back to baseline, by the monotonic clock. A share that ends at another time is the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,22 +115,28 @@ class Flags:
 
 
 def offer(flags: Flags, text: str | bytes, origin: Origin, now: datetime) -> Flags:
-    """Return the state after a source showed `text`: adopted, ignored (older) or refused (broken, or contradicting)."""
+    """Return the state after a source showed `text`: adopted, ignored (older) or refused (broken, or contradicting).
+
+    One that contradicts the document in force, with the same revision, is adopted when it leads everybody back to the baseline.
+    """
     try:
         document = parse_flag_document(text)
         _check_validity(document)
     except FlagDocumentError as error:
-        return refuse(flags, str(error), origin, now, _digest(text))
+        return refuse(flags, str(error), origin, now, digest_of(text))
     current = flags.document
     if current is None or document.revision > current.revision:
         return _adopt(flags, document, now)
     if document.revision < current.revision:
         return replace(flags, ignored=flags.ignored + 1)
+    if document.sha256 != current.sha256 and document.percentage == 0 < current.percentage:
+        # Of two that contradict each other the way back wins: where a revision cannot grow any more it is the only one.
+        return _adopt(flags, document, now)
     if document.sha256 != current.sha256:
         reason = (
             f"flag document revision {document.revision} differs from the one in force with that revision; raise the revision"
         )
-        return refuse(flags, reason, origin, now, _digest(text))
+        return refuse(flags, reason, origin, now, digest_of(text))
     return flags
 
 
@@ -197,5 +207,6 @@ def _check_validity(document: FlagDocument) -> None:
         )
 
 
-def _digest(text: str | bytes) -> str:
+def digest_of(text: str | bytes) -> str:
+    """Return the SHA-256 by which a refused text is known again; of any text, be it no Unicode."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).hexdigest()

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from sark_engine import PathError, Server
 
-from sark_client import ClosedError, Decision, DecisionError, QuestionError, decision_in, refusal
+from sark_client import BusyError, ClosedError, Decision, DecisionError, QuestionError, decision_in, refusal
 from sark_sidecar import service
 from sark_sidecar.configuration import ConfigurationError, load_settings, settings_of
 from sark_sidecar.logs import log_through_application
@@ -110,7 +110,7 @@ class DecisionPoint:
             told = server.ask(asked, question_body(document), subject)
         except PathError as error:
             raise QuestionError(str(error)) from error
-        return _decision(told, asked)
+        return self._decided(told, asked)
 
     async def decide_async(self, document: Any = ABSENT, *, path: str | None = None, subject: str | None = None) -> Decision:
         """As `decide`, without blocking the event loop."""
@@ -122,7 +122,16 @@ class DecisionPoint:
             told = await self._mailroom().ask(server, asked, question_body(document), subject)
         except PathError as error:
             raise QuestionError(str(error)) from error
-        return _decision(told, asked)
+        return self._decided(told, asked)
+
+    def _decided(self, told: Told, asked: str) -> Decision:
+        """Return the decision. One that is not given because the end has come is not to be tried again."""
+        try:
+            return _decision(told, asked)
+        except BusyError as error:
+            if not self.is_open:
+                raise self._closed() from error
+            raise
 
     def _mailroom(self) -> Mailroom:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 import structlog
 from sark_engine import Server
 
+from sark_sidecar.leaving import run_to_end
 from sark_sidecar.service import Service, StartError
 from sark_sidecar.settings import Settings
 
@@ -65,7 +66,7 @@ class Running:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            run_to_end(self._serve())
         except BaseException as error:  # noqa: BLE001 - whoever waits for the start is told, whatever it is
             if self._ready.done():
                 self.problem = str(error)

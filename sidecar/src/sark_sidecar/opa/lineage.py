@@ -1,9 +1,10 @@
 """Which policies OPA served lately.
 
-A decision is kept under the revision that was in force when it was asked for. When OPA's policies change, what is asked until
-the next look is decided by the new ones already, and kept under the revision before. Nobody looks for it there, unless that
-revision comes back, as when policies are rolled back. So what decisions are kept under also stands for the revisions before,
-for as long as any decision of that time may be kept.
+A decision is kept under the revision that was in force when it was asked for, once a look that began after it shows the same
+one. Policies that come and go between two looks are seen by none, and what they decided is kept under those around them. When
+a change is seen after all, nobody shall look there again, also not when that revision comes back, as when policies are rolled
+back. So what decisions are kept under also stands for the revisions before, for as long as any decision of that time may be
+kept.
 """
 
 from __future__ import annotations

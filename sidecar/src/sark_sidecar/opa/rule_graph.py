@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 DataPath = tuple[str, ...]
@@ -16,10 +16,14 @@ DataPath = tuple[str, ...]
 
 NONDETERMINISTIC = frozenset(
     {
+        "crypto.x509.parse_and_verify_certificates",
+        "crypto.x509.parse_and_verify_certificates_with_options",
         "http.send",
         "io.jwt.decode_verify",
         "io.jwt.encode_sign",
         "io.jwt.encode_sign_raw",
+        "json.match_schema",
+        "json.verify_schema",
         "net.lookup_ip_addr",
         "opa.runtime",
         "rand.intn",
@@ -27,7 +31,8 @@ NONDETERMINISTIC = frozenset(
         "uuid.rfc4122",
     }
 )
-"""Builtins whose answer can change while the input does not (OPA's own list)."""
+"""Builtins whose answer can change while the input does not: OPA's own list (a JSON schema may have parts that lie elsewhere),
+and those that hold certificates against the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +45,67 @@ class RuleGraph:
     volatile: frozenset[DataPath]
     """Rules that call a nondeterministic builtin themselves."""
 
-    def may_be_kept(self, path: DataPath) -> bool:
-        """Return whether the same question about `path` always has the same answer while policies and data stay."""
-        seen: set[DataPath] = set()
-        waiting = [path]
+    _above: frozenset[DataPath] = field(init=False, repr=False, compare=False)
+    """All that lies above a rule."""
+    _fleeting: frozenset[DataPath] = field(init=False, repr=False, compare=False)
+    """Rules whose answers may not be kept."""
+    _above_fleeting: frozenset[DataPath] = field(init=False, repr=False, compare=False)
+    """These, and all that lies above them."""
+    _longest: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find the rules that may not be kept, once: who asks about a path is answered without a walk."""
+        fleeting = self._reaching({rule for rule in self.rules if rule in self.volatile or () in self.edges.get(rule, ())})
+        object.__setattr__(self, "_above", frozenset(above for rule in self.rules for above in _beginnings(rule)))
+        object.__setattr__(self, "_fleeting", fleeting)
+        above = frozenset(above for rule in fleeting for above in _beginnings(rule))
+        object.__setattr__(self, "_above_fleeting", above | fleeting)
+        object.__setattr__(self, "_longest", max(map(len, self.rules), default=0))
+
+    def _reaching(self, rules: set[DataPath]) -> frozenset[DataPath]:
+        """Return `rules` and all that reach one of them; every reference is gone along once, against its direction."""
+        at: dict[DataPath, set[DataPath]] = defaultdict(set)
+        below: dict[DataPath, set[DataPath]] = defaultdict(set)
+        for rule, references in self.edges.items():
+            for reference in references:
+                at[reference].add(rule)
+                for above in _beginnings(reference):
+                    below[above].add(rule)
+        found, waiting = set(rules), list(rules)
         while waiting:
-            wanted = waiting.pop()
-            for rule in self.rules:
-                if rule not in seen and related(rule, wanted):
-                    if rule in self.volatile:
-                        return False
-                    seen.add(rule)
-                    waiting.extend(self.edges.get(rule, ()))
-        return True
+            reached = waiting.pop()
+            # Who names it, something above it, or something below it.
+            naming = [below.pop(reached, ()), at.pop(reached, ()), *(at.pop(above, ()) for above in _beginnings(reached))]
+            new = {rule for some in naming for rule in some} - found
+            found |= new
+            waiting.extend(new)
+        return frozenset(found)
+
+    def may_be_kept(self, path: DataPath) -> bool:
+        """Return whether the same question about `path` always has the same answer while policies and data stay.
+
+        Not so by a variable right below `data`: what is reached are documents that no look reads and no revision stands for.
+        """
+        return path not in self._above_fleeting and not self._lies_at_or_below(path, self._fleeting)
 
     def is_virtual(self, path: DataPath) -> bool:
         """Return whether a rule defines `path` or something above it."""
-        return any(path[: len(rule)] == rule for rule in self.rules)
+        return self._lies_at_or_below(path, self.rules)
 
     def has_rules_below(self, path: DataPath) -> bool:
         """Return whether a rule defines something below `path`."""
-        return any(len(rule) > len(path) and rule[: len(path)] == path for rule in self.rules)
+        return path in self._above
+
+    def _lies_at_or_below(self, path: DataPath, rules: frozenset[DataPath]) -> bool:
+        return any(path[:length] in rules for length in range(min(len(path), self._longest) + 1))
 
     def base_references(self) -> set[DataPath]:
         """Return the constant paths of base data the rules name."""
         return {path for paths in self.edges.values() for path in paths if path and not self.is_virtual(path)}
 
 
-def related(one: DataPath, other: DataPath) -> bool:
-    """Return whether one path is the other or lies below it."""
-    shorter = min(len(one), len(other))
-    return one[:shorter] == other[:shorter]
+def _beginnings(path: DataPath) -> Iterator[DataPath]:
+    return (path[:length] for length in range(len(path)))
 
 
 def rule_graph(trees: Iterable[Mapping[str, Any]]) -> RuleGraph:

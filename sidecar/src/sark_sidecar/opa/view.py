@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import sark_engine
 import structlog
 
 from sark_sidecar import exact_json
 from sark_sidecar.policies.sources import PolicySources
+from sark_sidecar.unforeseen import unforeseen
 
 from .base_data import DataTooScattered, assemble, base_paths
 from .client import OpaFailure
@@ -21,11 +22,15 @@ from .lineage import Lineage
 from .rule_graph import DataPath, RuleGraph, rule_graph
 
 log = structlog.get_logger()
-_MAX_VERDICTS = 1024
 _MOST_OF_THE_TIME = 20
 """A look that takes long is repeated no sooner than after this many times its duration, up to the pause below."""
 _LONGEST_PAUSE_SECONDS = 30.0
 """A single slow look, as in a busy start, must not leave a change of OPA's policies unseen for minutes."""
+
+_OTHER_SHAPE = "OPA's answer to GET /v1/policies has a shape this version does not know"
+LONGEST_LOOK_SECONDS = 30.0
+"""A look that takes longer has failed: what OPA served when it began says nothing about now."""
+_T = TypeVar("_T")
 
 
 class PolicyServer(Protocol):
@@ -72,16 +77,10 @@ class OpaPolicies:
     """Grows whenever it was not known for a while what OPA serves."""
     is_current: bool = True
     """Whether OPA could be asked the last time. What it decides while it cannot may be by others, and is not kept."""
-    _verdicts: dict[DataPath, bool] = field(default_factory=dict)
 
     def may_be_kept(self, path: DataPath) -> bool:
-        """Return whether decisions of `path` may be kept in a cache; remembered for the paths seen first."""
-        verdict = self._verdicts.get(path)
-        if verdict is None:
-            verdict = self.graph.may_be_kept(path)
-            if len(self._verdicts) < _MAX_VERDICTS:
-                self._verdicts[path] = verdict
-        return verdict
+        """Return whether decisions of `path` may be kept in a cache."""
+        return self.graph.may_be_kept(path)
 
 
 class OpaView:
@@ -97,10 +96,12 @@ class OpaView:
         memory: float = 3600.0,
         on_change: Callable[[], None] = lambda: None,
         written: WrittenDocuments | None = None,
+        longest_look: float = LONGEST_LOOK_SECONDS,
     ) -> None:
         """`ours` returns the embedded engine's sources and revision; `interval` is in seconds.
 
-        No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look.
+        No decision is kept for `memory` seconds. `on_change` is called when OPA is seen to serve others than at the last look,
+        or may have done so meanwhile.
         `written` takes over what clients wrote into OPA, before the two are compared.
         """
         self._server = server
@@ -110,6 +111,7 @@ class OpaView:
         self._lineage = Lineage(memory)
         self._on_change = on_change
         self._written = written
+        self._longest_look = longest_look
         self._one_at_a_time = asyncio.Lock()
         self._took = 0.0
         """Seconds of the last look."""
@@ -168,26 +170,28 @@ class OpaView:
         """Ask once; of several who want a look each gets one that began after they wanted it."""
         async with self._one_at_a_time:
             began = time.monotonic()
-            await self._look()
+            failure = self._too_late()
+            late = asyncio.get_running_loop().call_later(self._longest_look, self._miss, failure, str(failure))
+            try:
+                await self._look()
+            finally:
+                late.cancel()
             self._took = time.monotonic() - began
+
+    def _too_late(self) -> OpaFailure:
+        return OpaFailure("timeout", f"a look at OPA takes longer than {self._longest_look:g} s")
+
+    async def _in_time(self, asked: Awaitable[_T], until: float) -> _T:
+        try:
+            async with asyncio.timeout_at(until):
+                return await asked
+        except TimeoutError as error:
+            raise self._too_late() from error
 
     async def _look(self) -> None:
         before = self.revision
-        distrusted = self._distrusted
         awaited, self._awaited = self._awaited, []
-        try:
-            known = await self._read()
-            if distrusted == self._distrusted:
-                self._know(known)
-        except WrittenRefused as error:
-            # OPA decides by what the engine cannot be given: what is kept under the revision before is out of date.
-            if str(error) != self.problem:
-                log.error("the embedded engine cannot be given what was written", reason=str(error))  # noqa: TRY400
-            self.distrust(str(error))
-        except (OpaFailure, DataTooScattered, ValueError) as error:
-            if str(error) != self.problem:
-                log.warning("policies of OPA are unknown", reason=str(error))
-            self._miss(error)
+        await self._learn()
         self._telemetry.policies_match(self.matches, opa_up=not self.problem)
         if self._written is not None:
             self._written.compared(equal=self.matches)
@@ -197,7 +201,30 @@ class OpaView:
             if not future.done():
                 future.set_result(None)
 
-    def _miss(self, error: Exception) -> None:
+    async def _learn(self) -> None:
+        """Read what OPA serves. Whatever it answers, the next look is made."""
+        distrusted = self._distrusted
+        try:
+            known = await self._read()
+            if distrusted == self._distrusted:
+                self._know(known)
+        except WrittenRefused as error:
+            # OPA decides by what the engine cannot be given: what is kept under the revision before is out of date.
+            if str(error) != self.problem:
+                log.error("the embedded engine cannot be given what was written", reason=str(error))  # noqa: TRY400
+            self._overtaken(str(error))
+        except (OpaFailure, DataTooScattered, ValueError) as error:
+            if str(error) != self.problem:
+                log.warning("policies of OPA are unknown", reason=str(error))
+            self._miss(error, str(error))
+        except Exception as error:
+            # Nothing is known of what OPA serves, so nothing it decides is kept or found; both arms go on answering.
+            reason = unforeseen(error)
+            if reason != self.problem:
+                log.exception("policies of OPA are unknown", reason=reason)
+            self._miss(error, reason)
+
+    def _miss(self, error: Exception, reason: str) -> None:
         """Take note that it is not known now what OPA serves.
 
         Of an OPA that is away decisions kept before are still found, and none is kept. One that is there, and cannot be asked
@@ -207,27 +234,34 @@ class OpaView:
             if self._known.is_current:
                 self._distrusted += 1
                 self._known = replace(self._known, is_current=False)
-            self.problem = str(error)
+            self.problem = reason
             return
+        self._overtaken(reason)
+
+    def _overtaken(self, why: str) -> None:
+        """Know nothing, and let go of what is kept in process as well."""
         if self._known is not None:
             self._on_change()
-        self.distrust(str(error))
+        self.distrust(why)
 
     def _know(self, known: OpaPolicies) -> None:
+        # Before it went away OPA may have decided by others that no look has seen, and what serves now was there before them.
+        was_away = self._known is not None and not self._known.is_current
         self._known, self.problem = known, ""
-        if self._last not in {"", known.revision}:
+        if was_away or self._last not in {"", known.revision}:
             self._on_change()
         self._last = known.revision
 
     async def _read(self) -> OpaPolicies:
-        raw = await self._server.modules()
+        until = asyncio.get_running_loop().time() + self._longest_look
+        raw = await self._in_time(self._server.modules(), until)
         sources, graph = await asyncio.to_thread(_parse, raw)
         if self._written is not None:
             await self._written.take_over(graph)
         ours, _ = self._ours()
-        documents = await self._server.documents(base_paths(ours.data, graph))
-        data = exact_json.dumps(assemble(ours.data, graph, documents))
-        revision = await asyncio.to_thread(sark_engine.policy_revision, sources, data)
+        paths = await asyncio.to_thread(base_paths, ours.data, graph)
+        documents = await self._in_time(self._server.documents(paths), until)
+        revision = await asyncio.to_thread(_revision, sources, ours.data, graph, documents)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
         return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted)
 
@@ -237,9 +271,20 @@ def pause_after(took: float, *, interval: float) -> float:
     return max(interval, min(_MOST_OF_THE_TIME * took, _LONGEST_PAUSE_SECONDS))
 
 
+def _revision(sources: list[str], ours: dict[str, Any], graph: RuleGraph, documents: list[tuple[DataPath, Any]]) -> str:
+    return sark_engine.policy_revision(sources, exact_json.dumps(assemble(ours, graph, documents)))
+
+
 def _parse(raw: bytes) -> tuple[list[str], RuleGraph]:
-    modules = exact_json.loads(raw).get("result") or []
+    answer = exact_json.loads(raw)
+    modules = (answer.get("result") or []) if isinstance(answer, dict) else None
+    if not isinstance(modules, list):
+        raise ValueError(_OTHER_SHAPE)  # noqa: TRY004 - of the answer, not of an argument
     try:
-        return [module["raw"] for module in modules], rule_graph(module["ast"] for module in modules)
+        sources = [module["raw"] for module in modules]
+        graph = rule_graph(module["ast"] for module in modules)
     except (KeyError, TypeError) as error:
-        raise ValueError("OPA's answer to GET /v1/policies has a shape this version does not know") from error
+        raise ValueError(_OTHER_SHAPE) from error
+    if not all(isinstance(source, str) for source in sources):
+        raise ValueError(_OTHER_SHAPE)
+    return sources, graph

@@ -49,6 +49,7 @@ def _files(folder: Path, limits: FolderLimits) -> Iterator[tuple[str, bytes]]:
 
 def _walk(folder: Path, root: Path, depth: int) -> Iterator[Path]:
     if depth > MAX_DEPTH:
+        _refuse_unless_text(folder.relative_to(root).as_posix())
         raise PolicySourceError(f"{folder.relative_to(root).as_posix()} lies deeper than {MAX_DEPTH} folders")
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -65,6 +66,8 @@ def _walk(folder: Path, root: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_understood(name: str, where: str) -> bool:
+    if name.endswith((".rego", ".json", ".yaml", ".yml", ".tar.gz")):
+        _refuse_unless_text(where)
     if name.endswith(".rego") or name in {"data.json", "data.yaml"}:
         return True
     if name.endswith((".json", ".yaml", ".yml", ".tar.gz")):
@@ -72,6 +75,14 @@ def _is_understood(name: str, where: str) -> bool:
             f"{where}: data is read from files named data.json or data.yaml only; rename it or move it away"
         )
     return False
+
+
+def _refuse_unless_text(where: str) -> None:
+    """Refuse a name of bytes that are no UTF-8: no module can be told by it, and no member of `data` can have it."""
+    try:
+        where.encode()
+    except UnicodeEncodeError as error:
+        raise PolicySourceError(f"{where!a}: its name is not UTF-8; rename it or move it away") from error
 
 
 def _read(path: Path, name: str, left: int) -> bytes:

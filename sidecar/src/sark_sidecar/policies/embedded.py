@@ -14,6 +14,7 @@ from sark_engine import Engine, Policies
 from sark_sidecar import exact_json
 from sark_sidecar.nudge import Nudge
 from sark_sidecar.telemetry import Telemetry
+from sark_sidecar.unforeseen import unforeseen
 
 from .compilation import CompiledPolicies, compile_sources
 from .source import PolicySource
@@ -36,7 +37,7 @@ async def first_policies(source: PolicySource, *, waits: bool, on_problem: Calla
         return stored
     while True:
         try:
-            compiled = await source.load()
+            compiled = await _loaded(source)
         except PolicySourceError as error:
             if not waits:
                 raise
@@ -47,6 +48,16 @@ async def first_policies(source: PolicySource, *, waits: bool, on_problem: Calla
         if compiled is not None:
             await source.serves(compiled)
             return compiled
+
+
+async def _loaded(source: PolicySource) -> CompiledPolicies | None:
+    try:
+        return await source.load()
+    except PolicySourceError:
+        raise
+    except Exception as error:
+        log.exception("the source of the policies broke its reader")
+        raise PolicySourceError(unforeseen(error)) from error
 
 
 class EmbeddedPolicies:
@@ -136,7 +147,7 @@ class EmbeddedPolicies:
         )
 
     async def look(self, engine: Engine, telemetry: Telemetry) -> None:
-        """Compare the source with what serves once, and act on a difference."""
+        """Compare the source with what serves once, and act on a difference. Whatever it holds, the next look is made."""
         try:
             compiled = await self._source.load()
             if compiled is not None:
@@ -145,14 +156,23 @@ class EmbeddedPolicies:
             self._failed = False
             self.problem = ""
         except (PolicySourceError, sark_engine.EngineError) as error:
-            self._failed = True
-            if str(error) != self.problem:
-                telemetry.policies_refused()
-                log.error(  # noqa: TRY400 - the reason is the whole story
-                    "policies not replaced; the last good ones serve", reason=str(error), revision=self.policies.revision
-                )
-            self.problem = str(error)
+            self._refused(str(error), None, telemetry)
+        except Exception as error:  # noqa: BLE001 - what serves goes on serving, and a fleet reads the same
+            self._refused(unforeseen(error), error, telemetry)
         telemetry.policies_stale(stale=self._failed)
+
+    def _refused(self, reason: str, fault: Exception | None, telemetry: Telemetry) -> None:
+        """Count and tell it, unless it is as at the last look; `fault` is one that nobody foresaw."""
+        self._failed = True
+        if reason != self.problem:
+            telemetry.policies_refused()
+            log.error(
+                "policies not replaced; the last good ones serve",
+                reason=reason,
+                revision=self.policies.revision,
+                exc_info=fault,
+            )
+        self.problem = reason
 
     async def _replace(self, engine: Engine, own: CompiledPolicies) -> None:
         check_names(self._names, own.sources, own.policies.packages)

@@ -32,17 +32,26 @@ def load_plain_yaml(text: str) -> Any:
         PlainYamlError: it is not YAML, has an alias, a tag, a key twice, a key that is not text, or a disputed scalar.
     """
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise PlainYamlError(f"{_at(event)}: aliases (*name) are not accepted; write the value out")
-            if getattr(event, "tag", None) is not None:
-                raise PlainYamlError(f"{_at(event)}: tags (!name) are not accepted")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        return None if node is None else _value(node)
+        return _load(text)
     except yaml.YAMLError as error:
         raise PlainYamlError(" ".join(str(error).split())) from error
+    except PlainYamlError:
+        raise
     except RecursionError as error:
         raise PlainYamlError("it nests too deeply") from error
+    except Exception as error:
+        # The scanner hands on what Python says to an escape that names no character, and what else is not for us to list.
+        raise PlainYamlError(f"it is not YAML: {type(error).__name__}: {error}") from error
+
+
+def _load(text: str) -> Any:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise PlainYamlError(f"{_at(event)}: aliases (*name) are not accepted; write the value out")
+        if getattr(event, "tag", None) is not None:
+            raise PlainYamlError(f"{_at(event)}: tags (!name) are not accepted")
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    return None if node is None else _value(node)
 
 
 def _value(node: yaml.Node) -> Any:

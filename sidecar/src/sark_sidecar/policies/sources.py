@@ -72,7 +72,10 @@ def _graft(data: dict[str, Any], name: str, document: Any) -> None:
         tree = {step: tree}
     if not isinstance(tree, dict):
         raise PolicySourceError(f"{name} must hold an object at its top")
-    _merge(data, tree, name)
+    try:
+        _merge(data, tree, name)
+    except RecursionError as error:
+        raise PolicySourceError(f"{name} nests too deeply") from error
 
 
 def _merge(place: dict[str, Any], document: dict[str, Any], name: str) -> None:

@@ -169,7 +169,7 @@ class Tally:
             "at": recorded.place,
             "path": recorded.path,
             "kind": difference.kind.value,
-            "differs_at": [self._printers.decisions.pointer(pointer) for pointer in difference.pointers],
+            "differs_at": [self._printers.decisions.pointer(pointer, *sides.values()) for pointer in difference.pointers],
             "differs_elsewhere": not difference.is_complete,
             "input": self._printers.inputs.redact(readable(recorded.input)),
             **{

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Executor
 from typing import Protocol
 
 import structlog
@@ -49,9 +51,12 @@ class RestAnswering:
         upstream: Upstream,
         engine: HealthEngine,
         counter: RestCounter,
+        *,
+        threads: Executor,
         writing: Writing | None = None,
     ) -> None:
-        """Wire the parts; without `writing` nothing can be written."""
+        """Wire the parts; `threads` runs health rules, and without `writing` nothing can be written."""
+        self._threads = threads
         self._writing = writing
         self._parts = parts
         self._upstream = upstream
@@ -63,6 +68,11 @@ class RestAnswering:
         try:
             if self._writing is not None and request.method in _WRITES:
                 return await self._writing.answer(request)
+            if request.path.startswith("/health/"):
+                # A rule is a policy: it may take as long as any.
+                states = own.plugin_states(self._parts)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, health_rule, request, states, self._engine)
             mine = self._own(request)
             if mine is not None:
                 return mine
@@ -80,8 +90,6 @@ class RestAnswering:
         path, parts = request.path, self._parts
         if path == "/health":
             return health(request, own.plugin_states(parts))
-        if path.startswith("/health/"):
-            return health_rule(request, own.plugin_states(parts), self._engine)
         if path == "/metrics" and parts.metrics is not None:
             return RestAnswer(200, parts.metrics(), _METRICS)
         if path == "/v1/config":

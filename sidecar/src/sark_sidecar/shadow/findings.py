@@ -92,11 +92,12 @@ class Findings:
 
     def _describe(self, drawn: Drawn, mismatch: Mismatch) -> dict[str, Any]:
         difference = mismatch.difference
+        sides = (mismatch.engine.document, mismatch.opa.document)
         return {
             "at": format_precise_instant(datetime.now(UTC)),
             "path": drawn.path[:_MAX_PATH],
             "kind": difference.kind.value,
-            "differs_at": [self._decisions.pointer(pointer) for pointer in difference.pointers],
+            "differs_at": [self._decisions.pointer(pointer, *sides) for pointer in difference.pointers],
             "differs_elsewhere": not difference.is_complete,
             "answered_by": drawn.arm,
             "policy_revision": mismatch.revision,

@@ -39,12 +39,18 @@ class Redactor:
         """Return `document` as JSON, every value outside the shown places as a description such as `<string 12 9f86d081>`."""
         return _Walk(self._shown, self._key).describe(document, (), shown=() in self._shown)
 
-    def pointer(self, pointer: Pointer) -> str:
-        """Return a pointer whose names are shown as those of documents are."""
-        return pointer_text(tuple(token if token.isdecimal() else self._name(token) for token in pointer))
+    def pointer(self, pointer: Pointer, *documents: Any) -> str:
+        """Return a pointer into any of `documents`, whose names are shown as those of documents are.
 
-    def _name(self, name: str) -> str:
-        return shown_name(name, self._key)
+        Digits are shown where they are a place in a list. As the name of a member they may be an account or a telephone number.
+        """
+        tokens: list[str] = []
+        for token in pointer:
+            kinds = {type(each) for each in documents}
+            is_place = list in kinds and dict not in kinds
+            tokens.append(token if is_place else shown_name(token, self._key))
+            documents = tuple(_part(each, token) for each in documents)
+        return pointer_text(tuple(tokens))
 
 
 class PlainPrinter:
@@ -54,7 +60,7 @@ class PlainPrinter:
         """Return `document` as JSON."""
         return _plain(document)
 
-    def pointer(self, pointer: Pointer) -> str:
+    def pointer(self, pointer: Pointer, *_: Any) -> str:
         """Return the pointer."""
         return pointer_text(pointer)
 
@@ -124,6 +130,15 @@ class _Walk:
 def shown_name(name: str, key: bytes) -> str:
     """Return a member's name, or a description when it does not look like a name of a schema."""
     return name if _NAME.fullmatch(name) else f"<name {len(name)} {_hash(name, key)}>"
+
+
+def _part(document: Any, token: str) -> Any:
+    """Return what is at `token` of an object or a list; nothing where there is none."""
+    if isinstance(document, dict):
+        return document.get(token)
+    if isinstance(document, list) and token.isdecimal() and int(token) < len(document):
+        return document[int(token)]
+    return None
 
 
 def parse_pointer(text: str) -> Pointer:

@@ -6,19 +6,23 @@ forgotten, is followed in that too; and what was written past this sidecar is as
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
 import sark_engine
+import structlog
 
 from sark_sidecar import exact_json
 from sark_sidecar.opa.rule_graph import DataPath, RuleGraph
 from sark_sidecar.opa.view import WrittenRefused
 from sark_sidecar.policies.sources import PolicySourceError
+from sark_sidecar.unforeseen import unforeseen
 
 from .gate import EngineGate
 
+log = structlog.get_logger()
 _SETTLING_SECONDS = 2.0
 """What OPA was sent and has not answered may lie in its socket: it is looked at again after so long."""
 
@@ -68,12 +72,18 @@ class WrittenData:
         found = await self._server.documents([(name,) for name in self.names])
         documents = {path[0]: value for path, value in found}
         try:
-            self.size = len(exact_json.dumps(documents))
+            self.size = len(await asyncio.to_thread(exact_json.dumps, documents))
             if self.size > self._max_bytes:
                 self._refuse(f"written documents have {self.size} bytes; writes.max_bytes is {self._max_bytes}")
             await self._lay_over(documents)
         except (exact_json.JsonError, PolicySourceError, sark_engine.EngineError) as error:
             self._refuse(str(error))
+        except WrittenRefused:
+            raise
+        except Exception as error:
+            # The engine may lack what OPA decides by: it is set aside, whatever the reason.
+            log.exception("the embedded engine cannot be given what was written")
+            self._refuse(unforeseen(error))
 
     def doubt(self) -> None:
         """Take note that OPA may yet write what it was sent."""

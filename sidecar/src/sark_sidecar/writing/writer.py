@@ -83,6 +83,10 @@ class Writer:
         self._one_at_a_time = asyncio.Lock()
         self._waiting = 0
         self._looks: set[asyncio.Task[None]] = set()
+        """The one under way, and the next."""
+        self._one_look_at_a_time = asyncio.Lock()
+        self._next_look: asyncio.Task[None] | None = None
+        """One that has not begun, for all who want a look meanwhile: looks may take longer than patience."""
         self._settling: asyncio.Task[None] | None = None
 
     def status(self) -> dict[str, Any]:
@@ -164,11 +168,20 @@ class Writer:
         """Look again and again until the gate opens: the usual looks may be far apart where OPA is slow."""
         while self._gate.reason:
             await asyncio.sleep(_SETTLE_SECONDS)
-            await self._look()
+            if self._gate.reason:
+                await self._look()
 
     async def _look(self) -> None:
         """Look at OPA, as long as patience lasts. The look goes on: what it has begun to give to the engine it must end."""
-        look = asyncio.ensure_future(self._view.look())
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        look = self._next_look
+        if look is None or look.done():
+            self._next_look = look = asyncio.ensure_future(self._one_look())
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
         await asyncio.wait({look}, timeout=self._patience)
+
+    async def _one_look(self) -> None:
+        async with self._one_look_at_a_time:
+            # It begins: who comes from now on needs the one after it.
+            self._next_look = None
+            await self._view.look()

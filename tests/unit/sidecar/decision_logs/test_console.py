@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sark_sidecar.decision_logs.console import Console, write_all
+from sark_sidecar.decision_logs import console as console_module
+from sark_sidecar.decision_logs.console import Console, console_line, write_all
 
 
 @pytest.fixture
@@ -77,3 +78,39 @@ async def test_a_reader_that_has_gone_is_told_of(pipe: tuple[int, int]):
 def test_writing_ends_when_it_is_told_to(pipe: tuple[int, int]):
     with pytest.raises(InterruptedError):
         write_all(pipe[1], b"x" * 10_000_000, stops=lambda: True)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("taken", [0, 1, 3000, 4096, "all of the first line"])
+async def test_after_a_part_of_a_line_the_next_event_has_a_line_of_its_own(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch, taken: int | str
+):
+    # Given a disk that is full after so many bytes, and later has room again
+    monkeypatch.setattr(console_module, "_BROKEN_SECONDS", 0.0)
+    room = len(console_line(event(1, 5000))) if isinstance(taken, str) else taken
+    write, lost = os.write, Counter[str]()
+
+    def write_some(descriptor: int, text: bytes) -> int:
+        nonlocal room
+        if descriptor != pipe[1] or lost:
+            return write(descriptor, text)
+        if not room:
+            raise OSError(28, "No space left on device")
+        written = write(descriptor, text[:room])
+        room -= written
+        return written
+
+    monkeypatch.setattr(os, "write", write_some)
+    console = Console(pipe[1], buffer_bytes=1 << 20, on_loss=lambda reason, count: lost.update({reason: count}))
+    task = asyncio.create_task(console.run())
+    # When events are written before and after
+    console.offer([event(1, 5000), event(2)])
+    await asyncio.wait_for(console.finish(), 20)
+    console.offer([event(3), event(4)])
+    await asyncio.wait_for(console.finish(), 20)
+    task.cancel()
+    # Then those after it can be read, and no line is empty
+    lines = os.read(pipe[0], 65_536).splitlines()
+    assert [json.loads(line)["decision_id"] for line in lines[-2:]] == ["3", "4"]
+    assert len(lines) == 2 + (taken != 0)
+    assert all(lines)

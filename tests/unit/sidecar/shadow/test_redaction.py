@@ -77,8 +77,19 @@ def test_a_place_on_the_list_does_not_show_a_document_without_bound():
 def test_a_name_that_no_schema_would_have_is_redacted_too(name: str):
     redactor = Redactor([])
     assert next(iter(redactor.redact({name: "v"}))).startswith(f"<name {len(name)} ")
-    assert (name or "//") not in redactor.pointer((name, "allow"))
-    assert redactor.pointer(("user", name)).startswith("/user/<name ")
+    assert (name or "//") not in redactor.pointer((name, "allow"), {name: {"allow": True}})
+    assert redactor.pointer(("user", name), {"user": {name: 1}}).startswith("/user/<name ")
+
+
+def test_digits_are_shown_as_a_place_in_a_list_and_not_as_a_name():
+    redactor = Redactor([])
+    lists, names = {"limits": [{"a": 1}, {"a": 2}]}, {"limits": {"4111111111111111": {"a": 1}}}
+    assert redactor.pointer(("limits", "1", "a"), lists, {"limits": [{"a": 1}]}) == "/limits/1/a"
+    assert redactor.pointer(("limits", "4111111111111111", "a"), names, names).startswith("/limits/<name 16 ")
+    # Where one side has a list and the other has names, nobody knows
+    assert redactor.pointer(("limits", "1"), lists, {"limits": {"1": 5}}).startswith("/limits/<name 1 ")
+    # And nor does anybody where there is neither
+    assert redactor.pointer(("limits", "1"), {}, UNDEFINED).startswith("/limits/<name 1 ")
 
 
 def test_a_large_or_deep_document_makes_a_small_report():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sark_sidecar.flags.state import Share
 from sark_sidecar.writing.gate import EngineGate
 
@@ -42,6 +44,15 @@ def test_flags_that_come_while_it_is_shut_count_when_it_opens():
     assert applied[-1].revision == 4
     gate.open()
     assert applied[-1] == none
+
+
+def test_a_share_that_comes_back_ends_when_it_was_to_end_before():
+    applied: list[Share] = []
+    gate = EngineGate(applied.append, Gauge())
+    gate.apply(replace(HALF, ends=1000.0))
+    gate.shut("in doubt")
+    gate.open()
+    assert [share.ends for share in applied] == [1000.0] * 3
 
 
 def test_shut_twice_it_is_opened_once_and_says_the_last_reason():

@@ -49,6 +49,7 @@ class World:
     answer: RestAnswer | Exception = DONE
     matches_after: bool = True
     held: asyncio.Event | None = None
+    looks_held: asyncio.Event | None = None
     documents: dict[str, Any] = field(default_factory=dict)
     refused: str = ""
     happened: list[str] = field(default_factory=list)
@@ -57,6 +58,7 @@ class World:
     failed: list[bool] = field(default_factory=list)
     matches: bool = True
     now: float = 100.0
+    patience: float = 5.0
 
     def distrust(self, why: str) -> Callable[[], None]:
         self.happened.append("distrust")
@@ -71,6 +73,8 @@ class World:
 
     async def look(self) -> None:
         self.happened.append("look")
+        if self.looks_held is not None:
+            await self.looks_held.wait()
         self.matches = self.matches_after
         self.data.compared(equal=self.matches)
 
@@ -103,7 +107,7 @@ class World:
 
     def writer(self, **settings: int) -> Writer:
         chosen = WriteSettings(documents=("users",), max_bytes=2000, **settings)  # type: ignore[arg-type]
-        return Writer(chosen, upstream=self, view=self, data=self.data, gate=self.gate, counter=self, patience=5.0)
+        return Writer(chosen, upstream=self, view=self, data=self.data, gate=self.gate, counter=self, patience=self.patience)
 
     @property
     def engine_decides(self) -> bool:
@@ -192,6 +196,27 @@ async def test_a_bug_on_the_way_leaves_no_engine_that_is_behind(monkeypatch: pyt
     async with asyncio.timeout(10):
         while world.engine_decides:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.asyncio
+async def test_looks_that_take_long_are_no_more_than_one_and_the_next(monkeypatch: pytest.MonkeyPatch):
+    # Given looks at OPA that come to no end, and an engine that is set aside until one does
+    monkeypatch.setattr(writer_module, "_SETTLE_SECONDS", 0.001)
+    world = World(looks_held=asyncio.Event(), patience=0.001)
+    assert world.looks_held is not None
+    writer = world.writer()
+    # When clients go on writing
+    for _ in range(30):
+        assert await writer.answer(put(1)) == DONE
+        await asyncio.sleep(0.002)
+    world.happened.append("release")
+    world.looks_held.set()
+    async with asyncio.timeout(10):
+        while not world.engine_decides or writer._looks:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.005)
+    # Then one look was under way, and one more began after the last write
+    assert world.happened[: world.happened.index("release")].count("look") == 1
+    assert world.happened[world.happened.index("release") :].count("look") == 1
 
 
 @pytest.mark.asyncio

@@ -10,7 +10,7 @@ from typing import Final
 
 from sark_e2e.bench.contestants import Contestant
 from sark_e2e.bench.cpu_time import cpu_seconds
-from sark_e2e.bench.decisions import WARM_UP_SECONDS, ask, claim_kept
+from sark_e2e.bench.decisions import WARM_UP_SECONDS, ask, claim_kept, warm_up
 from sark_e2e.bench.load import Load
 from sark_e2e.progress import Report
 
@@ -79,7 +79,7 @@ def measure_steady(contestants: Sequence[Contestant], client: Path, plan: Plan, 
 
 
 def _moment(contestant: Contestant, client: Path, rate: int, number: int, seconds: float) -> Moment:
-    ask(contestant, client, CONNECTIONS, WARM_UP_SECONDS, rate)
+    warm_up(contestant, lambda: ask(contestant, client, CONNECTIONS, WARM_UP_SECONDS, rate))
     itself, *others = [server.pid for server in contestant.servers]
     with claim_kept(contestant):
         began, others_began = cpu_seconds([itself]), cpu_seconds(others)

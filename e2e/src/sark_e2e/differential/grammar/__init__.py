@@ -1,7 +1,9 @@
 """Random policies: all kinds of rules and expressions, over so few words that guards are hit and definitions overlap."""
 
 from .call import calls
+from .guard import guards
 from .module import policy
+from .numeral import numerals
 from .tangle import tangle
 
-__all__ = ["calls", "policy", "tangle"]
+__all__ = ["calls", "guards", "numerals", "policy", "tangle"]

@@ -380,11 +380,13 @@ class Server:
         rust_cache: bool,
         shadow: int = 0,
         assignment: str = "murmur3",
+        valid_seconds: float | None = None,
     ) -> None:
         """Apply flags to the next request. A change of `rollout` starts every metric anew under the new label.
 
         `shadow` percent of the requests of both arms are drawn for comparison: see take_drawn. `assignment` is `murmur3`, or
-        `sark-md5` for a fleet that comes from SARK. Raises ValueError.
+        `sark-md5` for a fleet that comes from SARK. After `valid_seconds` everybody is on baseline and nothing is compared,
+        until flags are applied again; with None they have no end. Raises ValueError.
         """
 
     def set_faults(

@@ -50,7 +50,9 @@ fn is_left_to_opa(name: &str) -> bool {
 pub(crate) fn is_nondeterministic(name: &str) -> bool {
     matches!(
         name,
-        "http.send"
+        "crypto.x509.parse_and_verify_certificates"
+            | "crypto.x509.parse_and_verify_certificates_with_options"
+            | "http.send"
             | "io.jwt.decode_verify"
             | "io.jwt.encode_sign"
             | "io.jwt.encode_sign_raw"

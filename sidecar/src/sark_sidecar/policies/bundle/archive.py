@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-import zlib
 from dataclasses import dataclass
 
 from sark_sidecar.policies.sources import MAX_DEPTH, PolicySourceError
@@ -35,31 +34,34 @@ def unpack(raw: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
         PolicySourceError: it is no such archive, is beyond a limit, or holds what is refused.
     """
     archive = _inflate(raw, limits.total_bytes)
+    try:
+        return _files(archive, limits)
+    except PolicySourceError:
+        raise
+    except Exception as error:
+        # Nothing of it is verified yet, and tarfile raises more than it says: IndexError, RecursionError.
+        raise PolicySourceError(f"the bundle is not a tar archive: {type(error).__name__}: {error}") from error
+
+
+def _files(archive: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     members = 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:", errors="strict") as tar:
-            while (member := tar.next()) is not None:
-                members += 1
-                if members > limits.files * (1 + _FOLDERS_PER_FILE):
-                    raise PolicySourceError(f"the bundle has more than {members - 1} members")
-                if member.isdir():
-                    continue
-                name = _name(member)
-                if name in files:
-                    raise PolicySourceError(f"the bundle holds {name} twice")
-                if len(files) == limits.files:
-                    raise PolicySourceError(
-                        f"the bundle holds more than {limits.files} files; raise policies.max_files if it must"
-                    )
-                files[name] = _content(tar, member)
-            # A header that is none ends the archive for tarfile; what comes behind would silently be missing.
-            if archive[tar.offset :].strip(b"\0"):
-                raise PolicySourceError("the bundle's archive is broken: there is more behind its end")
-    except (tarfile.TarError, UnicodeError, ValueError, OverflowError) as error:
-        if isinstance(error, PolicySourceError):
-            raise
-        raise PolicySourceError(f"the bundle is not a tar archive: {error}") from error
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:", errors="strict") as tar:
+        while (member := tar.next()) is not None:
+            members += 1
+            if members > limits.files * (1 + _FOLDERS_PER_FILE):
+                raise PolicySourceError(f"the bundle has more than {members - 1} members")
+            if member.isdir():
+                continue
+            name = _name(member)
+            if name in files:
+                raise PolicySourceError(f"the bundle holds {name} twice")
+            if len(files) == limits.files:
+                raise PolicySourceError(f"the bundle holds more than {limits.files} files; raise policies.max_files if it must")
+            files[name] = _content(tar, member)
+        # A header that is none ends the archive for tarfile; what comes behind would silently be missing.
+        if archive[tar.offset :].strip(b"\0"):
+            raise PolicySourceError("the bundle's archive is broken: there is more behind its end")
     return files
 
 
@@ -69,13 +71,12 @@ def _inflate(raw: bytes, limit: int) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
             archive = stream.read(limit + 1)
-            if len(archive) > limit:
-                raise PolicySourceError(
-                    f"the bundle has more than {limit} bytes when inflated; raise policies.max_bytes if it must"
-                )
-            return archive
-    except (OSError, EOFError, zlib.error) as error:
+    except Exception as error:
+        # OSError, EOFError and zlib.error are what it is known to raise.
         raise PolicySourceError(f"the bundle is not a whole gzip file: {error}") from error
+    if len(archive) > limit:
+        raise PolicySourceError(f"the bundle has more than {limit} bytes when inflated; raise policies.max_bytes if it must")
+    return archive
 
 
 def _name(member: tarfile.TarInfo) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from sark_sidecar.bearer import TokenError, read_token
 from sark_sidecar.policies.sources import PolicySourceError
@@ -18,6 +20,7 @@ _MAX_REDIRECTS = 5
 _LONG_POLLING_TYPE = "application/vnd.openpolicyagent.bundles"
 _OK = 200
 _NOT_MODIFIED = 304
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class BundleServerError(PolicySourceError):
@@ -62,16 +65,10 @@ async def download(settings: BundleSettings, url: str, *, etag: str, wait: int |
         auto_decompress=False,
     )
     try:
-        async with (
-            asyncio.timeout(limit),
-            session,
-            session.get(url, headers=headers, max_redirects=_MAX_REDIRECTS) as reply,
-        ):
-            return await _read(settings, url, etag, reply)
+        async with asyncio.timeout(limit), session, _followed(session, URL(url), headers) as reply:
+            return await _read(settings, etag, reply)
     except TimeoutError as error:
         raise PolicySourceError(f"the bundle server did not answer within {limit:g} s") from error
-    except aiohttp.TooManyRedirects as error:
-        raise PolicySourceError(f"the bundle server redirects more than {_MAX_REDIRECTS} times") from error
     except AnswerTooLarge as error:
         raise PolicySourceError(f"the bundle: {error}; raise policies.bundle.max_compressed_bytes if it must") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -80,9 +77,26 @@ async def download(settings: BundleSettings, url: str, *, etag: str, wait: int |
         raise PolicySourceError(f"the bundle server cannot be reached: {error}") from error
 
 
-async def _read(settings: BundleSettings, url: str, etag: str, reply: aiohttp.ClientResponse) -> Download:
-    if urlsplit(url).scheme == "https" and reply.url.scheme != "https":
-        raise PolicySourceError("the bundle server redirects from https to http")
+@asynccontextmanager
+async def _followed(session: aiohttp.ClientSession, url: URL, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Ask, and follow redirects: never from https to http, also for one hop, and with the token to the first origin only."""
+    for _ in range(_MAX_REDIRECTS + 1):
+        async with session.get(url, headers=headers, allow_redirects=False) as reply:
+            if reply.status not in _REDIRECTS or not (location := reply.headers.get("Location")):
+                yield reply
+                return
+            target = url.join(URL(location))
+        if target.scheme not in {"https", "http"}:
+            raise PolicySourceError("the bundle server redirects to what is neither https nor http")
+        if url.scheme == "https" and target.scheme != "https":
+            raise PolicySourceError("the bundle server redirects from https to http")
+        if target.origin() != url.origin():
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
+        url = target
+    raise PolicySourceError(f"the bundle server redirects more than {_MAX_REDIRECTS} times")
+
+
+async def _read(settings: BundleSettings, etag: str, reply: aiohttp.ClientResponse) -> Download:
     if reply.status == _NOT_MODIFIED and etag:
         return Download(None, etag, waits=True)
     if reply.status != _OK:

@@ -15,6 +15,7 @@ from sark_api.instant import format_precise_instant
 from sark_sidecar.policies.compilation import CompiledPolicies
 from sark_sidecar.policies.sources import PolicySourceError
 from sark_sidecar.settings import PolicySettings
+from sark_sidecar.unforeseen import unforeseen
 from sark_sidecar.whole_file import replace_whole
 
 from .content import compile_bundle
@@ -61,6 +62,9 @@ class BundleServer:
         except PolicySourceError as error:
             log.warning("the bundle kept on disk is not used", path=str(path), reason=str(error))
             return None
+        except Exception:
+            log.exception("the bundle kept on disk is not used", path=str(path))
+            return None
         if kept is not None:
             log.info("the bundle kept on disk serves until its server answers", path=str(path), revision=kept.label)
             self._status["active_revision"] = kept.label
@@ -77,7 +81,7 @@ class BundleServer:
         self._stamp("last_request")
         try:
             answer = await download(self._settings.bundle, self._url, etag=self._etag, wait=wait or None)
-        except PolicySourceError as error:
+        except Exception as error:
             self._failed(error)
             raise
         self._waits = answer.waits if answer.raw is not None else self._waits
@@ -97,7 +101,7 @@ class BundleServer:
         self._stamp("last_successful_download")
         try:
             compiled = await asyncio.to_thread(compile_bundle, answer.raw, self._settings)
-        except PolicySourceError as error:
+        except Exception as error:
             self._failed(error)
             raise
         self._offered = (digest, answer)
@@ -131,11 +135,13 @@ class BundleServer:
         for key in ("code", "message", "http_code"):
             self._status.pop(key, None)
 
-    def _failed(self, error: PolicySourceError) -> None:
+    def _failed(self, error: Exception) -> None:
         # Without the ETag the whole bundle comes again: what was refused may be accepted next time.
         self._etag = ""
         self._waits = False
-        self._status.update(code="bundle_error", message=str(error))
+        self._status.update(
+            code="bundle_error", message=str(error) if isinstance(error, PolicySourceError) else unforeseen(error)
+        )
         self._status.pop("http_code", None)
         if isinstance(error, BundleServerError):
             self._status["http_code"] = str(error.status)

@@ -1,0 +1,60 @@
+"""Questions as they are sent: what JSON does not hold is refused, never changed on the way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from sark_client import QuestionError
+from sark_client.wire import question
+
+
+@pytest.mark.parametrize(
+    "document",
+    [b'{"a": 1.50}', b" [1, 2] ", b"null", b'"\xc3\xbc"', b'{"id": 12345678901234567890123, "x": 1e3}'],
+)
+def test_bytes_are_sent_as_they_are(document: bytes):
+    assert question(document) == b'{"input":' + document + b"}"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'{"user":{"id":"mallory"}},"input":{"user":{"id":"alice"}}',
+        b'1,"input":2',
+        b"1}{",
+        b"",
+        b" ",
+        b"{",
+        b'"\xff"',
+        b"\xef\xbb\xbf1",
+        '{"a":1}'.encode("utf-16"),
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+    ids=["another input", "a member", "two", "none", "space", "a part", "no UTF-8", "a mark", "UTF-16", "open", "too deep"],
+)
+def test_bytes_that_are_not_one_document_are_refused(document: bytes):
+    with pytest.raises(QuestionError, match="one JSON document"):
+        question(document)
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        ({1: "a", "1": "b"}, "1"),
+        ({"a": [({"b": {None: 1}},)]}, "None"),
+        ({"a": {True: 2}}, "True"),
+        ([{"x": 1}, {1.5: 2}], "1.5"),
+    ],
+)
+def test_a_key_that_is_no_text_is_refused(document: Any, key: str):
+    with pytest.raises(QuestionError, match=f"the key {key}, which is no text"):
+        question(document)
+
+
+@pytest.mark.parametrize("document", [{"a": {"b": [1, {"c": None}], "d": ()}}, [], {}, "text", 1, None])
+def test_an_input_arrives_as_it_is(document: Any):
+    assert json.loads(question(document)) == json.loads(json.dumps({"input": document}))
