@@ -16,7 +16,7 @@ use crate::{
     jobs::{Job, Passed, Waiting},
     metrics::Unanswered,
     parameters::Parameters,
-    question::{Question, body_around},
+    question::{Question, body_around, trimmed},
     reply::{Problem, Reply, status},
     routes::asks,
     wire::{Head, Request},
@@ -54,7 +54,7 @@ impl Answering {
     pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, times: Times) -> Result<Reply, Problem> {
         let head = &request.head;
         let unpacked = self.body(request)?;
-        let text = unpacked.trim_ascii();
+        let text = trimmed(&unpacked);
         // Without an input its input is null, which version 1 has no way to say.
         if is_yaml(head) || text.is_empty() || text == b"null" {
             return Ok(self.pass_on(request).await);
@@ -79,6 +79,7 @@ impl Answering {
             b"gzip" => match unpack(request.body, limit) {
                 Ok(plain) => Ok(Cow::Owned(plain)),
                 Err(Unpacking::Broken) => Err(Problem::invalid("could not decompress the body: it is not gzip")),
+                Err(Unpacking::TooMany) => Err(Problem::invalid("could not decompress the body: it has too many gzip members")),
                 Err(Unpacking::TooLarge) => {
                     let message = format!("the unpacked body is larger than {limit} bytes");
                     Err(Problem::new(status::TOO_LARGE, "invalid_parameter", message))

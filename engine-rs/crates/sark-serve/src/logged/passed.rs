@@ -16,7 +16,7 @@ use crate::{
     asked::Asked,
     events::RequestResult,
     parameters::Parameters,
-    question::Question,
+    question::{Question, trimmed},
     reply::Reply,
     rest::is_yaml,
     routes::{asks, below},
@@ -70,7 +70,7 @@ impl Answering {
             return (None, true);
         };
         if shape == Shape::Bare {
-            let text = body.trim_ascii();
+            let text = trimmed(&body);
             return ((!text.is_empty()).then(|| Bytes::copy_from_slice(text)), false);
         }
         let Some(asked) = Asked::read("/passed") else {
