@@ -10,9 +10,12 @@ import os
 import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,8 +123,28 @@ def fork(work: Callable[[], Any], how: Callable[[], int] = os.fork) -> Child:
     return Child(pid, said)
 
 
+def switches() -> dict[str, str]:
+    """How often each thread of this process but the caller's has gone to sleep, or was put to it."""
+    counted = {}
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            if int(task.name) != threading.get_native_id():
+                counted[task.name] = "".join(line for line in (task / "status").read_text().splitlines() if "ctxt" in line)
+    return counted
+
+
 def fork_without_a_word() -> int:
-    """As a server written in C does: Python is not told."""
+    """As a server written in C does: Python is not told.
+
+    Nobody then frees the interpreter's own locks, which a thread has on its way to sleep: none may be on it.
+    """
+
+    def all_sleep() -> bool:
+        before = switches()
+        time.sleep(0.05)
+        return switches() == before
+
+    eventually(all_sleep, what="all other threads asleep", seconds=PATIENCE)
     pid: int = ctypes.PyDLL(None).fork()
     return pid
 
@@ -247,15 +270,22 @@ def test_a_fork_in_the_middle_of_a_question_leaves_it_to_the_parent(served: Serv
     # given a signal that forks, and a thread that sends it when a question is under way
     parent, children = os.getpid(), []
     said, say = os.pipe()
+    once = threading.Lock()
 
     def forks(*_: Any) -> None:
-        children.append(os.fork())
-        if children[0]:
-            served.go.set()
+        if once.acquire(blocking=False):
+            children.append(os.fork())
+            if children[0]:
+                served.go.set()
+
+    def send() -> None:
+        served.slow.wait(PATIENCE)
+        while not served.go.wait(0.1):  # one that comes just before the thread waits for its answer is looked at after that
+            os.kill(parent, signal.SIGUSR1)
 
     before = signal.signal(signal.SIGUSR1, forks)
-    sender = threading.Thread(target=lambda: (served.slow.wait(PATIENCE), os.kill(parent, signal.SIGUSR1)))
-    client = Client(served.url, path="a")
+    sender = threading.Thread(target=send)
+    client = Client(served.url, path="a", timeout=PATIENCE)
     try:
         sender.start()
         # when both come back from it to the question; the child has no connection to hear an answer on
@@ -268,8 +298,8 @@ def test_a_fork_in_the_middle_of_a_question_leaves_it_to_the_parent(served: Serv
     finally:
         if os.getpid() != parent:
             os._exit(0)
-        signal.signal(signal.SIGUSR1, before)
         sender.join()
+        signal.signal(signal.SIGUSR1, before)
         os.close(say)
         heard = Child(children[0], said).says()
         client.close()

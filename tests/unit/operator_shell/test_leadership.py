@@ -108,3 +108,19 @@ def test_a_process_that_must_end_ends_although_nobody_reads_its_log(monkeypatch:
     assert log.tried.wait(10)
     assert ended == [module.LEASE_LOST_STATUS]
     log.over.set()
+
+
+def test_a_process_that_must_end_ends_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a process that has as many threads as it may
+    ended: list[int] = []
+    settings = parse_settings(["--namespace=shop", "--lease-namespace=shop"], {})
+    subject = Leadership(cast("Any", None), settings, Clock(), Telemetry(), end_process=ended.append)
+
+    def refuses(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    # When its Lease has run out, then it has ended all the same
+    monkeypatch.setattr(threading.Thread, "start", refuses)
+    with pytest.raises(RuntimeError):
+        subject._end()
+    assert ended == [module.LEASE_LOST_STATUS]

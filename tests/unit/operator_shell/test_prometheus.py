@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import http.server
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -36,7 +37,7 @@ from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
-from sark_operator.shell import answers, byte_budget, prometheus, promql, rooms
+from sark_operator.shell import answers, audience, byte_budget, prometheus, promql, rooms
 from sark_operator.shell import question as question_module
 from sark_operator.shell.answers import AnswerError
 from sark_operator.shell.audience import RARE
@@ -53,6 +54,8 @@ pytestmark = pytest.mark.asyncio
 
 ROLLOUT = "shop/gateway"
 JSON = {"Content-Type": "application/json"}
+TOPICS = 5
+"""Of a rollout: its server, and the windows of its criteria, of counting, of memory, and of memory in a row."""
 
 
 @dataclass
@@ -1026,8 +1029,11 @@ async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemet
     await source.close()
 
 
-async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(telemetry: Telemetry, server: Script) -> None:
-    # Given more than enough rollouts with the same windows
+async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(
+    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given more than enough rollouts with the same windows, which are the commonest
+    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
     source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
     healthy(server)
     for number in range(2 * RARE):
@@ -1053,8 +1059,11 @@ async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(te
     await lonely.close()
 
 
-async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(telemetry: Telemetry, server: Script) -> None:
-    # Given many rollouts of one server
+async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(
+    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given many rollouts of one server, who ask what is commonest
+    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
     source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
     healthy(server)
     for number in range(2 * RARE):
@@ -1069,6 +1078,70 @@ async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(teleme
     assert len(server.asked) > shared
     assert all('sark_rollout="evil/gateway"' in each["query"] for each in server.asked[shared:])
     await source.close()
+
+
+async def test_a_rollout_that_asks_for_itself_and_is_behind_has_places_left_for_the_present(
+    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rollout that asks for itself, whose operator was away for many counting windows
+    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
+    clock = HandClock()
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    healthy(server)
+    for number in range(2 * RARE):
+        await read(source, spec(server.url), f"shop/gateway-{number}")
+    behind = clock.now() - timedelta(minutes=30)
+
+    async def asked(seconds: float) -> list[dict[str, str]]:
+        before = len(server.asked)
+        await source.read(ROLLOUT, spec(server.url, timeout=seconds), expected=True, counted_until=behind)
+        return [each for each in server.asked[before:] if each.get("step") == "3"]
+
+    # When it is read, then of each question it asks for one part of what it missed, and the rest is asked too
+    alone = await asked(5.5)
+    assert (len({each["query"] for each in alone}), len(alone)) == (5, 5)
+    # And where it is asked with the others, for all of it
+    assert len(await asked(5.0)) > len(alone)
+    await source.close()
+
+
+async def test_answers_about_one_rollout_push_none_about_all_out(
+    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given many rollouts that ask the same
+    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
+    source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+    healthy(server)
+    for number in range(2 * RARE):
+        await read(source, spec(server.url), f"shop/gateway-{number}")
+
+    # When more answers than are kept were about one rollout each
+    monkeypatch.setattr(source._own, "_most", 3)
+    monkeypatch.setattr(source._answers, "_most", 30)
+    for number in range(3):
+        await read(source, spec(server.url, window=f"6{number}s"), f"evil/gateway-{number}")
+
+    # Then those about all are still there
+    shared = len(server.asked)
+    await read(source, spec(server.url), "shop/gateway-0")
+    assert len(server.asked) == shared
+    await source.close()
+
+
+async def test_a_question_that_waited_for_others_says_so(telemetry: Telemetry, server: Script) -> None:
+    # Given as many questions at a server that hangs as there are places, and one more that gets the place of one that goes
+    server.all_metrics(Reply(b"", release=threading.Event()))
+    door = PrometheusDoor(telemetry)
+    first = [asyncio.create_task(door.instant(prometheus.Server(server.url, 2.0), "up")) for _ in range(rooms.PLACES)]
+    await asyncio.sleep(0)
+    late = missing(await door.instant(prometheus.Server(server.url, 2.5), "up"))
+
+    # Then it says how much of its time had passed before it was asked
+    assert late.reason == "MetricsTimeout"
+    assert re.search(r"did not answer within 2.5 s, of which \d\.\d s passed before it was asked", late.message)
+    for task in first:
+        assert missing(task.result() if task.done() else await task).message.endswith("did not answer within 2 s")
+    door.close()
 
 
 async def test_a_server_that_is_late_is_not_asked_twice_in_one_evaluation(telemetry: Telemetry, server: Script) -> None:

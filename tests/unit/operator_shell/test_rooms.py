@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sark_operator.shell import rooms
-from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Place, Rooms
+from sark_operator.shell.rooms import CUSTOM, MOST_ROOMS, NARROWED, PLACES, Claim, Kind, Place, Room, Rooms
 
 pytestmark = pytest.mark.asyncio
 GOOD = "http://prometheus:9090"
@@ -74,3 +74,35 @@ async def test_who_goes_away_while_waiting_takes_no_place() -> None:
         assert not room.is_free
         place.leave(answered=False)
     assert room.is_free
+
+
+async def enter(room: Room, *claims: Claim | None) -> list[Place]:
+    """Return the places there are, until one has to wait."""
+    places: list[Place] = []
+    for claim in claims:
+        try:
+            places.append(await asyncio.wait_for(room.enter(claim), 0.01))
+        except TimeoutError:
+            break
+    return places
+
+
+@pytest.mark.parametrize(("kind", "other"), [(CUSTOM, NARROWED), (NARROWED, CUSTOM)])
+async def test_what_rollouts_ask_for_themselves_leaves_places_to_what_others_do(kind: Kind, other: Kind) -> None:
+    # Given questions of one kind, each of another namespace, of which more would wait
+    room = Rooms().of(GOOD)
+    places = await enter(room, *(Claim(f"team-{number}", kind) for number in range(PLACES)))
+    assert len(places) == kind.places
+
+    # Then those of the other kind have theirs, and what is about all has places left
+    others = await enter(room, *(Claim(f"shop-{number}", other) for number in range(PLACES)))
+    assert len(others) == other.places
+    assert len(await enter(room, *([None] * PLACES))) == PLACES - kind.places - other.places
+
+
+@pytest.mark.parametrize("kind", [CUSTOM, NARROWED])
+async def test_one_namespace_has_some_of_the_places(kind: Kind) -> None:
+    room = Rooms().of(GOOD)
+    places = await enter(room, *([Claim("shop", kind)] * PLACES))
+    assert len(places) == kind.of_one
+    assert await enter(room, Claim("team", kind))

@@ -29,8 +29,8 @@ class Counts:
 
 
 @asynccontextmanager
-async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[int]]]:
-    """A server that answers each GET and MGET with `answer`; with its address, and how often it was connected to."""
+async def answering(answer: bytes, *commands: bytes) -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that answers `commands` (GET and MGET) with `answer`; with its address, and how often it was connected to."""
     connected: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ async def answering(answer: bytes) -> AsyncIterator[tuple[str, list[int]]]:
         try:
             while line := await reader.readline():
                 words = [await _word(reader) for _ in range(int(line[1:]))]
-                writer.write(answer if words[0] in {b"GET", b"MGET"} else b"+OK\r\n")
+                writer.write(answer if words[0] in (commands or (b"GET", b"MGET")) else b"+OK\r\n")
                 await writer.drain()
         finally:
             writer.close()
@@ -76,6 +76,21 @@ async def test_what_is_no_value_for_each_key_is_a_miss_and_the_connection_is_not
                 assert len(connected) == asked
 
     # And it is counted
+    assert counts.results == ["error"] * 4
+
+
+@pytest.mark.parametrize("answer", [b"-MOVED x y\r\n", b"-ASK 5\r\n", b">0\r\n", b"%1\r\n*0\r\n+x\r\n", b"$x\r\n", b"-\r\n"])
+async def test_whatever_is_answered_nothing_is_raised(answer: bytes) -> None:
+    # Given what answers in Redis' place with what its client trips over
+    counts = Counts()
+    async with answering(answer, b"GET", b"MGET", b"SET") as (url, _):
+        settings = CacheSettings.model_validate({"redis_url": url, "redis_timeout": "5s"})
+        async with RedisDecisions(settings, counts, Guard("redis", settings.redis_breaker.rule(), counts)) as decisions:  # type: ignore[arg-type]
+            # When a decision is kept and looked up, then it is neither, which is counted and told
+            await decisions.set("a", b"true", 60.0)
+            assert await decisions.get(["a"]) == [None]
+            assert await decisions.get(["a", "b"]) == [None, None]
+            assert decisions.problem
     assert counts.results == ["error"] * 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -114,6 +115,31 @@ async def test_the_data_plane_is_told_when_validity_ends_by_the_monotonic_clock(
             follower.receive(document(percentage=percentage, revision=revision).to_json(), Origin.WATCH)
             assert applied[-1] == Share("team/gateway", revision, percentage, "salt", rust_opa=True, rust_cache=True)
             assert applied[-1].ends == inf
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_begun", [True, False])
+async def test_a_document_that_came_before_the_end_is_on_disk_after_it(
+    applied: list[Share], metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_begun: bool
+):
+    # Given a disk that takes its time, and a document that takes everybody back to baseline
+    begun = threading.Event()
+
+    def slowly(path: Path, kept: FlagDocument) -> None:
+        begun.set()
+        time.sleep(0.3)
+        save_document(path, kept)
+
+    monkeypatch.setattr(following_module, "save_document", slowly)
+    state_file = tmp_path / "flags.json"
+    async with following(applied, metrics, state_file) as follower:
+        await asyncio.sleep(0)
+        follower.receive(document(percentage=0, revision=7).to_json(), Origin.WATCH)
+        if is_begun:
+            await until(begun.is_set)
+        # When the sidecar ends at once
+    # Then it is what a restart begins with
+    assert json.loads(state_file.read_text(encoding="utf-8"))["revision"] == 7
 
 
 @pytest.mark.asyncio

@@ -146,3 +146,22 @@ async def test_it_runs_by_itself():
             while scene.redis.sets[-1:] != [(key, b"true", 60.0)]:  # noqa: ASYNC110 - a turn of the loop, no waiting
                 await asyncio.sleep(0)
     running.cancel()
+
+
+@pytest.mark.asyncio
+async def test_a_decision_that_cannot_be_kept_makes_room_for_the_next() -> None:
+    # Given a Redis that fails as nobody foresaw
+    scene = Scene()
+
+    async def fails(key: str, value: bytes, seconds: float) -> None:
+        raise IndexError
+
+    sets, scene.redis.set = scene.redis.set, fails  # type: ignore[method-assign]
+    scene.keep("a")
+    with pytest.raises(IndexError):
+        await scene.end(scene.begin())
+
+    # When the same one is kept again, then it is put there
+    scene.redis.set = sets  # type: ignore[method-assign]
+    scene.keep("a")
+    assert await scene.end(scene.begin()) == ["a"]

@@ -94,6 +94,38 @@ async def test_of_an_opa_that_is_away_decisions_are_found_and_none_is_kept():
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("first", ["write", "look"])
+async def test_that_opa_was_away_is_not_forgotten_for_a_write_meanwhile(first: str):
+    # Given an OPA that goes away and comes back with the same policies, and a client that writes before that
+    server = Server()
+    view, changes = await seen(server)
+    server.failure = OpaFailure("connection", "OPA cannot be reached")
+    if first == "write":
+        view.distrust("a client writes")
+    await view.look()
+    view.distrust("a client writes")
+    changes.clear()
+    # When it is seen again
+    server.failure = None
+    await view.look()
+    # Then what the cache in process took before it went is let go of
+    assert changes == ["changed"]
+
+
+@pytest.mark.asyncio
+async def test_who_waits_for_a_look_is_told_of_one_that_was_cancelled():
+    server = Server()
+    view, _ = await seen(server)
+    server.hangs = True
+    looked = view.looked_anew()
+    look = asyncio.create_task(view.look())
+    await asyncio.sleep(0)
+    look.cancel()
+    await asyncio.gather(look, return_exceptions=True)
+    assert looked.done()
+
+
+@pytest.mark.asyncio
 async def test_while_a_look_takes_too_long_nothing_is_kept_and_it_ends():
     # Given an OPA whose policies were seen, and that then answers no more
     server = Server()

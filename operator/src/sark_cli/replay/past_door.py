@@ -17,6 +17,7 @@ from typing import Any, Final
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Read, Server, as_it_is
+from sark_operator.shell.rooms import Claim
 
 CHUNK: Final = 120
 """Evaluations whose answers are asked for at once."""
@@ -57,7 +58,7 @@ class PastDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
-        owner: str = "",  # noqa: ARG002
+        claim: Claim | None = None,  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what an instant query gave at the replay's present."""
         answer = await self._instant(server, query)
@@ -85,7 +86,7 @@ class PastDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
-        owner: str = "",  # noqa: ARG002
+        claim: Claim | None = None,  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what a range query gives; its end is never after the replay's present."""
         first = round(start.timestamp())

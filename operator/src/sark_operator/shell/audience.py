@@ -4,6 +4,9 @@ An answer about all rollouts of a server costs as much as there are rollouts, an
 question. But windows are the user's, as is how an address is spelt: were each of them asked for all rollouts, eighty rollouts
 with windows of their own would cost eighty times what a thousand cost, and make the thousand wait. So a rollout whose wish is
 rare asks about itself, and costs what one rollout costs.
+
+Rare is seldom: what several ask is worth an answer about all however many there are beside them, or whoever makes rollouts in
+any number could make everybody's wish a rare one; and so are the commonest few, whatever their number.
 """
 
 from __future__ import annotations
@@ -11,12 +14,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from heapq import nlargest
+from operator import itemgetter
 from typing import Final
 
 from sark_operator.shell.clock import Clock
 
 RARE: Final = 32
-"""A topic is rare when fewer than one in so many of a server's rollouts have it. So no more than this are common."""
+"""A topic is rare only when fewer than one in so many of a server's rollouts have it,"""
+SEVERAL: Final = 8
+"""and fewer than so many of them,"""
+COMMONEST: Final = 16
+"""and so many others have more of them, or are known for longer. One rollout has up to five topics."""
 FORGET_SECONDS: Final = 1200.0
 """Who has not asked for this long is gone: twice the longest interval."""
 
@@ -57,7 +66,11 @@ class Audience:
             here.members[rollout] = _Member(topics, now)
             here.having.update(topics)
         self._forget(now)
-        return frozenset(topic for topic in topics if here.having[topic] * RARE >= len(here.members))
+        enough = min(SEVERAL, len(here.members) / RARE)
+        common = {topic for topic in topics if here.having[topic] >= enough}
+        if len(common) < len(topics):
+            common |= topics & {topic for topic, _ in nlargest(COMMONEST, here.having.items(), key=itemgetter(1))}
+        return frozenset(common)
 
     def _forget(self, now: float) -> None:
         """Drop who has gone, also from groups in which nobody asks any more; seldom, since it goes through all."""

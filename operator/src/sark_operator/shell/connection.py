@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 
 import kopf
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 from sark_operator.shell.pod_watch import MAX_NAMESPACES
 from sark_operator.shell.settings import Settings
@@ -14,6 +16,10 @@ from sark_operator.shell.settings import Settings
 _POOL_SIZE = 64 + MAX_NAMESPACES
 """Connections to the API server: more than there are requests under way at once (see `cluster`), which would else wait for one
 inside their own deadlines, beside one for each namespace whose pods are watched."""
+
+_LOADING = threading.RLock()
+"""Held while a kubeconfig is read. The library remembers the file of a certificate before it has written it, and another thread
+(of the Lease, of the page) then reads an empty one."""
 
 
 class ConnectionSettingsError(Exception):
@@ -30,16 +36,17 @@ async def load_configuration(settings: Settings) -> Configuration:
     configuration.connection_pool_maxsize = _POOL_SIZE
     configuration.client_session_kwargs = {"trust_env": False}  # which also reads ~/.netrc at each request
     try:
-        if settings.kubeconfig:
-            await load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=settings.kubeconfig,
-                context=settings.context or None,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        else:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (ConfigException, OSError, ValueError) as error:
+        with _LOADING:
+            if settings.kubeconfig:
+                await load_kube_config(  # type: ignore[no-untyped-call]
+                    config_file=settings.kubeconfig,
+                    context=settings.context or None,
+                    client_configuration=configuration,
+                    persist_config=False,
+                )
+            else:
+                load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except (ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError, YAMLError) as error:
         source = f"kubeconfig {settings.kubeconfig}" if settings.kubeconfig else "service account of this pod"
         raise ConnectionSettingsError(f"cannot use the {source}: {error}") from error
     return configuration

@@ -38,16 +38,19 @@ class Grid:
     """End of the last."""
 
     @classmethod
-    def after(cls, counted_until: datetime | None, now: datetime, window: timedelta) -> Grid | None:
+    def after(
+        cls, counted_until: datetime | None, now: datetime, window: timedelta, *, most: int = MOST_WINDOWS
+    ) -> Grid | None:
         """Return the windows that are over and begin at `counted_until` or later, and a few before; None when there are none.
 
-        Their number is a power of two, so that rollouts that are behind by about as much ask the same question.
+        Their number is a power of two, so that rollouts that are behind by about as much ask the same question, and at most
+        `most`: the latest ones.
         """
         last = datetime.fromtimestamp((now - SETTLE).timestamp() // window.total_seconds() * window.total_seconds(), UTC)
         if counted_until is None or last - window < counted_until:
             return None
-        behind = min(MOST_WINDOWS, ceil((last - counted_until) / window))
-        number = min(MOST_WINDOWS, max(2, 1 << (behind - 1).bit_length()))
+        behind = min(most, ceil((last - counted_until) / window))
+        number = min(most, max(2, 1 << (behind - 1).bit_length()))
         return cls(window, last - (number - 1) * window, last)
 
     def parts(self) -> Iterator[Grid]:

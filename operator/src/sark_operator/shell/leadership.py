@@ -283,10 +283,13 @@ class Leadership:
             _log.error("ending: the Lease has run out and what it stood for has not stopped", lease=self._store.what)
 
         # A log that nobody reads holds up whoever writes to it, which may be why nothing has stopped.
-        telling = threading.Thread(target=tell, name="last word", daemon=True)
-        telling.start()
-        telling.join(LAST_WORD_SECONDS)
-        self._end_process(LEASE_LOST_STATUS)
+        try:
+            telling = threading.Thread(target=tell, name="last word", daemon=True)
+            telling.start()
+            telling.join(LAST_WORD_SECONDS)
+        finally:
+            # Also where no thread can be started any more, which may as well be why nothing has stopped.
+            self._end_process(LEASE_LOST_STATUS)
 
     def _is_ours(self, lease: Lease) -> bool:
         """Return whether this very process wrote it: a second one given the same identity is somebody else."""

@@ -60,12 +60,14 @@ class PrometheusMetrics:
         self._clock = clock
         self._tripwires = tripwires or Tripwires(clock)
         self._answers: SharedAnswers[Any] = SharedAnswers(clock)
-        self._passage = Passage(door, self._answers, Audience(clock), self._tripwires, Oddities(), clock)
+        self._own: SharedAnswers[Any] = SharedAnswers(clock)
+        self._passage = Passage(door, self._answers, self._own, Audience(clock), self._tripwires, Oddities(), clock)
         self._forgot_at = -inf
 
     async def close(self) -> None:
         """End what is under way."""
         await self._answers.close()
+        await self._own.close()
         self._passage.door.close()
 
     def forget_alerts(self) -> float:
@@ -77,7 +79,8 @@ class PrometheusMetrics:
         if (left := self._forgot_at + _LEAST_SHARED_ALERTS_SECONDS - now) > 0:
             return left
         self._forgot_at = now
-        self._answers.forget(is_about_alerts)
+        for kept in (self._answers, self._own):
+            kept.forget(is_about_alerts)
         return 0.0
 
     async def read(
@@ -100,11 +103,12 @@ class PrometheusMetrics:
         question = Question(self._passage, rollout, spec, server)
         if tripwire is not None:
             self._tripwires.put(tripwire, question.key)
-        # All are asked before any is waited for, and first those about windows: their answers take longest.
+        # All are asked before any is waited for. First the few without which nothing is seen, should they have to wait for
+        # places, and then those about windows: their answers take longest.
+        ages, requested, timed, firing = question.ages(), question.requests(), question.latency(), question.alerts()
         counted = question.windows(counted_until)
-        ages, requested, timed = question.ages(), question.requests(), question.latency()
         grown, sustained, inside = question.memory(), question.sustained_memory(), question.data_plane()
-        numbers, seen, claiming, firing = question.custom(), question.scraped(), question.claimants(), question.alerts()
+        numbers, seen, claiming = question.custom(), question.scraped(), question.claimants()
 
         age, requests, latency = await ages, await requested, await timed
         memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None

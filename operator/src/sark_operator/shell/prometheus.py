@@ -33,7 +33,7 @@ from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.intake import Intake, Premises
 from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
-from sark_operator.shell.rooms import MOST_ROOMS, OWN_PLACES, OWNER_PLACES, PLACES, Place, Rooms
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Claim, Place, Rooms
 from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
 
@@ -43,6 +43,8 @@ WORKERS = PLACES * MOST_ROOMS
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
 _GRACE_SECONDS = 1.0
+_TOLD_SECONDS = 0.5
+"""How long a question that was late has waited at least for others if that is told."""
 
 UNREACHABLE: Final = reasons.METRICS_UNREACHABLE.name
 TIMEOUT: Final = reasons.METRICS_TIMEOUT.name
@@ -83,11 +85,11 @@ class Door(Protocol):
     """
 
     async def instant(
-        self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True, owner: str = ""
+        self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True, claim: Claim | None = None
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the present.
 
-        `owner` is the namespace of the rollout whose own question it is; empty for one that is about all rollouts.
+        `claim` says whose own question it is; None for one that is about all rollouts.
         """
         ...
 
@@ -101,7 +103,7 @@ class Door(Protocol):
         *,
         read: Read = as_it_is,
         awaited: bool = True,
-        owner: str = "",
+        claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
         ...
@@ -128,7 +130,7 @@ class PrometheusDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,
-        owner: str = "",
+        claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
 
@@ -136,7 +138,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited, owner))
+        return await self._run(server, _Errand(ask, read, awaited, claim))
 
     async def over(
         self,
@@ -148,7 +150,7 @@ class PrometheusDoor:
         *,
         read: Read = as_it_is,
         awaited: bool = True,
-        owner: str = "",
+        claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
 
@@ -156,7 +158,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited, owner))
+        return await self._run(server, _Errand(ask, read, awaited, claim))
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""
@@ -164,14 +166,14 @@ class PrometheusDoor:
 
     async def _run(self, server: Server, errand: _Errand) -> Any | Missing:
         started = time.monotonic()
-        room, asked = self._rooms.of(server.address), False
+        room, asked_at = self._rooms.of(server.address), None
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                place = await room.enter(errand.owner)
-                asked = True
+                place = await room.enter(errand.claim)
+                asked_at = time.monotonic()
                 answer = await self._asked(server, errand, place)
         except TimeoutError:
-            answer = _late(server) if asked else _crowded(server, errand.owner)
+            answer = _late(server, asked_at - started) if asked_at is not None else _crowded(server, errand.claim)
         except Exception:
             self._telemetry.query(INVALID, time.monotonic() - started)
             raise
@@ -205,8 +207,8 @@ class _Errand:
     read: Read
     awaited: bool
     """Whether its answer is read before those that are not."""
-    owner: str = ""
-    """The namespace whose own question it is; empty for one about all rollouts."""
+    claim: Claim | None = None
+    """Whose own question it is; None for one about all rollouts."""
 
 
 def _ask(server: Server, errand: _Errand, call: Call, premises: Premises) -> Any | Missing:
@@ -386,16 +388,25 @@ def _foreign(server: Server, session: _BoundedSession) -> Missing:
     return Missing(INVALID, f"Prometheus at {server.shown} did not answer {what}; is this the address of a Prometheus?")
 
 
-def _late(server: Server) -> Missing:
-    return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s")
+def _late(server: Server, waited: float = 0.0) -> Missing:
+    """Return that no answer came; the question was sent after it had `waited` for so many seconds."""
+    after = (
+        f", of which {waited:.1f} s passed before it was asked: other questions were under way"
+        if waited >= _TOLD_SECONDS
+        else ""
+    )
+    return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s{after}")
 
 
-def _crowded(server: Server, owner: str) -> Missing:
-    own = f"{OWNER_PLACES} that rollouts of namespace {owner} ask for themselves, or {OWN_PLACES} in all namespaces"
+def _crowded(server: Server, claim: Claim | None) -> Missing:
+    limit = f"{PLACES}"
+    if claim is not None:
+        one, kind = f"{claim.kind.of_one} that rollouts of namespace {claim.namespace} ask", claim.kind
+        limit = f"{one} for themselves, or {kind.places} in all namespaces"
     return Missing(
         TIMEOUT,
         f"Prometheus at {server.shown} was not asked within {server.timeout:g} s: as many questions are under way there as may "
-        f"be ({own if owner else PLACES})",
+        f"be ({limit})",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any, TypeVar
 
 from sark_api.spec import SarkRolloutSpec
@@ -17,12 +17,13 @@ from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.audience import Audience, Topic
 from sark_operator.shell.clock import Clock
-from sark_operator.shell.counting import Grid, counted_windows, plane_windows
+from sark_operator.shell.counting import MOST_WINDOWS, WINDOWS_AT_ONCE, Grid, counted_windows, plane_windows
 from sark_operator.shell.data_plane import DataPlaneQuestions
 from sark_operator.shell.oddities import ODD, Oddities
 from sark_operator.shell.origin import origin
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.promql import QueryOf
+from sark_operator.shell.rooms import CUSTOM, NARROWED, Claim
 from sark_operator.shell.shared_answers import Coming, SharedAnswers
 from sark_operator.shell.tripwires import Tripwires
 
@@ -55,16 +56,32 @@ class Passage:
 
     door: Door
     answers: SharedAnswers[Any]
+    """Those about all rollouts."""
+    own: SharedAnswers[Any]
+    """Those that one rollout asked for, which are of use to hardly anybody else, and must not push the others out."""
     audience: Audience
     tripwires: Tripwires
     oddities: Oddities
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whom a question is about."""
+
+    matcher: str = ""
+    """What narrows it to a rollout."""
+    claim: Claim | None = None
+    """Whose own it is."""
+
+
+ALL = Scope()
+
+
 class Question:
     """Everything one evaluation of `rollout` (namespace/name) asks of `server`.
 
-    What is common among the rollouts of a server is asked about all of them. The rest is narrowed to this one, and has the few
+    What is common among the rollouts of a server is asked about all of them. The rest is narrowed to this one, and has the
     places of what one rollout asks for itself.
     """
 
@@ -93,27 +110,25 @@ class Question:
         topics = frozenset((self.server, *topic) for topic in (*windows, ()))
         return self._passage.audience.common((origin(self.server.address), self.server.access), self._rollout, topics)
 
-    def _about(self, *topic: object) -> str:
-        """Return the matcher that narrows a question of `topic` to the rollout; none where it is common."""
-        return "" if (self.server, *topic) in self._common else promql.only(self._rollout)
-
-    def _owner(self, about: str) -> str:
-        """Return whose own question one is that `about` narrows."""
-        return self._namespace if about else ""
+    def _about(self, *topic: object) -> Scope:
+        """Return whom a question of `topic` is about."""
+        if (self.server, *topic) in self._common:
+            return ALL
+        return Scope(promql.only(self._rollout), Claim(self._namespace, NARROWED))
 
     def ages(self) -> Awaitable[Ages | Missing]:
         """Ask how old the newest samples are; the server tells its own time with it."""
         about, clock = self._about(), self._passage.clock
-        query = promql.sample_age(about)
+        query = promql.sample_age(about.matcher)
 
         async def ask(*, awaited: bool) -> Ages | Missing:
-            before, owner = clock.now(), self._owner(about)
-            found = await self._passage.door.instant(self.server, query, read=answers.ages, awaited=awaited, owner=owner)
+            before, claim = clock.now(), about.claim
+            found = await self._passage.door.instant(self.server, query, read=answers.ages, awaited=awaited, claim=claim)
             if isinstance(found, Missing):
                 return found
             return Ages(found.seconds, clock_ahead(found.at, before, clock.now()))
 
-        return self._instant(query, ask)
+        return self._instant(query, ask, about)
 
     def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         """Ask how many sidecars are seen, by rollout."""
@@ -139,14 +154,14 @@ class Question:
         """Ask what has gone on in the window of the criteria."""
         window = self._criteria.window
         about = self._about(_RATES, window)
-        return self._vector(query(window, about), parse, owner=self._owner(about))
+        return self._vector(query(window, about.matcher), parse, about)
 
     def alerts(self) -> Awaitable[FiringAlerts | Missing]:
         """Ask which alerts fire."""
-        about = self._about()
         # An alert that does not name the rollout is found by labels of any name, which are not spelt out in a query.
-        query = promql.alerts("" if self._criteria.alerts.match_labels else about)
-        return self._vector(query, answers.firing, owner=self._owner(about))
+        about = self._about()
+        matcher = "" if self._criteria.alerts.match_labels else about.matcher
+        return self._vector(promql.alerts(matcher), answers.firing, about)
 
     def memory(self) -> Awaitable[Memory | Missing]:
         """Ask for memory over one window of it."""
@@ -161,13 +176,12 @@ class Question:
 
     def _memory(self, window: timedelta, most_shared: float) -> Awaitable[Memory | Missing]:
         step, about = promql.memory_step(window), self._about(_MEMORY, window)
-        query = promql.memory(about)
+        query = promql.memory(about.matcher)
 
         async def ask(*, awaited: bool) -> Any:
-            end, owner = self._passage.clock.now(), self._owner(about)
-            read = answers.memory_by_rollout
+            end, read = self._passage.clock.now(), answers.memory_by_rollout
             return await self._passage.door.over(
-                self.server, query, end - window, end, step, read=read, awaited=awaited, owner=owner
+                self.server, query, end - window, end, step, read=read, awaited=awaited, claim=about.claim
             )
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
@@ -177,12 +191,18 @@ class Question:
             self._key(query, ("memory", window)),
             query,
             ask,
+            about,
             max_age=lambda found: max_age if self._rollout in found else self._max_age,
         )
 
     def windows(self, counted_until: datetime | None) -> Counted | None:
         """Ask for the counting windows that are over and not in the evidence yet, and maybe some before; None without any."""
-        grid = Grid.after(counted_until, self._passage.clock.now(), self._criteria.counting())
+        window = self._criteria.counting()
+        most = MOST_WINDOWS
+        if self._about(_COUNTED, window).claim is not None:
+            # Asked for by itself, one that is behind would have its places taken by what it missed, and see nothing at all.
+            most = min(most, max(WINDOWS_AT_ONCE, ceil(self._interval / window.total_seconds()) + 2))
+        grid = Grid.after(counted_until, self._passage.clock.now(), window, most=most)
         if grid is None or counted_until is None:
             return None
         return Counted(
@@ -202,7 +222,7 @@ class Question:
         self, query_of: QueryOf, grid: Grid, parse: Callable[[list[Sample]], Parsed]
     ) -> Awaitable[Mapping[float, Parsed] | Missing]:
         about = self._about(_COUNTED, grid.window)
-        query, owner = query_of(grid.window, about), self._owner(about)
+        query, claim = query_of(grid.window, about.matcher), about.claim
 
         def read(result: Any) -> Mapping[float, Parsed]:
             return {at: parse(found) for at, found in answers.by_time(result).items()}
@@ -210,7 +230,7 @@ class Question:
         async def ask(*, awaited: bool) -> Mapping[float, Parsed] | Missing:
             step = round(grid.window.total_seconds())
             asked = [
-                self._passage.door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited, owner=owner)
+                self._passage.door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited, claim=claim)
                 for part in grid.parts()
             ]
             # One is awaited by itself: gathered, it would be sent a turn of the loop later, behind all other questions.
@@ -222,7 +242,7 @@ class Question:
             return found
 
         max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
-        return self._parsed(self._key(query, ("windows", grid)), query, ask, max_age=lambda _: max_age)
+        return self._parsed(self._key(query, ("windows", grid)), query, ask, about, max_age=lambda _: max_age)
 
     def odd(self, query: str, error: Exception) -> Missing:
         """Return that an answer cannot be reckoned with, whoever is to blame: it must not end the evaluations of all others."""
@@ -231,8 +251,8 @@ class Question:
 
     def custom(self) -> Mapping[str, Awaitable[float | Missing]]:
         """Ask the user's own queries, by name of the criterion."""
-        owner = self._namespace
-        return {each.name: self._vector(each.query, answers.number, owner=owner, alone=True) for each in self._criteria.custom}
+        own = Scope(claim=Claim(self._namespace, CUSTOM))
+        return {each.name: self._vector(each.query, answers.number, own, alone=True) for each in self._criteria.custom}
 
     def key(self, query: str) -> Hashable:
         """Return which answer that to an instant query about all rollouts is."""
@@ -242,21 +262,20 @@ class Question:
         return (self.server, query, *kind)
 
     def _vector(
-        self, query: str, parse: Callable[[Any], Parsed], *, owner: str, alone: bool = False
+        self, query: str, parse: Callable[[Any], Parsed], about: Scope, *, alone: bool = False
     ) -> Awaitable[Parsed | Missing]:
-        """Ask an instant query, and return what gives its parsed answer.
-
-        `owner` is the namespace whose own question it is, and `alone` says that one number is read from it, not one for each.
-        """
+        """Ask an instant query, and return what gives its parsed answer; one number is read from it when it stands `alone`."""
 
         async def ask(*, awaited: bool) -> Any:
-            return await self._passage.door.instant(self.server, query, read=parse, awaited=awaited, owner=owner)
+            return await self._passage.door.instant(self.server, query, read=parse, awaited=awaited, claim=about.claim)
 
-        return self._instant(query, ask, alone=alone)
+        return self._instant(query, ask, about, alone=alone)
 
-    def _instant(self, query: str, ask: Callable[..., Awaitable[Any]], *, alone: bool = False) -> Coming[Any | Missing]:
+    def _instant(
+        self, query: str, ask: Callable[..., Awaitable[Any]], about: Scope, *, alone: bool = False
+    ) -> Coming[Any | Missing]:
         """Ask, and note when."""
-        coming = self._parsed(self._key(query, ("instant", alone)), query, ask)
+        coming = self._parsed(self._key(query, ("instant", alone)), query, ask, about)
         self.asked_at = min(self.asked_at, coming.asked_at)
         return coming
 
@@ -265,6 +284,7 @@ class Question:
         key: Hashable,
         query: str,
         ask: Callable[..., Awaitable[Any]],
+        about: Scope,
         *,
         max_age: Callable[[Any], float] = lambda _: 0.0,
     ) -> Coming[Any | Missing]:
@@ -297,7 +317,8 @@ class Question:
         def meanwhile(found: Any | Missing, took: float) -> float:
             return 0.0 if isinstance(found, Missing) else min(2 * took, self._meanwhile)
 
-        return self._passage.answers.get(
+        kept = self._passage.answers if about.claim is None else self._passage.own
+        return kept.get(
             key,
             self._max_age,
             partial(answer, awaited=True),

@@ -4,9 +4,10 @@ Whoever writes a rollout names any address, and many of them. So a room is that 
 spelt and whatever the path; and there are only so many rooms. A server that answers keeps its room for a while; one that does
 not has it only while somebody waits there. Those that find none share one: they may hold up each other, and nobody else.
 
-In a room most places are for questions that are about all rollouts of a server. What one rollout asks for itself, as the query
-of a criterion of its own, may be as slow as its user likes, and what hardly anybody else asks comes in any number: such
-questions have few of the places, and those of one namespace fewer.
+In a room some places are kept for questions that are about all rollouts of a server. What a user writes, the query of a
+criterion of its own, may be as slow as they like, and what hardly anybody else asks comes in any number. Both have some of the
+places, and those of one namespace fewer; and neither has those of the other, since a criterion of one tenant must not keep the
+breach of another from being seen.
 """
 
 from __future__ import annotations
@@ -24,14 +25,33 @@ from sark_operator.shell.shares import Shares
 
 PLACES: Final = 16
 """Questions under way in one room."""
-OWN_PLACES: Final = 6
-"""Of these, for questions that are some rollout's own."""
-OWNER_PLACES: Final = 2
-"""Of those, for one namespace."""
 MOST_ROOMS: Final = 16
 """Rooms, the one that is shared among them."""
 KEPT_SECONDS: Final = 600.0
 """How long a room is its server's after the last answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Questions that are some rollout's own, and their places in a room."""
+
+    places: int
+    of_one: int
+    """Of these, for one namespace."""
+
+
+CUSTOM: Final = Kind(4, 2)
+"""Queries of `criteria.custom`."""
+NARROWED: Final = Kind(8, 4)
+"""What is asked about one rollout because hardly any other asks it. An evaluation has about twenty, and each is small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Whose own a question is."""
+
+    namespace: str
+    kind: Kind
 
 
 class Room:
@@ -41,8 +61,8 @@ class Room:
         self.name = name
         """Whose it is."""
         self._places = asyncio.Semaphore(PLACES)
-        self._own = asyncio.Semaphore(OWN_PLACES)
-        self._shares = Shares(OWNER_PLACES)
+        self._own = {kind: asyncio.Semaphore(kind.places) for kind in (CUSTOM, NARROWED)}
+        self._shares = {kind: Shares(kind.of_one) for kind in (CUSTOM, NARROWED)}
         """By namespace."""
         self._inside = 0
         self._kept_until = -inf
@@ -52,22 +72,27 @@ class Room:
         """Whether it may become another server's."""
         return not self._inside and time.monotonic() > self._kept_until
 
-    async def enter(self, owner: str = "") -> Place:
+    async def enter(self, claim: Claim | None = None) -> Place:
         """Wait for a place. Whoever has one has to leave it.
 
-        `owner` is the namespace of the rollout whose own question it is; empty for one about all rollouts.
+        `claim` says whose own question it is; None for one about all rollouts.
         """
         self._inside += 1
         passed: list[asyncio.Semaphore] = []
         try:
             # The narrowest first: who waits there keeps nobody else out.
-            for way in (self._shares.of(owner), self._own, self._places) if owner else (self._places,):
+            for way in self._ways(claim):
                 await way.acquire()
                 passed.append(way)
         except BaseException:
             self._go(passed)
             raise
         return Place(self, passed)
+
+    def _ways(self, claim: Claim | None) -> Sequence[asyncio.Semaphore]:
+        if claim is None:
+            return (self._places,)
+        return self._shares[claim.kind].of(claim.namespace), self._own[claim.kind], self._places
 
     def left(self, passed: Sequence[asyncio.Semaphore], *, answered: bool) -> None:
         """Let the next one in; `answered` says whether the server can be reached."""

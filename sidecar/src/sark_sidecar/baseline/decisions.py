@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol, Self
 
 import structlog
@@ -77,10 +77,8 @@ class RedisDecisions:
         try:
             async with self._answering(permit):
                 found = _values(await (self._redis.get(keys[0]) if len(keys) == 1 else self._redis.mget(keys)), len(keys))
-        except (RedisError, OSError, TimeoutError) as error:
-            if isinstance(error, InvalidResponse):
-                # Whose answer it was nobody knows, nor what else is on its way there.
-                await self._redis.connection_pool.disconnect()
+        except Exception as error:  # noqa: BLE001 - the client raises all sorts of errors for an answer that is none of Redis
+            await self._doubt(error)
             self._failed("get", error)
             self._count("get", ["error"] * len(keys), began)
             return [None] * len(keys)
@@ -97,7 +95,8 @@ class RedisDecisions:
         try:
             async with self._answering(permit):
                 await self._redis.set(key, value, px=milliseconds)
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
+            await self._doubt(error)
             self._failed("set", error)
             self._count("set", ["error"], began)
             return
@@ -110,7 +109,7 @@ class RedisDecisions:
         try:
             async with asyncio.timeout(self._timeout):
                 yield
-        except (RedisError, OSError, TimeoutError) as error:
+        except Exception as error:
             # A refusal is no outage: Redis answered, and the next key may be fine. A full one still finds what it keeps.
             self._guard.ended(permit, failed=not isinstance(error, ResponseError))
             raise
@@ -118,6 +117,12 @@ class RedisDecisions:
             self._guard.abandoned(permit)
             raise
         self._guard.ended(permit, failed=False)
+
+    async def _doubt(self, error: Exception) -> None:
+        """Begin anew after an answer that is none: whose it was nobody knows, nor what else is on its way there."""
+        if isinstance(error, InvalidResponse) or not isinstance(error, (RedisError, OSError, TimeoutError)):
+            with suppress(Exception):  # a connection that cannot even be closed is as good as gone
+                await self._redis.connection_pool.disconnect()
 
     def _failed(self, operation: str, error: Exception) -> None:
         # The text of a client's error can hold an address but no password; its type says the rest.

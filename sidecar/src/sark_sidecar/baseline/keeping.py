@@ -102,10 +102,12 @@ class Keeping:
         if waiting is not self._waiting.get(key):
             return
         left = waiting.until - self._clock()
-        if left > 0 and waiting.holds():
-            await self._redis.set(key, waiting.value, left)
-        if waiting is self._waiting.get(key):
-            self._forget(key)
+        try:
+            if left > 0 and waiting.holds():
+                await self._redis.set(key, waiting.value, left)
+        finally:
+            if waiting is self._waiting.get(key):
+                self._forget(key)
 
     def _is_looked(self, key: str, waiting: _Waiting, _: asyncio.Future[None]) -> None:
         self._looked.append((key, waiting))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -25,6 +26,8 @@ _LONGEST_NAP = 1.0
 """Seconds between looks at the wall clock, so that a clock that jumps cannot delay an expiry by more."""
 KEEP_AGAIN_SECONDS = 2.0
 """After this long a document that could not be kept on disk is tried again."""
+LAST_SAVE_SECONDS = 3.0
+"""How long the end waits for a document to be on disk."""
 
 
 def utc_now() -> datetime:
@@ -135,20 +138,31 @@ class FlagFollower:
             self._become(state.tick(self._flags, now), None)
 
     async def keep_state(self) -> None:
-        """Write each adopted document to the state file, again and again if need be; run until cancelled."""
-        while True:
-            await self._unsaved.wait()
-            self._unsaved.clear()
-            document = self._flags.document
-            if self._state_file is None or document is None:
-                continue
-            try:
-                await asyncio.to_thread(save_document, self._state_file, document)
-                self.state_file_problem = ""
-            except OSError as error:
-                await self._not_kept(error.strerror or str(error), None)
-            except Exception as error:  # noqa: BLE001 - flags that are followed count for more than one that is kept
-                await self._not_kept(unforeseen(error), error)
+        """Write each adopted document to the state file, again and again if need be; run until cancelled.
+
+        What is being written then, or was about to be, is waited for a while: after a restart an older one would be in force.
+        """
+        try:
+            while True:
+                await self._unsaved.wait()
+                await self._keep()
+        except asyncio.CancelledError:
+            if self._unsaved.is_set():
+                await asyncio.wait([asyncio.ensure_future(self._keep())], timeout=LAST_SAVE_SECONDS)
+            raise
+
+    async def _keep(self) -> None:
+        self._unsaved.clear()
+        document = self._flags.document
+        if self._state_file is None or document is None:
+            return
+        try:
+            await _whole(asyncio.to_thread(save_document, self._state_file, document))
+            self.state_file_problem = ""
+        except OSError as error:
+            await self._not_kept(error.strerror or str(error), None)
+        except Exception as error:  # noqa: BLE001 - flags that are followed count for more than one that is kept
+            await self._not_kept(unforeseen(error), error)
 
     async def _not_kept(self, reason: str, fault: Exception | None) -> None:
         """Count it, tell it once, and have it tried again in a while; `fault` is one that nobody foresaw."""
@@ -190,6 +204,16 @@ class FlagFollower:
             log.info("flags applied", origin=origin.value if origin else "clock", state=after.state.value, **_fields(share))
         if after.document is not before.document and after.document is not None and origin is not Origin.STATE_FILE:
             self._unsaved.set()
+
+
+async def _whole(saving: Coroutine[Any, Any, None]) -> None:
+    """Wait for it, for a while also when nobody wants to any more."""
+    task = asyncio.ensure_future(saving)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LAST_SAVE_SECONDS)
+        raise
 
 
 def _fields(share: Share) -> dict[str, object]:

@@ -119,6 +119,8 @@ class OpaView:
         self._known: OpaPolicies | None = None
         self._last = ""
         """The revision seen last."""
+        self._was_away = False
+        """Whether OPA could not be reached, or did not answer, since its policies were read last."""
         self.problem = "OPA has not been asked yet"
         """Why OPA's policies are unknown now; empty when they are known."""
         self._awaited: list[asyncio.Future[None]] = []
@@ -147,8 +149,9 @@ class OpaView:
         """Ask for ever; run until cancelled."""
         while True:
             await self.look()
-            # A look that failed was no work for OPA: waiting long after it would only mean to learn late that OPA is back.
-            await asyncio.sleep(pause_after(0.0 if self.problem else self._took, interval=self._interval))
+            # A look that failed soon was no work for OPA: waiting long after it would only mean to learn late that OPA is back.
+            is_brief = self.problem and self._took < self._longest_look
+            await asyncio.sleep(pause_after(0.0 if is_brief else self._took, interval=self._interval))
 
     def distrust(self, why: str) -> Callable[[], None]:
         """Know nothing of OPA's policies until a look that begins from now on is over: no decision is kept or found meanwhile.
@@ -191,15 +194,17 @@ class OpaView:
     async def _look(self) -> None:
         before = self.revision
         awaited, self._awaited = self._awaited, []
-        await self._learn()
-        self._telemetry.policies_match(self.matches, opa_up=not self.problem)
-        if self._written is not None:
-            self._written.compared(equal=self.matches)
-        if self.revision and self.revision != before:
-            log.info("policies of OPA", revision=self.revision, match=self.matches)
-        for future in awaited:
-            if not future.done():
-                future.set_result(None)
+        try:
+            await self._learn()
+            self._telemetry.policies_match(self.matches, opa_up=not self.problem)
+            if self._written is not None:
+                self._written.compared(equal=self.matches)
+            if self.revision and self.revision != before:
+                log.info("policies of OPA", revision=self.revision, match=self.matches)
+        finally:
+            for future in awaited:
+                if not future.done():
+                    future.set_result(None)
 
     async def _learn(self) -> None:
         """Read what OPA serves. Whatever it answers, the next look is made."""
@@ -230,12 +235,13 @@ class OpaView:
         Of an OPA that is away decisions kept before are still found, and none is kept. One that is there, and cannot be asked
         for its policies, may decide by others: none of its decisions is found either.
         """
-        if self._known is not None and isinstance(error, OpaFailure) and error.kind in {"connection", "timeout"}:
-            if self._known.is_current:
+        if isinstance(error, OpaFailure) and error.kind in {"connection", "timeout"}:
+            self._was_away = True
+            if self._known is not None:
                 self._distrusted += 1
                 self._known = replace(self._known, is_current=False)
-            self.problem = reason
-            return
+                self.problem = reason
+                return
         self._overtaken(reason)
 
     def _overtaken(self, why: str) -> None:
@@ -246,7 +252,8 @@ class OpaView:
 
     def _know(self, known: OpaPolicies) -> None:
         # Before it went away OPA may have decided by others that no look has seen, and what serves now was there before them.
-        was_away = self._known is not None and not self._known.is_current
+        # Whether it went is remembered for itself: a client's write meanwhile lets go of what was known.
+        was_away, self._was_away = self._was_away, False
         self._known, self.problem = known, ""
         if was_away or self._last not in {"", known.revision}:
             self._on_change()
