@@ -143,8 +143,10 @@ class Process:
 
     def kill(self) -> None:
         """End the child at once, as a crash would (SIGKILL), and wait for it."""
-        self.send(signal.SIGKILL)
-        while self.running:
+        with self._lock:
+            child = self._child  # whoever starts the next one meanwhile does not keep this waiting
+            self.send(signal.SIGKILL)
+        while child is not None and not self._ended(child):
             time.sleep(_WAIT_SECONDS)
 
     def stop(self, *, seconds: float = STOP_SECONDS) -> None:

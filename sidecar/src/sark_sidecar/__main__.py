@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -39,6 +40,8 @@ def outcome(arguments: Sequence[str] | None = None) -> int:
         _say(f"configuration refused: {error}")
     except Refused as error:
         _say(str(error))
+    except Exception:  # noqa: BLE001 - Python's own end would wait for every thread, and for whoever reads its last words
+        _say(f"ended by a fault that nobody foresaw\n{traceback.format_exc()}")
     return 1
 
 

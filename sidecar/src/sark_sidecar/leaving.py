@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import atexit
 import os
 import sys
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 
 class Helpers(ThreadPoolExecutor):
@@ -27,10 +27,21 @@ def run_to_end(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
+UNWRITTEN: Final = 120
+"""Python's own status for output that could not be written."""
+
+
 def leave(status: int) -> NoReturn:
-    """End the process now. By itself Python waits for every thread first."""
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # whoever read it may be gone
-            stream.flush()
+    """End the process now. By itself Python waits for every thread first.
+
+    Where all was well but for what stands on standard output, which could not be written, the status is `UNWRITTEN`.
+    """
+    # What libraries have registered, as the one that wrote a kubeconfig's private key into a file; logging is among them.
+    atexit._run_exitfuncs()  # noqa: SLF001 - the end skips it otherwise
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        status = status or UNWRITTEN
+    with suppress(OSError, ValueError):  # whoever read it may be gone
+        sys.stderr.flush()
     os._exit(status)

@@ -322,7 +322,10 @@ class Service:
         writer = writer_of(settings, upstream, view, written, gate=gate, counter=telemetry) if written is not None else None
         if writer is not None:
             parts.writes = writer.status
-        rest = RestAnswering(parts, upstream, engine, telemetry, threads=threads, writing=writer)
+        # A thread of its own: a probe that waited behind decisions would have a busy sidecar restarted, which helps nobody.
+        probing = ThreadPoolExecutor(1, thread_name_prefix="health")
+        stack.callback(probing.shutdown, wait=False, cancel_futures=True)
+        rest = RestAnswering(parts, upstream, engine, telemetry, threads=probing, writing=writer)
         desk = Desk[BaselineJob, Asked](arm, rest, server)
         dispatcher: Dispatcher[BaselineJob, BaselineJob | Asked] = Dispatcher(
             server,

@@ -256,7 +256,7 @@ async def test_a_narrowed_question_is_answered_as_one_about_all(
     # Then the answers are the same as far as it is concerned, and only about it
     for name, (about_all, about_it) in answers.items():
         assert not isinstance(about_all, Missing), about_all
-        own = [row for row in about_all if row["metric"]["sark_rollout"] == sidecar]
+        own = [row for row in about_all if row["metric"].get("sark_rollout") == sidecar]
         assert sorted(own, key=str) == sorted(about_it, key=str), name
     silent = {name for name, (_, about_it) in answers.items() if not about_it}
     assert silent == {"cpu", "comparisons", "mismatches", "counted_comparisons", "alerts"}

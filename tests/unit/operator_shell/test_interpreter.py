@@ -42,3 +42,13 @@ def test_a_large_answer_is_read_almost_without_looking_and_circles_still_go():
     assert rounds < 60
     assert left < 20_000
     assert frozen > 1_000
+
+
+def test_the_end_does_what_was_registered_for_it_and_waits_for_no_thread():
+    # Given a program with something to do at its end, and a thread that hangs
+    program = (
+        "import atexit, threading; from sark_operator.shell import interpreter; "
+        "atexit.register(print, 'removed'); threading.Thread(target=threading.Event().wait).start(); interpreter.leave(3)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (3, "removed\n")

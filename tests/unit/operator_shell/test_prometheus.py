@@ -1029,15 +1029,24 @@ async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemet
     await source.close()
 
 
-async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(
-    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Given more than enough rollouts with the same windows, which are the commonest
+@pytest.fixture
+def few_are_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no more topics be common for being the commonest than one rollout has."""
     monkeypatch.setattr(audience, "COMMONEST", TOPICS)
-    source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+
+
+async def many_read(source: PrometheusMetrics, server: Script) -> None:
+    """Let so many rollouts ask the same that what one asks beside them is rare."""
     healthy(server)
     for number in range(2 * RARE):
         await read(source, spec(server.url), f"shop/gateway-{number}")
+
+
+@pytest.mark.usefixtures("few_are_common")
+async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(telemetry: Telemetry, server: Script) -> None:
+    # Given more than enough rollouts with the same windows, which are the commonest
+    source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
+    await many_read(source, server)
     assert len({(each["query"], each.get("step")) for each in server.asked}) == len(server.asked)
     assert not any("shop/gateway" in each["query"] for each in server.asked)
 
@@ -1059,15 +1068,11 @@ async def test_windows_that_hardly_anybody_else_has_are_asked_for_one_rollout(
     await lonely.close()
 
 
-async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(
-    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("few_are_common")
+async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(telemetry: Telemetry, server: Script) -> None:
     # Given many rollouts of one server, who ask what is commonest
-    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
     source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
-    healthy(server)
-    for number in range(2 * RARE):
-        await read(source, spec(server.url), f"shop/gateway-{number}")
+    await many_read(source, server)
 
     # When one names the same server in another way, or waits longer for it
     shared = len(server.asked)
@@ -1080,16 +1085,14 @@ async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(
     await source.close()
 
 
+@pytest.mark.usefixtures("few_are_common")
 async def test_a_rollout_that_asks_for_itself_and_is_behind_has_places_left_for_the_present(
-    telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
+    telemetry: Telemetry, server: Script
 ) -> None:
     # Given a rollout that asks for itself, whose operator was away for many counting windows
-    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
     clock = HandClock()
     source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
-    healthy(server)
-    for number in range(2 * RARE):
-        await read(source, spec(server.url), f"shop/gateway-{number}")
+    await many_read(source, server)
     behind = clock.now() - timedelta(minutes=30)
 
     async def asked(seconds: float) -> list[dict[str, str]]:
@@ -1105,15 +1108,13 @@ async def test_a_rollout_that_asks_for_itself_and_is_behind_has_places_left_for_
     await source.close()
 
 
+@pytest.mark.usefixtures("few_are_common")
 async def test_answers_about_one_rollout_push_none_about_all_out(
     telemetry: Telemetry, server: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given many rollouts that ask the same
-    monkeypatch.setattr(audience, "COMMONEST", TOPICS)
     source = PrometheusMetrics(PrometheusDoor(telemetry), HandClock())
-    healthy(server)
-    for number in range(2 * RARE):
-        await read(source, spec(server.url), f"shop/gateway-{number}")
+    await many_read(source, server)
 
     # When more answers than are kept were about one rollout each
     monkeypatch.setattr(source._own, "_most", 3)

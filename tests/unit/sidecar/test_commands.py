@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sark_sidecar.__main__ import outcome
+from sark_sidecar.commands import run
 
 
 @pytest.mark.parametrize("command", [[], ["run"]])
@@ -41,3 +42,17 @@ def test_wrong_arguments_are_refused(capsys: pytest.CaptureFixture[str], argumen
     with pytest.raises(SystemExit) as ended:
         outcome(arguments)
     assert ended.value.code != 0
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_ends_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    # Given a part that breaks as nobody thought it would
+    def breaks(_: object) -> int:
+        raise ZeroDivisionError("a part broke")
+
+    monkeypatch.setattr(run, "run", breaks)
+    # When the command meets it, then it returns, so that the end waits for no thread, and says where
+    assert outcome([]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("sark-sidecar: ended by a fault that nobody foresaw\n")
+    assert "in breaks" in told
+    assert "ZeroDivisionError: a part broke" in told

@@ -165,3 +165,18 @@ async def test_a_decision_that_cannot_be_kept_makes_room_for_the_next() -> None:
     scene.redis.set = sets  # type: ignore[method-assign]
     scene.keep("a")
     assert await scene.end(scene.begin()) == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_a_decision_whose_time_is_over_does_not_wait_in_the_way_of_the_next() -> None:
+    # Given a decision that waits for a look until its life is over
+    scene = Scene()
+    scene.keep("a", b"false", seconds=10.0)
+    begun = scene.begin()
+    scene.now = 11.0
+
+    # When the same question has been decided anew, then that is kept
+    scene.keep("a", b"true", seconds=10.0)
+    assert await scene.end(begun) == []
+    assert await scene.end(scene.begin()) == ["a"]
+    assert scene.redis.sets[0][1] == b"true"

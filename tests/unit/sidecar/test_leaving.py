@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import yaml
 
 from sark_e2e.loopback import free_port
 from sark_sidecar.in_process.point import DecisionPoint
-from sark_sidecar.leaving import run_to_end
+from sark_sidecar.leaving import UNWRITTEN, run_to_end
 from sark_sidecar.policies import folder
 
 LONG = 60
@@ -129,3 +130,18 @@ def test_a_decision_point_closes_without_waiting_for_a_compilation(
     closing.join(LONG)
     # Then that ends before the compilation
     assert not closing.is_alive()
+
+
+@pytest.mark.parametrize(("status", "told"), [(0, UNWRITTEN), (1, 1)])
+def test_what_could_not_be_written_is_no_success(status: int, told: int):
+    # Given a command whose output goes to a full disk, and something to do at its end
+    program = (
+        "import atexit, sys; from sark_sidecar.leaving import leave; "
+        f"atexit.register(print, 'removed', file=sys.stderr); print('a report'); leave({status})"
+    )
+    buffered = os.environ | {"PYTHONUNBUFFERED": ""}
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-c", program]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=LONG, check=False, env=buffered)
+    # Then its status says so, and that is done all the same
+    assert (ended.returncode, ended.stderr) == (told, "removed\n")

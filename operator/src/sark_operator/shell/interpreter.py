@@ -10,8 +10,8 @@ it waits five milliseconds for each of them.
 
 from __future__ import annotations
 
+import atexit
 import gc
-import logging
 import os
 import sys
 from contextlib import suppress
@@ -39,7 +39,8 @@ def leave(status: int) -> NoReturn:
     By itself Python waits for every thread first, and one that connects to a server which does not answer ends at its deadline,
     long after the Lease has been given back. Nothing it could still bring is wanted.
     """
-    logging.shutdown()
+    # What libraries have registered, as the one that wrote a kubeconfig's private key into a file; logging is among them.
+    atexit._run_exitfuncs()  # noqa: SLF001 - the end skips it otherwise
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # whoever read it may be gone
             stream.flush()

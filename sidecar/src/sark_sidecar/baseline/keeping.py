@@ -76,7 +76,8 @@ class Keeping:
         """Keep a decision made just now for so long, if `holds` is still true after another look; not when too many wait."""
         before = self._waiting.get(key)
         # Who came first is through first; a key that is asked for all the time would else wait for ever.
-        if seconds <= 0 or len(value) > MAX_VALUE_BYTES or (before is not None and before.holds()):
+        is_taken = before is not None and before.until > self._clock() and before.holds()
+        if seconds <= 0 or len(value) > MAX_VALUE_BYTES or is_taken:
             return
         self._forget(key)
         if len(self._waiting) >= self._most or self._bytes + _size(key, value) > self._most_bytes:

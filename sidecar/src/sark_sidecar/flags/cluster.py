@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Final
 
 from kubernetes.aio import client, config
+
+_LOADING: Final = threading.RLock()
+"""Held while a kubeconfig is read: the library remembers the file of a certificate before it has written it, and another
+decision point of the process, in a thread of its own, would read an empty one."""
 
 
 class ClusterAccessError(Exception):
@@ -20,7 +26,8 @@ async def cluster_client(kubeconfig: Path | None) -> client.ApiClient:
     configuration = client.Configuration()
     try:
         if kubeconfig is not None:
-            await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
+            with _LOADING:
+                await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError, ValueError) as error:

@@ -35,28 +35,28 @@ class EngineGate:
         """Why it is shut; empty when it is open."""
 
     def apply(self, share: Share) -> None:
-        """Take note of the share that the flags give."""
+        """Take note of the share that the flags give, once the data plane has taken it."""
+        self._tell(share, is_shut=bool(self.reason))
         self._share = share
-        self._tell()
 
     def shut(self, reason: str) -> None:
-        """Let the engine decide nothing until `open`."""
+        """Let the engine decide nothing until `open`. If the data plane does not take it, the next call tries again."""
         if reason == self.reason:
             return
         log.warning("the embedded engine is set aside; baseline answers everybody", reason=reason)
-        was_open, self.reason = not self.reason, reason
-        if was_open:
-            self._tell()
+        if not self.reason:
+            self._tell(self._share, is_shut=True)
+        self.reason = reason
 
     def open(self) -> None:
         """Let the engine decide again."""
         if not self.reason:
             return
+        self._tell(self._share, is_shut=False)
         log.info("the embedded engine decides again", was_set_aside=self.reason)
         self.reason = ""
-        self._tell()
 
-    def _tell(self) -> None:
-        self._gauge.engine_set_aside(bool(self.reason))
-        if self._share is not None:
-            self._set_flags(replace(self._share, rust_opa=False, rust_cache=False) if self.reason else self._share)
+    def _tell(self, share: Share | None, *, is_shut: bool) -> None:
+        if share is not None:
+            self._set_flags(replace(share, rust_opa=False, rust_cache=False) if is_shut else share)
+        self._gauge.engine_set_aside(is_shut)

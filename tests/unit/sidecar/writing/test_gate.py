@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sark_sidecar.flags.state import Share
 from sark_sidecar.writing.gate import EngineGate
 
@@ -65,3 +67,59 @@ def test_shut_twice_it_is_opened_once_and_says_the_last_reason():
     gate.open()
     gate.open()
     assert [moved(share) for share in applied] == [True, False, True]
+
+
+class Reluctant:
+    """A data plane that takes no flags while it is told to refuse them."""
+
+    def __init__(self) -> None:
+        self.refuses = False
+        self.applied: list[Share] = []
+
+    def __call__(self, share: Share) -> None:
+        if self.refuses:
+            raise RuntimeError("not now")
+        self.applied.append(share)
+
+
+def test_a_share_that_was_not_taken_does_not_come_back():
+    # Given a gate that passed on a share, and was given another that the data plane did not take
+    plane = Reluctant()
+    gate = EngineGate(plane, Gauge())
+    gate.apply(HALF)
+    plane.refuses = True
+    with pytest.raises(RuntimeError):
+        gate.apply(replace(HALF, revision=4, percentage=100))
+    plane.refuses = False
+    # When it shuts and opens
+    gate.shut("in doubt")
+    gate.open()
+    # Then what comes back is what was in force
+    assert plane.applied[-1] == HALF
+
+
+def test_a_gate_that_could_not_be_shut_is_open_and_is_shut_by_the_next_try():
+    # Given a data plane that does not take it when the gate shuts
+    plane, gauge = Reluctant(), Gauge()
+    gate = EngineGate(plane, gauge)
+    gate.apply(HALF)
+    plane.refuses = True
+    with pytest.raises(RuntimeError):
+        gate.shut("in doubt")
+    # Then the gate does not pretend to be shut
+    assert (gate.reason, gauge.is_aside) == ("", False)
+    # And the same reason shuts it as soon as that can be
+    plane.refuses = False
+    gate.shut("in doubt")
+    assert (gate.reason, gauge.is_aside, moved(plane.applied[-1])) == ("in doubt", True, False)
+
+
+def test_a_gate_that_could_not_be_opened_is_shut():
+    plane, gauge = Reluctant(), Gauge()
+    gate = EngineGate(plane, gauge)
+    gate.apply(HALF)
+    gate.shut("in doubt")
+    plane.refuses = True
+    with pytest.raises(RuntimeError):
+        gate.open()
+    assert (gate.reason, gauge.is_aside, moved(plane.applied[-1])) == ("in doubt", True, False)
