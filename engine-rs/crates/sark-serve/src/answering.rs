@@ -388,7 +388,11 @@ impl Answering {
             }
         };
         if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, metrics).await {
-            return settled(evaluated, metrics);
+            return match settled(evaluated, metrics) {
+                // It ended on another thread, and the request has waited since for this one.
+                Step::Decided(decision, origin, _) => Step::Decided(decision, origin, None),
+                step => step,
+            };
         }
         metrics.shed(Shed::EvaluationQueue);
         Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again"))

@@ -92,13 +92,16 @@ impl Connection {
                     }
                 }
                 Ok(Arrival::Request(request)) => {
-                    let reply = self.line.ask(&thread, &request).await?;
+                    let (reply, waited) = self.line.ask(&thread, &request).await?;
                     let (keep_alive, is_old) = (request.head.keep_alive, request.head.is_old);
                     let without_body = request.head.method == "HEAD";
                     let size = request.size();
                     self.incoming.consume(size);
                     // Once draining, the last answer of a connection is the one behind which nothing has come.
                     self.look_around();
+                    if waited {
+                        self.incoming.begins_anew();
+                    }
                     let is_last = reply.closes || !keep_alive || (self.drains && self.incoming.is_empty());
                     reply.write(&mut self.line.outgoing, &thread.clock.opening(), Delivery { is_last, is_old, without_body });
                     if is_last {
@@ -214,16 +217,17 @@ impl Connection {
 }
 
 impl Line {
-    /// The answer to a request. Most are there at once; before another is waited for, those before it are sent.
-    async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<Reply, Gone> {
+    /// The answer to a request, and whether it was waited for. Most are there at once; before another is waited for, those before
+    /// it are sent.
+    async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<(Reply, bool), Gone> {
         let mut answering = pin!(thread.answer(request));
         if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
-            return Ok(reply);
+            return Ok((reply, false));
         }
         self.flush().await?;
         self.is_doubtful = true;
         tokio::select! {
-            reply = answering => Ok(reply),
+            reply = answering => Ok((reply, true)),
             () = self.stream.closed() => Err(Gone),
         }
     }

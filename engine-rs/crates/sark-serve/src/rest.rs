@@ -19,6 +19,7 @@ use crate::{
     question::{Question, body_around, trimmed},
     reply::{Problem, Reply, status},
     routes::asks,
+    shared::Shared,
     wire::{Head, Request},
 };
 
@@ -111,11 +112,11 @@ impl Answering {
         };
         let began = Instant::now();
         let limit = self.shared.options.baseline_timeout;
+        // Whoever hangs up ends all of this where it waits.
+        let mut lack = Lack { shared: &self.shared, reason: Some(Unanswered::ClientGone) };
         let answered = tokio::time::timeout(limit, receiver).await;
-        drop(ticket);
-        if !matches!(answered, Ok(Ok(_))) {
-            self.shared.metrics().unanswered(Unanswered::NoAnswer);
-        }
+        lack.reason = if matches!(answered, Ok(Ok(_))) { None } else { Some(Unanswered::NoAnswer) };
+        drop((lack, ticket));
         let (reply, result) = match answered {
             Ok(Ok(answer)) => deliver(answer, false),
             Ok(Err(_)) => (Problem::internal("the request was given up without an answer").reply(), RequestResult::Error),
@@ -127,6 +128,20 @@ impl Answering {
             log.admit(logged, &self.shared.metrics());
         }
         reply
+    }
+}
+
+/// Counts a request that was handed over and not answered.
+struct Lack<'s> {
+    shared: &'s Shared,
+    reason: Option<Unanswered>,
+}
+
+impl Drop for Lack<'_> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.reason {
+            self.shared.metrics().unanswered(reason);
+        }
     }
 }
 

@@ -9,15 +9,18 @@ pub(crate) enum Unanswered {
     Queue,
     /// Nobody answered in time, or it was given up: 500.
     NoAnswer,
+    /// The client hung up first.
+    ClientGone,
 }
 
 impl Unanswered {
-    const ALL: [Self; 2] = [Self::Queue, Self::NoAnswer];
+    const ALL: [Self; 3] = [Self::Queue, Self::NoAnswer, Self::ClientGone];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Queue => "queue",
             Self::NoAnswer => "no_answer",
+            Self::ClientGone => "client_gone",
         }
     }
 }
@@ -27,8 +30,7 @@ pub(super) struct UnansweredCounters(Vec<(Unanswered, IntCounter)>);
 
 impl UnansweredCounters {
     pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
-        let help =
-            "Requests that only OPA can answer and nobody answered: too many waited (503), or no answer came in time (500).";
+        let help = "Requests handed on whole that nobody answered: too many waited (queue, 503), none came in time (no_answer, 500), or the client hung up first (client_gone).";
         let family = IntCounterVec::new(Opts::new("sark_passed_on_unanswered_total", help), &["reason"])?;
         registry.register(Box::new(family.clone()))?;
         let counter = |reason: Unanswered| Ok((reason, family.get_metric_with_label_values(&[reason.as_str()])?));

@@ -233,7 +233,8 @@ fn split(target: &str) -> (&str, &str) {
         _ => target,
     };
     let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
-    (if absolute.is_some() && path.is_empty() { "/" } else { path }, query)
+    let is_absolute = matches!(absolute, Some(("http" | "https", _)));
+    (if is_absolute && path.is_empty() { "/" } else { path }, query)
 }
 
 #[cfg(test)]
@@ -299,6 +300,7 @@ mod tests {
             ("http://h?a/v1/data/b", ("/", "a/v1/data/b")),
             ("http://h?", ("/", "")),
             ("/a://b", ("/a://b", "")),
+            ("?a://b", ("", "a://b")),
         ] {
             assert_eq!(split(target), parts, "{target}");
         }

@@ -158,6 +158,13 @@ impl Incoming {
         self.delivery.requests = 0;
     }
 
+    /// What stands in front waited for the answer before it, as if it had not been read yet: that is nobody's time. It is no
+    /// first request, for which the clock would not be read again.
+    pub(crate) fn begins_anew(&mut self) {
+        self.delivery.came = Instant::now();
+        self.delivery.requests = 1;
+    }
+
     /// What has been read, to add to it without waiting.
     pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.buffer
@@ -248,6 +255,27 @@ mod tests {
         // Then
         let [(first, true), (second, false), (third, true), (fourth, false)] = times[..] else { panic!("{times:?}") };
         assert!(first == second && second < third && third == fourth, "{times:?}");
+    }
+
+    #[test]
+    fn a_request_begins_anew_when_the_answer_before_it_was_waited_for_and_is_no_first_one() {
+        // Given: two requests in one read
+        let mut incoming = Incoming::default();
+        incoming.buffer().extend_from_slice(&b"GET /a HTTP/1.1\r\n\r\n".repeat(2));
+        incoming.arrived();
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            let Ok(Arrival::Request(request)) = incoming.look(&RULE) else { panic!("it is complete") };
+            times.push((request.came(), request.is_first()));
+            let size = request.size();
+            incoming.consume(size);
+            // When: the answer is waited for
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            incoming.begins_anew();
+        }
+        // Then
+        let [(first, true), (second, false)] = times[..] else { panic!("{times:?}") };
+        assert!(first < second, "{times:?}");
     }
 
     proptest! {
