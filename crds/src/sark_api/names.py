@@ -32,7 +32,7 @@ METRIC_REQUESTS: Final = "sark_requests_total"
 """Counter{implementation,result}: authorization requests by the arm they were assigned to; result is allow, deny, undefined or
 error, where error is a request without a genuine decision of that arm's engine, so a fallback and a fail-closed deny count."""
 METRIC_REQUEST_SECONDS: Final = "sark_request_duration_seconds"
-"""Histogram{implementation}: seconds from the request's last body byte to the answer, by assigned arm."""
+"""Histogram{implementation}: seconds from reading the request's last byte to the answer as it is sent, by assigned arm."""
 METRIC_MEMORY: Final = "process_resident_memory_bytes"
 """Gauge: resident memory of the sidecar process, in bytes."""
 METRIC_CPU: Final = "process_cpu_seconds_total"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -209,3 +210,19 @@ def test_what_cannot_be_set_up_is_refused(engine: Engine):
         server.log_decisions(labels={})
     with pytest.raises(ValueError, match="reason must be one of"):
         server.count_unlogged("because")
+
+
+def test_what_is_kept_of_an_answer_is_not_its_time_and_how_it_looks_is(logging: Start, engine: Engine):
+    # Given: a large document, and a log of decisions
+    plane = logging()
+    large = json.dumps({"large": [{"a": [1, 2, {"b": "c"}]}] * 100_000})
+    engine.replace_policies(Policies([("a.rego", "package a\nallow := true\n")], large.encode()))
+    assert plane.request("GET", "/v1/data/large").status == 200
+    before, count = (plane.metric(f"sark_request_duration_seconds_{of}", implementation="rust") for of in ("sum", "count"))
+    # When: it is asked for again, indented
+    began = time.perf_counter()
+    assert plane.request("GET", "/v1/data/large?pretty").status == 200
+    took = time.perf_counter() - began
+    # Then: most of the client's time is the request's, once
+    assert took / 4 < plane.metric("sark_request_duration_seconds_sum", implementation="rust") - before < took
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == count + 1

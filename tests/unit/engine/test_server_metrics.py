@@ -1,14 +1,35 @@
 from __future__ import annotations
 
+import gzip
+import json
 import os
+import socket
+import threading
+import time
 from typing import Any
 
 import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from sark_engine import Engine, EvaluationError, Policies
+from sark_engine import BaselineJob, Engine, EvaluationError, Policies
 
 from sark_api import names
+
+from .conftest import DataPlane
+
+SLOW = "package slow\n\ncount := count([x | some x in numbers.range(1, 100000); x % 7 == input])\n"
+BLOCKED = gzip.compress(b'{"input":[' + b"1," * 20_000_000, 1)
+BLOCKING = b"POST /v1/data/authz/allow HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (
+    len(BLOCKED),
+    BLOCKED,
+)
+"""A request that keeps a thread busy for some tenths of a second, and is refused."""
+LATE_SECONDS = 0.5
+
+
+def late(plane: DataPlane, job: BaselineJob) -> None:
+    time.sleep(LATE_SECONDS)
+    plane.answer(job)
 
 
 def test_every_series_exists_from_the_start_and_carries_the_rollout(start: Any):
@@ -152,3 +173,143 @@ def test_the_process_is_described(start: Any):
     assert plane.metric("process_start_time_seconds") == pytest.approx(process.create_time(), abs=2)
     assert 0 < plane.metric("process_cpu_seconds_total") <= sum(process.cpu_times()[:2]) + 0.1
     assert plane.metric("process_open_fds") >= 3
+
+
+def test_the_time_of_a_request_is_counted_from_its_last_byte(start: Any):
+    # Given: questions that come in one piece, none of them asked before
+    plane = start()
+    count = 50
+    questions = [
+        b"POST /v1/data/authz/allow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        for body in (b'{"input":%d}' % number for number in range(count))
+    ]
+    client = socket.create_connection(("127.0.0.1", plane.port), timeout=20)
+    # When: they are answered one after the other
+    client.sendall(b"".join(questions))
+    received = b""
+    while received.count(b'"result"') < count:
+        received += client.recv(1 << 16)
+    client.close()
+    # Then: the later ones have waited for the earlier ones, whose evaluations are most of what was done
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == count
+    assert plane.metric("opa_evaluation_duration_seconds_count", implementation="rust") == count
+    evaluated = plane.metric("opa_evaluation_duration_seconds_sum", implementation="rust")
+    assert plane.metric("sark_request_duration_seconds_sum", implementation="rust") > 15 * evaluated
+
+
+def test_a_request_is_not_charged_with_an_answer_that_came_from_elsewhere(start: Any):
+    # Given: a question that is handed on and answered after a while, and a question of the rust arm behind it
+    plane = start(answer=late)
+    body = b'{"input":1}'
+    handed_on = b"GET /v1/data/authz/allow?metrics HTTP/1.1\r\n\r\n"
+    question = b"POST /v1/data/authz/allow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    client = socket.create_connection(("127.0.0.1", plane.port), timeout=20)
+    # When: both come in one piece
+    client.sendall(handed_on + question)
+    received = b""
+    while received.count(b'"result"') < 2:
+        received += client.recv(1 << 16)
+    client.close()
+    # Then: the first one's time is in no arm
+    assert plane.metric("sark_request_duration_seconds_count", implementation="rust") == 1
+    assert plane.metric("sark_request_duration_seconds_sum", implementation="rust") < LATE_SECONDS / 2
+
+
+def test_the_time_of_a_request_is_counted_until_its_answer_looks_as_it_should(start: Any, engine: Engine):
+    # Given: a large document
+    plane = start()
+    large = json.dumps({"large": [{"a": [1, 2, {"b": "c"}]}] * 100_000})
+    engine.replace_policies(Policies([("a.rego", "package a\nallow := true\n")], large.encode()))
+    assert plane.request("GET", "/v1/data/large").status == 200
+    before = plane.metric("sark_request_duration_seconds_sum", implementation="rust")
+    # When: it is asked for again, indented
+    began = time.perf_counter()
+    assert plane.request("GET", "/v1/data/large?pretty").status == 200
+    took = time.perf_counter() - began
+    # Then: most of the client's time is the request's
+    counted = plane.metric("sark_request_duration_seconds_sum", implementation="rust") - before
+    assert took / 4 < counted < took
+
+
+def test_the_time_of_a_request_goes_on_until_its_thread_comes_to_what_another_evaluated(start: Any, engine: Engine):
+    # Given: one thread, and a question that is evaluated on the pool of long ones
+    engine.replace_policies(Policies([("slow.rego", SLOW)]))
+    plane = start(workers=1, inline_evaluation_seconds=0.001, max_body_bytes=64 << 20)
+    for number in range(3):
+        assert plane.request("POST", "/v1/data/slow/count", b'{"input":%d}' % number).status == 200
+    began = plane.metric("sark_request_duration_seconds_sum", implementation="rust")
+    moved = plane.metric("sark_evaluations_moved_total")
+    # When: the thread is busy while that is evaluated
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=20) as blocking:
+        blocking.sendall(BLOCKING[:-1])
+        took = time.perf_counter()
+        asking = threading.Thread(target=plane.request, args=("POST", "/v1/data/slow/count", b'{"input":3}'))
+        asking.start()
+        while plane.metric("sark_evaluations_moved_total") == moved and asking.is_alive():
+            time.sleep(0.001)
+        blocking.sendall(BLOCKING[-1:])
+        asking.join()
+        took = time.perf_counter() - took
+        assert blocking.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+    # Then: the wait for the thread is the request's, as it is baseline's
+    assert plane.metric("sark_request_duration_seconds_sum", implementation="rust") - began > took / 2
+
+
+def test_a_thread_says_how_late_it_is(start: Any):
+    # Given: one thread
+    plane = start(workers=1, max_body_bytes=64 << 20)
+    before = plane.metric("sark_thread_lateness_seconds_sum")
+    # When: it is busy for a while
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=20) as blocking:
+        blocking.sendall(BLOCKING[:-1])
+        time.sleep(0.1)
+        took = time.perf_counter()
+        blocking.sendall(BLOCKING[-1:])
+        assert blocking.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+        took = time.perf_counter() - took
+    while (late := plane.metric("sark_thread_lateness_seconds_sum") - before) < took / 4:
+        time.sleep(0.01)
+    # Then: it was as late as that
+    assert late < 2 * took
+
+
+def test_requests_passed_on_that_nobody_answers_are_counted(start: Any):
+    # Given: room for one request, and nobody who takes it
+    plane = start(answer=None, baseline_queue=1, baseline_timeout_seconds=0.5)
+    replies: list[int] = []
+    waiting = threading.Thread(target=lambda: replies.append(plane.request("GET", "/v1/data/authz/allow?metrics").status))
+    waiting.start()
+    while plane.metric("sark_baseline_jobs_queued") < 1:
+        time.sleep(0.01)
+    # When: another one comes, and the first one waits in vain
+    assert plane.request("GET", "/v1/data/authz/allow?metrics").status == 503
+    waiting.join()
+    assert replies == [500]
+    # Then
+    assert plane.metric("sark_passed_on_unanswered_total", reason="queue") == 1
+    assert plane.metric("sark_passed_on_unanswered_total", reason="no_answer") == 1
+
+
+def test_a_client_that_hangs_up_before_anybody_answers_is_counted(start: Any):
+    # Given: a request that is handed on, and nobody who takes it
+    plane = start(answer=None)
+    with socket.create_connection(("127.0.0.1", plane.port), timeout=20) as client:
+        client.sendall(b"GET /v1/data/authz/allow?metrics HTTP/1.1\r\n\r\n")
+        while plane.metric("sark_baseline_jobs_queued") < 1:
+            time.sleep(0.01)
+    # When: the client has gone, then it is counted
+    while plane.metric("sark_passed_on_unanswered_total", reason="client_gone") < 1:
+        time.sleep(0.01)
+    assert plane.metric("sark_passed_on_unanswered_total", reason="no_answer") == 0
+
+
+def test_only_a_question_that_is_turned_away_counts_as_one(start: Any):
+    # Given: somebody who answers everything 503
+    plane = start(lambda plane, job: plane.server.complete(job.id, 503, b"{}", outcome="error"))
+    plane.flags(percentage=0)
+    # When: one request is passed on, and another one is a question of an arm
+    assert plane.request("GET", "/v1/data/authz/allow?metrics").status == 503
+    passed_on = plane.metric("sark_requests_shed_total", reason="breaker")
+    assert plane.ask("authz/allow").status == 503
+    # Then
+    assert (passed_on, plane.metric("sark_requests_shed_total", reason="breaker")) == (0, 1)

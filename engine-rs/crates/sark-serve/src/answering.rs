@@ -17,6 +17,7 @@ use crate::{
     answered::Decider,
     arms::{Arm, Cache, Feature, Opa},
     asked::{Paths, Route},
+    dressing::Look,
     evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     inside::Call,
@@ -67,6 +68,23 @@ struct Meter {
     result: RequestResult,
 }
 
+impl Meter {
+    /// Make the answer look so, which is part of the request's time.
+    fn dress(&mut self, reply: &mut Reply, look: Look, question: &Question<'_>) {
+        if !look.is_worn_by(reply) {
+            self.ended = None;
+            *reply = look.dress(reply.clone(), &question.asked.path);
+        }
+    }
+
+    /// Count nothing that happened since.
+    fn leave_out(&mut self, since: Instant) {
+        let took = since.elapsed();
+        self.ended = Some(self.ended.unwrap_or(since) + took);
+        self.began += took;
+    }
+}
+
 impl Drop for Meter {
     fn drop(&mut self) {
         if self.is_void {
@@ -84,11 +102,19 @@ impl Drop for Meter {
 
 /// When the clock was read for a question.
 #[derive(Clone, Copy)]
-struct Times {
+pub(crate) struct Times {
     /// When it was asked.
     began: Instant,
     /// The last time.
     looked: Instant,
+}
+
+impl Times {
+    /// Those of a question that is asked now.
+    pub(crate) fn now() -> Self {
+        let now = Instant::now();
+        Self { began: now, looked: now }
+    }
 }
 
 /// What the shadow is told of a path that has no arms to compare.
@@ -140,12 +166,12 @@ impl Answering {
 
     /// Answer a request, or say why it is none.
     pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Reply, Problem> {
-        let began = Instant::now();
+        let times = Times { began: request.came(), looked: if request.is_first() { request.came() } else { Instant::now() } };
         match self.paths.route(request.head.method, request.head.path)? {
             Route::Health if request.head.query.is_empty() => Ok(Reply::healthy()),
             Route::Health | Route::Elsewhere => Ok(self.pass_on(request).await),
-            Route::Data(asked) => self.data(request, asked, began).await,
-            Route::Plain(asked) => self.plain(request, asked, began).await,
+            Route::Data(asked) => self.data(request, asked, times).await,
+            Route::Plain(asked) => self.plain(request, asked, times).await,
             Route::Batch(asked) => self.batch(request, &asked).await,
         }
     }
@@ -153,18 +179,20 @@ impl Answering {
     /// Answer a question from inside the process.
     pub(crate) async fn tell(&self, call: &Call) -> Result<Told, Problem> {
         let question = Question::new(self.paths.inside(&call.path), &call.body, call.subject.as_deref().map(str::as_bytes));
-        self.told(question, Times { began: call.began, looked: Instant::now() }, Some(call.drawn)).await
+        let times = Times { began: call.began, looked: Instant::now() };
+        self.told(&question, times, Some(call.drawn), Look::PLAIN).await
     }
 
-    pub(crate) async fn decide(&self, question: Question<'_>, began: Instant) -> Result<Reply, Problem> {
-        Ok(self.told(question, Times { began, looked: began }, None).await?.reply)
+    /// The answer to a question, looking so.
+    pub(crate) async fn decide(&self, question: Question<'_>, times: Times, look: Look) -> Result<Reply, Problem> {
+        Ok(self.told(&question, times, None, look).await?.reply)
     }
 
     /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
-    async fn told(&self, question: Question<'_>, times: Times, drawn: Option<bool>) -> Result<Told, Problem> {
+    async fn told(&self, question: &Question<'_>, times: Times, drawn: Option<bool>, look: Look) -> Result<Told, Problem> {
         let began = times.began;
         let in_force = self.in_force(times.looked);
-        let arm = self.shared.arm(&question, &in_force)?;
+        let arm = self.shared.arm(question, &in_force)?;
         let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
         let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
         let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
@@ -173,7 +201,7 @@ impl Answering {
         let in_arms = standing.is_supported();
         let mut meter = Meter { in_force, arm, in_arms, is_void: false, began, ended: None, result: RequestResult::Error };
         let step = if in_arms && arm == Arm::Rust {
-            self.rust_arm(&question, &standing, times.looked, &meter.in_force).await
+            self.rust_arm(question, &standing, times.looked, &meter.in_force).await
         } else {
             question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
         };
@@ -185,7 +213,7 @@ impl Answering {
             }
         };
         let (decider, fallback) = (step.decider(&meter.in_force), step.fallback());
-        let (reply, result, origin) = match step {
+        let (mut reply, result, origin) = match step {
             Step::Decided(decision, origin, at) => {
                 meter.ended = at;
                 from(decided(&decision), origin)
@@ -195,28 +223,34 @@ impl Answering {
                 if let Some(reason) = fallback {
                     meter.in_force.metrics.fallback(given_up(&meter.in_force), reason);
                 }
-                self.hand_over(&question, arm, (opa, cache), key, fallback).await
+                self.hand_over(question, arm, (opa, cache), key, fallback).await
             }
         };
         meter.result = result;
         if drawn.is_none() && log.is_none() {
+            meter.dress(&mut reply, look, question);
             return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         }
         let in_force = Rc::clone(&meter.in_force);
         // What follows is not the request's time.
-        drop(meter);
+        let paused = Instant::now();
         let reason = if in_arms { fallback } else { Some(LEFT_TO_BASELINE) };
         let ending = Ending { arm, decider, fallback: reason, reply: &reply, result };
         if let Some(drawn) = drawn {
-            self.shared.shadow.keep(&drawn, &self.shared.engine, &question, &ending, &in_force.metrics);
+            self.shared.shadow.keep(&drawn, &self.shared.engine, question, &ending, &in_force.metrics);
         }
         let Some((log, policies)) = log else {
+            meter.leave_out(paused);
+            meter.dress(&mut reply, look, question);
             return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         };
-        let circumstances = self.circumstances(&question, &policies, began);
+        let circumstances = self.circumstances(question, &policies, began);
         let id = log.keep(circumstances, &ending, &in_force);
         let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
-        Ok(Told { reply: Reply { body, ..reply }, arm: in_arms.then_some(arm), origin, fallback })
+        meter.leave_out(paused);
+        reply.body = body;
+        meter.dress(&mut reply, look, question);
+        Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback })
     }
 
     fn circumstances<'q>(&self, question: &'q Question<'_>, policies: &Arc<Policies>, began: Instant) -> Circumstances<'q> {
@@ -354,7 +388,11 @@ impl Answering {
             }
         };
         if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, metrics).await {
-            return settled(evaluated, metrics);
+            return match settled(evaluated, metrics) {
+                // It ended on another thread, and the request has waited since for this one.
+                Step::Decided(decision, origin, _) => Step::Decided(decision, origin, None),
+                step => step,
+            };
         }
         metrics.shed(Shed::EvaluationQueue);
         Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again"))
@@ -369,7 +407,7 @@ impl Answering {
         fallback: Option<FallbackReason>,
     ) -> (Reply, RequestResult, Option<Origin>) {
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { answer: sender, arm, opa, fallback: fallback.is_some(), key };
+        let waiting = Waiting { answer: sender, arm, opa, fallback: fallback.is_some(), is_question: true, key };
         let describe = |id| Job {
             id,
             path: question.asked.path.joined().to_owned(),

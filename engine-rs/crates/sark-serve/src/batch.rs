@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    answering::Answering,
+    answering::{Answering, Times},
     asked::Asked,
     compression,
     dressing::{Look, Version},
@@ -84,9 +84,10 @@ impl Answering {
         Ok(Reply { status: reply.status, ..dressed })
     }
 
+    /// Its time is that from its turn on, wherever it stands in the batch.
     async fn ask(&self, asked: &Rc<Asked>, body: &[u8], request: &Request<'_>) -> Reply {
-        let question = Question::new(Rc::clone(asked), body, request.head.subject).asked_by(request.asker);
-        self.decide(question, Instant::now()).await.unwrap_or_else(|problem| problem.reply())
+        let question = Question::new(Rc::clone(asked), body, request.head.subject).asked_by(request.asker());
+        self.decide(question, Times::now(), Look::PLAIN).await.unwrap_or_else(|problem| problem.reply())
     }
 }
 

@@ -92,13 +92,16 @@ impl Connection {
                     }
                 }
                 Ok(Arrival::Request(request)) => {
-                    let reply = self.line.ask(&thread, &request).await?;
+                    let (reply, waited) = self.line.ask(&thread, &request).await?;
                     let (keep_alive, is_old) = (request.head.keep_alive, request.head.is_old);
                     let without_body = request.head.method == "HEAD";
                     let size = request.size();
                     self.incoming.consume(size);
                     // Once draining, the last answer of a connection is the one behind which nothing has come.
                     self.look_around();
+                    if waited {
+                        self.incoming.begins_anew();
+                    }
                     let is_last = reply.closes || !keep_alive || (self.drains && self.incoming.is_empty());
                     reply.write(&mut self.line.outgoing, &thread.clock.opening(), Delivery { is_last, is_old, without_body });
                     if is_last {
@@ -115,8 +118,13 @@ impl Connection {
     fn look_around(&mut self) {
         self.drains = self.line.thread.drains();
         if self.drains {
+            // What waits there already came before.
+            let waits = !self.incoming.is_empty();
             // Nothing there, or gone: both show when more is waited for.
             let _ = self.line.stream.read_now(self.incoming.buffer());
+            if !waits {
+                self.incoming.arrived();
+            }
         }
     }
 
@@ -156,11 +164,15 @@ impl Connection {
         }
         self.in_a_row = 0;
         match self.line.wait(self.incoming.room(missing), self.drains).await {
-            Waited::Arrived => Ok(Ok(())),
+            Waited::Arrived => {
+                self.incoming.arrived();
+                Ok(Ok(()))
+            }
             Waited::Gone => Err(Gone),
             Waited::Draining => {
                 self.phase = Phase::Other;
                 self.look_around();
+                self.incoming.arrived();
                 Ok(Ok(()))
             }
             Waited::Late => self.late(missing),
@@ -193,7 +205,10 @@ impl Connection {
         };
         match missing {
             // What came at the last moment counts.
-            Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => Ok(Ok(())),
+            Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => {
+                self.incoming.arrived();
+                Ok(Ok(()))
+            }
             Missing::All => Err(Gone),
             Missing::Head => slow("request's head", options.header_timeout),
             Missing::Body { .. } => slow("body", options.body_timeout),
@@ -202,16 +217,17 @@ impl Connection {
 }
 
 impl Line {
-    /// The answer to a request. Most are there at once; before another is waited for, those before it are sent.
-    async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<Reply, Gone> {
+    /// The answer to a request, and whether it was waited for. Most are there at once; before another is waited for, those before
+    /// it are sent.
+    async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<(Reply, bool), Gone> {
         let mut answering = pin!(thread.answer(request));
         if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
-            return Ok(reply);
+            return Ok((reply, false));
         }
         self.flush().await?;
         self.is_doubtful = true;
         tokio::select! {
-            reply = answering => Ok(reply),
+            reply = answering => Ok((reply, true)),
             () = self.stream.closed() => Err(Gone),
         }
     }
@@ -289,6 +305,9 @@ impl Line {
     fn recall(&mut self, incoming: &mut Incoming) -> bool {
         // While something was there, there may be more.
         self.is_doubtful = self.is_doubtful && self.stream.read_now(incoming.buffer()).is_ok_and(|length| length > 0);
+        if self.is_doubtful {
+            incoming.arrived();
+        }
         self.is_doubtful
     }
 

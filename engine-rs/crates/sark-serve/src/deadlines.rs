@@ -47,11 +47,13 @@ impl Clock {
         clock
     }
 
-    /// Tick for ever.
-    pub(crate) async fn run(self: Rc<Self>) {
+    /// Tick for ever, and say each time how late it was.
+    pub(crate) async fn run(self: Rc<Self>, late: impl Fn(Duration)) {
         loop {
+            let before = self.now.get();
             tokio::time::sleep(self.tick).await;
             self.advance();
+            late(self.now.get().saturating_sub(before).saturating_sub(self.tick));
         }
     }
 
@@ -151,6 +153,28 @@ mod tests {
         clock.arm(&watch, Duration::from_secs(60));
         clock.advance();
         assert!(!watch.is_late());
+    }
+
+    #[test]
+    fn a_clock_tells_how_long_its_thread_did_not_come_to_it() {
+        // Given: a thread with a clock, and a task that keeps it busy for four ticks
+        let clock = Rc::new(Clock::new(Duration::ZERO));
+        let busy = SHORTEST_TICK * 4;
+        let told = Rc::new(Cell::new(Duration::ZERO));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build_local(tokio::runtime::LocalOptions::default())
+            .unwrap();
+        // When
+        runtime.block_on(async {
+            let latest = Rc::clone(&told);
+            tokio::task::spawn_local(Rc::clone(&clock).run(move |late| latest.set(latest.get().max(late))));
+            tokio::task::yield_now().await;
+            std::thread::sleep(busy);
+            tokio::time::sleep(SHORTEST_TICK).await;
+        });
+        // Then: it came late by all of it but its own tick
+        assert!(told.get() >= busy / 2, "{:?} of {busy:?}", told.get());
     }
 
     #[test]

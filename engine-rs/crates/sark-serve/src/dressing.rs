@@ -33,6 +33,9 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// As decisions are.
+    pub(crate) const PLAIN: Self = Self { version: Version::V1, pretty: false, warns: false, packs: false };
+
     /// Make the answer to a question about `path` look so.
     pub(crate) fn dress(self, reply: Reply, path: &DecisionPath) -> Reply {
         let mut reply = if reply.status == status::OK { self.dress_decision(reply, path) } else { reply };
@@ -43,6 +46,12 @@ impl Look {
             reply.lines = "Content-Type: application/json\r\nContent-Encoding: gzip\r\nVary: Accept-Encoding\r\n".into();
         }
         reply
+    }
+
+    /// Whether an answer looks so already.
+    pub(crate) fn is_worn_by(self, reply: &Reply) -> bool {
+        let packs = self.packs && compression::is_worth_packing(&reply.body);
+        self.version == Version::V1 && !self.pretty && !self.warns && !packs
     }
 
     fn dress_decision(self, mut reply: Reply, path: &DecisionPath) -> Reply {
@@ -104,7 +113,7 @@ fn reference(path: &DecisionPath) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Look = Look { version: Version::V1, pretty: false, warns: false, packs: false };
+    const PLAIN: Look = Look::PLAIN;
 
     fn dressed(look: Look, body: &'static str) -> (u16, String) {
         let path = DecisionPath::parse("a/b c/0").unwrap();

@@ -107,6 +107,8 @@ pub(crate) struct Waiting {
     pub arm: Arm,
     pub opa: Opa,
     pub fallback: bool,
+    /// It is a question, and not a request that is passed on whole.
+    pub is_question: bool,
     /// Where to keep the decision, for jobs of the cache in process.
     pub key: Option<CacheKey>,
 }
@@ -213,7 +215,7 @@ mod tests {
 
     fn waiting() -> (Waiting, oneshot::Receiver<Answer>) {
         let (answer, receiver) = oneshot::channel();
-        (Waiting { answer, arm: Arm::Python, opa: Opa::Http, fallback: false, key: None }, receiver)
+        (Waiting { answer, arm: Arm::Python, opa: Opa::Http, fallback: false, is_question: true, key: None }, receiver)
     }
 
     fn job(id: u64) -> Job {

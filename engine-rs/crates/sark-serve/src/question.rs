@@ -96,6 +96,14 @@ pub(crate) fn body_around(text: &[u8], place: &str) -> Result<Vec<u8>, Problem> 
     Ok([b"{\"input\":", text.get(at).unwrap_or_default(), b"}"].concat())
 }
 
+/// `text` without what JSON takes for space around it, of which a form feed is no part.
+pub(crate) fn trimmed(text: &[u8]) -> &[u8] {
+    let is_text = |byte: &u8| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    let begin = text.iter().position(is_text).unwrap_or(text.len());
+    let end = text.iter().rposition(is_text).map_or(begin, |at| at + 1);
+    text.get(begin..end).unwrap_or_default()
+}
+
 fn malformed(place: &str, error: &ReadError) -> Problem {
     Problem::invalid(format!("{place} contains malformed input document: it is {error}"))
 }
@@ -113,6 +121,13 @@ mod tests {
         let question = question(body);
         let found = question.input().map_err(|problem| problem.status)?;
         Ok(found.map(|text| String::from_utf8(text.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn space_around_a_document_is_what_json_takes_for_it() {
+        for (text, rest) in [("", ""), (" \t\r\n", ""), (" 1 ", "1"), ("\x0c1", "\x0c1"), ("\n[1, 2]\x0b ", "[1, 2]\x0b")] {
+            assert_eq!(trimmed(text.as_bytes()), rest.as_bytes(), "{text:?}");
+        }
     }
 
     #[test]

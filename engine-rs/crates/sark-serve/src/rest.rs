@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::{
-    answering::{Answering, deliver},
+    answering::{Answering, Times, deliver},
     arms::{Arm, Cache, Opa},
     asked::Asked,
     compression::{self, Unpacking, unpack},
@@ -14,16 +14,18 @@ use crate::{
     evaluating::no_decision,
     events::RequestResult,
     jobs::{Job, Passed, Waiting},
+    metrics::Unanswered,
     parameters::Parameters,
-    question::{Question, body_around},
+    question::{Question, body_around, trimmed},
     reply::{Problem, Reply, status},
     routes::asks,
+    shared::Shared,
     wire::{Head, Request},
 };
 
 impl Answering {
     /// Answer a question in version 1 of the Data API.
-    pub(crate) async fn data(&self, request: &Request<'_>, asked: Rc<Asked>, began: Instant) -> Result<Reply, Problem> {
+    pub(crate) async fn data(&self, request: &Request<'_>, asked: Rc<Asked>, times: Times) -> Result<Reply, Problem> {
         let head = &request.head;
         let posts = head.method == "POST";
         let parameters = Parameters::read(head.query);
@@ -39,27 +41,27 @@ impl Answering {
             (Some(text), false) => body_around(text.as_bytes(), "parameter")?.into(),
             (None, false) => Cow::Borrowed(&[]),
         };
-        let question = Question::new(Rc::clone(&asked), &body, head.subject).asked_by(request.asker);
+        let question = Question::new(asked, &body, head.subject).asked_by(request.asker());
         let look = Look {
             version: Version::V1,
             pretty: parameters.pretty,
             warns: posts && question.lacks_input()?,
             packs: compression::is_accepted(head.accept_encoding),
         };
-        Ok(look.dress(self.decide(question, began).await?, &asked.path))
+        self.decide(question, times, look).await
     }
 
     /// Answer a question in version 0, whose body is the input.
-    pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, began: Instant) -> Result<Reply, Problem> {
+    pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, times: Times) -> Result<Reply, Problem> {
         let head = &request.head;
         let unpacked = self.body(request)?;
-        let text = unpacked.trim_ascii();
+        let text = trimmed(&unpacked);
         // Without an input its input is null, which version 1 has no way to say.
         if is_yaml(head) || text.is_empty() || text == b"null" {
             return Ok(self.pass_on(request).await);
         }
         let body = body_around(text, "unexpected parse error for input: body")?;
-        let question = Question::new(Rc::clone(&asked), &body, head.subject).asked_by(request.asker);
+        let question = Question::new(asked, &body, head.subject).asked_by(request.asker());
         let look = Look {
             version: Version::V0,
             pretty: Parameters::read(head.query).pretty,
@@ -67,7 +69,7 @@ impl Answering {
             // OPA packs what is below /v0/data, and not the answer to `POST /`.
             packs: head.path != "/" && compression::is_accepted(head.accept_encoding),
         };
-        Ok(look.dress(self.decide(question, began).await?, &asked.path))
+        self.decide(question, times, look).await
     }
 
     /// The body, unpacked if need be.
@@ -78,6 +80,7 @@ impl Answering {
             b"gzip" => match unpack(request.body, limit) {
                 Ok(plain) => Ok(Cow::Owned(plain)),
                 Err(Unpacking::Broken) => Err(Problem::invalid("could not decompress the body: it is not gzip")),
+                Err(Unpacking::TooMany) => Err(Problem::invalid("could not decompress the body: it has too many gzip members")),
                 Err(Unpacking::TooLarge) => {
                     let message = format!("the unpacked body is larger than {limit} bytes");
                     Err(Problem::new(status::TOO_LARGE, "invalid_parameter", message))
@@ -90,7 +93,8 @@ impl Answering {
     /// Hand a request over as it is. It is in no arm: neither arm's figures tell anything about it.
     pub(crate) async fn pass_on(&self, request: &Request<'_>) -> Reply {
         let (sender, receiver) = oneshot::channel();
-        let waiting = Waiting { answer: sender, arm: Arm::Python, opa: Opa::Http, fallback: false, key: None };
+        let waiting =
+            Waiting { answer: sender, arm: Arm::Python, opa: Opa::Http, fallback: false, is_question: false, key: None };
         let describe = |id| Job {
             id,
             path: String::new(),
@@ -103,12 +107,16 @@ impl Answering {
             passed: Some(passed(&request.head)),
         };
         let Ok(ticket) = self.shared.jobs.submit(waiting, describe) else {
+            self.shared.metrics().unanswered(Unanswered::Queue);
             return Problem::unavailable("too many requests wait for an answer; try again").reply();
         };
         let began = Instant::now();
         let limit = self.shared.options.baseline_timeout;
+        // Whoever hangs up ends all of this where it waits.
+        let mut lack = Lack { shared: &self.shared, reason: Some(Unanswered::ClientGone) };
         let answered = tokio::time::timeout(limit, receiver).await;
-        drop(ticket);
+        lack.reason = if matches!(answered, Ok(Ok(_))) { None } else { Some(Unanswered::NoAnswer) };
+        drop((lack, ticket));
         let (reply, result) = match answered {
             Ok(Ok(answer)) => deliver(answer, false),
             Ok(Err(_)) => (Problem::internal("the request was given up without an answer").reply(), RequestResult::Error),
@@ -120,6 +128,20 @@ impl Answering {
             log.admit(logged, &self.shared.metrics());
         }
         reply
+    }
+}
+
+/// Counts a request that was handed over and not answered.
+struct Lack<'s> {
+    shared: &'s Shared,
+    reason: Option<Unanswered>,
+}
+
+impl Drop for Lack<'_> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.reason {
+            self.shared.metrics().unanswered(reason);
+        }
     }
 }
 

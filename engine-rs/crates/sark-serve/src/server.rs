@@ -137,7 +137,7 @@ impl Server {
         };
         self.keep_answer(&waiting, &answer);
         let metrics = self.shared.metrics();
-        if answer.status == status::UNAVAILABLE {
+        if answer.status == status::UNAVAILABLE && waiting.is_question {
             metrics.shed(Shed::Breaker);
         }
         let half_moved = waiting.arm == Arm::Rust && waiting.opa == Opa::Rust && !waiting.fallback;

@@ -255,7 +255,8 @@ pub(crate) fn serve(
     let thread = Rc::new(Thread::new(shared, lane));
     runtime.block_on(async {
         let listeners = listeners.into_iter().map(Listening::begin).collect::<io::Result<Vec<_>>>()?;
-        tokio::task::spawn_local(Rc::clone(&thread.clock).run());
+        let counts = Arc::clone(shared);
+        tokio::task::spawn_local(Rc::clone(&thread.clock).run(move |late| counts.metrics().late(late)));
         let limit = thread.take_in_all(&listeners, &mut calls, &mut orders).await;
         Ok(thread.drain(listeners, &mut calls, limit).await)
     })

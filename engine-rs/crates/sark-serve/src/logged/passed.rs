@@ -16,7 +16,7 @@ use crate::{
     asked::Asked,
     events::RequestResult,
     parameters::Parameters,
-    question::Question,
+    question::{Question, trimmed},
     reply::Reply,
     rest::is_yaml,
     routes::{asks, below},
@@ -39,7 +39,7 @@ impl Answering {
             id: DecisionId::new(),
             at: SystemTime::now(),
             took,
-            asker: request.asker.map_or_else(|| Arc::from(""), Arc::clone),
+            asker: request.asker().map_or_else(|| Arc::from(""), Arc::clone),
             answered: Answered {
                 path,
                 input,
@@ -70,7 +70,7 @@ impl Answering {
             return (None, true);
         };
         if shape == Shape::Bare {
-            let text = body.trim_ascii();
+            let text = trimmed(&body);
             return ((!text.is_empty()).then(|| Bytes::copy_from_slice(text)), false);
         }
         let Some(asked) = Asked::read("/passed") else {

@@ -8,6 +8,7 @@ mod process;
 mod series;
 mod shadow;
 mod shed;
+mod unanswered;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -33,6 +34,8 @@ use series::{Family, Series};
 pub(crate) use shadow::ShadowMetrics;
 pub(crate) use shed::Shed;
 use shed::ShedCounters;
+pub(crate) use unanswered::Unanswered;
+use unanswered::UnansweredCounters;
 
 /// Label that every series carries.
 const LABEL_ROLLOUT: &str = "sark_rollout";
@@ -115,6 +118,7 @@ pub(crate) struct Metrics {
     features: Vec<FeatureMetrics>,
     refusals: Vec<(Refusal, IntCounter)>,
     shed: ShedCounters,
+    unanswered: UnansweredCounters,
     baseline_only: BaselineOnly,
     revision: Gauge,
     cache_entries: Gauge,
@@ -124,6 +128,7 @@ pub(crate) struct Metrics {
     moved: IntCounter,
     policies_bytes: Gauge,
     connections: Gauge,
+    lateness: Histogram,
     process: Process,
     cached: Cached,
     shadow: ShadowMetrics,
@@ -144,6 +149,7 @@ impl Metrics {
             features: Feature::ALL.into_iter().map(|feature| series.feature(feature)).collect::<Result<_, _>>()?,
             refusals: series.refusals()?,
             shed: ShedCounters::register(&registry)?,
+            unanswered: UnansweredCounters::register(&registry)?,
             baseline_only: BaselineOnly::register(&registry)?,
             revision: series.revision,
             cache_entries: series.cache_entries,
@@ -153,6 +159,7 @@ impl Metrics {
             moved: series.moved,
             policies_bytes: series.policies_bytes,
             connections: series.connections,
+            lateness: series.lateness,
             process: Process::register(&registry)?,
             cached: Cached::register(&registry, cache)?,
             shadow: ShadowMetrics::register(&registry)?,
@@ -220,6 +227,16 @@ impl Metrics {
     /// Count a request that was turned away.
     pub(crate) fn shed(&self, reason: Shed) {
         self.shed.add(reason);
+    }
+
+    /// Count a request that was passed on and had no answer.
+    pub(crate) fn unanswered(&self, reason: Unanswered) {
+        self.unanswered.add(reason);
+    }
+
+    /// A serving thread came so late to its clock.
+    pub(crate) fn late(&self, by: Duration) {
+        self.lateness.observe(by.as_secs_f64());
     }
 
     /// Count a request for a path that was left to baseline at load; it is in no arm.

@@ -53,6 +53,7 @@ pub(super) struct Series {
     pub moved: IntCounter,
     pub policies_bytes: Gauge,
     pub connections: Gauge,
+    pub lateness: Histogram,
 }
 
 struct Registrar<'r>(&'r Registry);
@@ -84,7 +85,7 @@ impl Series {
         build_info(&to)?;
         Ok(Self {
             requests: to.counters("sark_requests_total", "Authorization requests by the arm they were assigned to.", &["implementation", "result"])?,
-            request_seconds: to.histograms("sark_request_duration_seconds", "Seconds from the last byte of the body to the answer.", &["implementation"])?,
+            request_seconds: to.histograms("sark_request_duration_seconds", "Seconds from the last byte of the body, when it was read, to the answer as it is sent.", &["implementation"])?,
             evaluations: to.counters("opa_evaluation_total", "Evaluations; an undefined decision counts as deny.", &["implementation", "result"])?,
             evaluation_seconds: to.histograms("opa_evaluation_duration_seconds", "Seconds an evaluation took.", &["implementation"])?,
             evaluation_errors: to.counters("opa_evaluation_errors_total", "Evaluations that gave no decision.", &["implementation", "error_type"])?,
@@ -102,6 +103,7 @@ impl Series {
             moved: to.add(IntCounter::new("sark_evaluations_moved_total", "Evaluations given to an evaluation thread, because they took or were expected to take long."))?,
             policies_bytes: to.gauge("sark_policies_bytes", "Memory of the policies that serve, compiled, and of their data, as an estimate.")?,
             connections: to.gauge("sark_connections", "Open connections.")?,
+            lateness: to.add(Histogram::with_opts(HistogramOpts::new("sark_thread_lateness_seconds", "Seconds by which a serving thread came late to its clock, as it did to whatever else arrived then.").buckets(BUCKETS.to_vec())))?,
         })
     }
 

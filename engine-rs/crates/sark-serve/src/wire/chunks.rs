@@ -91,13 +91,19 @@ fn split_line(bytes: &[u8]) -> Result<Option<Parts<'_>>, Problem> {
     };
     let (line, after) = bytes.split_at(end + 1);
     match line.strip_suffix(b"\r\n") {
+        // Others end a line there, and would see another request.
+        Some(line) if line.contains(&b'\r') => Err(malformed("a line between chunks has a CR in it")),
         Some(line) => Ok(Some((line, after))),
         None => Err(malformed("a line between chunks does not end with CRLF")),
     }
 }
 
 fn size(line: &[u8]) -> Result<usize, Problem> {
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
+    let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
+    let rest = line.get(digits.len()..).unwrap_or_default().iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    if rest.is_some_and(|byte| *byte != b';') {
+        return Err(malformed("the size of a chunk is followed by something else"));
+    }
     let text = std::str::from_utf8(digits).unwrap_or_default();
     // Without the check a sign would be read too.
     if !digits.iter().all(u8::is_ascii_hexdigit) || digits.len() > 8 {
@@ -128,6 +134,25 @@ mod tests {
             waiting.drain(..used);
         }
         Ok(chunks.body().map(|body| (body.to_vec(), waiting)))
+    }
+
+    #[test]
+    fn a_line_that_others_could_read_differently_is_refused() {
+        let fine = [&b"1;x\r\na\r\n0\r\n\r\n"[..], b"1 \t;x\r\na\r\n0\r\n\r\n", b"1 \t\r\na\r\n0\r\n\r\n"];
+        for text in fine {
+            assert_eq!(fed(text, &[]), Ok(Some((b"a".to_vec(), vec![]))), "{}", text.escape_ascii());
+        }
+        let odd = [
+            &b"1\r\r\na\r\n0\r\n\r\n"[..],
+            b"1;x\r\r\na\r\n0\r\n\r\n",
+            b"1\x0c\r\na\r\n0\r\n\r\n",
+            b"1 2\r\na\r\n0\r\n\r\n",
+            b" 1\r\na\r\n0\r\n\r\n",
+            b"1\r\na\r\n0\r\nx: a\rb\r\n\r\n",
+        ];
+        for text in odd {
+            assert_eq!(fed(text, &[]), Err(400), "{}", text.escape_ascii());
+        }
     }
 
     #[test]

@@ -228,10 +228,13 @@ pub(super) fn number(digits: &[u8]) -> Option<usize> {
 fn split(target: &str) -> (&str, &str) {
     let absolute = if target.starts_with('/') { None } else { target.split_once("://") };
     let origin = match absolute {
-        Some(("http" | "https", rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        // What stands behind the first of both is no authority any more, whatever slashes are in a query.
+        Some(("http" | "https", rest)) => rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or_default(),
         _ => target,
     };
-    origin.split_once('?').unwrap_or((origin, ""))
+    let (path, query) = origin.split_once('?').unwrap_or((origin, ""));
+    let is_absolute = matches!(absolute, Some(("http" | "https", _)));
+    (if is_absolute && path.is_empty() { "/" } else { path }, query)
 }
 
 #[cfg(test)]
@@ -294,7 +297,10 @@ mod tests {
             ("/a/b?c=d?e", ("/a/b", "c=d?e")),
             ("http://h:1/a?b", ("/a", "b")),
             ("http://h", ("/", "")),
+            ("http://h?a/v1/data/b", ("/", "a/v1/data/b")),
+            ("http://h?", ("/", "")),
             ("/a://b", ("/a://b", "")),
+            ("?a://b", ("", "a://b")),
         ] {
             assert_eq!(split(target), parts, "{target}");
         }

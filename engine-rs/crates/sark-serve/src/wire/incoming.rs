@@ -1,6 +1,6 @@
 //! What has arrived on a connection and is not answered yet.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use bytes::{Buf, BytesMut};
 
@@ -25,8 +25,23 @@ pub(crate) struct Incoming {
     last_head: LastHead,
     /// The body of the first request, when it comes in chunks.
     chunks: Option<Chunks>,
+    delivery: Delivery,
+}
+
+/// Where what has arrived comes from, and when the last bytes of it came.
+#[derive(Debug)]
+struct Delivery {
     /// Address of the client, when somebody wants to know it.
     asker: Option<Arc<str>>,
+    came: Instant,
+    /// How many requests that came then were handed out.
+    requests: u32,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { asker: None, came: Instant::now(), requests: 0 }
+    }
 }
 
 /// What is in front.
@@ -41,7 +56,8 @@ pub(crate) enum Arrival<'b> {
 pub(crate) struct Request<'b> {
     pub head: Head<'b>,
     pub body: &'b [u8],
-    pub asker: Option<&'b Arc<str>>,
+    // One pointer for all of it: a request is moved more often than anybody asks.
+    delivery: &'b Delivery,
     size: usize,
 }
 
@@ -49,6 +65,21 @@ impl Request<'_> {
     /// What to [`Incoming::consume`] once it is answered.
     pub(crate) const fn size(&self) -> usize {
         self.size
+    }
+
+    /// Address of the client, when somebody wants to know it.
+    pub(crate) const fn asker(&self) -> Option<&Arc<str>> {
+        self.delivery.asker.as_ref()
+    }
+
+    /// When its last byte was read. Those that came together are answered one after the other.
+    pub(crate) const fn came(&self) -> Instant {
+        self.delivery.came
+    }
+
+    /// Whether none that came with it is before it.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.delivery.requests == 1
     }
 }
 
@@ -68,7 +99,7 @@ pub(crate) enum Missing {
 impl Incoming {
     /// What comes from the client at `asker`.
     pub(crate) fn from_client(asker: Option<Arc<str>>) -> Self {
-        Self { asker, ..Self::default() }
+        Self { delivery: Delivery { asker, ..Delivery::default() }, ..Self::default() }
     }
 
     /// What is in front.
@@ -93,7 +124,8 @@ impl Incoming {
         let Some(body) = body else {
             return Ok(Arrival::Missing(missing));
         };
-        Ok(Arrival::Request(Request { head, body, asker: self.asker.as_ref(), size }))
+        self.delivery.requests = self.delivery.requests.saturating_add(1);
+        Ok(Arrival::Request(Request { head, body, delivery: &self.delivery, size }))
     }
 
     /// Take chunks out of what follows the head of `head` bytes; true when something was taken.
@@ -118,6 +150,19 @@ impl Incoming {
         };
         self.buffer.reserve(wanted.max(ROOM));
         &mut self.buffer
+    }
+
+    /// Bytes have been read just now. There is more to read only while no request is complete.
+    pub(crate) fn arrived(&mut self) {
+        self.delivery.came = Instant::now();
+        self.delivery.requests = 0;
+    }
+
+    /// What stands in front waited for the answer before it, as if it had not been read yet: that is nobody's time. It is no
+    /// first request, for which the clock would not be read again.
+    pub(crate) fn begins_anew(&mut self) {
+        self.delivery.came = Instant::now();
+        self.delivery.requests = 1;
     }
 
     /// What has been read, to add to it without waiting.
@@ -188,6 +233,49 @@ mod tests {
         assert_eq!(requests(&[SEVERAL]), expected());
         let bytes: Vec<&[u8]> = SEVERAL.chunks(1).collect();
         assert_eq!(requests(&bytes), expected());
+    }
+
+    #[test]
+    fn requests_that_came_together_came_at_one_time_and_one_of_them_is_the_first() {
+        let mut incoming = Incoming::default();
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            // Given: two requests in one read
+            incoming.buffer().extend_from_slice(&b"GET /a HTTP/1.1\r\n\r\n".repeat(2));
+            incoming.arrived();
+            // When: they are looked at with time between them
+            for _ in 0..2 {
+                let Ok(Arrival::Request(request)) = incoming.look(&RULE) else { panic!("it is complete") };
+                times.push((request.came(), request.is_first()));
+                let size = request.size();
+                incoming.consume(size);
+                std::thread::sleep(std::time::Duration::from_millis(2));
+            }
+        }
+        // Then
+        let [(first, true), (second, false), (third, true), (fourth, false)] = times[..] else { panic!("{times:?}") };
+        assert!(first == second && second < third && third == fourth, "{times:?}");
+    }
+
+    #[test]
+    fn a_request_begins_anew_when_the_answer_before_it_was_waited_for_and_is_no_first_one() {
+        // Given: two requests in one read
+        let mut incoming = Incoming::default();
+        incoming.buffer().extend_from_slice(&b"GET /a HTTP/1.1\r\n\r\n".repeat(2));
+        incoming.arrived();
+        let mut times = Vec::new();
+        for _ in 0..2 {
+            let Ok(Arrival::Request(request)) = incoming.look(&RULE) else { panic!("it is complete") };
+            times.push((request.came(), request.is_first()));
+            let size = request.size();
+            incoming.consume(size);
+            // When: the answer is waited for
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            incoming.begins_anew();
+        }
+        // Then
+        let [(first, true), (second, false)] = times[..] else { panic!("{times:?}") };
+        assert!(first < second, "{times:?}");
     }
 
     proptest! {
