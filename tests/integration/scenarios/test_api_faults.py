@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from sark_api.status import Phase
 from sark_e2e.cluster import LocalCluster
+from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
+from sark_e2e.faults.api_proxy import ApiProxy
 from sark_e2e.kept_running import KeptRunning
 from sark_e2e.ledger import broken_promises
 from sark_e2e.scenario import Scenario
@@ -17,6 +20,8 @@ from sark_e2e.scenario import Scenario
 FLAGS = ("PATCH", r"/configmaps/")
 STATUS = ("PUT", r"/sarkrollouts/[^/]+/status")
 ANYTHING = ("GET|PUT|PATCH|POST", r"/(configmaps|pods|sarkrollouts/|events)")
+WATCH = ("GET", r"/sarkrollouts\?.*watch=true")
+LIST = ("GET", r"/sarkrollouts(\?(?!.*watch=)|$)")
 FAULTS: dict[str, list[tuple[tuple[str, str], dict[str, Any]]]] = {
     "conflicts, expired lists, too many requests and internal errors": [
         (STATUS, {"status": 409, "times": 6}),
@@ -79,6 +84,77 @@ def test_a_breach_is_taken_back_though_the_first_writes_fail(scenario: Scenario)
     assert [entry.reason for entry in reverted.status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
     assert refused.met == 2
     assert broken_promises(proxy.journal) == []
+
+
+UNHEARD: dict[str, tuple[list[tuple[tuple[str, str], dict[str, Any]]], list[int | None]]] = {
+    "its past is forgotten, lists and watches are refused": (
+        [
+            (WATCH, {"status": 410, "event": True, "times": 1}),
+            (LIST, {"status": 500, "times": 2}),
+            (WATCH, {"status": 429, "headers": {"Retry-After": "1"}, "times": 1}),
+            (WATCH, {"status": 500, "times": 2}),
+        ],
+        [],
+    ),
+    "a list that has expired": (
+        [(WATCH, {"status": 410, "event": True, "times": 1}), (LIST, {"status": 410, "times": 1})],
+        [1],
+    ),
+    "a watch that is refused as expired": ([(WATCH, {"status": 410, "times": 1})], [1]),
+    "an internal error within a watch": ([(WATCH, {"status": 500, "event": True, "times": 1})], [1]),
+}
+"""What the rollouts' own watch meets when it has broken off, and with which statuses the operator ends for it."""
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(("faults", "ends"), UNHEARD.values(), ids=UNHEARD.keys())
+def test_what_the_user_writes_is_heard_though_the_watch_of_rollouts_breaks_off_and_meets(
+    scenario: Scenario, faults: list[tuple[tuple[str, str], dict[str, Any]]], ends: list[int | None]
+):
+    # Given a rollout at 50% that is looked at every ten minutes, so that only the watch brings what its user writes sooner
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="60m"), "rollback": {"blindFor": "15m"}})
+    rollout.bakes(50, milliseconds=8000, seconds=90)
+    rollout.edit({"interval": "10m", "validFor": "60m"})
+    rollout.until("taking up its interval", lambda seen: seen.status.observed_generation == 2, seconds=30)
+
+    # When its watch breaks off and does not open again
+    away = proxy.inject(*WATCH, hold=True, drop_request=True)
+    met = [proxy.inject(*place, **what) for place, what in faults]
+    with KeptRunning(operator) as keeper:
+        proxy.cut(*WATCH)
+        assert away.holding.wait(60)
+
+        # And its user writes meanwhile, and it meets all that before it opens
+        broken_off_at = time.monotonic()
+        rollout.edit({"mode": "Paused"})
+        proxy.release(away)
+        rollout.becomes(Phase.PAUSED, seconds=150)
+        eventually(lambda: all(fault.met == fault.times for fault in met), what="every fault to be met", seconds=60)
+        eventually(lambda: watches(proxy, since=broken_off_at), what="a watch that is open again", seconds=60)
+
+        # Then what was written while it was away has been heard, and so is what is written now: the baseline is back
+        rollout.edit({"mode": "Rollback"})
+        reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+        scenario.serves(fleet, 0, seconds=10)
+    assert [entry.reason for entry in reverted.status.history if entry.reason != "SpecEdited"] == [
+        *("Started", "PausedByUser"),
+        *("RolledBackByUser", "BaselineRestored"),
+    ]
+    assert keeper.ends == ends
+    assert broken_promises(proxy.journal) == []
+
+
+def watches(proxy: ApiProxy, *, since: float) -> bool:
+    """Return whether the API server has opened a watch of rollouts after `since`, in monotonic seconds."""
+    method, path = WATCH
+    return any(
+        exchange.status == 200 and exchange.method == method and re.search(path, exchange.path)
+        for exchange in proxy.since(since)
+    )
 
 
 @pytest.mark.parametrize("seconds", [2, 60], ids=["a moment", "a minute"])

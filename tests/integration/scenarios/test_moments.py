@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from sark_api.status import Phase
-from sark_e2e.applied_rollout import AppliedRollout, serves
+from sark_e2e.applied_rollout import AppliedRollout, proven_milliseconds, serves
 from sark_e2e.example import quick
 from sark_e2e.fleet import Fleet
 from sark_e2e.scenario import Scenario
+from sark_e2e.traffic.load import Traffic
 
 ERRORS = {"error_percent": 40.0}
 
@@ -108,17 +109,26 @@ def test_a_target_scaled_to_zero_holds_and_goes_on_with_new_pods(scenario: Scena
     # Given a rollout that is being proven at 50%
     fleet = scenario.fleet(replicas=2)
     scenario.operator()
-    scenario.traffic(fleet)
+    traffic = scenario.traffic(fleet)
     rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "rollback": {"blindFor": "10m"}})
     rollout.bakes(50, milliseconds=1000, seconds=60)
 
-    # When every pod goes, then the step is held, and nothing is raised
-    for pod in fleet.pods:
-        pod.remove()
-    rollout.until("no ready pods", lambda seen: seen.status.reason == "NoReadyPods" and serves(seen, 50), seconds=30)
+    # When every pod goes, then the step is held
+    scaled_to_zero(fleet, traffic)
+    held = rollout.until("no ready pods", lambda seen: seen.status.reason == "NoReadyPods" and serves(seen, 50), seconds=60)
+
+    # And nothing is raised, and nothing is proven by a fleet that is not there, for as long as the window of the criteria
+    proven, at = proven_milliseconds(held), held.status.evaluated_at
+    assert proven >= 1000
+    assert at is not None
+    rollout.until(
+        "evaluations for longer than the window",
+        lambda seen: seen.status.evaluated_at is not None and seen.status.evaluated_at - at > timedelta(seconds=8),
+        seconds=90,
+        unless=lambda seen: not serves(seen, 50) or seen.status.reason != "NoReadyPods" or proven_milliseconds(seen) != proven,
+    )
 
     # And when the target is scaled up again, the new pods are brought to the share in force, and confirm it
-    fleet.pods.clear()
     added = fleet.add_pod()
     confirmed = rollout.until(
         "a new pod that confirms", lambda seen: seen.status.summary.replicas == "1/1" and serves(seen, 50), seconds=60
@@ -126,3 +136,39 @@ def test_a_target_scaled_to_zero_holds_and_goes_on_with_new_pods(scenario: Scena
     assert confirmed.status.convergence is not None
     scenario.serves(fleet, 50, seconds=10)
     assert added.name not in " ".join(confirmed.status.convergence.laggards)
+
+    # And the bake goes on from where it stood, by their requests
+    assert proven_milliseconds(confirmed) == proven
+    scenario.traffic(fleet)
+    rollout.bakes(50, milliseconds=proven + 1000, seconds=60)
+    assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
+
+
+@pytest.mark.long
+def test_a_target_scaled_to_zero_for_too_long_is_at_the_baseline_when_it_is_scaled_up_again(scenario: Scenario):
+    # Given a rollout at 50% that may be out of sight for some seconds only
+    fleet = scenario.fleet(replicas=1)
+    scenario.operator()
+    traffic = scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "rollback": {"blindFor": "8s"}})
+    rollout.bakes(50, milliseconds=1000, seconds=60)
+
+    # When every pod goes for longer than that, then it goes back, and cannot say that it has: nobody confirms it
+    scaled_to_zero(fleet, traffic)
+    rollout.becomes(Phase.REVERTING, seconds=90)
+    rollout.stays("a revert without a witness", lambda seen: seen.status.phase is Phase.REVERTING, seconds=5)
+    assert scenario.flags(fleet).percentage == 0
+
+    # And when the target is scaled up again, the new pod serves the baseline, and confirms it
+    fleet.add_pod()
+    reverted = rollout.becomes(Phase.REVERTED, seconds=60)
+    scenario.serves(fleet, 0, seconds=10)
+    assert [entry.reason for entry in reverted.status.history] == ["Started", "BlindTooLong", "BaselineRestored"]
+
+
+def scaled_to_zero(fleet: Fleet, traffic: Traffic) -> None:
+    """Take every pod away, and the load that would find nobody."""
+    for pod in fleet.pods:
+        pod.remove()
+    fleet.pods.clear()
+    traffic.stop()

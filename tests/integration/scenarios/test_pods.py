@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import signal
+import urllib.parse
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
 import pytest
 from kubernetes import client
 
+from sark_api.names import ARM_NEW, LABEL_IMPLEMENTATION, METRIC_FALLBACK, METRIC_REQUESTS
 from sark_api.status import Phase
-from sark_e2e.applied_rollout import proven_milliseconds, serves
+from sark_e2e.admin_port import first_fault_at, read
+from sark_e2e.applied_rollout import AppliedRollout, proven_milliseconds, serves
+from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
+from sark_e2e.ledger import broken_promises, documents
 from sark_e2e.scenario import Scenario
 
 
@@ -88,26 +94,57 @@ def test_half_of_the_sidecars_that_do_not_confirm_hold_the_step(scenario: Scenar
 
 
 def test_a_breach_during_a_revert_changes_nothing_of_it(scenario: Scenario):
-    # Given a rollout that goes back because the user asked, and cannot end it: a sidecar hangs
+    # Given a rollout that goes back because the user asked, and cannot: no write of its flags gets through
+    proxy = scenario.api_proxy()
     fleet = scenario.fleet(replicas=2)
-    scenario.operator()
-    scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="60s"))
+    scenario.operator(through=proxy.url)
+    traffic = scenario.traffic(fleet)
+    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
     rollout.bakes(50, milliseconds=1000, seconds=60)
+    refused = proxy.inject("PATCH", rf"/configmaps/{fleet.config_map}\b", status=500)
+    rollout.edit({"mode": "Rollback"})
+    rollout.becomes(Phase.REVERTING, seconds=30)
+    in_force = scenario.flags(fleet)
+    assert in_force.percentage == 50
+
+    # When the new arm fails as well, of which half of the requests are still sent to it
+    assert first_fault_at(fleet) is None
+    fleet.inject(error_percent=100)
+    eventually(lambda: failing(scenario, rollout) > 0.5, what="a breach that Prometheus has seen", seconds=60)
+    assert first_fault_at(fleet) is not None
+
+    # And the operator looks at that, and tries again and again
+    tried = refused.met
+    eventually(lambda: refused.met >= tried + 3, what="further tries to write the flags", seconds=120)
+    seen = rollout.read()
+    assert seen.status.phase is Phase.REVERTING
+    assert [entry.reason for entry in seen.status.history] == ["Started", "RolledBackByUser"]
+    scenario.serves(fleet, 50, seconds=10)
+
+    # And when flags can be written again, a sidecar hangs, so that it cannot end
+    assert traffic.stats().failures == 0
     fleet.pods[1].sidecar.send(signal.SIGSTOP)
     try:
-        rollout.edit({"mode": "Rollback"})
-        rollout.becomes(Phase.REVERTING, seconds=30)
-        revision = scenario.flags(fleet).revision
-
-        # When the new arm fails as well
-        fleet.pods[0].sidecar.inject(error_percent=100)
+        proxy.clear()
+        eventually(lambda: scenario.flags(fleet).percentage == 0, what="flags of the baseline", seconds=60)
         rollout.stays("a revert under way", lambda seen: seen.status.phase is Phase.REVERTING, seconds=4)
-
-        # Then there is one way back, for the first reason, and its document is not written again
-        assert scenario.flags(fleet).revision == revision
     finally:
         fleet.pods[1].sidecar.send(signal.SIGCONT)
-    done = rollout.becomes(Phase.REVERTED, seconds=30)
+
+    # Then the baseline is reached by one way back, for the first reason, and its document was written once
+    done = rollout.becomes(Phase.REVERTED, seconds=60)
+    scenario.serves(fleet, 0, seconds=10)
     assert [entry.reason for entry in done.status.history] == ["Started", "RolledBackByUser", "BaselineRestored"]
-    scenario.serves(fleet, 0, seconds=5)
+    assert done.status.revert is not None
+    assert (done.status.revert.reason, done.status.revert.from_percent) == ("RolledBackByUser", 50)
+    assert [each.percentage for each in documents(proxy.journal) if each.revision > in_force.revision] == [0]
+    assert broken_promises(proxy.journal) == []
+
+
+def failing(scenario: Scenario, rollout: AppliedRollout) -> float:
+    """Return which share of the new arm's requests Prometheus saw fail within the last seconds; 0 where it saw none."""
+    ours = f'sark_rollout="{rollout.key}"'
+    failed, all_of_it = f"{METRIC_FALLBACK}{{{ours}}}", f'{METRIC_REQUESTS}{{{ours},{LABEL_IMPLEMENTATION}="{ARM_NEW}"}}'
+    query = urllib.parse.urlencode({"query": f"sum(increase({failed}[5s])) / sum(increase({all_of_it}[5s])) > 0"})
+    found: Any = read(f"{scenario.cluster.prometheus.url}/api/v1/query?{query}")
+    return max((float(each["value"][1]) for each in found["data"]["result"]), default=0.0)

@@ -14,9 +14,10 @@ from prometheus_client import generate_latest
 from sark_api.status import SarkRolloutStatus
 from sark_operator.shell.api import ObjectMissingError, RolloutObject, UnavailableError
 from sark_operator.shell.clock import SystemClock
-from sark_operator.shell.crew import Crew
+from sark_operator.shell.crew import OVERDUE_SECONDS, Crew
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.pacer import Pacer
+from sark_operator.shell.pulse import Pulse
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.tripwires import Tripwires
 from sark_operator.shell.worker import Worker
@@ -416,4 +417,174 @@ async def test_a_tick_that_hangs_makes_the_process_unhealthy(monkeypatch: pytest
     monkeypatch.setattr("sark_operator.shell.crew.OVERDUE_SECONDS", -1.0)
     # Then the health probe names the rollout
     assert "shop/gateway has not been evaluated" in subject.late()[0]
+    await subject.close()
+
+
+class Turned(SystemClock):
+    """A clock the test turns."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+class Held(Ticks):
+    """Ticks of which those hang that are told to; each begins with its name in `done`."""
+
+    def __init__(self, *hanging: str) -> None:
+        super().__init__()
+        self.hanging = set(hanging)
+        self.go_on = asyncio.Event()
+
+    async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
+        found = await super().tick(namespace, name, uid)
+        if name in self.hanging:
+            await self.go_on.wait()
+        return found
+
+
+async def at_work(ticks: Ticks, clock: SystemClock, *names: str) -> Crew:
+    """Return a crew that tells the time by `clock`, with a rollout of each name whose first tick is under way or done."""
+
+    def make(rollout: RolloutObject) -> Worker:
+        place, rest = (rollout.namespace, rollout.name, rollout.uid), {"clock": clock, "telemetry": Telemetry()}
+        return Worker(*place, reconciler=ticks, pacer=Pacer(0), **rest)  # type: ignore[arg-type]
+
+    subject = Crew(make, Directory(), Telemetry(), Tripwires(clock))
+    for name in names:
+        subject.saw(raw(uid=name, name=name))
+    for _ in names:
+        await asyncio.wait_for(ticks.done.get(), 5)
+    await turned_over()
+    return subject
+
+
+async def turned_over() -> None:
+    """Let everything that is ready in the loop go on, some rounds of it."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_a_crew_without_a_rollout_does_not_hang() -> None:
+    # Given nobody to be evaluated, for a day
+    clock = Turned()
+    subject = await at_work(Ticks(), clock)
+    clock.at += 86_400
+
+    # Then nothing is missing
+    assert not subject.hangs()
+    assert subject.late() == []
+
+
+@pytest.mark.parametrize(
+    ("hanging", "beyond_seconds", "late", "hangs"),
+    [
+        ({"a", "b"}, 1, {"a", "b"}, True),
+        ({"a", "b"}, 0, set(), False),
+        ({"a"}, 1, {"a"}, False),
+        (set(), 1, set(), False),
+    ],
+    ids=["every one", "every one, not yet for too long", "one of two", "none"],
+)
+async def test_a_crew_hangs_when_every_evaluation_is_long_overdue(
+    hanging: set[str], beyond_seconds: float, late: set[str], hangs: bool
+) -> None:
+    # Given two rollouts, the evaluations of some of which do not come to their end; the others are due again in an hour
+    clock = Turned()
+    subject = await at_work(Held(*hanging), clock, "a", "b")
+    assert not subject.hangs()
+
+    # When as much time has passed as a tick may be late by, or more
+    clock.at += OVERDUE_SECONDS + beyond_seconds
+
+    # Then the crew hangs if nobody comes on any more; whoever is late is named in any case
+    assert {said.split()[0] for said in subject.late()} == {f"shop/{name}" for name in late}
+    assert subject.hangs() is hangs
+    await subject.close()
+
+
+async def test_a_crew_that_hung_and_comes_on_again_hangs_no_longer() -> None:
+    # Given two evaluations that hang, for too long
+    clock = Turned()
+    subject = await at_work(ticks := Held("a", "b"), clock, "a", "b")
+    clock.at += OVERDUE_SECONDS + 1
+    assert subject.hangs()
+
+    # When both come to their end, and are due again in an hour
+    ticks.go_on.set()
+    await turned_over()
+
+    # Then there is nothing amiss
+    assert not subject.hangs()
+    assert subject.late() == []
+    await subject.close()
+
+
+async def test_a_rollout_that_is_gone_neither_hangs_nor_excuses_one_that_does() -> None:
+    # Given two evaluations, one of which hangs
+    clock = Turned()
+    subject = await at_work(ticks := Held("a"), clock, "a", "b")
+    clock.at += OVERDUE_SECONDS + 1
+    assert not subject.hangs()
+
+    # When the other rollout, the one in order, goes: then nobody is evaluated any more
+    subject.lost(raw(uid="b", name="b"))
+    await turned_over()
+    assert subject.hangs()
+
+    # And when the one that hangs goes too, nobody needs to be
+    subject.lost(raw(uid="a", name="a"))
+    await turned_over()
+    assert not subject.hangs()
+    assert ticks.done.empty()
+    await subject.close()
+
+
+async def test_a_worker_that_ended_is_not_counted_as_late() -> None:
+    # Given a rollout that turns out to be gone at its first tick, and one whose tick hangs
+    class Gone(Held):
+        async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
+            found = await super().tick(namespace, name, uid)
+            return None if name == "gone" else found
+
+    clock = Turned()
+    subject = await at_work(Gone("a"), clock, "a", "gone")
+
+    # When all is long overdue, then only the other one is late, and nobody is evaluated any more
+    clock.at += OVERDUE_SECONDS + 1
+    assert [said.split()[0] for said in subject.late()] == ["shop/a"]
+    assert subject.hangs()
+    await subject.close()
+
+
+async def test_a_crew_that_hangs_stops_the_pulse_and_one_that_is_partly_late_does_not() -> None:
+    # Given a pulse that is kept while the crew comes on, as the operator keeps it
+    clock = Turned()
+    subject = await at_work(ticks := Held("a"), clock, "a", "b")
+    pulse = Pulse(clock, limit_seconds=0.03)
+    beating = asyncio.create_task(pulse.keep(subject.hangs))
+
+    async def felt() -> None:
+        async with asyncio.timeout(10):
+            while pulse.missing():  # noqa: ASYNC110 - it tells nobody that it has beaten
+                await asyncio.sleep(0.001)
+
+    # When one of two is overdue, then this process still leads
+    clock.at += OVERDUE_SECONDS + 1
+    await felt()
+
+    # When nobody is evaluated any more, then it does not, and says why
+    subject.lost(raw(uid="b", name="b"))
+    await turned_over()
+    clock.at += 60
+    await asyncio.sleep(0.05)
+    assert pulse.missing() == "the operator has evaluated nothing for 60 s"
+
+    # And when the evaluation comes to its end, it does again
+    ticks.go_on.set()
+    await felt()
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)
     await subject.close()

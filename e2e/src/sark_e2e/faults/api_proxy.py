@@ -71,6 +71,8 @@ class Fault:
     """Answer with this status instead of asking; 0 asks."""
     headers: Mapping[str, str] = field(default_factory=dict)
     message: str = "injected fault"
+    event: bool = False
+    """Answer a watch with an event of that error, as the API server does once the watch is open, and end it there."""
     delay: float = 0.0
     """Seconds to wait before asking."""
     drop_request: bool = False
@@ -113,6 +115,8 @@ class ApiProxy:
         self._access = access
         self._listen = listen
         self._faults: list[Fault] = []
+        self._passed: list[tuple[Exchange, web.Request]] = []
+        """Requests whose answer is on its way."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="api proxy", daemon=True)
         self.journal: list[Exchange] = []
@@ -147,6 +151,10 @@ class ApiProxy:
         """Let go of what `fault` keeps back; it keeps nothing back any more."""
         fault.times = fault.met
         self._loop.call_soon_threadsafe(fault.gate.set)
+
+    def cut(self, method: str, path: str) -> None:
+        """Break off the answers under way, as of watches, to requests whose method and path match."""
+        self._do(self._cut(method, path)).result(10)
 
     def since(self, moment: float) -> list[Exchange]:
         """Return the requests that came after `moment`, in monotonic seconds."""
@@ -185,7 +193,7 @@ class ApiProxy:
         if fault is not None and not await self._pass(fault):
             return _cut(request)
         if fault is not None and fault.status:
-            exchange.told = fault.status
+            exchange.told = 200 if fault.event else fault.status
             return _answer(fault)
         try:
             return await self._forward(request, body, exchange, fault)
@@ -217,17 +225,29 @@ class ApiProxy:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP_BY_HOP}
             response = web.StreamResponse(status=answer.status, headers=kept)
             await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
+            self._passed.append((exchange, request))
+            try:
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
+            finally:
+                self._passed.remove((exchange, request))
             await response.write_eof()
             exchange.told = answer.status
             return response
+
+    async def _cut(self, method: str, path: str) -> None:
+        for exchange, request in self._passed:
+            if re.fullmatch(method, exchange.method) and re.search(path, exchange.path):
+                _cut(request)
 
 
 def _answer(fault: Fault) -> web.Response:
     reason = {409: "Conflict", 410: "Expired", 429: "TooManyRequests", 500: "InternalError"}.get(fault.status, "Unknown")
     status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": fault.status}
-    text = json.dumps({**status, "reason": reason, "message": fault.message})
+    error = {**status, "reason": reason, "message": fault.message}
+    if fault.event:
+        return web.Response(text=json.dumps({"type": "ERROR", "object": error}) + "\n", content_type="application/json")
+    text = json.dumps(error)
     return web.Response(status=fault.status, text=text, content_type="application/json", headers=dict(fault.headers))
 
 
