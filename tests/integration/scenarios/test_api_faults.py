@@ -107,7 +107,11 @@ UNHEARD: dict[str, tuple[list[tuple[tuple[str, str], dict[str, Any]]], list[int 
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("faults", "ends"), UNHEARD.values(), ids=UNHEARD.keys())
+@pytest.mark.parametrize(
+    ("faults", "ends"),
+    [pytest.param(*case, marks=[pytest.mark.long] if number > 1 else []) for number, case in enumerate(UNHEARD.values())],
+    ids=UNHEARD.keys(),
+)
 def test_what_the_user_writes_is_heard_though_the_watch_of_rollouts_breaks_off_and_meets(
     scenario: Scenario, faults: list[tuple[tuple[str, str], dict[str, Any]]], ends: list[int | None]
 ):
@@ -157,7 +161,7 @@ def watches(proxy: ApiProxy, *, since: float) -> bool:
     )
 
 
-@pytest.mark.parametrize("seconds", [2, 60], ids=["a moment", "a minute"])
+@pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)], ids=["a moment", "a minute"])
 def test_an_api_server_that_was_away_finds_everything_where_it_was(scenario: Scenario, seconds: float):
     # Given a rollout that is being proven at 50%
     proxy = scenario.api_proxy()
