@@ -111,6 +111,7 @@ IN_A_HUNDRED = [
 IN_MANY = [
     *(f"{criterion} breached: {action}" for criterion in CRITERIA for action in Action),
     *(f"{criterion} lasts" for criterion in CRITERIA),
+    "an arm without permissions goes back in spite of Hold",
     *(f"{action} {answer}" for action in RequestAction for answer in ("granted", "refused")),
     *(
         "Retried",

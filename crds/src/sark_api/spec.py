@@ -334,7 +334,9 @@ class DenyShift(ApiModel):
 
     action: Action = Action.HOLD
     """What a breach does: Revert, Hold or Warn. Unknown holds the step unless the action is Warn. Default Hold, because few subjects who
-    are always refused make a difference by themselves; Revert where there are thousands of subjects."""
+    are always refused make a difference by themselves; Revert where there are thousands of subjects. With Hold it reverts all the same
+    when, with 99.9% confidence in one criteria.window, the new arm refuses at least nine in ten and the baseline at most half. One that
+    permits everything only holds: those who are refused may all be in the other arm."""
 
 
 class SampleRatio(ApiModel):
@@ -461,7 +463,7 @@ class Criteria(ApiModel):
     """Latency of the new arm against the baseline arm. Default: p95 above twice the baseline's reverts."""
 
     deny_shift: DenyShift = DenyShift()
-    """Refusals of the new arm against the baseline arm. Default: four times the odds, or a quarter, holds."""
+    """Refusals of the new arm against the baseline arm. Default: four times the odds, or a quarter, holds; nearly all refused reverts."""
 
     sample_ratio: SampleRatio = SampleRatio()
     """Share of requests the new arm gets. Default: four times the odds asked for, or a quarter, holds."""

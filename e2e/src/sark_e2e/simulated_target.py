@@ -167,7 +167,7 @@ class SimulatedTarget:
     clock_ahead: timedelta = timedelta(0)
     """How far it is ahead: it has windows of a time that the operator's clock has yet to show."""
     crowding: float = 1.0
-    """Times the odds asked for at which a request goes to the new arm, in counting windows."""
+    """Times the odds asked for at which a request goes to the new arm."""
     metrics_age: timedelta = timedelta(0)
     """How old the answers of Prometheus are that a tick sees."""
     growth: float | Missing = 0.0
@@ -233,12 +233,25 @@ class SimulatedTarget:
         return tuple(memory(self.growth, self.now, known, name) for name in self.sidecars)
 
     def _arms(self) -> Mapping[str, ArmWindow] | Missing:
-        """Return what Prometheus shows of both arms: in a step of 0 % the new one has no requests but `strays`."""
+        """Return what Prometheus shows of both arms: in a step of 0 % the new one has no requests but `strays`.
+
+        Arms that a test gives as many requests each get those of their shares; others are shown as the test has them.
+        """
         step = self.status.step
-        if isinstance(self.arms, Missing) or step is None or step.percent > 0:
+        if isinstance(self.arms, Missing) or step is None:
             return self.arms
+        if step.percent > 0:
+            alike = len({window.requests for window in self.arms.values()}) == 1
+            return self._shared(self.arms, step.percent / 100) if alike else self.arms
         strays = {ARM_NEW: arm(self.strays)} if self.strays else {}
         return {name: window for name, window in self.arms.items() if name != ARM_NEW} | strays
+
+    def _shared(self, arms: Mapping[str, ArmWindow], share: float) -> Mapping[str, ArmWindow]:
+        """Return the arms with as many requests of the baseline as the share leaves it, `crowding` aside."""
+        if not 0 < share < 1 or ARM_NEW not in arms or ARM_BASELINE not in arms or not arms[ARM_BASELINE].requests:
+            return arms
+        left = arms[ARM_NEW].requests * (1 - share) / share / self.crowding
+        return {**arms, ARM_BASELINE: _scaled(arms[ARM_BASELINE], left)}
 
     def _windows(self) -> tuple[CountedWindow, ...] | Missing:
         """Return the counting windows just before now, all like the arms are now; those counted before are among them.
@@ -249,10 +262,7 @@ class SimulatedTarget:
             return self.windows_missing
         if isinstance(shown := self._arms(), Missing):
             return shown
-        length, share = self.spec.criteria.counting(), wanted_percent(self.status) / 100
-        arms = dict(shown)
-        if 0 < share < 1 and ARM_NEW in arms and ARM_BASELINE in arms and arms[ARM_BASELINE].requests:
-            arms[ARM_BASELINE] = _scaled(arms[ARM_BASELINE], arms[ARM_NEW].requests * (1 - share) / share / self.crowding)
+        length, arms = self.spec.criteria.counting(), self._shared(shown, wanted_percent(self.status) / 100)
         last = datetime.fromtimestamp(self.now.timestamp() // length.total_seconds() * length.total_seconds(), UTC)
         ends = [last - age * length for age in reversed(range(MOST_WINDOWS if self.clock_behind else 4))]
         ends += [last + (age + 1) * length for age in range(self.clock_ahead // length)]

@@ -101,7 +101,9 @@ class Moment:
     def action(self, criterion: str) -> Action:
         """Return what a breach of `criterion` does."""
         said = self.symptom.action if criterion == self.symptom.bad else None
-        return said or action_of(self.spec.criteria, criterion)
+        does = said or action_of(self.spec.criteria, criterion)
+        locked_out = self.symptom.locks_out and criterion == self.symptom.bad
+        return Action.REVERT if locked_out and does is Action.HOLD else does
 
     def broken(self, percent: int) -> str:
         """Return the criterion that is beyond its limit and judged at `percent`, or nothing."""
@@ -122,6 +124,15 @@ class Moment:
         """Return the criteria that are judged at `percent`, are measured, and say neither yes nor no."""
         one = self.symptom.undecided
         return {one} if one and is_strict(self.spec.criteria, one) and is_judged(self.spec, one, percent) else set()
+
+    def crowded(self, percent: int) -> set[str]:
+        """Return sampleRatio when the arms' requests in criteria.window are far from the share they were all served by."""
+        name, since = "sampleRatio", self.known.converged_since
+        full = self.spec.criteria.window + self.metrics.age
+        if since is None or self.now - since < full or not is_judged(self.spec, name, percent):
+            return set()
+        alone = self.symptom.suspected >= {name}  # no limit allows that the baseline arm has no request at all
+        return {name} if alone or self.broken(percent) == name else set()
 
     @cached_property
     def blind(self) -> bool:
@@ -147,7 +158,7 @@ class Moment:
         """Return the criteria that keep a rollout at `percent` where it is."""
         broken = self.broken(percent)
         seen_at_once = broken and self.symptom.found is not Found.BY_WINDOWS_ALONE
-        amiss = self.unseen(percent) | ({broken} if seen_at_once else set()) | self.undecided(percent)
+        amiss = self.unseen(percent) | ({broken} if seen_at_once else set()) | self.undecided(percent) | self.crowded(percent)
         return {one for one in amiss if self.action(one) is not Action.WARN} | self.unanswered()
 
     @cached_property

@@ -178,8 +178,12 @@ def check_verdicts(moment: Moment) -> None:
     for one in moment.after.criteria:
         if one.name in ("throughput", "cpu"):
             continue
-        alarmed = one.name == "alerts" and one.verdict is Verdict.BREACH
-        assert one.action == (moment.action("alerts") if alarmed else action_of(moment.spec.criteria, one.name))
+        shown = one.verdict is Verdict.BREACH and one.name == moment.symptom.bad
+        alarmed = shown and one.name == "alerts"
+        locked_out = shown and moment.symptom.locks_out and not _unseasoned(moment, one.name)
+        assert one.action == (moment.action(one.name) if alarmed or locked_out else action_of(moment.spec.criteria, one.name))
+        if locked_out and action_of(moment.spec.criteria, one.name) is Action.HOLD:
+            noted("an arm without permissions goes back in spite of Hold")
         if one.verdict is Verdict.BREACH:
             assert one.action != Action.REVERT or moment.after.phase in (Phase.REVERTING, Phase.REVERTED)
             before = {each.name: each.verdict for each in moment.before.criteria}

@@ -32,7 +32,7 @@ class Found(Enum):
     BY_WINDOWS = auto()
     """When enough counting windows have shown it; until then it is undecided, which holds."""
     BY_WINDOWS_ALONE = auto()
-    """The same, and one look at criteria.window says nothing."""
+    """The same, and one look at criteria.window says nothing unless all of it is of the share in force."""
 
 
 def both(new: ArmWindow, baseline: ArmWindow | None = None) -> Mapping[str, ArmWindow]:
@@ -49,6 +49,8 @@ class Symptom:
     found: Found = Found.AT_ONCE
     action: Action | None = None
     """What a breach does where that is not the spec's to say: what the label of an alert says."""
+    locks_out: bool = False
+    """Whether nearly nobody is served any more, which goes back although the action is Hold."""
     suspected: frozenset[str] = frozenset()
     """Further criteria whose counting windows look bad."""
     undecided: str = ""
@@ -89,7 +91,8 @@ SYMPTOMS: Mapping[str, Symptom] = {
     "slowness": Symptom("latencyP95", _FLOOR, arms=both(arm(seconds=0.2))),
     "more refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=900), arm(refusals=100))),
     "fewer refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=100), arm(refusals=900))),
-    "crowding": Symptom("sampleRatio", Found.BY_WINDOWS_ALONE, crowding=100.0),
+    "no permission": Symptom("denyShift", _FLOOR, locks_out=True, arms=both(arm(refusals=990), arm(refusals=100))),
+    "crowding": Symptom("sampleRatio", Found.BY_WINDOWS_ALONE, arms=both(arm(100_000)), crowding=100.0),
     "leak": Symptom("memoryGrowth", growth=90_000.0),
     "fallbacks": Symptom("fallbackRate", _FLOOR, plane=_planed(fallbacks=100.0)),
     "slow evaluations": Symptom("opaP95", _FLOOR, plane=_planed(evaluations=times(seconds=0.02))),
@@ -111,7 +114,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
         growth=AWAY,
     ),
     "leak, else blind": Symptom("memoryGrowth", unseen=_ARMS, missing=_WITHOUT_ARMS, arms=AWAY, growth=90_000.0),
-    "few": Symptom(suspected=frozenset({"errorRate"}), unseen=_ARMS - {"sampleRatio"}, arms=both(arm(12, 12))),
+    "few": Symptom(suspected=frozenset({"errorRate"}), unseen=_ARMS, arms=both(arm(1, 1))),
     "none": Symptom(unseen=_ARMS, arms={}),
     "nonsense": Symptom(unseen=_ARMS, arms=both(arm(NAN, 0))),
     "no memory": Symptom(unseen=frozenset({"memoryGrowth"}), missing=frozenset({"memoryGrowth"}), growth=AWAY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from math import nan
 
@@ -44,6 +45,49 @@ def test_odds_of_a_refusal_are_compared_both_ways(new: float, baseline: float, o
     assert judged(new, baseline, of).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("new", "baseline", "of", "settings", "action"),
+    [
+        pytest.param(1000, 100, 1000, {}, Action.REVERT, id="everything"),
+        pytest.param(940, 100, 1000, {}, Action.REVERT, id="surely nine in ten"),
+        pytest.param(920, 100, 1000, {}, Action.HOLD, id="nine in ten, and perhaps by chance"),
+        pytest.param(800, 100, 1000, {}, Action.HOLD, id="four in five"),
+        pytest.param(1000, 440, 1000, {}, Action.REVERT, id="everything, of which the baseline refuses less than half"),
+        pytest.param(1000, 500, 1000, {}, Action.HOLD, id="everything, of which the baseline refuses half"),
+        pytest.param(0, 900, 1000, {}, Action.HOLD, id="everything is permitted"),
+        pytest.param(100, 0, 100, {}, Action.REVERT, id="as many samples as are needed"),
+        pytest.param(50, 0, 50, {"minSamples": 50}, Action.HOLD, id="so few that it may be chance"),
+        pytest.param(1000, 100, 1000, {"action": "Warn"}, Action.WARN, id="everything, and it only warns"),
+        pytest.param(1000, 100, 1000, {"action": "Revert"}, Action.REVERT, id="everything, and it reverts anyway"),
+    ],
+)
+def test_an_arm_that_refuses_nearly_everything_goes_back_though_the_action_is_hold(
+    new: float, baseline: float, of: float, settings: dict[str, object], action: Action
+) -> None:
+    status = judged(new, baseline, of, **settings)
+    assert (status.verdict, status.action) == (Verdict.BREACH, action)
+    assert ("though the action is Hold" in status.message) is (action is Action.REVERT and "action" not in settings)
+
+
+def test_it_says_why_it_goes_back_though_the_action_is_hold() -> None:
+    assert judged(1000, 200).message == (
+        "denyShift 100.00% refused of 1,000 decisions over 5m, 20.00% by the baseline: 4 times the odds apart with 99.9% "
+        "confidence; it goes back though the action is Hold: with the same confidence at least 98.9% are refused, nine in ten "
+        "or more, and by the baseline at most 24.5%, half or less"
+    )
+
+
+def test_evidence_alone_holds_and_goes_back_only_with_a_window_that_refuses_nearly_everything() -> None:
+    assert judged(200, 200, weight=PROVEN).action == Action.HOLD
+    assert judged(20, 1, of=20, weight=PROVEN).action == Action.HOLD  # fewer than the samples that are needed
+    assert judged(1000, 100, weight=replace(PROVEN, seasoned=False)).action == Action.HOLD
+    assert judged(1000, 100, weight=PROVEN).action == Action.REVERT
+
+
+def test_within_a_wide_limit_nothing_goes_back() -> None:
+    assert judged(990, 100, limitPercentOfOdds=100_000).verdict is Verdict.PASS
+
+
 def test_the_limit_is_a_factor_of_the_odds() -> None:
     assert judged(300, 200).verdict is Verdict.PASS
     assert judged(300, 200, limitPercentOfOdds=150).verdict is Verdict.UNKNOWN
@@ -55,8 +99,8 @@ def test_a_verdict_tells_both_rates_and_what_it_rests_on() -> None:
         judged(200, 190).message
         == "denyShift 20.00% refused of 1,000 decisions over 5m, 19.00% by the baseline: within 4 times the odds"
     )
-    assert judged(1000, 200).message == (
-        "denyShift 100.00% refused of 1,000 decisions over 5m, 20.00% by the baseline: "
+    assert judged(700, 200).message == (
+        "denyShift 70.00% refused of 1,000 decisions over 5m, 20.00% by the baseline: "
         "4 times the odds apart with 99.9% confidence"
     )
     assert judged(510, 200, weight=DOUBTFUL).message == (
@@ -67,6 +111,13 @@ def test_a_verdict_tells_both_rates_and_what_it_rests_on() -> None:
     assert (seen.value, seen.limit, seen.samples, seen.query) == ("20.00% refused", "4 times the odds", 1000, "q")
 
 
+def test_a_pass_below_the_least_shift_does_not_say_that_the_odds_are_alike() -> None:
+    for status in (judged(9, 0), judged(995, 1000)):
+        assert status.verdict is Verdict.PASS
+        assert status.message.endswith("by the baseline: no shift below 1% of decisions is looked for")
+    assert judged(1000, 1000).message.endswith("within 4 times the odds")
+
+
 def test_evidence_of_many_windows_is_a_breach_whatever_the_last_one_holds() -> None:
     for status in (judged(5, 1, of=20, weight=PROVEN), judged(200, 200, weight=PROVEN)):
         assert status.verdict is Verdict.BREACH
@@ -74,7 +125,8 @@ def test_evidence_of_many_windows_is_a_breach_whatever_the_last_one_holds() -> N
 
 
 def test_much_evidence_is_no_pass_and_neither_is_a_standstill_of_the_windows() -> None:
-    assert judged(200, 200, weight=DOUBTFUL).verdict is Verdict.UNKNOWN
+    within = judged(200, 200, weight=DOUBTFUL)
+    assert (within.verdict, "20.00% by the baseline, but evidence 12 to 1 in" in within.message) == (Verdict.UNKNOWN, True)
     still = judged(200, 200, weight=Weight(quiet="2m"))
     assert (still.verdict, "but no counting window for 2m" in still.message) == (Verdict.UNKNOWN, True)
 

@@ -10,7 +10,7 @@ from sark_api.spec import Action, Mode, Rollback
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, criteria_that, quick_spec
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
-from sark_operator.core.observation import Missing
+from sark_operator.core.observation import ArmWindow, Missing
 
 BAD = {ARM_NEW: arm(1204, 144.48), ARM_BASELINE: arm()}
 AWAY = Missing("MetricsUnreachable", "http://prometheus:9090 did not answer in 5s")
@@ -157,6 +157,53 @@ def test_a_breach_that_only_holds_freezes_the_bake() -> None:
     assert target.status.bake.counted_at is None
     target.arms = {ARM_NEW: arm(), ARM_BASELINE: arm()}
     target.run_to(10)
+
+
+def test_an_arm_that_refuses_everything_is_taken_back_at_once_by_default(baking: SimulatedTarget) -> None:
+    # Given a spec that says nothing of denyShift: its action is Hold
+    baking.arms = {ARM_NEW: arm(1000, refusals=1000), ARM_BASELINE: arm(1000, refusals=100)}
+
+    # When nobody in the new arm is permitted anything, then it is taken back in the same tick, and it says why
+    decision = baking.tick(1)
+    assert reverts(decision)
+    assert decision.status.revert is not None
+    assert (decision.status.revert.reason, decision.status.revert.criterion) == ("CriterionBreached", "denyShift")
+    assert "it goes back though the action is Hold" in decision.status.revert.message
+    shift = next(each for each in decision.status.criteria if each.name == "denyShift")
+    assert (shift.verdict, shift.action) == (Verdict.BREACH, "Revert")
+
+
+@pytest.mark.parametrize(
+    ("new", "baseline", "action", "reason"),
+    [
+        pytest.param(arm(1000, refusals=800), arm(refusals=100), "Hold", "CriterionHolds", id="four in five"),
+        pytest.param(arm(90, refusals=90), arm(refusals=100), "Hold", "CriterionUnknown", id="too few samples"),
+        pytest.param(arm(1000), arm(refusals=900), "Hold", "CriterionHolds", id="everything is permitted"),
+        pytest.param(arm(1000, refusals=1000), arm(refusals=100), "Warn", "Baking", id="it only warns"),
+    ],
+)
+def test_other_shifts_of_refusals_take_nothing_back(
+    baking: SimulatedTarget, new: ArmWindow, baseline: ArmWindow, action: str, reason: str
+) -> None:
+    baking.ask(criteria=quick_spec(criteria={"window": "10s", "denyShift": {"action": action}}).criteria)
+    baking.run(1)
+    baking.arms = {ARM_NEW: new, ARM_BASELINE: baseline}
+
+    baking.run(10)
+
+    assert (baking.percent, baking.status.reason, baking.status.revert) == (25, reason, None)
+
+
+def test_a_share_far_from_the_one_asked_for_holds_before_it_is_proven_and_is_no_blindness(baking: SimulatedTarget) -> None:
+    # Given a sampleRatio that reverts, when the new arm gets three of four requests in a step of 25 %
+    baking.ask(criteria=quick_spec(criteria={"window": "10s", "sampleRatio": {"action": "Revert"}}).criteria)
+    baking.run(10)
+    baking.crowding = 10.0
+
+    # Then the next evaluation proves nothing, says so, and no clock of blindness runs
+    status = baking.tick(1).status
+    assert (status.phase, status.reason, status.blind_since) == (Phase.PROGRESSING, "CriterionUnknown", None)
+    assert "76.9% of requests over 10s (1,300 requests), 25% of subjects asked for: outside of 7.7% to 57.1%" in status.message
 
 
 def test_a_breach_that_only_warns_blocks_nothing() -> None:

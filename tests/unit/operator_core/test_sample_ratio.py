@@ -19,15 +19,51 @@ PROVEN = Weight(odds=800, needed=700, windows=3)
 
 
 def judged(
-    new: float, baseline: float, percent: int = 50, *, weight: Weight = UNWEIGHED, **settings: object
+    new: float,
+    baseline: float,
+    percent: int = 50,
+    *,
+    weight: Weight = UNWEIGHED,
+    settled: bool = False,
+    **settings: object,
 ) -> CriterionStatus:
-    arms = {ARM_NEW: ArmWindow(new), ARM_BASELINE: ArmWindow(baseline)}
-    return judge_sample_ratio(SampleRatio.model_validate(settings), WINDOW, percent, arms, "q", weight=weight)
+    asked, arms = SampleRatio.model_validate(settings), {ARM_NEW: ArmWindow(new), ARM_BASELINE: ArmWindow(baseline)}
+    return judge_sample_ratio(asked, WINDOW, percent, arms, "q", weight=weight, settled=settled)
 
 
-def test_a_share_is_met_however_requests_cluster_in_one_window() -> None:
+@pytest.mark.parametrize(
+    ("new", "percent", "verdict"),
+    [
+        pytest.param(500, 50, Verdict.PASS, id="as asked for"),
+        pytest.param(210, 50, Verdict.PASS, id="a little more than a quarter of the odds, which is 20%"),
+        pytest.param(790, 50, Verdict.PASS, id="a little less than four times the odds, which is 80%"),
+        pytest.param(190, 50, Verdict.UNKNOWN, id="less"),
+        pytest.param(810, 50, Verdict.UNKNOWN, id="more"),
+        pytest.param(500, 5, Verdict.UNKNOWN, id="half where a twentieth is asked for"),
+        pytest.param(0, 5, Verdict.UNKNOWN, id="nobody"),
+        pytest.param(1000, 90, Verdict.UNKNOWN, id="everybody"),
+    ],
+)
+def test_a_window_outside_of_what_is_allowed_is_no_pass_and_no_breach(new: float, percent: int, verdict: Verdict) -> None:
+    status = judged(new, 1000 - new, percent, settled=True)
+    assert (status.verdict, status.seen) == (verdict, True)
+    assert ("not proven" in status.message) is (verdict is Verdict.UNKNOWN)
+
+
+def test_a_window_in_which_sidecars_took_over_the_share_says_nothing() -> None:
     for new in (0, 250, 500, 1000):
         assert judged(new, 1000 - new).verdict is Verdict.PASS
+    assert judged(500, 500, percent=5).message.endswith(
+        "5% of subjects asked for: 1.3% to 17.4% allowed once all of 5m is of this share"
+    )
+
+
+def test_a_window_outside_of_what_is_allowed_says_so() -> None:
+    status = judged(500, 500, percent=5, settled=True, weight=Weight(odds=3.2, needed=1400, windows=2))
+    assert status.message == (
+        "sampleRatio Unknown: 50.0% of requests over 5m (1,000 requests), 5% of subjects asked for: "
+        "outside of 1.3% to 17.4% allowed, not proven: evidence 3 to 1 in 2 windows, 1,400 to 1 needed"
+    )
 
 
 def test_a_verdict_tells_the_share_seen_the_one_asked_for_and_what_is_allowed() -> None:
@@ -47,7 +83,9 @@ def test_evidence_of_many_windows_is_a_breach_whatever_the_last_one_holds() -> N
 def test_much_evidence_is_no_pass_and_neither_is_a_standstill_of_the_windows() -> None:
     doubtful = judged(900, 100, weight=Weight(odds=12, needed=700, windows=3))
     assert doubtful.verdict is Verdict.UNKNOWN
-    assert "more than 4 times the odds apart, not proven" in doubtful.message
+    assert "outside of 20.0% to 80.0% allowed, not proven" in doubtful.message
+    within = judged(500, 500, weight=Weight(odds=12, needed=700, windows=3))
+    assert (within.verdict, "50% of subjects asked for, but evidence 12 to 1 in" in within.message) == (Verdict.UNKNOWN, True)
     still = judged(500, 500, weight=Weight(quiet="2m"))
     assert (still.verdict, "but no counting window for 2m" in still.message) == (Verdict.UNKNOWN, True)
 

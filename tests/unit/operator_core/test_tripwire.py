@@ -86,6 +86,12 @@ def test_alerts_that_take_it_back_are_seen(labels: dict[str, str], seen: bool) -
     assert not WIRE.is_tripped_by_alerts(FiringAlerts())
 
 
+def test_an_arm_that_refuses_everything_is_seen_where_refusals_only_hold() -> None:
+    wire = replace(WIRE, criteria=Criteria())
+    assert wire.is_tripped_by_requests(new(refusals=1000))
+    assert not wire.is_tripped_by_requests(new(refusals=800))
+
+
 def test_a_criterion_that_only_warns_is_in_no_hurry() -> None:
     warns = {"errorRate": {"action": "Warn"}, "latencyP95": {"action": "Hold"}, "denyShift": {"action": "Warn"}}
     wire = replace(WIRE, criteria=Criteria.model_validate(warns))

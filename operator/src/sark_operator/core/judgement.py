@@ -39,9 +39,9 @@ def judge(
 ) -> tuple[CriterionStatus, ...]:
     """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec.
 
-    `weights` is the evidence of those with a sequential test. At 0 % the new arm serves nobody, so what is judged is what the
-    shadow compares and what the sidecars themselves use; and, once every sidecar has served it for a window (`settled`), that
-    it is so.
+    `weights` is the evidence of those with a sequential test. `settled` tells that every sidecar has served the share in all of
+    criteria.window: before, the requests of each arm are no measure of it. At 0 % the new arm serves nobody, so what is judged
+    is what the shadow compares and what the sidecars themselves use; and, once it is settled, that it is so.
     """
     criteria, window = spec.criteria, spec.criteria.window
 
@@ -76,7 +76,7 @@ def judge(
             query=query(latency_p95.NAME),
             weight=weight(latency_p95.NAME),
         ),
-        *(_comparisons(criteria, window, percent, metrics, weight) if is_split(percent) else ()),
+        *(_comparisons(criteria, window, percent, metrics, weight, settled=settled) if is_split(percent) else ()),
         _memory(criteria, metrics),
         *judge_data_plane(spec, percent, metrics, weight),
         judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)),
@@ -90,13 +90,20 @@ def _memory(criteria: Criteria, metrics: Metrics) -> CriterionStatus:
 
 
 def _comparisons(
-    criteria: Criteria, window: timedelta, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
+    criteria: Criteria,
+    window: timedelta,
+    percent: int,
+    metrics: Metrics,
+    weight: Callable[[str], Weight],
+    *,
+    settled: bool,
 ) -> tuple[CriterionStatus, ...]:
     """Return what only two arms at once can show."""
-    query = metrics.queries.get(error_rate.NAME, "")
+    query, ratio = metrics.queries.get(error_rate.NAME, ""), criteria.sample_ratio
+    evidence = weight(sample_ratio.NAME)
     return (
         judge_deny_shift(criteria.deny_shift, window, metrics.arms, query, weight=weight(deny_shift.NAME)),
-        judge_sample_ratio(criteria.sample_ratio, window, percent, metrics.arms, query, weight=weight(sample_ratio.NAME)),
+        judge_sample_ratio(ratio, window, percent, metrics.arms, query, weight=evidence, settled=settled),
     )
 
 

@@ -46,7 +46,7 @@ def _evaluate(tick: Tick) -> None:
         tick.spec, percent, metrics, tick.status, now=tick.now, settled_since=tick.sighting.convergence.since
     )
     since = tick.sighting.convergence.since
-    settled = since is not None and tick.now - since >= tick.spec.criteria.window
+    settled = since is not None and tick.now - since >= tick.spec.criteria.window + metrics.age
     p95_known = tick.status.baseline_p95_microseconds
     verdicts = judge(tick.spec, percent, metrics, p95_known, weighing.weights, settled=settled)
     tick.change(

@@ -63,7 +63,7 @@ class Tripwire:
         )
         if _reverts(errors.action) and _breaks(judge_error_rate(errors, window, arms, beside_baseline=split)):
             return True
-        return split and _reverts(shift.action) and _breaks(judge_deny_shift(shift, window, arms))
+        return split and _takes_back(judge_deny_shift(shift, window, arms))  # an arm that refuses everything, with Hold too
 
     def is_tripped_by_latency(self, arms: Arms) -> bool:
         """Return whether the new arm's latencies show a breach."""
@@ -85,11 +85,15 @@ class Tripwire:
             return False
         about = firing.about(self.rollout, self.criteria.alerts)
         criterion = judge_alerts(self.criteria.alerts, about) if about else None
-        return criterion is not None and criterion.action == Action.REVERT and _breaks(criterion)
+        return criterion is not None and _takes_back(criterion)
 
 
-def _reverts(action: Action) -> bool:
+def _reverts(action: str) -> bool:
     return action == Action.REVERT
+
+
+def _takes_back(criterion: CriterionStatus) -> bool:
+    return _reverts(criterion.action) and _breaks(criterion)
 
 
 def _breaks(criterion: CriterionStatus) -> bool:

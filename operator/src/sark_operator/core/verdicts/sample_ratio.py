@@ -34,10 +34,12 @@ def judge_sample_ratio(
     query: str = "",
     *,
     weight: Weight = UNWEIGHED,
+    settled: bool = False,
 ) -> CriterionStatus:
     """Return Breach when the odds of a request going to the new arm are proven to differ from `percent` by more than the limit.
 
-    A mismatch in criteria.window alone, as while sidecars take over a new share, decides nothing.
+    A mismatch in criteria.window alone is no breach. It is Unknown, if every sidecar has served `percent` in all of the window
+    (`settled`); before, as while they take over a new share, it says nothing.
     """
     ruling = Ruling(NAME, settings.action, query, settings.min_samples, weight)
     times = settings.limit_percent_of_odds / 100
@@ -55,13 +57,14 @@ def judge_sample_ratio(
     said = f"{value} over {over} ({count(total, 'request')}), {percent}% of subjects asked for"
     if weight.proven:
         return ruling.measured(breach=True, message=f"{said}: {weight.clause}", value=value, limit=limit, samples=total)
-    if weight.quiet or weight.doubtful:
-        why = (
-            f"{said}, but {weight.clause}" if weight.quiet else f"{said}: more than {limit} apart, not proven: {weight.clause}"
-        )
-        return ruling.undecided(why, value=value, limit=limit, samples=total)
     low, high = shifted(percent / 100, 1 / times), shifted(percent / 100, times)
-    message = f"{said}: {low:.1%} to {high:.1%} allowed"
+    allowed = f"{low:.1%} to {high:.1%} allowed"
+    outside = total > 0 and not low <= ours / total <= high
+    if (outside and settled) or weight.quiet or weight.doubtful:
+        apart = outside and (settled or not weight.quiet)
+        why = f"{said}: outside of {allowed}, not proven: {weight.clause}" if apart else f"{said}, but {weight.clause}"
+        return ruling.undecided(why, value=value, limit=limit, samples=total)
+    message = f"{said}: {allowed}" + (f" once all of {over} is of this share" if outside else "")
     return ruling.measured(breach=False, message=message, value=value, limit=limit, samples=total)
 
 
