@@ -56,6 +56,24 @@ def judged(shadow: Comparisons | Missing, **settings: object) -> CriterionStatus
             ),
         ),
         (
+            Comparisons(999, 1),
+            10,
+            Verdict.UNKNOWN,
+            (
+                "decisionMismatch Unknown: 1 of 1,000 comparisons over 5m differ; at most 10 ppm may, not proven: "
+                "no counting window yet"
+            ),
+        ),
+        (
+            Comparisons(50, 50),
+            10,
+            Verdict.BREACH,
+            (
+                "decisionMismatch 50 of 100 comparisons over 5m differ; at most 10 ppm may, "
+                "at least 34.4% with 99.9% confidence, far beyond the limit"
+            ),
+        ),
+        (
             Comparisons(900, 100),
             1000,
             Verdict.BREACH,

@@ -150,12 +150,14 @@ def test_fields_that_a_record_of_their_own_tells_are_not_told_twice(baking: Simu
 
 
 def test_what_came_of_an_edit_stands_after_it(baking: SimulatedTarget) -> None:
-    baking.arms = {ARM_NEW: arm(100_000, 800), ARM_BASELINE: arm(100_000)}
+    # Given a failing arm, of which the criterion only warns
+    baking.ask(criteria=CRITERIA.model_copy(update={"error_rate": ErrorRate(action=Action.WARN)}))
+    baking.arms = {ARM_NEW: arm(1000, 400), ARM_BASELINE: arm(1000)}
     baking.run(10)
     assert baking.percent == 25
 
-    tighter = CRITERIA.model_copy(update={"error_rate": ErrorRate(limit_basis_points=1)})
-    baking.ask(criteria=tighter)
+    # When it is told to revert
+    baking.ask(criteria=CRITERIA)
     decision = baking.tick(1)
 
     assert [record.reason for record in decision.records] == ["SpecEdited", "CriterionBreached"]

@@ -82,11 +82,11 @@ def test_more_errors_than_requests_is_all_of_them() -> None:
 
 
 def test_the_evidence_is_kept() -> None:
-    status = judged(5000, 150, limitBasisPoints=25, minSamples=1000, action="Hold")
+    status = judged(5000, 500, limitBasisPoints=25, minSamples=1000, action="Hold")
 
-    assert (status.value, status.limit, status.samples, status.min_samples) == ("3.0%", "0.2%", 5000, 1000)
+    assert (status.value, status.limit, status.samples, status.min_samples) == ("10.0%", "0.2%", 5000, 1000)
     assert (status.action, status.query, status.verdict) == ("Hold", "the query", Verdict.BREACH)
-    assert status.bound == "2.3%"
+    assert status.bound == "8.7%"
 
 
 PROVEN = Weight(odds=480.4, needed=400, windows=82, samples=12_340, hits=259)

@@ -34,9 +34,15 @@ def judged(requests: float, fallbacks: float | Missing | None, **settings: objec
         ),
         (
             100,
-            4,
+            3,
+            Verdict.UNKNOWN,
+            "fallbackRate Unknown: 3.0% > 0.1% over 5m (100 requests), not proven: no counting window yet",
+        ),
+        (
+            100,
+            50,
             Verdict.BREACH,
-            "fallbackRate 4.0% > 0.1% over 5m (100 requests), at least 0.9% with 99.9% confidence, far beyond the limit",
+            "fallbackRate 50.0% > 0.1% over 5m (100 requests), at least 34.4% with 99.9% confidence, far beyond the limit",
         ),
         (
             1_000_000,
@@ -78,13 +84,13 @@ def test_a_limit_of_everything_is_never_breached() -> None:
     assert judged(1000, 1000, limitBasisPoints=10_000).verdict is Verdict.PASS
 
 
-def test_fallbacks_revert_at_once(baking: SimulatedTarget) -> None:
-    baking.plane = healthy_plane(fallbacks=30)
+def test_a_half_that_falls_back_reverts_at_once(baking: SimulatedTarget) -> None:
+    baking.plane = healthy_plane(fallbacks=500)
 
     decision = baking.tick(1)
 
     assert decision.status.revert is not None
-    sentence = "Reverted from 25%: fallbackRate 3.0% > 0.1% over 10s (1,000 requests), "
+    sentence = "Reverted from 25%: fallbackRate 50.0% > 0.1% over 10s (1,000 requests), "
     assert decision.status.revert.message.startswith(sentence)
 
 

@@ -7,6 +7,9 @@ import pytest
 from sark_e2e.false_reverts.arms import BAKE, PER_MINUTE, Arms
 from sark_e2e.false_reverts.bakes import delays, false_reverts
 from sark_e2e.false_reverts.memory import Memory, fleets
+from sark_e2e.false_reverts.small_limits import FALLBACKS, MISMATCHES, Small
+from sark_e2e.false_reverts.small_limits import delays as small_delays
+from sark_e2e.false_reverts.small_limits import taken_back as small_taken_back
 from sark_e2e.false_reverts.together import NAMES, Fleet, taken_back
 
 
@@ -45,6 +48,33 @@ def test_each_criterion_takes_back_a_rollout_that_is_beyond_its_limit() -> None:
     # Then the criteria that judge it say so, and the share that it has is as it should be
     taken = taken_back(fleet, runs=2, seed=3, length=40 * PER_MINUTE)
     assert taken == {"errorRate": 1.0, "latencyP95": 1.0, "denyShift": 1.0, "sampleRatio": 0.0, "any": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("small", "runs", "seed", "length"),
+    [
+        (Small(FALLBACKS, 1000, 1000, 0.0009, 0.02), 3, 10, BAKE // 8),
+        (Small(MISMATCHES, 10, 300, 0.000_005), 2, 5, BAKE // 16),
+    ],
+    ids=["fallbacks in bursts", "one mismatch in hours"],
+)
+def test_a_healthy_rollout_is_not_taken_back_by_a_criterion_with_a_small_limit(
+    small: Small, runs: int, seed: int, length: int
+) -> None:
+    # Given bakes below a limit that is so small that a few hits in criteria.window, or one, are many times the limit
+    assert small_taken_back(small, runs, seed, length) == 0
+
+
+@pytest.mark.parametrize(
+    ("small", "healthy", "minutes"),
+    [(Small(FALLBACKS, 1000, 300, 0.02, 0.005), 0.0002, 8), (Small(MISMATCHES, 100, 300, 0.02), 0.0, 4)],
+    ids=["fallbacks", "mismatches"],
+)
+def test_2_percent_are_below_the_floor_and_proven_in_minutes_by_windows(small: Small, healthy: float, minutes: float) -> None:
+    # Given a good hour before a trouble that is many times a small limit
+    found = small_delays(small, healthy, 60 * PER_MINUTE, runs=4, seed=3)
+
+    assert all(each is not None and each <= minutes for each in found)
 
 
 @pytest.mark.parametrize(("rate", "minutes"), [(0.02, 120), (0.05, 20), (0.3, 3), (1.0, 1)])

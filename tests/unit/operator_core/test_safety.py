@@ -207,8 +207,8 @@ def test_a_share_far_from_the_one_asked_for_holds_before_it_is_proven_and_is_no_
 
 
 def test_a_breach_that_only_warns_blocks_nothing() -> None:
-    criteria = {"window": "10s", "errorRate": {"action": "Warn"}, "memoryGrowth": {"window": "30s"}}
-    target = SimulatedTarget(quick_spec(criteria=criteria), arms=BAD)
+    criteria = {"errorRate": {"action": "Warn"}, "sampleRatio": {"action": "Warn"}, "memoryGrowth": {"window": "30s"}}
+    target = SimulatedTarget(quick_spec(criteria={"window": "10s", **criteria}), arms=BAD)
 
     target.run_to(10)
 

@@ -10,6 +10,9 @@ from typing import Final
 from .arms import BAKE, PER_MINUTE, Arms
 from .bakes import GIVEN_UP, delays, false_reverts
 from .memory import HOURS, Memory, fleets
+from .small_limits import FALLBACKS, MISMATCHES, Small
+from .small_limits import delays as small_delays
+from .small_limits import taken_back as small_taken_back
 from .together import NAMES, Fleet, taken_back
 
 HEALTHY: Final = (
@@ -18,6 +21,16 @@ HEALTHY: Final = (
 )
 SHOCKED: Final = tuple(Arms(300, 0.002, 0.005, shock_rate=rate) for rate in (0.02, 0.2, 1.0))
 TOGETHER: Final = (Fleet(1200, 0.0), Fleet(1200, 0.005), Fleet(1200, 0.02), Fleet(6000, 0.005))
+SMALL: Final = (
+    Small(FALLBACKS, 1000, 20, 0.0009),
+    Small(FALLBACKS, 1000, 1000, 0.0009, 0.02),
+    Small(MISMATCHES, 10, 300, 0.000_01),
+    Small(MISMATCHES, 100, 40, 0.000_05),
+)
+SMALL_EFFECTS: Final = (
+    *(Small(FALLBACKS, 1000, 300, rate, 0.005) for rate in (0.005, 0.01, 0.02, 0.04)),
+    *(Small(MISMATCHES, 100, 300, rate) for rate in (0.0005, 0.002, 0.02)),
+)
 EFFECTS: Final = (0.015, 0.02, 0.03, 0.05, 0.1, 0.3, 1.0)
 PODS: Final = 20
 STEADY: Final = (
@@ -55,6 +68,29 @@ def print_together(runs: int, seed: int) -> None:
     for fleet in TOGETHER:
         taken = taken_back(fleet, runs, seed)
         _row(fleet.per_minute, fleet.rho, *(_share(taken[name]) for name in (*NAMES, "any")))
+
+
+def print_small(runs: int, seed: int) -> None:
+    """Print how often a healthy rollout is taken back by a criterion whose limit is small."""
+    print(f"\nShare of {runs} healthy bakes of 48 h that are taken back by a criterion with a small limit\n")
+    print("| criterion | limit | a minute | true rate | rho | operator |\n|---|---|---|---|---|---|")
+    for small in SMALL:
+        _row(*_named(small), _share(small_taken_back(small, runs, seed)))
+
+
+def print_small_delays(runs: int, seed: int) -> None:
+    """Print how soon what is beyond a small limit is taken back."""
+    few = max(2, runs // 5)
+    print(f"\nMinutes until what is beyond a small limit is taken back: median / 90th percentile of {few} runs\n")
+    print("| criterion | limit | a minute | true rate | rho | from the start | after 1 h |\n|---|---|---|---|---|---|---|")
+    for small in SMALL_EFFECTS:
+        healthy, never = small.limit / 5_000_000, GIVEN_UP / PER_MINUTE
+        found = (small_delays(small, healthy, before, few, seed) for before in (0, 60 * PER_MINUTE))
+        _row(*_named(small), *(_minutes(never if each is None else each for each in minutes) for minutes in found))
+
+
+def _named(small: Small) -> tuple[object, ...]:
+    return small.criterion, f"{small.limit:,} ppm", small.per_minute, f"{small.rate * 1_000_000:,.0f} ppm", small.rho
 
 
 def print_delays(runs: int, seed: int) -> None:
@@ -123,6 +159,8 @@ TABLES: Final[Mapping[str, Callable[[int, int], None]]] = {
     "healthy": print_healthy,
     "shocked": print_shocked,
     "together": print_together,
+    "small": print_small,
+    "small-delays": print_small_delays,
     "delays": print_delays,
     "memory": print_memory,
     "leaks": print_leaks,
