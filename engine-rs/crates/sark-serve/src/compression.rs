@@ -80,9 +80,9 @@ mod tests {
     fn a_bomb_is_unpacked_no_further_than_its_limit() {
         let mut packer = GzEncoder::new(Vec::new(), Compression::best());
         packer.write_all(&vec![0; 64 << 20]).unwrap();
-        let packed = packer.finish().unwrap();
-        assert!(packed.len() < 100_000);
-        assert_eq!(unpack(&packed, 1 << 20), Err(Unpacking::TooLarge));
+        let body = packer.finish().unwrap();
+        assert!(body.len() < 100_000);
+        assert_eq!(unpack(&body, 1 << 20), Err(Unpacking::TooLarge));
     }
 
     #[test]
