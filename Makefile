@@ -44,8 +44,8 @@ report-full: performance-tools ## The same at the report's full lengths: about 5
 performance-gate: setup tools ## Fail when an arm has become slower than tests/performance/baseline.json, as ratios of one run (2 min)
 	$(BIN)/python -m sark_e2e.performance.gate
 
-false-reverts: setup ## Print how often a healthy bake would be taken back, and how soon a bad one is (RUNS=200: about two hours of two cores)
-	$(BIN)/python -m sark_e2e.false_reverts --runs $(or $(RUNS),200)
+false-reverts: setup ## Print how often a healthy bake would be taken back, and how soon a bad one is (RUNS=200: about two hours of two cores; CHECK=1 fails where a promise is broken; SEED=1)
+	$(BIN)/python -m sark_e2e.false_reverts --runs $(or $(RUNS),200) --seed $(or $(SEED),1) $(if $(CHECK),--check)
 
 ##@ Test
 

@@ -21,6 +21,7 @@ RUN /build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /w
     && /build/bin/python -m pip --python /opt/sark/bin/python install --no-deps --no-index --no-compile /wheels/*.whl \
     && rm -rf /opt/sark/lib/python3*/site-packages/sark_operator /opt/sark/lib/python3*/site-packages/sark_cli \
         /opt/sark/bin/sark-operator /opt/sark/bin/sark-rollout /opt/sark/bin/kubectl-sark_rollout \
+        /opt/sark/bin/kubectl_complete-sark_rollout \
     && python3 images/prune_client.py /opt/sark \
     && /build/bin/python images/sbom.py sidecar /opt/sark --output /sbom.cdx.json \
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/sark/lib

@@ -76,7 +76,7 @@ CRITERION_BREACHED: Final = _reason(
     "CriterionBreached",
     _W,
     "Reverted from {percent}%: {verdicts}",
-    "A criterion with action Revert was breached; the baseline was restored. Raise spec.attempt to try again.",
+    "A criterion whose breach takes it back was breached; the baseline is restored. Raise spec.attempt to try again.",
 )
 BLIND_TOO_LONG: Final = _reason(
     "BlindTooLong",
@@ -200,7 +200,8 @@ FLAGS_CORRECTED: Final = _reason(
     "FlagsCorrected",
     _W,
     "The flags were written by {owners} and were corrected at {percent}%",
-    "Somebody or some tool edits the flags ConfigMap; spec.flagEdits is Correct. Steer by spec.mode and spec.request instead.",
+    "Somebody or some tool edits the flags ConfigMap; spec.flagEdits is Correct, or they asked for more than was proven. Steer "
+    "by spec.mode and spec.request instead.",
 )
 FLAGS_HELD: Final = _reason(
     "FlagsHeld",

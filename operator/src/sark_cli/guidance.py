@@ -44,7 +44,7 @@ def standing(rollout: Rollout) -> ExitCode:
 def dangers(rollout: Rollout, now: datetime) -> list[str]:
     """Return what would take the share back to 0%, each as a clause; nothing when there is nothing to take back."""
     ways = ways_back(rollout.spec, rollout.status)
-    clauses = [f"{name} beyond {limit}" for name, limit in ways.criteria]
+    clauses = [*(f"{name} beyond {limit}" for name, limit in ways.criteria), *ways.besides]
     if ways.blind_for is not None:
         until = ways.blind_until
         at = f" (so at {moment(until)}, in {age(until - now)})" if until else ""

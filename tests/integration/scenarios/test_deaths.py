@@ -311,3 +311,56 @@ def test_at_what_the_user_asks(scenario: Scenario):
     ended = [entry.reason for entry in scenario.books.account("gateway").states[-1].status.history]
     assert ended[:3] == reasons
     assert ended[3:] in (["RevertAdopted", "BaselineRestored"], ["RolloutDeleted", "BaselineRestored"])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_at_what_the_user_requests(scenario: Scenario):
+    # Given a rollout at 25% that would bake for long, and whose next step needs an approval
+    proxy = scenario.api_proxy()
+    fleet = scenario.fleet(replicas=1)
+    operator = scenario.operator(through=proxy.url)
+    scenario.traffic(fleet)
+    edits = {**quick(25, 50, 75, 100, bake="1h"), "validFor": "5m"}
+    edits["steps"][1]["approval"] = "Required"
+    rollout = scenario.apply("gateway", fleet, edits)
+    rollout.bakes(25, milliseconds=1000, seconds=60)
+    deaths: list[Death] = []
+
+    def dies_at(*moments: Moment) -> None:
+        deaths.extend(dying_at(proxy, operator, list(moments)))
+
+    def asks(number: int, action: str, percent: int, **more: int) -> None:
+        rollout.edit({"request": {"id": number, "action": action, "attempt": 1, "percent": percent, "by": "ann", **more}})
+
+    with KeptRunning(operator) as keeper:
+        # When the next step is approved, and the operator dies before and after it has stored that
+        dies_at((status('"StepApproved"'), BEFORE), (status('"StepApproved"'), AFTER))
+        asks(1, "Approve", 50)
+        rollout.until("the approval", lambda seen: len(seen.status.approvals) == 1, seconds=90)
+        died(keeper, deaths)
+
+        # And it is promoted, and the operator dies with the flags of the next step written besides
+        dies_at((status('"Promoted"'), BEFORE), (status('"Promoted"'), AFTER), (flags(50), AFTER))
+        asks(2, "Promote", 25)
+        rollout.bakes(50, milliseconds=1000, seconds=120)
+        died(keeper, deaths)
+
+        # And a step is skipped, and the operator dies in the same way
+        dies_at((status('"StepsSkipped"'), BEFORE), (status('"StepsSkipped"'), AFTER), (flags(100), AFTER))
+        asks(3, "Skip", 50, to=100)
+        rollout.bakes(100, milliseconds=1000, seconds=120)
+        died(keeper, deaths)
+
+    # Then each request was answered once, the approval was used up, and no step began that nobody asked for
+    seen = rollout.read().status
+    reasons = [entry.reason for entry in seen.history]
+    assert reasons == ["Started", "StepApproved", "Promoted", "Advanced", "StepsSkipped", "Advanced"]
+    assert seen.approvals == []
+    assert seen.request is not None
+    assert (seen.request.id, seen.request.granted) == (3, True)
+    percents = [document.percentage for document in documents(proxy.journal)]
+    assert set(percents) <= {0, 25, 50, 100}
+    assert percents == sorted(percents)
+    scenario.serves(fleet, 100, seconds=10)
+    assert broken_promises(proxy.journal) == []

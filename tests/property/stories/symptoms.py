@@ -92,7 +92,7 @@ SYMPTOMS: Mapping[str, Symptom] = {
     "more refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=900), arm(refusals=100))),
     "fewer refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=100), arm(refusals=900))),
     "no permission": Symptom("denyShift", _FLOOR, locks_out=True, arms=both(arm(refusals=990), arm(refusals=100))),
-    "crowding": Symptom("sampleRatio", Found.BY_WINDOWS_ALONE, arms=both(arm(100_000)), crowding=100.0),
+    "crowding": Symptom("sampleRatio", Found.BY_WINDOWS_ALONE, arms=both(arm(100_000), arm(100_000)), crowding=100.0),
     "leak": Symptom("memoryGrowth", growth=90_000.0),
     "fallbacks": Symptom("fallbackRate", _FLOOR, plane=_planed(fallbacks=100.0)),
     "slow evaluations": Symptom("opaP95", _FLOOR, plane=_planed(evaluations=times(seconds=0.02))),

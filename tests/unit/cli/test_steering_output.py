@@ -184,8 +184,9 @@ def test_a_rollback_of_a_new_attempt_waits_for_the_way_back(told: Callable[..., 
     assert "at the baseline" in told("rollback gateway --yes --ask none --timeout 1m")
 
 
-def test_rollback_for_programs(told: Callable[..., str], golden: Golden):
-    golden("rollback-json.txt", told("rollback gateway --yes -o json"))
+@pytest.mark.parametrize("data_format", ["json", "yaml"])
+def test_rollback_for_programs(data_format: str, told: Callable[..., str], golden: Golden):
+    golden(f"rollback-{data_format}.txt", told(f"rollback gateway --yes -o {data_format}"))
 
 
 def test_a_rollback_that_does_not_come_to_its_end(told: Callable[..., str], target: SimulatedTarget, golden: Golden):

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 from sark_e2e.false_reverts.arms import BAKE, PER_MINUTE, Arms
-from sark_e2e.false_reverts.bakes import delays, false_reverts
+from sark_e2e.false_reverts.bakes import delays, false_reverts, highest_odds
 from sark_e2e.false_reverts.memory import Memory, fleets
+from sark_e2e.false_reverts.promise import OF_ONE, Promise, unkept
+from sark_e2e.false_reverts.rules import NEEDED
 from sark_e2e.false_reverts.small_limits import FALLBACKS, MISMATCHES, Small
 from sark_e2e.false_reverts.small_limits import delays as small_delays
 from sark_e2e.false_reverts.small_limits import taken_back as small_taken_back
 from sark_e2e.false_reverts.together import NAMES, Fleet, taken_back
+
+ATTEMPTS = 1800
+
+
+@pytest.fixture(scope="module")
+def wild() -> list[float]:
+    """The highest evidence in each of attempts of 1 h that fail exactly as often as they may, in bursts."""
+    return highest_odds(Arms(40, 0.01, 0.5), ATTEMPTS, seed=3, length=BAKE // 48)
+
+
+@pytest.mark.parametrize(("odds", "chance"), [(10, Fraction(1, 10)), (35, Fraction(1, 35)), (NEEDED, OF_ONE)])
+def test_evidence_is_come_by_no_more_often_than_it_says(wild: list[float], odds: float, chance: Fraction) -> None:
+    reached = sum(highest >= odds for highest in wild)
+
+    assert unkept([Promise("at the limit", f"came to {odds} to 1", reached, ATTEMPTS, chance)]) == []
+
+
+def test_a_twentieth_of_the_evidence_would_break_alpha_and_be_seen(wild: list[float]) -> None:
+    # Given a test that is content with what an alpha of 20 times as much would need
+    taken_back = sum(highest >= NEEDED / 20 for highest in wild)
+
+    assert unkept([Promise("at the limit", "taken back", taken_back, ATTEMPTS, OF_ONE)]) != []
 
 
 @pytest.mark.parametrize("arms", [Arms(100, 0.009, 0.02), Arms(300, 0.002, 0.02), Arms(300, 0.002, 0.005, shock_rate=0.2)])

@@ -8,8 +8,10 @@ from itertools import islice
 from random import Random
 from typing import NamedTuple
 
+from sark_operator.core.sequential import wager
+
 from .arms import BAKE, PER_MINUTE, Arms, Window
-from .rules import Operators, Recent, Textbook, plain
+from .rules import LIMIT, NEEDED, Operators, Recent, Textbook, plain
 from .runs import each_of
 
 GIVEN_UP = 12 * 60 * PER_MINUTE
@@ -53,6 +55,20 @@ def _bake(arms: Arms, seed: int, length: int, run: int) -> Taken:
         operator = rule.breaches(window, recent) or operator
         by_evidence = by_evidence or rule.proven
     return Taken(plainly, by_textbook, operator, by_evidence)
+
+
+def highest_odds(arms: Arms, runs: int, seed: int, length: int) -> list[float]:
+    """Return for each run the most evidence that there ever is against the arm within `length` windows."""
+    return each_of(runs, partial(_highest, arms, seed, length))
+
+
+def _highest(arms: Arms, seed: int, length: int, run: int) -> float:
+    random = Random(f"{seed} {run} {arms}")
+    pools, highest = wager.opening(), 0.0
+    for window in islice(arms.windows(random), length):
+        pools = wager.played(pools, window.errors / window.requests, LIMIT, most=2 * NEEDED)
+        highest = max(highest, wager.evidence(pools))
+    return highest
 
 
 def delays(arms: Arms, healthy: Arms, before: int, runs: int, seed: int) -> list[Delay]:

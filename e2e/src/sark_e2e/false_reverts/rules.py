@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import deque
 from math import sqrt
 
+from sark_api.spec import Criteria
 from sark_operator.core.sequential import wager
 from sark_operator.core.sequential.catastrophe import floor_of, proven_beyond
 from sark_operator.core.sequential.fractions import Counts, limit_beside
-from sark_operator.core.sequential.weighing import SEASONED
+from sark_operator.core.sequential.weighing import SEASONED, needed
 
 from .arms import PER_MINUTE, Window
 
 LIMIT = 0.01
-NEEDED = 700.0
-"""Evidence needed with the default settings: 1 % of false reverts, shared by seven criteria."""
+NEEDED = needed(Criteria(), sides_of_criterion=1)
+"""Evidence needed with the default settings: 700, for 1 % of false reverts, shared by seven criteria."""
 MIN_SAMPLES = 100
 _CRITERIA_WINDOW = 5 * PER_MINUTE
 _ONE_PERCENT = 2.326348

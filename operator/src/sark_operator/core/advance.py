@@ -9,7 +9,7 @@ from sark_api.reasons import Reason
 from sark_api.spec import Action
 from sark_api.status import Bake, Phase, StepProgress, Verdict
 
-from .figures import progress, span
+from .figures import progress, sentences, span
 from .finding import Finding, found
 from .flag_document import is_ours, readable_document
 from .gates import used_up, why_shut
@@ -127,5 +127,7 @@ def _complete(tick: Tick) -> None:
 
 
 def _evidence(tick: Tick) -> str:
+    """Return what was proven, for the record and for those who are told; what stood in the way is said to have only warned."""
     bake = tick.status.bake
-    return f"{span(proven(bake))} proven; {spoken(tick.status.criteria)}" if bake else ""
+    warned = [each.message if each.verdict is Verdict.PASS else f"{each.message} (only warns)" for each in tick.status.criteria]
+    return f"{span(proven(bake))} proven; {sentences(warned)}" if bake else ""

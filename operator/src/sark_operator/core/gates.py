@@ -51,19 +51,22 @@ def _await(tick: Tick, step: int) -> Finding:
     """Wait for the approval of `step`, for so long as is asked."""
     rules, percent = tick.spec.approvals, tick.percent
     awaited = tick.status.awaited
+    reverts = rules.on_expiry is OnExpiry.REVERT and tick.status.step is not None
+    then = "; then it goes back to 0%" if reverts else ""
     if awaited is None or awaited.percent != step:
         awaited = Awaited(percent=step, since=tick.now)
-        until = f" until {format_instant(tick.now + rules.expire_after)}" if rules.expire_after else ""
+        due = format_instant(tick.now + rules.expire_after)
+        until = f"{' until' if reverts else ', expected by'} {due}{then}" if rules.expire_after else ""
         waits = found(reasons.APPROVAL_AWAITED, percent=percent, step=step, until=until)
         tick.record(waits.reason, OPERATOR, percent, waits.message)
     left = awaited.since + rules.expire_after - tick.now
     expired = bool(rules.expire_after) and left <= timedelta(0)
     tick.change(awaited=awaited.model_copy(update={"expired": expired}))
     if not expired:
-        until = f", another {span(left)}" if rules.expire_after else ""
+        until = f", another {span(left)}{then}" if rules.expire_after else ""
         return found(reasons.APPROVAL_AWAITED, percent=percent, step=step, until=until)
     limit = span(rules.expire_after)
-    if rules.on_expiry is OnExpiry.REVERT and tick.status.step is not None:
+    if reverts:
         revert(tick, reasons.APPROVAL_MISSED, step=step, limit=limit)
         complete_revert(tick)  # convergence, which does it otherwise, is over in this tick
         return found(reasons.APPROVAL_MISSED, percent=percent, step=step, limit=limit)

@@ -1,11 +1,11 @@
 """Addresses of notices as Apprise URLs, one a line in a file: a mounted Secret, for each URL holds its credentials.
 
     # everything
-    slack://token-a/token-b/token-c/#rollouts
+    slack://T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX/#rollouts
     # what somebody had better look at
     warnings=pagerduty://integration-key@api-key
     # of some rollouts, some things: all that is named must be so
-    rollouts=shop/*,billing/gateway reasons=CriterionBreached,BaselineRestored slack://token-a/token-b/token-d/#shop
+    rollouts=shop/*,billing/gateway reasons=CriterionBreached,BaselineRestored slack://T00000000/B00000001/XXXXXXXXXXXXXXXXXXXXXXXX/#shop
 
 A line is its conditions and then the URL, with blanks between.
 
@@ -29,6 +29,8 @@ from sark_operator.core.notices import Notice
 MAX_BYTES: Final = 64 * 1024
 MAX_URLS: Final = 50
 _WARNINGS: Final = "warnings="
+CONDITIONS: Final = ("rollouts", "reasons")
+"""What may stand before a URL, beside that it is told of warnings only."""
 
 
 class AddressFileError(ValueError):
@@ -133,7 +135,7 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
 
 def _conditions(where: str, conditions: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the patterns of rollouts and the reasons that stand before a URL."""
-    found: dict[str, tuple[str, ...]] = {"rollouts": (), "reasons": ()}
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(CONDITIONS, ())
     for place, condition in enumerate(conditions, start=1):
         name, _, values = condition.partition("=")
         if name not in found or not values:

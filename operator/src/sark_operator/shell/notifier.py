@@ -164,7 +164,7 @@ class Notifier:
         await asyncio.gather(*map(attempt, wanted))
 
     async def _sent(self, rollout: RolloutObject, notice: Notice, address: Address) -> bool:
-        title, text = _title(rollout, notice), _text(rollout, notice)
+        title, text = told_title(rollout, notice), told_text(rollout, notice)
         try:
             sent = await self._lines.send(
                 address.key,
@@ -183,12 +183,14 @@ class Notifier:
         return sent
 
 
-def _title(rollout: RolloutObject, notice: Notice) -> str:
+def told_title(rollout: RolloutObject, notice: Notice) -> str:
+    """Return the title of a notice."""
     entry = notice.entry
     change = f" ({entry.from_percent}% to {entry.to_percent}%)" if entry.from_percent != entry.to_percent else ""
     return f"SarkRollout {rollout.key}: {entry.reason}{change}"
 
 
-def _text(rollout: RolloutObject, notice: Notice) -> str:
+def told_text(rollout: RolloutObject, notice: Notice) -> str:
+    """Return the text of a notice."""
     at = notice.entry.time.strftime("%Y-%m-%d %H:%M:%SZ")
     return f"{notice.entry.message}\n\n{at}, id {notice.key(rollout.uid)}"

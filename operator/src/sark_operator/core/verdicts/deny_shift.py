@@ -35,6 +35,8 @@ _NEARLY_ALL: Final = 0.9
 """Share of refusals from which on nobody is served any more, whoever the subjects are."""
 _HALF: Final = 0.5
 """Share of refusals of a baseline that still serves its subjects."""
+LOCKED_OUT: Final = "nine in ten or more refused, and half or less by the baseline, both with 99.9% confidence"
+"""When a breach takes the share back although the action is Hold."""
 
 
 def judge_deny_shift(

@@ -105,7 +105,7 @@ def view(seen: Seen, now: datetime) -> View:
     status = seen.status
     ways = ways_back(seen.spec, status)
     policies = status.policies
-    dangers = [f"{name} proven beyond {limit}" for name, limit in ways.criteria]
+    dangers = [*(f"{name} proven beyond {limit}" for name, limit in ways.criteria), *ways.besides]
     if ways.blind_for is not None:
         dangers.append(f"a criterion that reverts not seen for {format_duration(ways.blind_for)}")
     return View(
