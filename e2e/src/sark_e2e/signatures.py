@@ -1,7 +1,7 @@
 """What OPA's builtins take and give, for the engine: `make signatures` writes builtins/signatures.txt from the pinned OPA.
 
-A line is `name: KINDS KINDS ... -> KINDS`. KINDS are joined by `|`; those of the elements of arrays and sets stand in angle brackets, where
-OPA tells them. An operand that may be anything is `any`.
+A line is `name: KINDS KINDS ... -> KINDS`. KINDS are joined by `|`; those of the elements of arrays and sets stand in angle
+brackets, where OPA tells them. An operand that may be anything is `any`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ANY: Final = "any"
 
 def capabilities() -> list[dict[str, Any]]:
     """Return OPA's own list of its builtins."""
-    command = [binaries.program("opa"), "capabilities", "--current"]
+    command = [str(binaries.program("opa")), "capabilities", "--current"]
     found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["builtins"]
     return found
 

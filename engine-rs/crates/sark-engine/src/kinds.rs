@@ -54,6 +54,10 @@ impl Kinds {
         Self(self.0 | other.0)
     }
 
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether a value may be of both. What has no kind at all is not there to differ.
     pub(crate) fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0 || self == Self::NONE || other == Self::NONE

@@ -25,6 +25,8 @@ pub(crate) enum Mismatch {
     Operand { builtin: String, number: usize, has: Type, takes: Type },
     /// The two sides of a comparison.
     Sides(Type, Type),
+    /// What a reference goes into.
+    Reference(Type),
     /// What is looked for in a collection, and the collection's elements.
     Member(Kinds, Kinds),
 }
@@ -36,6 +38,7 @@ impl fmt::Display for Mismatch {
                 write!(f, "operand {number} of {builtin} is {has}, and must be {takes}")
             }
             Self::Sides(left, right) => write!(f, "{left} is compared with {right}, which are never equal"),
+            Self::Reference(into) => write!(f, "a reference goes into {into}, which has no elements"),
             Self::Member(value, elements) => write!(f, "{value} is looked for among elements that are all {elements}"),
         }
     }
@@ -133,14 +136,8 @@ impl<'p> Frame<'p> {
                 self.pattern(pattern, Type::ANY)
             }
             Step::Not(body) => self.steps(body),
-            Step::Every { domain, key, value, body } => {
-                let element = elements(self.expr(domain)?);
-                if let Some(key) = key {
-                    self.bind(*key, Type::ANY);
-                }
-                self.bind(*value, element);
-                self.steps(body)
-            }
+            // OPA does not look into the body.
+            Step::Every { domain, .. } => self.expr(domain).map(drop),
             Step::With(replacements, body) => {
                 replacements.iter().try_for_each(|replacement| self.replacement(replacement))?;
                 self.replacements += 1;
@@ -155,7 +152,7 @@ impl<'p> Frame<'p> {
     fn condition(&mut self, condition: &Expr) -> Result<(), Mismatch> {
         if let Expr::Compare(BoolOp::Eq, left, right) = condition {
             let (left, right) = (self.expr(left)?, self.expr(right)?);
-            return if left.meets(right) { Ok(()) } else { Err(Mismatch::Sides(left, right)) };
+            return alike(left, right);
         }
         self.expr(condition).map(drop)
     }
@@ -170,7 +167,7 @@ impl<'p> Frame<'p> {
     }
 
     fn scan(&mut self, scan: &Scan) -> Result<(), Mismatch> {
-        let collection = self.expr(&scan.collection)?;
+        let collection = self.collection(&scan.collection)?;
         self.pattern(&scan.key, Type::ANY)?;
         self.pattern(&scan.value, elements(collection))
     }
@@ -182,12 +179,21 @@ impl<'p> Frame<'p> {
                 self.bind(*slot, value);
                 Ok(())
             }
-            Pattern::Equal(other) => self.expr(other).map(drop),
-            Pattern::Array(items) => items.iter().try_for_each(|item| self.pattern(item, Type::ANY)),
-            Pattern::Object(fields) => fields.iter().try_for_each(|(key, field)| {
-                self.expr(key)?;
-                self.pattern(field, Type::ANY)
-            }),
+            Pattern::Equal(other) => {
+                let other = self.expr(other)?;
+                alike(other, value)
+            }
+            Pattern::Array(items) => {
+                alike(Type::of_kinds(Kinds::ARRAY), value)?;
+                items.iter().try_for_each(|item| self.pattern(item, elements(value)))
+            }
+            Pattern::Object(fields) => {
+                alike(Type::of_kinds(Kinds::OBJECT), value)?;
+                fields.iter().try_for_each(|(key, field)| {
+                    self.expr(key)?;
+                    self.pattern(field, Type::ANY)
+                })
+            }
         }
     }
 
@@ -217,7 +223,7 @@ impl<'p> Frame<'p> {
                 Type::ANY
             }
             Expr::Index(collection, key) => {
-                self.expr(collection)?;
+                self.collection(collection)?;
                 self.expr(key)?;
                 Type::ANY
             }
@@ -269,6 +275,17 @@ impl<'p> Frame<'p> {
         })
     }
 
+    /// The type of what a reference goes into. Into a literal and into a rule OPA lets it go, whatever these are.
+    fn collection(&mut self, collection: &Expr) -> Result<Type, Mismatch> {
+        let found = self.expr(collection)?;
+        let is_free = matches!(collection, Expr::Const(_) | Expr::Group(_));
+        if is_free || found.own.meets(Kinds::COLLECTIONS.or(Kinds::OBJECT)) {
+            Ok(found)
+        } else {
+            Err(Mismatch::Reference(found))
+        }
+    }
+
     /// Kinds of all of `exprs` together.
     fn all(&mut self, exprs: &[Expr]) -> Result<Kinds, Mismatch> {
         exprs.iter().try_fold(Kinds::NONE, |kinds, expr| Ok(kinds.or(self.expr(expr)?.own)))
@@ -292,6 +309,11 @@ impl<'p> Frame<'p> {
         }
         Ok(signature.map_or(Type::ANY, |signature| signature.result))
     }
+}
+
+/// Whether two values may be equal.
+fn alike(left: Type, right: Type) -> Result<(), Mismatch> {
+    if left.meets(right) { Ok(()) } else { Err(Mismatch::Sides(left, right)) }
 }
 
 /// What going through a collection gives.
