@@ -149,6 +149,9 @@ crds: setup ## Write the CRD and the reference pages (reasons, fields, settings,
 	$(BIN)/python -m sark_sidecar.settings_page > docs/reference/sidecar-settings.md
 	$(BIN)/python -m sark_e2e.metrics_page > docs/reference/metrics.md
 
+signatures: setup tools ## Write what OPA's builtins take and give from the pinned OPA itself
+	$(BIN)/python -m sark_e2e.signatures
+
 docs: $(STAMPS)/docs ## Build the documentation as a site in build/site; what is wrong in it ends the build
 	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --quiet --strict
 	@echo "build/site/index.html"
@@ -219,4 +222,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs e2e e2e-kind false-reverts faults format fuzz golden help images invariants \
-	leak lock manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools
+	leak lock manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup signatures test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools

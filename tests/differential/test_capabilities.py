@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import Any, Final
 
 import pytest
 from sark_engine import Policies, PolicyError
 
-from sark_e2e import binaries
+from sark_e2e.signatures import capabilities
 from sark_sidecar.opa.rule_graph import NONDETERMINISTIC
 
 LEFT_TO_OPA: Final = frozenset({
@@ -32,13 +30,6 @@ LEFT_TO_OPA: Final = frozenset({
     # OPA's compiler makes calls of these; nobody writes them.
     "internal.print", "internal.template_string", "internal.test_case",
 })  # fmt: skip
-
-
-def capabilities() -> list[dict[str, Any]]:
-    """Return OPA's own list of its builtins."""
-    command = [binaries.program("opa"), "capabilities", "--current"]
-    found: list[dict[str, Any]] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["builtins"]
-    return found
 
 
 def test_what_opa_calls_nondeterministic_is_not_kept():

@@ -55,18 +55,21 @@ pub(crate) struct Verdict {
 
 enum Answer {
     Refused(String),
+    /// The policy's own error: a conflict, say. The only one that is an answer.
     Error(String),
+    /// No answer: a panic, a timeout, a question that could not be put.
+    Failed(String),
     Rows(BTreeSet<Row>),
 }
 
 /// Ask the engine what `case` asks, and compare.
 pub(crate) fn judge(case: &Case) -> Verdict {
     let answered = catch_unwind(AssertUnwindSafe(|| ask(case)));
-    let answer = answered.unwrap_or_else(|_| Answer::Error("the engine panicked".to_owned()));
+    let answer = answered.unwrap_or_else(|_| Answer::Failed("the engine panicked".to_owned()));
     let (kind, reason) = match (answer, &case.wanted) {
         (Answer::Refused(reason), _) => (Kind::Refused, reason),
         (Answer::Error(_), Wanted::Error) if !case.strict => (Kind::Equal, String::new()),
-        (Answer::Error(reason), _) => (Kind::Failed, reason),
+        (Answer::Error(reason) | Answer::Failed(reason), _) => (Kind::Failed, reason),
         (Answer::Rows(rows), Wanted::Rows(wanted)) if rows == *wanted => (Kind::Equal, String::new()),
         (Answer::Rows(rows), Wanted::Rows(wanted)) => {
             (Kind::Different, format!("OPA has {}, the engine {}", Shown(wanted), Shown(&rows)))
@@ -81,7 +84,7 @@ pub(crate) fn judge(case: &Case) -> Verdict {
 fn ask(case: &Case) -> Answer {
     match answer(case) {
         Ok(answer) => answer,
-        Err(message) => Answer::Error(message),
+        Err(message) => Answer::Failed(message),
     }
 }
 
@@ -103,7 +106,8 @@ fn answer(case: &Case) -> Result<Answer, String> {
     match engine.evaluate(&question.path, question.input.as_deref().map(str::as_bytes)) {
         Ok(decision) => rows(decision.result(), question.binding, case.sorted).map(Answer::Rows),
         Err(EvaluationError::Failed { kind: EvaluationErrorKind::UnsupportedBuiltin, message }) => Ok(Answer::Refused(message)),
-        Err(error) => Ok(Answer::Error(error.to_string())),
+        Err(EvaluationError::Failed { kind: EvaluationErrorKind::Evaluation, message }) => Ok(Answer::Error(message)),
+        Err(error) => Ok(Answer::Failed(error.to_string())),
     }
 }
 

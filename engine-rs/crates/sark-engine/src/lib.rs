@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod evaluator;
 mod footprint;
+mod kinds;
 mod lifetimes;
 mod loading;
 mod path;

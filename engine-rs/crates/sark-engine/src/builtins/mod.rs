@@ -28,6 +28,7 @@ mod operands;
 mod pem;
 mod renamed;
 mod rounding;
+pub(crate) mod signatures;
 pub(crate) mod spelling;
 mod split;
 mod uri;

@@ -18,7 +18,7 @@ use crate::{
 use super::{
     Keep, Program,
     builtin_table::BuiltinTable,
-    facts::{Uses, close},
+    facts::{Closed, Uses, close},
     index::Index,
     ir::{Definition, Expr, Group, GroupId, Kind, Leaf, NodeId},
     lower::{self, Blocked, Outline, Shared},
@@ -27,7 +27,7 @@ use super::{
     recurring::Recurring,
     text_of,
     tree::Tree,
-    unsorted, visit,
+    types, unsorted, visit,
 };
 
 /// Most definitions of a rule that a question may need: a millisecond or two. More are left to OPA.
@@ -282,9 +282,14 @@ impl Builder {
                     .insert(format!("data.{name}: a default of a rule that has others inside of it, or is inside"));
             }
         }
-        let facts = close(&uses).map_err(|recursion| {
+        let Closed { facts, order } = close(&uses).map_err(|recursion| {
             let path = groups.get(recursion.0 as usize).map(|group| dotted(&group.path));
             PolicyError(format!("rule data.{} is recursive", path.unwrap_or_default()))
+        })?;
+        let is_known = |group: GroupId| uses.get(group as usize).is_some_and(|uses| uses.facts.unsupported.is_empty());
+        types::check(&groups, &order, &shared.builtins, is_known).map_err(|(group, mismatch)| {
+            let path = groups.get(group as usize).map(|group| dotted(&group.path));
+            PolicyError(format!("rule data.{}: {mismatch}", path.unwrap_or_default()))
         })?;
         let mut packages: Vec<String> = names.iter().map(|names| dotted(&names.package)).collect();
         packages.sort_unstable();

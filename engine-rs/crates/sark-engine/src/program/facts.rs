@@ -101,8 +101,15 @@ impl Uses {
 #[derive(Debug)]
 pub(crate) struct Recursion(pub GroupId);
 
+/// What is known of each rule, and an order in which every rule comes after those it reaches.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    pub facts: Vec<Facts>,
+    pub order: Vec<GroupId>,
+}
+
 /// Add to each rule's facts what it reaches. `uses` is indexed by group.
-pub(crate) fn close(uses: &[Uses]) -> Result<Vec<Facts>, Recursion> {
+pub(crate) fn close(uses: &[Uses]) -> Result<Closed, Recursion> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -111,6 +118,7 @@ pub(crate) fn close(uses: &[Uses]) -> Result<Vec<Facts>, Recursion> {
     }
     let mut states = vec![State::New; uses.len()];
     let mut facts: Vec<Facts> = uses.iter().map(|uses| uses.facts.clone()).collect();
+    let mut order = Vec::with_capacity(uses.len());
     for start in 0..uses.len() {
         let mut stack = vec![(start, false)];
         while let Some((at, finished)) = stack.pop() {
@@ -119,6 +127,7 @@ pub(crate) fn close(uses: &[Uses]) -> Result<Vec<Facts>, Recursion> {
             };
             if finished {
                 *state = State::Done;
+                order.extend(GroupId::try_from(at));
                 let mut all = facts.get(at).cloned().unwrap_or_default();
                 of.groups.iter().filter_map(|used| facts.get(*used as usize)).for_each(|used| all.absorb(used));
                 if let Some(slot) = facts.get_mut(at) {
@@ -143,5 +152,5 @@ pub(crate) fn close(uses: &[Uses]) -> Result<Vec<Facts>, Recursion> {
             }
         }
     }
-    Ok(facts)
+    Ok(Closed { facts, order })
 }

@@ -18,6 +18,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod types;
 mod unsorted;
 mod visit;
 

@@ -243,7 +243,7 @@ fn what_was_not_read_is_no_answer() {
 
 #[test]
 fn what_was_asked_before_changes_no_answer() {
-    let source = "nothing if 1 == 2\nsome_grants := {\"a\": [1, 2], \"b\": [3]}\n\
+    let source = "nothing := {} if 1 == 2\nsome_grants := {\"a\": [1, 2], \"b\": [3]}\n\
         torn if { {k: x | some x in [1, 2]; k := input.k} == nothing }\ngranted := [grant | some grant in some_grants[input.k]]\n\
         other := x if { x := some_grants with data.p.some_grants as {\"a\": [4]} }";
     let (program, input) = (program(source), br#"{"k": "a"}"#);

@@ -20,6 +20,7 @@ mod statement;
 mod terms;
 mod variables;
 
+pub(in crate::program) use operator::{arithmetic, combination};
 pub(crate) use rule::{definition, keyed, of_default};
 
 use std::collections::{BTreeSet, HashMap};

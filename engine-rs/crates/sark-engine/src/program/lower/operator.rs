@@ -8,23 +8,8 @@ use super::{Lower, Lowering, unsupported};
 fn name_of(expr: &Ast) -> Option<(&Span, &'static str)> {
     Some(match expr {
         Ast::UnaryExpr { span, .. } => (span, "minus"),
-        Ast::ArithExpr { span, op, .. } => (
-            span,
-            match op {
-                ArithOp::Add => "plus",
-                ArithOp::Sub => "minus",
-                ArithOp::Mul => "mul",
-                ArithOp::Div => "div",
-                ArithOp::Mod => "rem",
-            },
-        ),
-        Ast::BinExpr { span, op, .. } => (
-            span,
-            match op {
-                BinOp::Intersection => "and",
-                BinOp::Union => "or",
-            },
-        ),
+        Ast::ArithExpr { span, op, .. } => (span, arithmetic(op)),
+        Ast::BinExpr { span, op, .. } => (span, combination(op)),
         Ast::BoolExpr { span, op, .. } => (
             span,
             match op {
@@ -47,6 +32,25 @@ fn name_of(expr: &Ast) -> Option<(&Span, &'static str)> {
         Ast::Membership { span, .. } => (span, "internal"),
         _ => return None,
     })
+}
+
+/// The builtin that an operator of numbers is to OPA.
+pub(in crate::program) fn arithmetic(op: &ArithOp) -> &'static str {
+    match op {
+        ArithOp::Add => "plus",
+        ArithOp::Sub => "minus",
+        ArithOp::Mul => "mul",
+        ArithOp::Div => "div",
+        ArithOp::Mod => "rem",
+    }
+}
+
+/// The builtin that an operator of sets is to OPA.
+pub(in crate::program) fn combination(op: &BinOp) -> &'static str {
+    match op {
+        BinOp::Intersection => "and",
+        BinOp::Union => "or",
+    }
 }
 
 /// Whether the builtin `name` is an operator. One that stands for it by `with` would stand for the operator too.

@@ -1,0 +1,323 @@
+//! Types, as far as a kind and the kinds of elements: what can never be right is refused at load, as OPA refuses it.
+//!
+//! OPA's compiler knows more, such as the fields of an object. Whatever is found wrong here is wrong there too: nothing is said of
+//! what comes from the input or from base data, and nothing of what `with` may have replaced.
+
+use std::fmt;
+
+use regorus::unstable::BoolOp;
+
+use crate::{
+    builtins::signatures,
+    kinds::{Kinds, Type},
+};
+
+use super::{
+    builtin_table::BuiltinTable,
+    ir::{Body, BuiltinId, Expr, Group, GroupId, Kind, Leaf, Pattern, Replacement, Scan, Slot, Step, Substitute, Yields},
+    lower,
+};
+
+/// Why OPA does not load a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mismatch {
+    /// A builtin's operand, counted from 1.
+    Operand { builtin: String, number: usize, has: Type, takes: Type },
+    /// The two sides of a comparison.
+    Sides(Type, Type),
+    /// What a reference goes into.
+    Reference(Type),
+    /// What is looked for in a collection, and the collection's elements.
+    Member(Kinds, Kinds),
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operand { builtin, number, has, takes } => {
+                write!(f, "operand {number} of {builtin} is {has}, and must be {takes}")
+            }
+            Self::Sides(left, right) => write!(f, "{left} is compared with {right}, which are never equal"),
+            Self::Reference(into) => write!(f, "a reference goes into {into}, which has no elements"),
+            Self::Member(value, elements) => write!(f, "{value} is looked for among elements that are all {elements}"),
+        }
+    }
+}
+
+/// Look at every group, in an `order` in which it comes after those it reaches.
+///
+/// Of a group that is not known as a whole (`is_known`) OPA has the say, and its value may be anything.
+pub(crate) fn check(
+    groups: &[Group],
+    order: &[GroupId],
+    builtins: &BuiltinTable,
+    is_known: impl Fn(GroupId) -> bool,
+) -> Result<(), (GroupId, Mismatch)> {
+    let mut types = vec![Type::ANY; groups.len()];
+    for id in order.iter().copied().filter(|id| is_known(*id)) {
+        let Some(group) = groups.get(id as usize) else {
+            continue;
+        };
+        let found = of_group(group, &types, builtins).map_err(|mismatch| (id, mismatch))?;
+        if let Some(known) = types.get_mut(id as usize) {
+            *known = found;
+        }
+    }
+    Ok(())
+}
+
+/// What a group's value may be; of a function, what a call may give.
+fn of_group(group: &Group, types: &[Type], builtins: &BuiltinTable) -> Result<Type, Mismatch> {
+    let mut leaves = Type::NONE;
+    for definition in &group.definitions {
+        let mut frame = Frame::new(definition.slots, types, builtins);
+        for param in &definition.params {
+            frame.pattern(param, Type::ANY)?;
+        }
+        for body in &definition.bodies {
+            leaves = leaves.or(frame.body(body)?);
+        }
+    }
+    if let Some(default) = &group.default {
+        leaves = leaves.or(Frame::new(group.default_slots, types, builtins).expr(default)?);
+    }
+    Ok(match group.kind {
+        Kind::Complete | Kind::Function if leaves == Type::NONE => Type::ANY,
+        Kind::Complete | Kind::Function => leaves,
+        Kind::Set => Type { own: Kinds::SET, elements: leaves.own },
+        Kind::Object => Type::of_kinds(Kinds::OBJECT),
+    })
+}
+
+/// Types of the local variables of one definition.
+struct Frame<'p> {
+    slots: Vec<Type>,
+    /// Of the groups that were looked at.
+    groups: &'p [Type],
+    builtins: &'p BuiltinTable,
+    /// How many `with` are around: rules and functions may be others below one.
+    replacements: usize,
+}
+
+impl<'p> Frame<'p> {
+    fn new(slots: Slot, groups: &'p [Type], builtins: &'p BuiltinTable) -> Self {
+        Self { slots: vec![Type::ANY; slots as usize], groups, builtins, replacements: 0 }
+    }
+
+    fn body(&mut self, body: &Body) -> Result<Type, Mismatch> {
+        self.steps(&body.steps)?;
+        for key in &body.keys {
+            self.expr(key)?;
+        }
+        match &body.yields {
+            Leaf::Value(value) | Leaf::Element(value) => self.expr(value),
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step]) -> Result<(), Mismatch> {
+        steps.iter().try_for_each(|step| self.step(step))
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), Mismatch> {
+        match step {
+            Step::Let(slot, value) => {
+                let found = self.expr(value)?;
+                self.bind(*slot, found);
+                Ok(())
+            }
+            Step::Check(condition) | Step::Key(condition) => self.condition(condition),
+            Step::Unify(pattern, value) => {
+                let found = self.expr(value)?;
+                self.pattern(pattern, found)
+            }
+            Step::Scan(scan) => self.scan(scan),
+            Step::Walk(value, pattern) => {
+                self.expr(value)?;
+                self.pattern(pattern, Type::ANY)
+            }
+            Step::Not(body) => self.steps(body),
+            // OPA does not look into the body.
+            Step::Every { domain, .. } => self.expr(domain).map(drop),
+            Step::With(replacements, body) => {
+                replacements.iter().try_for_each(|replacement| self.replacement(replacement))?;
+                self.replacements += 1;
+                let checked = self.steps(body);
+                self.replacements -= 1;
+                checked
+            }
+        }
+    }
+
+    /// An equality that is a condition by itself is unified by OPA, whose sides must have a type in common.
+    fn condition(&mut self, condition: &Expr) -> Result<(), Mismatch> {
+        if let Expr::Compare(BoolOp::Eq, left, right) = condition {
+            let (left, right) = (self.expr(left)?, self.expr(right)?);
+            return alike(left, right);
+        }
+        self.expr(condition).map(drop)
+    }
+
+    fn replacement(&mut self, replacement: &Replacement) -> Result<(), Mismatch> {
+        match replacement {
+            Replacement::Input(_, value) | Replacement::Data(_, value) | Replacement::Call(_, Substitute::Value(value)) => {
+                self.expr(value).map(drop)
+            }
+            Replacement::Call(_, Substitute::Callee(_)) => Ok(()),
+        }
+    }
+
+    fn scan(&mut self, scan: &Scan) -> Result<(), Mismatch> {
+        let collection = self.collection(&scan.collection)?;
+        self.pattern(&scan.key, Type::ANY)?;
+        self.pattern(&scan.value, elements(collection))
+    }
+
+    fn pattern(&mut self, pattern: &Pattern, value: Type) -> Result<(), Mismatch> {
+        match pattern {
+            Pattern::Any => Ok(()),
+            Pattern::Bind(slot) => {
+                self.bind(*slot, value);
+                Ok(())
+            }
+            Pattern::Equal(other) => {
+                let other = self.expr(other)?;
+                alike(other, value)
+            }
+            Pattern::Array(items) => {
+                alike(Type::of_kinds(Kinds::ARRAY), value)?;
+                items.iter().try_for_each(|item| self.pattern(item, elements(value)))
+            }
+            Pattern::Object(fields) => {
+                alike(Type::of_kinds(Kinds::OBJECT), value)?;
+                fields.iter().try_for_each(|(key, field)| {
+                    self.expr(key)?;
+                    self.pattern(field, Type::ANY)
+                })
+            }
+        }
+    }
+
+    fn bind(&mut self, slot: Slot, value: Type) {
+        if let Some(known) = self.slots.get_mut(slot as usize) {
+            *known = value;
+        }
+    }
+
+    fn group(&self, id: GroupId) -> Type {
+        let is_replaced = self.replacements > 0;
+        self.groups.get(id as usize).copied().filter(|_| !is_replaced).unwrap_or(Type::ANY)
+    }
+
+    fn expr(&mut self, expr: &Expr) -> Result<Type, Mismatch> {
+        Ok(match expr {
+            Expr::Const(value) => Type::of(value),
+            Expr::Slot(slot) => self.slots.get(*slot as usize).copied().unwrap_or(Type::ANY),
+            Expr::BasePart(_) | Expr::Input(..) | Expr::Base(_) | Expr::Document(_) => Type::ANY,
+            Expr::Group(id) => self.group(*id),
+            Expr::Entry(_, key) => {
+                self.expr(key)?;
+                Type::ANY
+            }
+            Expr::Below(_, keys) => {
+                self.all(keys)?;
+                Type::ANY
+            }
+            Expr::Index(collection, key) => {
+                self.collection(collection)?;
+                self.expr(key)?;
+                Type::ANY
+            }
+            Expr::Array(items) => Type { own: Kinds::ARRAY, elements: self.all(items)? },
+            Expr::Set(items) => Type { own: Kinds::SET, elements: self.all(items)? },
+            Expr::Object(fields) => {
+                for (key, value) in fields {
+                    self.expr(key)?;
+                    self.expr(value)?;
+                }
+                Type::of_kinds(Kinds::OBJECT)
+            }
+            Expr::Compare(_, left, right) => {
+                self.expr(left)?;
+                self.expr(right)?;
+                Type::of_kinds(Kinds::BOOLEAN)
+            }
+            Expr::Arithmetic(op, left, right) => self.call(lower::arithmetic(op), &[&**left, &**right])?,
+            Expr::Combine(op, left, right) => self.call(lower::combination(op), &[&**left, &**right])?,
+            Expr::Member(key, value, collection) => {
+                if let Some(key) = key {
+                    self.expr(key)?;
+                }
+                let (value, collection) = (self.expr(value)?, self.expr(collection)?);
+                let among = elements(collection).own;
+                if !value.own.meets(among) {
+                    return Err(Mismatch::Member(value.own, among));
+                }
+                Type::of_kinds(Kinds::BOOLEAN)
+            }
+            Expr::Builtin(id, operands) => self.builtin(*id, operands)?,
+            Expr::Function(id, operands) => {
+                self.all(operands)?;
+                self.group(*id)
+            }
+            Expr::Comprehension(comprehension) => {
+                self.steps(&comprehension.body)?;
+                match &comprehension.yields {
+                    Yields::Array(term) => Type { own: Kinds::ARRAY, elements: self.expr(term)?.own },
+                    Yields::Set(term) => Type { own: Kinds::SET, elements: self.expr(term)?.own },
+                    Yields::Object(key, value) => {
+                        self.expr(key)?;
+                        self.expr(value)?;
+                        Type::of_kinds(Kinds::OBJECT)
+                    }
+                }
+            }
+            Expr::Fixed(_, inner) => self.expr(inner)?,
+        })
+    }
+
+    /// The type of what a reference goes into. Into a literal and into a rule OPA lets it go, whatever these are.
+    fn collection(&mut self, collection: &Expr) -> Result<Type, Mismatch> {
+        let found = self.expr(collection)?;
+        let is_free = matches!(collection, Expr::Const(_) | Expr::Group(_));
+        if is_free || found.own.meets(Kinds::COLLECTIONS.or(Kinds::OBJECT)) {
+            Ok(found)
+        } else {
+            Err(Mismatch::Reference(found))
+        }
+    }
+
+    /// Kinds of all of `exprs` together.
+    fn all(&mut self, exprs: &[Expr]) -> Result<Kinds, Mismatch> {
+        exprs.iter().try_fold(Kinds::NONE, |kinds, expr| Ok(kinds.or(self.expr(expr)?.own)))
+    }
+
+    fn builtin(&mut self, id: BuiltinId, operands: &[Expr]) -> Result<Type, Mismatch> {
+        let builtins = self.builtins;
+        let result = self.call(builtins.name(id), &operands.iter().collect::<Vec<_>>())?;
+        Ok(if self.replacements > 0 { Type::ANY } else { result })
+    }
+
+    fn call(&mut self, name: &str, operands: &[&Expr]) -> Result<Type, Mismatch> {
+        let signature = signatures::of(name);
+        for (position, operand) in operands.iter().enumerate() {
+            let has = self.expr(operand)?;
+            if let Some(takes) = signature.and_then(|signature| signature.operands.get(position))
+                && !has.meets(*takes)
+            {
+                return Err(Mismatch::Operand { builtin: name.to_owned(), number: position + 1, has, takes: *takes });
+            }
+        }
+        Ok(signature.map_or(Type::ANY, |signature| signature.result))
+    }
+}
+
+/// Whether two values may be equal.
+fn alike(left: Type, right: Type) -> Result<(), Mismatch> {
+    if left.meets(right) { Ok(()) } else { Err(Mismatch::Sides(left, right)) }
+}
+
+/// What going through a collection gives.
+fn elements(collection: Type) -> Type {
+    let is_known = collection.own.is_within(Kinds::COLLECTIONS) && collection.elements != Kinds::NONE;
+    if is_known { Type::of_kinds(collection.elements) } else { Type::ANY }
+}
