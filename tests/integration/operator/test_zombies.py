@@ -73,7 +73,9 @@ def at_rest(scenario: Scenario, fleet: Fleet) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "on_its_way", [None, FLAGS_WRITE, STATUS_WRITE], ids=["between two ticks", "flags on their way", "status on its way"]
+    "on_its_way",
+    [pytest.param(None, marks=pytest.mark.long), FLAGS_WRITE, STATUS_WRITE],
+    ids=["between two ticks", "flags on their way", "status on its way"],
 )
 def test_a_leader_that_was_frozen_has_no_effect_after_its_successor_reverted(
     scenario: Scenario, on_its_way: tuple[str, str] | None

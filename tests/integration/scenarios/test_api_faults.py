@@ -42,7 +42,10 @@ FAULTS: dict[str, list[tuple[tuple[str, str], dict[str, Any]]]] = {
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    "faults",
+    [pytest.param(faults, id=name, marks=[pytest.mark.long] if name == "slowness" else []) for name, faults in FAULTS.items()],
+)
 def test_a_rollout_comes_to_its_end_through(scenario: Scenario, faults: list[tuple[tuple[str, str], dict[str, Any]]]):
     # Given an API server with a fault
     proxy = scenario.api_proxy()

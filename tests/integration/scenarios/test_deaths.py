@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,12 @@ from sark_e2e.operator import Operator
 from sark_e2e.scenario import Scenario
 
 Moment = tuple[dict[str, str], str]
+LONG = pytest.mark.long
+
+
+def each(moments: dict[str, list[Moment]], *, long: str) -> list[Any]:
+    """Return every entry as a parameter of a test; the one called `long` is for `make scenarios`."""
+    return [pytest.param(entry, id=name, marks=[LONG] if name == long else []) for name, entry in moments.items()]
 
 
 def flags(percent: int) -> dict[str, str]:
@@ -106,7 +113,7 @@ def died(keeper: KeptRunning, deaths: list[Death]) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("moments", WAY_ON.values(), ids=WAY_ON.keys())
+@pytest.mark.parametrize("moments", each(WAY_ON, long="of the start"))
 def test_at_the_boundaries(scenario: Scenario, moments: list[Moment]):
     # Given an operator that will die once at each moment
     proxy = scenario.api_proxy()
@@ -128,7 +135,7 @@ def test_at_the_boundaries(scenario: Scenario, moments: list[Moment]):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("moments", WAY_BACK.values(), ids=WAY_BACK.keys())
+@pytest.mark.parametrize("moments", each(WAY_BACK, long="before and after it"))
 def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
     # Given a rollout at 50%, and an operator that will die at moments of a revert
     proxy = scenario.api_proxy()
@@ -153,9 +160,6 @@ def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
     assert reverted.status.revert is not None
     assert reverted.status.revert.from_percent == 50
     assert broken_promises(proxy.journal) == []
-
-
-LONG = pytest.mark.long
 
 
 @pytest.mark.timeout(400)

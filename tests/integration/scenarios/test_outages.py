@@ -158,6 +158,7 @@ def test_an_opa_below_both_arms_that_is_away_holds_and_condemns_neither(cluster:
     assert [entry.reason for entry in rollout.read().status.history] == ["Started"]
 
 
+@pytest.mark.long
 def test_a_killed_operator_goes_on_where_it_was(scenario: Scenario):
     # Given a rollout in the middle of a step
     fleet = scenario.fleet()

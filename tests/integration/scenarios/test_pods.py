@@ -21,6 +21,7 @@ from sark_e2e.ledger import broken_promises, documents
 from sark_e2e.scenario import Scenario
 
 
+@pytest.mark.long
 def test_all_pods_replaced_while_a_step_is_proven(scenario: Scenario):
     # Given a rollout that is being proven at 50%, for longer than any of this takes
     fleet = scenario.fleet(replicas=2)

@@ -119,6 +119,7 @@ def test_a_prometheus_whose_clock_is_wrong_proves_nothing_good_and_hides_nothing
     assert [entry.reason for entry in rollout.read().status.history] == ["Started", "CriterionBreached", "BaselineRestored"]
 
 
+@pytest.mark.long
 def test_a_prometheus_whose_clock_is_minutes_off_is_named_and_hides_nothing_bad(cluster: LocalCluster, scenario: Scenario):
     # Given a rollout that is being proven at 50%
     fleet = scenario.fleet(replicas=1)
