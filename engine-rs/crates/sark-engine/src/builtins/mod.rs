@@ -17,6 +17,7 @@ pub(crate) mod bounds;
 mod casts;
 mod cidr;
 mod cidr_merge;
+pub(crate) mod copies;
 mod corrected;
 mod digest;
 pub(crate) mod exactness;

@@ -10,6 +10,7 @@ use regorus::{
 use crate::builtins::{
     Availability, BuiltinError, Circumstances, OwnBuiltin, availability,
     bounds::{self, Exceeded},
+    copies::Copies,
     exactness, is_nondeterministic, own,
     spelling::{self, Spelling},
 };
@@ -39,6 +40,8 @@ struct Entry {
     spelling: Spelling,
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
     reads_numbers: bool,
+    /// What a call copies.
+    copies: Copies,
 }
 
 /// Builtins by number. A number is given when the name is first seen.
@@ -89,6 +92,7 @@ impl BuiltinTable {
             bounded: bounds::applies(name) || exactness::applies(name),
             spelling: spelling::of(name),
             reads_numbers: spelling::reads_numbers(name),
+            copies: Copies::of(name),
         });
         self.numbers.insert(name.to_owned(), number);
         Some(number)
@@ -133,6 +137,11 @@ impl BuiltinTable {
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
     pub(crate) fn reads_numbers(&self, id: BuiltinId) -> bool {
         self.entry(id).is_some_and(|entry| entry.reads_numbers)
+    }
+
+    /// What a call copies.
+    pub(crate) fn copies(&self, id: BuiltinId) -> Copies {
+        self.entry(id).map_or(Copies::Nothing, |entry| entry.copies)
     }
 
     /// Whether OPA may answer with `-0`.

@@ -5,6 +5,7 @@ use regorus::Value;
 use super::{
     super::ir::{BuiltinId, Callee, Expr, GroupId},
     Machine, Outcome,
+    measure::{FIELD, ITEM},
     with::Mock,
 };
 
@@ -32,6 +33,7 @@ impl<'p> Machine<'p> {
             self.has_none_beyond_floats()?;
             self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
         }
+        self.copied(id, &args)?;
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
             let question = (id, args);
@@ -39,6 +41,7 @@ impl<'p> Machine<'p> {
                 return Ok(known.clone());
             }
             let answer = self.answered(id, &question.1)?;
+            self.spend(FIELD + ITEM * question.1.len())?;
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
@@ -54,6 +57,7 @@ impl<'p> Machine<'p> {
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
             self.notes += 1;
         }
+        self.answered_with(id, &answer)?;
         if matches!(answer, Value::Number(_)) {
             self.calculated(&answer, self.program.builtins.may_be_negative_zero(id))?;
         }

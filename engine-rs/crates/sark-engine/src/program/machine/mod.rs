@@ -5,6 +5,7 @@ mod collect;
 mod document;
 mod group;
 mod input;
+mod measure;
 mod operation;
 mod run;
 mod spelling;
@@ -21,6 +22,7 @@ use regorus::Value;
 use super::{
     Program,
     ir::{BuiltinId, GroupId, NodeId, Slot},
+    weights::Weighed,
 };
 use crate::{
     builtins::Circumstances,
@@ -35,7 +37,7 @@ const TICKS: u32 = 128;
 const MAX_DEPTH: usize = 20_000;
 /// Levels between two looks at the stack, and what they may need of it.
 const STACK_CHECK: usize = 4;
-const STACK_RESERVE: usize = 256 << 10;
+const STACK_RESERVE: usize = 768 << 10;
 const STACK_SEGMENT: usize = 4 << 20;
 
 /// Why there is no value.
@@ -45,8 +47,12 @@ pub(crate) enum Failure {
     Conflict(String),
     /// It ran longer than its limit.
     Timeout,
-    /// Rules nest too deeply.
+    /// Rules nest too deeply, or a value does.
     Depth,
+    /// A value has too many parts.
+    Size,
+    /// Its values take too much memory.
+    Memory,
     /// A fraction that OPA would calculate with more digits than are held here.
     Inexact,
     /// A number that is spelled otherwise than the engine writes it would become part of a text.
@@ -93,6 +99,7 @@ pub(crate) struct State {
     /// Decision paths with the nodes that they lead to, and how many of their segments remain there.
     entered: Vec<(Box<[String]>, NodeId, usize)>,
     tables: Tables,
+    weighed: Weighed,
 }
 
 impl State {
@@ -108,11 +115,13 @@ impl State {
             scopes: 0,
             entered: Vec::new(),
             tables: Tables::default(),
+            weighed: Weighed::default(),
         }
     }
 
     fn forget(&mut self) {
         self.stack.clear();
+        self.weighed.forget();
         for group in self.touched.drain(..) {
             if let Some(slot) = self.memo.get_mut(group as usize) {
                 *slot = (0, Value::Undefined);
@@ -150,6 +159,8 @@ struct Machine<'p> {
     /// How often a number was noted while evaluating: a value that needed one is not kept for other questions.
     notes: u32,
     ticks: u32,
+    /// Bytes that its values have taken, about.
+    spent: usize,
     deadline: Instant,
 }
 
@@ -188,9 +199,10 @@ pub(crate) fn evaluate(
         spelled: asked.spelled,
         notes: 0,
         ticks: 0,
+        spent: 0,
         deadline: limits.began.checked_add(limits.time).unwrap_or(limits.began),
     };
-    let answer = machine.at(asked.path).and_then(|value| machine.nameable(value));
+    let answer = machine.at(asked.path).and_then(|value| machine.made(value)).and_then(|value| machine.nameable(value));
     drop(machine);
     state.forget();
     answer

@@ -10,8 +10,10 @@ use super::{
     super::{
         ir::{Expr, Pattern, Scan, Slot, Step},
         place,
+        weights::{MAX_LEVELS, is_collection},
     },
     Failure, Flow, Machine, Outcome,
+    measure::{COLLECTION, ITEM},
 };
 
 /// What happens with each solution.
@@ -174,6 +176,10 @@ impl<'p> Machine<'p> {
         solution: Solution<'_, 'p>,
     ) -> Outcome<Flow> {
         self.tick()?;
+        if self.bounded(value)?.levels + 2 > MAX_LEVELS {
+            return Err(Failure::Depth);
+        }
+        self.spend(2 * COLLECTION + ITEM * path.len())?;
         let pair = Value::from(vec![Value::from(path.clone()), value.clone()]);
         if self.matches(pattern, &pair)? && self.run(rest, solution)? == Flow::Stop {
             return Ok(Flow::Stop);
@@ -242,6 +248,7 @@ impl<'p> Machine<'p> {
                 Ok(true)
             }
             Pattern::Equal(expr) => {
+                self.compared(is_collection(value))?;
                 if let Some(expected) = self.place(expr) {
                     return Ok(expected == value);
                 }
