@@ -35,6 +35,8 @@ struct Entry {
     deterministic: bool,
     /// Whether a call may make too much, or round, so that its operands are looked at first.
     bounded: bool,
+    /// Whether a call takes no longer for large operands than for small ones.
+    brief: bool,
     /// Which operands' spelling the answer may depend on.
     spelling: Spelling,
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
@@ -87,6 +89,7 @@ impl BuiltinTable {
             code,
             deterministic: !is_nondeterministic(name),
             bounded: bounds::applies(name) || exactness::applies(name),
+            brief: is_brief(name),
             spelling: spelling::of(name),
             reads_numbers: spelling::reads_numbers(name),
         });
@@ -140,6 +143,11 @@ impl BuiltinTable {
         matches!(self.name(id), "div" | "mul" | "product" | "ceil" | "round")
     }
 
+    /// Whether a call takes no longer for large operands than for small ones.
+    pub(crate) fn is_brief(&self, id: BuiltinId) -> bool {
+        self.entry(id).is_some_and(|entry| entry.brief)
+    }
+
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {
         self.entry(id).is_some_and(|entry| matches!(entry.code, Code::Print))
     }
@@ -176,6 +184,22 @@ impl BuiltinTable {
             Code::Print => Ok(Value::Bool(true)),
         }
     }
+}
+
+fn is_brief(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "is_array"
+            | "is_boolean"
+            | "is_null"
+            | "is_number"
+            | "is_object"
+            | "is_set"
+            | "is_string"
+            | "object.get"
+            | "type_name"
+    )
 }
 
 /// Whether a whole number is so large that Python, whose numbers are given as such, writes a float of this worth with an exponent.

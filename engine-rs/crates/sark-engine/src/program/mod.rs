@@ -23,7 +23,7 @@ mod visit;
 
 use std::sync::Arc;
 
-use builtin_table::BuiltinTable;
+pub(crate) use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
 pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};

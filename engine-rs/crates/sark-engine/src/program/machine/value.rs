@@ -115,6 +115,7 @@ impl<'p> Machine<'p> {
             Expr::Arithmetic(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
                 let answer = operation::arithmetic(op, &left, &right)?;
                 self.reckoned(op, &left, &right, &answer)?;
                 Ok(answer)
@@ -122,6 +123,7 @@ impl<'p> Machine<'p> {
             Expr::Combine(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
                 Ok(operation::combine(op, &left, &right))
             }
             Expr::Member(key, value, collection) => self.member(key.as_deref(), value, collection),
