@@ -2,7 +2,7 @@
 
 use regorus::Value;
 
-use super::super::{BuiltinError, Circumstances, OwnBuiltin, operands::string};
+use super::super::{BuiltinError, OwnBuiltin, operands::string};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "trim", arity: 2, call: |operands, _| trimmed(operands, Ends { left: true, right: true }) },
@@ -33,7 +33,6 @@ fn trimmed(operands: &[Value], ends: Ends) -> Result<Value, BuiltinError> {
 #[cfg(test)]
 mod tests {
     use super::super::super::tests::{called, json};
-    use super::*;
 
     #[test]
     fn characters_are_taken_from_the_ends_that_are_named() {
