@@ -10,7 +10,7 @@ use regex::{Captures, Match, Regex, RegexBuilder};
 use super::super::{BuiltinError, Circumstances};
 
 /// Most bytes that an expression compiles to, at each attempt; the last is the regex crate's own limit.
-const SIZES: [usize; 5] = [2 << 10, 8 << 10, 64 << 10, 512 << 10, 10 << 20];
+const SIZES: [usize; 4] = [2 << 10, 16 << 10, 256 << 10, 10 << 20];
 /// What a state of an expression takes of them, at least.
 const STATE_BYTES: usize = 32;
 /// Most states that a search looks at, were all looked at for each byte of the text.

@@ -32,6 +32,14 @@ type Compiled = Result<Matcher, Untranslated>;
 /// Go counts how much a pattern makes, which takes longer ones to matter.
 const LONGEST_PATTERN: usize = 32 << 10;
 
+/// Each class of Unicode is hundreds of ranges, which are put together before anything is counted.
+const MOST_UNICODE_CLASSES: usize = 32;
+
+fn is_short(pattern: &str) -> bool {
+    let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
+    pattern.len() <= LONGEST_PATTERN && classes <= MOST_UNICODE_CLASSES
+}
+
 /// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
 static COMPILED: LazyLock<Cache<Box<str>, Compiled, BySize>> =
     LazyLock::new(|| Cache::with_weighter(1024, MAX_KEPT_BYTES, BySize));
@@ -54,8 +62,7 @@ fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Matcher, Bui
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
         // What the regex crate alone refuses: too big, too deep, two groups of one name.
         let compile = |translated: String| Matcher::compile(&translated).map_err(|_| Untranslated::LeftToOpa);
-        let is_short = pattern.len() <= LONGEST_PATTERN;
-        let regex = if is_short { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
+        let regex = if is_short(pattern) { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
         COMPILED.insert(pattern.into(), regex.clone());
         regex
     });
