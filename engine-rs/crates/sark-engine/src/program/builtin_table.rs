@@ -35,8 +35,6 @@ struct Entry {
     deterministic: bool,
     /// Whether a call may make too much, or round, so that its operands are looked at first.
     bounded: bool,
-    /// Whether a call takes no longer for large operands than for small ones.
-    brief: bool,
     /// Which operands' spelling the answer may depend on.
     spelling: Spelling,
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
@@ -89,7 +87,6 @@ impl BuiltinTable {
             code,
             deterministic: !is_nondeterministic(name),
             bounded: bounds::applies(name) || exactness::applies(name),
-            brief: is_brief(name),
             spelling: spelling::of(name),
             reads_numbers: spelling::reads_numbers(name),
         });
@@ -145,7 +142,7 @@ impl BuiltinTable {
 
     /// Whether a call takes no longer for large operands than for small ones.
     pub(crate) fn is_brief(&self, id: BuiltinId) -> bool {
-        self.entry(id).is_some_and(|entry| entry.brief)
+        is_brief(self.name(id))
     }
 
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {

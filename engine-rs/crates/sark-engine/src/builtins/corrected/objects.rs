@@ -84,7 +84,7 @@ impl Paths {
     }
 }
 
-impl<'p> Below<'p> {
+impl Below<'_> {
     /// The paths that go on with `key`, if any do.
     fn at(self, key: &Value) -> Option<Self> {
         let is_before = |path: &Vec<Value>| path.get(self.depth).is_none_or(|segment| segment < key);

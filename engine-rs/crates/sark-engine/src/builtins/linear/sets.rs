@@ -13,7 +13,7 @@ pub(super) const OWN: &[OwnBuiltin] =
 fn union(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut all = Set::new();
     for set in sets(operands)? {
-        for item in set.iter() {
+        for item in set {
             circumstances.work(1)?;
             if !all.contains(item) {
                 all.insert(item.clone());

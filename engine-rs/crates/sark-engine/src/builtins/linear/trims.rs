@@ -10,6 +10,7 @@ pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "trim_right", arity: 2, call: |operands, _| trimmed(operands, Ends { left: false, right: true }) },
 ];
 
+#[derive(Clone, Copy)]
 struct Ends {
     left: bool,
     right: bool,

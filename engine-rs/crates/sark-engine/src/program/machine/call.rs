@@ -57,7 +57,7 @@ impl<'p> Machine<'p> {
             return Err(super::Failure::Unsupported(why));
         }
         // No clock looks inside of regorus' builtins.
-        if !self.program.builtins.is_brief(id) && args.iter().any(is_large) {
+        if args.iter().any(is_large) && !self.program.builtins.is_brief(id) {
             self.tick_by(super::TICKS as usize)?;
         }
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {

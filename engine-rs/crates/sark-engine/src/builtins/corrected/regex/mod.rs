@@ -62,7 +62,8 @@ fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Matcher, Bui
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
         // What the regex crate alone refuses: too big, too deep, two groups of one name.
         let compile = |translated: String| Matcher::compile(&translated).map_err(|_| Untranslated::LeftToOpa);
-        let regex = if is_short(pattern) { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
+        let regex =
+            if is_short(pattern) { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
         COMPILED.insert(pattern.into(), regex.clone());
         regex
     });
