@@ -149,6 +149,11 @@ impl BuiltinTable {
         matches!(self.name(id), "div" | "mul" | "product" | "ceil" | "round")
     }
 
+    /// Whether a call takes no longer for large operands than for small ones.
+    pub(crate) fn is_brief(&self, id: BuiltinId) -> bool {
+        is_brief(self.name(id))
+    }
+
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {
         self.entry(id).is_some_and(|entry| matches!(entry.code, Code::Print))
     }
@@ -185,6 +190,22 @@ impl BuiltinTable {
             Code::Print => Ok(Value::Bool(true)),
         }
     }
+}
+
+fn is_brief(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "is_array"
+            | "is_boolean"
+            | "is_null"
+            | "is_number"
+            | "is_object"
+            | "is_set"
+            | "is_string"
+            | "object.get"
+            | "type_name"
+    )
 }
 
 /// Whether a whole number is so large that Python, whose numbers are given as such, writes a float of this worth with an exponent.

@@ -25,7 +25,7 @@ mod weights;
 
 use std::sync::Arc;
 
-use builtin_table::BuiltinTable;
+pub(crate) use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
 pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};

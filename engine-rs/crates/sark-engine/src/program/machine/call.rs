@@ -50,9 +50,18 @@ impl<'p> Machine<'p> {
     }
 
     fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Outcome<Value> {
-        let answer = self.program.builtins.call(id, args, &self.circumstances).unwrap_or(Value::Undefined);
+        let (builtins, circumstances) = (&self.program.builtins, &self.circumstances);
+        let call = || builtins.call(id, args, circumstances);
+        let answer = stacker::maybe_grow(super::BUILTIN_STACK, super::STACK_SEGMENT, call).unwrap_or(Value::Undefined);
+        if self.circumstances.is_late() {
+            return Err(super::Failure::Timeout);
+        }
         if let Some(why) = self.circumstances.take_left() {
             return Err(super::Failure::Unsupported(why));
+        }
+        // No clock looks inside of regorus' builtins.
+        if args.iter().any(is_large) && !self.program.builtins.is_brief(id) {
+            self.tick_by(super::TICKS as usize)?;
         }
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
             self.notes += 1;
@@ -91,5 +100,27 @@ impl<'p> Machine<'p> {
                 Ok(answer)
             }
         }
+    }
+}
+
+/// Longest text, and most elements, of an operand that takes no time worth a look at the clock.
+const SMALL_TEXT: usize = 1_024;
+const FEW: usize = 8;
+
+fn is_large(operand: &Value) -> bool {
+    match operand {
+        Value::String(text) => text.len() > SMALL_TEXT,
+        Value::Array(items) => items.len() > FEW || items.iter().any(is_nested),
+        Value::Set(items) => items.len() > FEW || items.iter().any(is_nested),
+        Value::Object(fields) => fields.len() > FEW || fields.iter().any(|(key, value)| is_nested(key) || is_nested(value)),
+        _ => false,
+    }
+}
+
+fn is_nested(element: &Value) -> bool {
+    match element {
+        Value::String(text) => text.len() > SMALL_TEXT,
+        Value::Array(_) | Value::Set(_) | Value::Object(_) => true,
+        _ => false,
     }
 }

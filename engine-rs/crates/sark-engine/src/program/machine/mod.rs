@@ -35,6 +35,8 @@ use with::Scope;
 const TICKS: u32 = 128;
 /// Rules under way inside each other, at most; beyond it the policy is at fault.
 const MAX_DEPTH: usize = 20_000;
+/// Most stack that a builtin may need.
+const BUILTIN_STACK: usize = 1 << 20;
 /// Levels between two looks at the stack, and what they may need of it.
 const STACK_CHECK: usize = 4;
 const STACK_RESERVE: usize = 768 << 10;
@@ -186,6 +188,7 @@ pub(crate) fn evaluate(
         Seen::Parts(parts, shape) => (None, Some(Sighted::new(parts, shape, &mut state.tables, program))),
     };
     let scope = Scope::outermost(input, state.next_scope());
+    let deadline = limits.began.checked_add(limits.time).unwrap_or(limits.began);
     let mut machine = Machine {
         program,
         state: &mut *state,
@@ -195,12 +198,12 @@ pub(crate) fn evaluate(
         depth: 0,
         entries: BTreeMap::new(),
         once: BTreeMap::new(),
-        circumstances,
+        circumstances: circumstances.until(deadline),
         spelled: asked.spelled,
         notes: 0,
         ticks: 0,
         spent: 0,
-        deadline: limits.began.checked_add(limits.time).unwrap_or(limits.began),
+        deadline,
     };
     let answer = machine.at(asked.path).and_then(|value| machine.made(value)).and_then(|value| machine.nameable(value));
     drop(machine);
@@ -247,7 +250,12 @@ impl Machine<'_> {
 
     /// Count a unit of work, and look at the clock from time to time.
     fn tick(&mut self) -> Outcome<()> {
-        self.ticks += 1;
+        self.tick_by(1)
+    }
+
+    /// As [`Self::tick`], for work of `units`.
+    fn tick_by(&mut self, units: usize) -> Outcome<()> {
+        self.ticks = self.ticks.saturating_add(u32::try_from(units).unwrap_or(TICKS));
         if self.ticks < TICKS {
             return Ok(());
         }

@@ -116,6 +116,7 @@ impl<'p> Machine<'p> {
         solution: Solution<'_, 'p>,
     ) -> Outcome<Flow> {
         let base = self.base_beside_rules(source);
+        self.tick_by(put_in_order(collection))?;
         let mut element = |machine: &mut Self, found_key: &dyn Fn() -> Value, found: &Value| -> Outcome<Flow> {
             machine.tick()?;
             if !matches!(key, Pattern::Any) && !machine.matches(key, &found_key())? {
@@ -203,6 +204,7 @@ impl<'p> Machine<'p> {
 
     fn every(&mut self, domain: &'p Expr, key: Option<Slot>, value: Slot, body: &'p [Step]) -> Outcome<bool> {
         let domain = self.value(domain)?;
+        self.tick_by(put_in_order(&domain))?;
         let holds = |machine: &mut Self, found_key: Value, found: Value| -> Outcome<bool> {
             machine.tick()?;
             if let Some(slot) = key {
@@ -306,5 +308,15 @@ impl<'p> Machine<'p> {
             }
         }
         Ok(())
+    }
+}
+
+/// Work of putting the elements of `collection` in OPA's order, before the first is looked at.
+fn put_in_order(collection: &Value) -> usize {
+    const AT_ONCE: usize = 8;
+    match collection {
+        Value::Object(members) => members.len() / AT_ONCE,
+        Value::Set(items) => items.len() / AT_ONCE,
+        _ => 0,
     }
 }

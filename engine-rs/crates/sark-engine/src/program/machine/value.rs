@@ -130,6 +130,7 @@ impl<'p> Machine<'p> {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
                 self.combined(&left, &right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
                 let answer = operation::arithmetic(op, &left, &right)?;
                 self.reckoned(op, &left, &right, &answer)?;
                 self.made(answer)
@@ -138,6 +139,7 @@ impl<'p> Machine<'p> {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
                 self.combined(&left, &right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
                 self.made(operation::combine(op, &left, &right))
             }
             Expr::Member(key, value, collection) => self.member(key.as_deref(), value, collection),
