@@ -18,9 +18,18 @@ fn many_keys(count: usize) -> String {
 }
 
 fn engine(source: &str) -> Engine {
+    engine_with_limit(source, Duration::from_millis(200))
+}
+
+/// One with time for calls that end, on a machine that has much else to do.
+fn patient_engine(source: &str) -> Engine {
+    engine_with_limit(source, Duration::from_secs(60))
+}
+
+fn engine_with_limit(source: &str, evaluation_timeout: Duration) -> Engine {
     let module = Module { name: "p.rego".into(), source: format!("package p\n{source}\nok := true") };
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_millis(200) };
+    let options = EngineOptions { cache, evaluation_timeout };
     Engine::new(Arc::new(Policies::compile(vec![module], b"{}").unwrap()), options).unwrap()
 }
 
@@ -116,7 +125,7 @@ fn patterns_from_the_input_cost_no_more_than_their_length_allows() {
 
 #[test]
 fn a_builtin_that_would_blow_up_ends_the_evaluation_and_is_not_undefined() {
-    let engine = engine(
+    let engine = patient_engine(
         "range := numbers.range(1, input)\nnot_range if not numbers.range(1, input)\nshift := bits.lsh(1, input)\n\
          wide := sprintf(input, [1])\nnumber := to_number(input)\n\
          longer := replace(input, \"a\", input)\nmuch_longer := regex.replace(input, \"a\", input)\n\
@@ -163,7 +172,7 @@ fn a_chain_of_long_calls_ends_at_the_limit() {
 
 #[test]
 fn a_path_of_many_segments_needs_no_stack() {
-    let engine = engine(
+    let engine = patient_engine(
         "filtered := json.filter(input.object, input.paths)\nremoved := json.remove(input.object, input.paths)\n\
          found := object.get(input.object, input.paths[0], \"none\")",
     );
@@ -173,11 +182,7 @@ fn a_path_of_many_segments_needs_no_stack() {
     for paths in [path, format!("\"{text}\"")] {
         let input = format!("{{\"object\":{object},\"paths\":[{paths}]}}");
         for (rule, answer) in [("filtered", "{\"a\":{\"a\":{}}}"), ("removed", object), ("found", "\"none\"")] {
-            match ask(&engine, rule, input.as_bytes()) {
-                Ok(found) => assert_eq!(found.as_deref(), Some(answer), "{rule}"),
-                // The machine may be slow.
-                late => assert_eq!(kind(late), Some(EvaluationErrorKind::Timeout), "{rule}"),
-            }
+            assert_eq!(ask(&engine, rule, input.as_bytes()).unwrap().as_deref(), Some(answer), "{rule}");
         }
     }
 }

@@ -587,7 +587,7 @@ fn combinations(kinds: &[Kind]) -> Vec<Vec<Value>> {
     kinds.iter().fold(vec![Vec::new()], |begun, kind| {
         let operands = kind();
         let longer = |first: &Vec<Value>| {
-            operands.iter().map(|operand| [first.as_slice(), &[operand.clone()]].concat()).collect::<Vec<_>>()
+            operands.iter().map(|operand| [first.as_slice(), std::slice::from_ref(operand)].concat()).collect::<Vec<_>>()
         };
         begun.iter().flat_map(longer).collect()
     })
@@ -614,7 +614,7 @@ fn duration(name: &str, operands: &[Value]) -> Duration {
     if table.check(id, operands).is_ok() {
         let _ = table.call(id, operands, &circumstances);
     }
-    processor_time() - began
+    processor_time().saturating_sub(began)
 }
 
 fn shown(operands: &[Value]) -> String {

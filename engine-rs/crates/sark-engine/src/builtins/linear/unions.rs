@@ -64,7 +64,7 @@ mod tests {
     fn what_is_laid_over_stays_as_it_is() {
         let objects = json(r#"[{"a": {"b": 1}}, {"a": {"c": 2}}]"#);
         let kept = objects.clone();
-        assert!(called("object.union_n", &[objects.clone()]).is_ok());
+        assert!(called("object.union_n", std::slice::from_ref(&objects)).is_ok());
         assert_eq!(objects, kept);
     }
 }
