@@ -25,7 +25,7 @@ use super::{Availability, Circumstances, availability, every_own};
 use crate::{document::Spelled, program::BuiltinTable};
 
 /// Time after which a call has to end that can.
-const LIMIT: Duration = Duration::from_millis(20);
+const LIMIT: Duration = Duration::from_millis(2);
 /// Time of a processor that bounded work takes at most on any machine. Where it was not bounded, some of these took minutes.
 const AT_MOST: Duration = Duration::from_secs(10);
 /// Stack that a builtin is sure to have.
