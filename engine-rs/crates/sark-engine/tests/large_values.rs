@@ -197,7 +197,7 @@ fn builtins_copy_no_more_than_there_is_room_for() {
     in_child("builtins_copy_no_more_than_there_is_room_for", || {
         let one = chain("a", "{\"x\": input}", "{\"l\": @, \"r\": @}", 21);
         let other = chain("b", "{\"x\": input}", "{\"l\": @, \"r\": @}", 21);
-        let copies = vec![r#"{"op": "copy", "from": "/a", "path": "/a/b"}"#; 60].join(",");
+        let copies = [r#"{"op": "copy", "from": "/a", "path": "/a/b"}"#; 60].join(",");
         let engine = engine(&format!(
             "{one}{other}union := count(object.union(a20, b20))\nunions := count(object.union_n([a20, b20]))\n\
              filtered := count(json.filter(a20, [\"l\"]))\nremoved := count(json.remove(a20, [\"l/l/l\"]))\n\
@@ -266,8 +266,8 @@ fn values_of_partial_rules_and_functions_nest_only_so_deep() {
             let (kind, _) = refused(&engine, rule, "\"x\"");
             assert_eq!(kind, EvaluationErrorKind::Evaluation, "{rule}");
         }
-        let copies = vec![r#"{"op": "copy", "from": "/a", "path": "/a/a/a/a/a"}"#; 12].join(",");
-        let moves = vec![r#"{"op": "add", "path": "/a/a", "value": {"a": {"a": 1}}}"#; 400].join(",");
+        let copies = [r#"{"op": "copy", "from": "/a", "path": "/a/a/a/a/a"}"#; 12].join(",");
+        let moves = [r#"{"op": "add", "path": "/a/a", "value": {"a": {"a": 1}}}"#; 400].join(",");
         let engine = self::engine(&format!(
             "copied := json.patch({{\"a\": {{\"a\": {{\"a\": {{\"a\": input}}}}}}}}, [{copies}])\n\
              added := json.patch({{\"a\": {{\"a\": 1}}}}, [{moves}])"
@@ -290,7 +290,7 @@ fn values_as_deep_as_policies_have_them_are_answered() {
 #[test]
 fn documents_of_rules_nest_only_so_deep() {
     in_child("documents_of_rules_nest_only_so_deep", || {
-        let package = vec!["a"; 900].join(".");
+        let package = ["a"; 900].join(".");
         let modules = vec![
             Module { name: "p.rego".into(), source: "package p\nok := input".into() },
             Module { name: "deep.rego".into(), source: format!("package p.{package}\nv := input") },
