@@ -39,8 +39,13 @@ impl<'p> Machine<'p> {
             self.scope.patched(&group.path, Value::Undefined)
         } else {
             let value = self.deeper(|machine| machine.evaluated(group))?;
-            let value = self.scope.patched(&group.path, value);
-            self.made(value)?
+            // The one value of a complete rule was weighed where it was made.
+            if self.scope.is_plain() && group.kind == Kind::Complete {
+                value
+            } else {
+                let value = self.scope.patched(&group.path, value);
+                self.made(value)?
+            }
         };
         if is_fixed {
             if noted == self.notes

@@ -95,8 +95,13 @@ impl<'p> Machine<'p> {
             }
             Expr::Array(items) => {
                 self.spend(COLLECTION + ITEM * items.len())?;
-                let array = self.values(items)?.map_or(Value::Undefined, Value::from);
-                self.made(array)
+                let Some(items) = self.values(items)? else {
+                    return Ok(Value::Undefined);
+                };
+                // What stands in a policy is as long as that: only parts with parts make more of it.
+                let has_parts = items.iter().any(is_collection);
+                let array = Value::from(items);
+                if has_parts { self.made(array) } else { Ok(array) }
             }
             Expr::Set(items) => {
                 let Some(items) = self.values(items)? else {
@@ -187,6 +192,7 @@ impl<'p> Machine<'p> {
 
     fn object(&mut self, fields: &'p [(Expr, Expr)]) -> Outcome<Value> {
         let mut object = BTreeMap::new();
+        let mut has_parts = false;
         self.spend(COLLECTION + FIELD * fields.len())?;
         for (key, value) in fields {
             let key = self.value(key)?;
@@ -195,12 +201,14 @@ impl<'p> Machine<'p> {
                 return Ok(Value::Undefined);
             }
             self.has_none_beyond_floats()?;
+            has_parts |= is_collection(&key) || is_collection(&value);
             // OPA has two fields then, also where their values are equal.
             if object.insert(key, value).is_some() {
                 return Err(Failure::EqualKeys);
             }
         }
-        self.made(Value::from(object))
+        let object = Value::from(object);
+        if has_parts { self.made(object) } else { Ok(object) }
     }
 
     /// Count what it takes to put two sets together.
