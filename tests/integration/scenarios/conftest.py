@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.scenario)
             item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+def each(cases: Mapping[str, object], *, long: str) -> list[Any]:
+    """Return every case as a parameter of a test under its name; the one called `long` is for `make scenarios`."""
+    return [pytest.param(case, id=name, marks=[pytest.mark.long] if name == long else []) for name, case in cases.items()]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from sark_e2e.kept_running import KeptRunning
 from sark_e2e.ledger import broken_promises
 from sark_e2e.scenario import Scenario
 
+from .conftest import each
+
 FLAGS = ("PATCH", r"/configmaps/")
 STATUS = ("PUT", r"/sarkrollouts/[^/]+/status")
 ANYTHING = ("GET|PUT|PATCH|POST", r"/(configmaps|pods|sarkrollouts/|events)")
@@ -42,10 +44,7 @@ FAULTS: dict[str, list[tuple[tuple[str, str], dict[str, Any]]]] = {
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    "faults",
-    [pytest.param(faults, id=name, marks=[pytest.mark.long] if name == "slowness" else []) for name, faults in FAULTS.items()],
-)
+@pytest.mark.parametrize("faults", each(FAULTS, long="slowness"))
 def test_a_rollout_comes_to_its_end_through(scenario: Scenario, faults: list[tuple[tuple[str, str], dict[str, Any]]]):
     # Given an API server with a fault
     proxy = scenario.api_proxy()

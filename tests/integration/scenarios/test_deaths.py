@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 import pytest
 
@@ -18,13 +17,10 @@ from sark_e2e.ledger import broken_promises, documents
 from sark_e2e.operator import Operator
 from sark_e2e.scenario import Scenario
 
+from .conftest import each
+
 Moment = tuple[dict[str, str], str]
 LONG = pytest.mark.long
-
-
-def each(moments: dict[str, list[Moment]], *, long: str) -> list[Any]:
-    """Return every entry as a parameter of a test; the one called `long` is for `make scenarios`."""
-    return [pytest.param(entry, id=name, marks=[LONG] if name == long else []) for name, entry in moments.items()]
 
 
 def flags(percent: int) -> dict[str, str]:
