@@ -11,7 +11,7 @@ from typing import Self
 
 from .case import Case
 from .oracle import Oracle, Refusal
-from .outcome import Answer, Failed, Outcome, Refused, Undefined, same
+from .outcome import Answer, Failed, Mistyped, Outcome, Refused, Undefined, same
 from .subject import Subject, compile_or_reason
 
 
@@ -57,8 +57,12 @@ class Comparison:
         loading = self._thread.submit(self._oracle.load, case)
         subject = compile_or_reason(case)
         result = Result(refused_by_opa=loading.result())
-        if isinstance(subject, str):
-            result.refused_by_engine = subject
+        if not isinstance(subject, Subject):
+            result.refused_by_engine = subject.reason
+        if result.refused_by_opa is None and isinstance(subject, Mistyped):
+            asked = case.single(case.paths[0], case.inputs[-1])
+            opa = self._oracle.ask_one(asked.paths[0], asked.inputs[-1])
+            result.disagreements.append(Disagreement(asked, opa, subject))
         if result.refused_by_opa is None and isinstance(subject, Subject):
             asking = self._thread.submit(self._oracle.ask, case.paths, case.inputs)
             ours = subject.ask(case.paths, case.inputs)
@@ -71,8 +75,8 @@ class Comparison:
         subject = compile_or_reason(case)
         refusal = self._oracle.load(case)
         opa = self._oracle.ask_one(case.paths[0], case.inputs[-1]) if refusal is None else Refused(refusal.reason)
-        if isinstance(subject, str):
-            return opa, Refused(subject)
+        if not isinstance(subject, Subject):
+            return opa, subject
         # The inputs before are asked too: an engine must not remember them.
         return opa, subject.ask(case.paths, case.inputs)[-1][0]
 

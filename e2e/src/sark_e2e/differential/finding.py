@@ -11,7 +11,7 @@ import yaml
 
 from .case import Case
 from .comparison import Disagreement
-from .outcome import Answer, Failed, Outcome, Panicked, Refused, Undefined, write
+from .outcome import Answer, Failed, Mistyped, Outcome, Panicked, Refused, Undefined, write
 from .tokens import tokens
 
 _WORDS: Final = re.compile(r"[a-z]\w*\d+|x\d+")
@@ -37,7 +37,7 @@ def words(outcome: Outcome) -> str:
             return "undefined"
         case Failed(reason) | Panicked(reason):
             return f"error: {' '.join(reason.split())}"
-        case Refused(reason):
+        case Refused(reason) | Mistyped(reason):
             return f"refused: {reason}"
 
 

@@ -45,7 +45,14 @@ class Refused:
     reason: str
 
 
-Outcome = Answer | Undefined | Failed | Panicked | Refused
+@dataclass(frozen=True, slots=True)
+class Mistyped:
+    """The engine does not load the policies, for their types. OPA must not either: what it loads and answers is a finding."""
+
+    reason: str
+
+
+Outcome = Answer | Undefined | Failed | Panicked | Refused | Mistyped
 
 
 def read(text: str | bytes) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from sark_engine import Engine, EvaluationError, InputError, Policies, PolicyError, UnsupportedPath
 
 from .case import Case, Text
-from .outcome import Answer, Failed, Outcome, Panicked, Refused, Undefined, read
+from .outcome import Answer, Failed, Mistyped, Outcome, Panicked, Refused, Undefined, read
 
 TIMEOUT_SECONDS: Final = 5.0
 _DECLINED: Final = frozenset({"timeout", "unsupported_input", "unsupported_builtin"})
 """Kinds of errors that leave the question to the baseline."""
+_OF_TYPES: Final = re.compile(
+    r"rule \S+: (operand \d+ of |a reference goes into |.+ is compared with |.+ is looked for among elements )"
+)
 
 
 class Subject:
@@ -46,9 +50,9 @@ class Subject:
         return Undefined() if answer is None else Answer(read(answer))
 
 
-def compile_or_reason(case: Case) -> Subject | str:
+def compile_or_reason(case: Case) -> Subject | Refused | Mistyped:
     """Return the compiled case, or why the engine refuses it."""
     try:
         return Subject(case)
     except PolicyError as error:
-        return str(error)
+        return Mistyped(str(error)) if _OF_TYPES.match(str(error)) else Refused(str(error))

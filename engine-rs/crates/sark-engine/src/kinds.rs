@@ -107,6 +107,8 @@ impl Type {
 
     pub(crate) fn of(value: &Value) -> Self {
         let elements = match value {
+            // An empty array is an array of whatever one asks for, also as one of several values of a rule.
+            Value::Array(items) if items.is_empty() => Kinds::ANY,
             Value::Array(items) if items.len() <= MOST_ELEMENTS => items.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or),
             Value::Set(items) if items.len() <= MOST_ELEMENTS => items.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or),
             Value::Array(_) | Value::Set(_) => Kinds::ANY,

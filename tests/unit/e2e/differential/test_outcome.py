@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sark_e2e.differential.comparison import agree
-from sark_e2e.differential.outcome import Answer, Failed, Outcome, Refused, Undefined, read, same, write
+from sark_e2e.differential.outcome import Answer, Failed, Mistyped, Outcome, Refused, Undefined, read, same, write
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,9 @@ def test_values_are_the_same_by_what_they_are_worth(one: str, other: str, equal:
         (Failed("x"), Answer(1), False),
         (Answer(1), Refused("no such builtin"), True),
         (Refused("out of time"), Answer(1), True),
+        (Refused("rego_type_error"), Mistyped("operand 1"), True),
+        (Undefined(), Mistyped("operand 1"), False),
+        (Failed("x"), Mistyped("operand 1"), False),
     ],
 )
 def test_outcomes_agree_unless_both_answered_and_differ(opa: Outcome, engine: Outcome, alike: bool):

@@ -71,7 +71,7 @@ impl Footprint for Body {
 impl Footprint for Step {
     fn heap(&self) -> usize {
         match self {
-            Self::Let(_, value) | Self::Check(value) | Self::Key(value) => value.heap(),
+            Self::Let(_, value) | Self::Front(_, value) | Self::Check(value) | Self::Key(value) => value.heap(),
             Self::Unify(pattern, value) | Self::Walk(value, pattern) => pattern.heap() + value.heap(),
             Self::Scan(scan) => scan.heap(),
             Self::Not(body) => body.heap(),

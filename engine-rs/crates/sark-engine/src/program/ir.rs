@@ -133,6 +133,8 @@ pub(crate) enum Pattern {
 pub(crate) enum Step {
     /// Bind a variable; no solution when the expression is undefined.
     Let(Slot, Expr),
+    /// The same, of a variable that the policy does not have: what a statement needs is evaluated in front of it.
+    Front(Slot, Expr),
     /// Holds when defined and not false.
     Check(Expr),
     /// The same, of a reference that ends with a computed key of base data and is a statement of its own.

@@ -1,9 +1,10 @@
 //! Types, as far as a kind and the kinds of elements: what can never be right is refused at load, as OPA refuses it.
 //!
 //! OPA's compiler knows more, such as the fields of an object. Whatever is found wrong here is wrong there too: nothing is said of
-//! what comes from the input or from base data, and nothing of what `with` may have replaced.
+//! what comes from the input or from base data, and nothing of what `with` may have replaced. Nothing is said of local variables
+//! either: OPA takes their types from statements in an order of its own, in which one may be anything that is a number here.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use regorus::unstable::BoolOp;
 
@@ -68,18 +69,20 @@ pub(crate) fn check(
 
 /// What a group's value may be; of a function, what a call may give.
 fn of_group(group: &Group, types: &[Type], builtins: &BuiltinTable) -> Result<Type, Mismatch> {
+    let mut checker = Checker { groups: types, builtins, front: BTreeMap::new(), replacements: 0 };
     let mut leaves = Type::NONE;
     for definition in &group.definitions {
-        let mut frame = Frame::new(definition.slots, types, builtins);
+        checker.front.clear();
         for param in &definition.params {
-            frame.pattern(param, Type::ANY)?;
+            checker.pattern(param, Type::ANY)?;
         }
         for body in &definition.bodies {
-            leaves = leaves.or(frame.body(body)?);
+            leaves = leaves.or(checker.body(body)?);
         }
     }
     if let Some(default) = &group.default {
-        leaves = leaves.or(Frame::new(group.default_slots, types, builtins).expr(default)?);
+        checker.front.clear();
+        leaves = leaves.or(checker.expr(default)?);
     }
     Ok(match group.kind {
         Kind::Complete | Kind::Function if leaves == Type::NONE => Type::ANY,
@@ -89,21 +92,18 @@ fn of_group(group: &Group, types: &[Type], builtins: &BuiltinTable) -> Result<Ty
     })
 }
 
-/// Types of the local variables of one definition.
-struct Frame<'p> {
-    slots: Vec<Type>,
-    /// Of the groups that were looked at.
+/// What looks at the definitions of one group.
+struct Checker<'p> {
+    /// Types of the groups that were looked at.
     groups: &'p [Type],
     builtins: &'p BuiltinTable,
+    /// Types of what is evaluated in front of statements: variables that no policy names, each with one value.
+    front: BTreeMap<Slot, Type>,
     /// How many `with` are around: rules and functions may be others below one.
     replacements: usize,
 }
 
-impl<'p> Frame<'p> {
-    fn new(slots: Slot, groups: &'p [Type], builtins: &'p BuiltinTable) -> Self {
-        Self { slots: vec![Type::ANY; slots as usize], groups, builtins, replacements: 0 }
-    }
-
+impl Checker<'_> {
     fn body(&mut self, body: &Body) -> Result<Type, Mismatch> {
         self.steps(&body.steps)?;
         for key in &body.keys {
@@ -120,9 +120,10 @@ impl<'p> Frame<'p> {
 
     fn step(&mut self, step: &Step) -> Result<(), Mismatch> {
         match step {
-            Step::Let(slot, value) => {
+            Step::Let(_, value) => self.expr(value).map(drop),
+            Step::Front(slot, value) => {
                 let found = self.expr(value)?;
-                self.bind(*slot, found);
+                self.front.insert(*slot, found);
                 Ok(())
             }
             Step::Check(condition) | Step::Key(condition) => self.condition(condition),
@@ -174,11 +175,7 @@ impl<'p> Frame<'p> {
 
     fn pattern(&mut self, pattern: &Pattern, value: Type) -> Result<(), Mismatch> {
         match pattern {
-            Pattern::Any => Ok(()),
-            Pattern::Bind(slot) => {
-                self.bind(*slot, value);
-                Ok(())
-            }
+            Pattern::Any | Pattern::Bind(_) => Ok(()),
             Pattern::Equal(other) => {
                 let other = self.expr(other)?;
                 alike(other, value)
@@ -197,12 +194,6 @@ impl<'p> Frame<'p> {
         }
     }
 
-    fn bind(&mut self, slot: Slot, value: Type) {
-        if let Some(known) = self.slots.get_mut(slot as usize) {
-            *known = value;
-        }
-    }
-
     fn group(&self, id: GroupId) -> Type {
         let is_replaced = self.replacements > 0;
         self.groups.get(id as usize).copied().filter(|_| !is_replaced).unwrap_or(Type::ANY)
@@ -211,7 +202,7 @@ impl<'p> Frame<'p> {
     fn expr(&mut self, expr: &Expr) -> Result<Type, Mismatch> {
         Ok(match expr {
             Expr::Const(value) => Type::of(value),
-            Expr::Slot(slot) => self.slots.get(*slot as usize).copied().unwrap_or(Type::ANY),
+            Expr::Slot(slot) => self.front.get(slot).copied().unwrap_or(Type::ANY),
             Expr::BasePart(_) | Expr::Input(..) | Expr::Base(_) | Expr::Document(_) => Type::ANY,
             Expr::Group(id) => self.group(*id),
             Expr::Entry(_, key) => {

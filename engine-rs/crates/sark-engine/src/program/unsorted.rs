@@ -128,7 +128,7 @@ impl<'p> Unsorted<'p> {
     fn bind(&self, steps: &[Step], slots: &mut Slots) {
         for step in steps {
             match step {
-                Step::Let(slot, value) if self.is_unsorted(value, slots) => {
+                Step::Let(slot, value) | Step::Front(slot, value) if self.is_unsorted(value, slots) => {
                     slots.insert(*slot);
                 }
                 Step::Unify(pattern, value) | Step::Walk(value, pattern) if self.is_unsorted(value, slots) => {

@@ -54,7 +54,7 @@ fn inside<'e>(comprehension: &'e Comprehension, see: &mut dyn FnMut(&'e Expr)) {
 pub(crate) fn steps<'e>(all: &'e [Step], see: &mut dyn FnMut(&'e Expr)) {
     for step in all {
         match step {
-            Step::Let(_, value) | Step::Check(value) | Step::Key(value) => expr(value, see),
+            Step::Let(_, value) | Step::Front(_, value) | Step::Check(value) | Step::Key(value) => expr(value, see),
             Step::Unify(taken, value) | Step::Walk(value, taken) => {
                 pattern(taken, see);
                 expr(value, see);

@@ -88,7 +88,7 @@ impl Lowering<'_> {
                     self.apart(key, out)?;
                     // A key with a variable of its own would be told from another one by that alone.
                     for step in out.iter().skip(before) {
-                        if let Step::Let(_, value) = step {
+                        if let Step::Front(_, value) = step {
                             keys.add(span, value, false)?;
                         }
                     }
@@ -107,7 +107,7 @@ impl Lowering<'_> {
     /// Give the value of `expr` a variable, which its own lowering finds.
     pub(super) fn put_in_front(&mut self, expr: &Ref<Ast>, value: Expr, out: &mut Steps) {
         let slot = self.scopes.fresh_bound();
-        out.push(Step::Let(slot, value));
+        out.push(Step::Front(slot, value));
         self.in_front.insert(address(expr), slot);
     }
 

@@ -23,7 +23,7 @@ impl<'p> Machine<'p> {
         let mut waiting = steps;
         while let Some((step, rest)) = waiting.split_first() {
             let holds = match step {
-                Step::Let(slot, expr) => {
+                Step::Let(slot, expr) | Step::Front(slot, expr) => {
                     let value = self.value(expr)?;
                     let holds = value != Value::Undefined;
                     self.set(*slot, value);
