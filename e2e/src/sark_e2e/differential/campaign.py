@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -137,12 +137,17 @@ def cases(plan: Plan) -> Iterator[tuple[str, Case]]:
         makers["corpus"] = lambda: chance.choice(plan.specimens).case(chance, plan.inputs)
         makers["mutated"] = lambda: mutant(chance.choice(plan.specimens).case(chance, plan.inputs), chance)
         if "corpus" in plan.sources:
-            yield from (("corpus", specimen.case(chance, plan.inputs)) for specimen in plan.specimens)
+            yield from (("corpus", _without_null(specimen.case(chance, plan.inputs))) for specimen in plan.specimens)
     weights = {"corpus": 1, "mutated": 4, "grammar": 4, "builtins": 1, "tangle": 3, "numerals": 2, "guards": 2}
     chosen = [source for source in makers if source in plan.sources]
     while True:
         source = chance.choices(chosen, weights=[weights[name] for name in chosen])[0]
-        yield source, makers[source]()
+        yield source, _without_null(makers[source]())
+
+
+def _without_null(case: Case) -> Case:
+    """Return `case` with no input where it has null: they are the same to the data API, and not to a query or in process."""
+    return replace(case, inputs=tuple(None if given == "null" else given for given in case.inputs))
 
 
 def _repaired(case: Case, result: Result) -> Case | None:
