@@ -117,6 +117,9 @@ differential: setup tools ## The same for longer (SECONDS=3600, SEED=n to repeat
 leak: rust-toolchain ## Look for memory that grows: make leak OPERATIONS=10000000
 	SARK_LEAK_OPERATIONS=$(OPERATIONS) cargo test $(CARGO_FLAGS) --profile thin --workspace --test leak -- --nocapture
 
+long-calls: rust-toolchain ## Call every builtin with all combinations of operands that mean harm (some minutes)
+	cargo test $(CARGO_FLAGS) --profile thin --workspace --lib -- --ignored --nocapture every_call_ends_soon_after_its_limit
+
 fuzz: rust-toolchain ## Fuzz each target for SECONDS (60) with the address sanitizer; findings are kept in .cache/fuzz
 	sh tools/fuzz.sh $(SECONDS)
 
@@ -222,4 +225,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs e2e e2e-kind false-reverts faults format fuzz golden help images invariants \
-	leak lock manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup signatures test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools
+	leak lock long-calls manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup signatures test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools

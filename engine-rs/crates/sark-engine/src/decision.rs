@@ -4,7 +4,7 @@ use regorus::Value;
 
 use crate::{
     body::Body,
-    document::{UndefinedPart, write},
+    document::{Unwritable, write_within},
 };
 
 /// What a decision means for the caller.
@@ -39,6 +39,9 @@ impl Outcome {
     }
 }
 
+/// Longest answer, in bytes. It is there several times: while it is written, kept, logged and sent.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
 const PREFIX: &[u8] = b"{\"result\":";
 const SUFFIX: &[u8] = b"}\n";
 const UNDEFINED: &[u8] = b"{}\n";
@@ -72,7 +75,7 @@ impl Decision {
         Self { body: body.into(), outcome }
     }
 
-    pub(crate) fn from_value(value: &Value) -> Result<Self, UndefinedPart> {
+    pub(crate) fn from_value(value: &Value) -> Result<Self, Unwritable> {
         match value {
             Value::Undefined => return Ok(Self::undefined()),
             Value::Bool(true) => return Ok(Self::from_body(Body::fixed(TRUE), Outcome::Allow)),
@@ -81,7 +84,7 @@ impl Decision {
         }
         let mut body = Vec::with_capacity(64);
         body.extend_from_slice(PREFIX);
-        write(&mut body, value)?;
+        write_within(&mut body, value, MAX_ANSWER_BYTES)?;
         body.extend_from_slice(SUFFIX);
         Ok(Self { body: body.into(), outcome: Outcome::of(value) })
     }

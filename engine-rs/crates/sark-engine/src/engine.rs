@@ -243,7 +243,7 @@ impl Engine {
             Begun::Lead(lead) => {
                 let serving = self.serving.load_full();
                 let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
-                let answer = self.lead(&serving, &mut evaluator, lead, path, Input::of(input));
+                let answer = evaluator.contained(|evaluator| self.lead(&serving, evaluator, lead, path, Input::of(input)));
                 serving.give_back(evaluator);
                 answer.map(|(decision, _)| decision)
             }
@@ -348,7 +348,7 @@ impl Engine {
             return Err(EvaluationError::failed(EvaluationErrorKind::Evaluation, "this thread has no evaluator"));
         };
         evaluator.set_time_limit(limit.min(self.time_limit));
-        let done = work(serving, evaluator);
+        let done = evaluator.contained(|evaluator| work(serving, evaluator));
         if !evaluator.is_sound() {
             lane.current = None;
         }
@@ -374,7 +374,7 @@ impl Engine {
         work: impl FnOnce(&mut Evaluator) -> Result<T, EvaluationError>,
     ) -> Result<T, EvaluationError> {
         let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
-        let answer = work(&mut evaluator);
+        let answer = evaluator.contained(work);
         serving.give_back(evaluator);
         answer
     }

@@ -13,7 +13,7 @@ use crate::{
     decision::Decision,
     document::{Sight, Spelled},
     error::{EvaluationError, EvaluationErrorKind},
-    program::{self, Asked, Failure, Limits, Program, State},
+    program::{self, Asked, Failure, Limits, MAX_PARTS, Program, State},
     rehearsal,
 };
 
@@ -56,15 +56,19 @@ impl Evaluator {
         input: Sight<'_>,
         began: Instant,
     ) -> Result<Value, EvaluationError> {
-        // Its state may be torn after a panic: `panicked` makes the owner take a new one.
-        match contained(|| self.value(path, input, began)) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(failure)) => Err(told(failure)),
-            Err(message) => {
-                self.panicked = true;
-                Err(EvaluationError::failed(EvaluationErrorKind::Panic, format!("the engine panicked: {message}")))
-            }
-        }
+        self.value(path, input, began).map_err(told)
+    }
+
+    /// Do all that one question needs, from reading the input to keeping the answer. A panic ends this question and no other.
+    pub(crate) fn contained<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
+        contained(|| work(self)).unwrap_or_else(|message| {
+            // Its state may be torn: the owner takes a new one.
+            self.panicked = true;
+            Err(EvaluationError::failed(EvaluationErrorKind::Panic, format!("the engine panicked: {message}")))
+        })
     }
 
     fn value(&mut self, path: &[String], input: Sight<'_>, began: Instant) -> Result<Value, Failure> {
@@ -81,6 +85,13 @@ fn told(failure: Failure) -> EvaluationError {
         Failure::Conflict(message) => EvaluationError::failed(EvaluationErrorKind::Evaluation, message),
         Failure::Timeout => EvaluationError::failed(EvaluationErrorKind::Timeout, "the evaluation ran longer than its limit"),
         Failure::Depth => EvaluationError::failed(EvaluationErrorKind::Evaluation, "rules or values nest too deeply"),
+        Failure::Size => EvaluationError::failed(
+            EvaluationErrorKind::Evaluation,
+            format!("a value has more than {MAX_PARTS} parts, those that it shares counted wherever they stand"),
+        ),
+        Failure::Memory => {
+            EvaluationError::failed(EvaluationErrorKind::Evaluation, "the values of the evaluation take too much memory")
+        }
         Failure::Inexact => EvaluationError::failed(
             EvaluationErrorKind::UnsupportedInput,
             "a calculation has a fraction that the engine cannot hold exactly",
@@ -98,12 +109,14 @@ fn told(failure: Failure) -> EvaluationError {
 }
 
 pub(crate) fn decision_of(value: &Value) -> Result<Decision, EvaluationError> {
-    Decision::from_value(value)
-        .map_err(|error| EvaluationError::failed(EvaluationErrorKind::Evaluation, format!("the value is not JSON: {error}")))
+    rehearsal::panic_at_answer_if_rehearsed();
+    Decision::from_value(value).map_err(|error| {
+        EvaluationError::failed(EvaluationErrorKind::Evaluation, format!("the answer cannot be written: {error}"))
+    })
 }
 
 /// Run `work`; a panic becomes its message.
-pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         text.unwrap_or("no message").to_owned()

@@ -40,12 +40,13 @@ pub use document::{
 };
 pub use engine::{Engine, EngineOptions, Lane, Source, Standing};
 pub use error::{EvaluationError, EvaluationErrorKind, InputError, PathError, PolicyError};
+pub use evaluator::contained;
 pub use lifetimes::{LifetimeError, Lifetimes};
 pub use loading::{LoadLimits, Sources};
 pub use path::DecisionPath;
 pub use policies::{MAX_MEMORY_BYTES, Module, Policies, RegoVersion};
 pub use regorus::Value;
-pub use rehearsal::rehearse_panics;
+pub use rehearsal::{rehearse_panics, rehearse_panics_at_answers};
 pub use revision::policy_revision;
 pub use verdict::{ServedBy, Tier, Verdict};
 

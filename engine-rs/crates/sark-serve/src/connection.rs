@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    containing,
     deadlines::Watch,
     reply::{Delivery, Problem, Reply, status},
     serving::{Place, Thread},
@@ -221,13 +222,15 @@ impl Line {
     /// it are sent.
     async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<(Reply, bool), Gone> {
         let mut answering = pin!(thread.answer(request));
-        if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(answering.as_mut().poll(context))).await {
-            return Ok((reply, false));
+        // It was counted as a request of its arm.
+        let failed = |problem: Problem| problem.reply();
+        if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(containing::poll(answering.as_mut(), context))).await {
+            return Ok((reply.unwrap_or_else(failed), false));
         }
         self.flush().await?;
         self.is_doubtful = true;
         tokio::select! {
-            reply = answering => Ok((reply, true)),
+            reply = containing::unless_it_panics(answering) => Ok((reply.unwrap_or_else(failed), true)),
             () = self.stream.closed() => Err(Gone),
         }
     }

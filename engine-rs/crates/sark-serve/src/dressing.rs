@@ -65,8 +65,10 @@ impl Look {
         if self.warns {
             reply.body = warned(&reply.body);
         }
-        if self.pretty {
-            reply.body = indented(&reply.body).into();
+        if self.pretty
+            && let Some(lines) = indented(&reply.body)
+        {
+            reply.body = lines.into();
         }
         reply
     }

@@ -1,11 +1,21 @@
 //! JSON indented by two spaces, byte for byte as Go's encoder does, every number and string as it was written.
 
-/// `json` indented. It must be JSON: nothing is checked.
-pub(crate) fn indented(json: &[u8]) -> Vec<u8> {
+/// Longest text that is made of one, in bytes: spaces multiply by the depth. Four times the engine's longest answer.
+const MOST_BYTES: usize = 256 << 20;
+
+/// `json` indented; None when that would be too long. It must be JSON: nothing is checked.
+pub(crate) fn indented(json: &[u8]) -> Option<Vec<u8>> {
+    indented_within(json, MOST_BYTES)
+}
+
+fn indented_within(json: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
     let mut bytes = json.trim_ascii().iter().copied().peekable();
     while let Some(byte) = bytes.next() {
+        if out.len() > most {
+            return None;
+        }
         match byte {
             b'"' => string(&mut out, &mut bytes),
             b'{' | b'[' => {
@@ -33,7 +43,7 @@ pub(crate) fn indented(json: &[u8]) -> Vec<u8> {
         }
     }
     out.push(b'\n');
-    out
+    Some(out)
 }
 
 /// The rest of a string whose opening quote was taken.
@@ -67,8 +77,16 @@ mod tests {
     fn it_looks_as_go_writes_it() {
         let text = "{\"a\":[1,{\"b\":\"x{,:]\\\"\"}],\"c\":{},\"d\":[ ]}\n";
         let expected = "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"x{,:]\\\"\"\n    }\n  ],\n  \"c\": {},\n  \"d\": []\n}\n";
-        assert_eq!(String::from_utf8(indented(text.as_bytes())).unwrap(), expected);
-        assert_eq!(indented(b"12345678901234567890.10\n"), b"12345678901234567890.10\n");
+        assert_eq!(String::from_utf8(indented(text.as_bytes()).unwrap()).unwrap(), expected);
+        assert_eq!(indented(b"12345678901234567890.10\n").as_deref(), Some(b"12345678901234567890.10\n".as_slice()));
+    }
+
+    #[test]
+    fn what_would_become_too_long_is_not_indented() {
+        let deep = ["[".repeat(400), "]".repeat(400)].concat();
+        let deep = format!("[{}{deep}]", format!("{deep},").repeat(10));
+        assert!(indented(deep.as_bytes()).is_some_and(|text| text.len() > 1_000_000));
+        assert_eq!(indented_within(deep.as_bytes(), 1_000_000), None);
     }
 
     fn json() -> impl Strategy<Value = Value> {
@@ -92,7 +110,7 @@ mod tests {
         fn the_value_stays_and_the_look_is_that_of_a_known_writer(value in json()) {
             let mut expected = serde_json::to_vec_pretty(&value).unwrap();
             expected.push(b'\n');
-            prop_assert_eq!(indented(&serde_json::to_vec(&value).unwrap()), expected);
+            prop_assert_eq!(indented(&serde_json::to_vec(&value).unwrap()), Some(expected));
         }
     }
 }

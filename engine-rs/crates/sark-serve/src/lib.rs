@@ -11,6 +11,7 @@ mod asked;
 mod batch;
 mod compression;
 mod connection;
+mod containing;
 mod deadlines;
 mod dressing;
 mod evaluating;

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use sark_engine::{
-    Decision, DecisionPath, Engine, EvaluationError, EvaluationErrorKind, Input, Lane, Lead, PolicyError, Source,
+    Decision, DecisionPath, Engine, EvaluationError, EvaluationErrorKind, Input, Lane, Lead, PolicyError, Source, contained,
 };
 use tokio::sync::oneshot;
 
@@ -128,18 +128,16 @@ impl Pool {
         // Made with the first task: a sidecar without slow paths needs no evaluators for them.
         let mut lane = None;
         while let Some(task) = self.next() {
-            let evaluated = match lane.take().map_or_else(|| engine.lane(), Ok) {
-                Ok(mut own) => {
-                    let input = Input::of(task.input.as_deref());
-                    let span = Span { began: Instant::now(), limit: engine.time_limit() };
-                    let evaluated = evaluate(engine, &mut own, task.lead, &task.path, input, span);
-                    lane = Some(own);
-                    evaluated
-                }
-                Err(error) => Evaluated { answer: Err(no_evaluator(&error)), took: Duration::ZERO, ended: Instant::now() },
-            };
+            let Task { path, input, lead, answer } = task;
+            let evaluated = unless_it_panics(|| {
+                let mut own = lane.take().map_or_else(|| engine.lane(), Ok)?;
+                let span = Span { began: Instant::now(), limit: engine.time_limit() };
+                let evaluated = evaluate(engine, &mut own, lead, &path, Input::of(input.as_deref()), span);
+                lane = Some(own);
+                Ok(evaluated)
+            });
             // Whoever asked may have gone.
-            let _ = task.answer.send(evaluated);
+            let _ = answer.send(evaluated);
         }
     }
 }
@@ -168,6 +166,19 @@ pub(crate) fn evaluate(
     };
     let ended = Instant::now();
     Evaluated { answer, took: ended.saturating_duration_since(began), ended }
+}
+
+/// What `work` gives. A thread that a panic ended would be missing for all that follow.
+fn unless_it_panics(work: impl FnOnce() -> Result<Evaluated, PolicyError>) -> Evaluated {
+    let failed = |error| Evaluated { answer: Err(error), took: Duration::ZERO, ended: Instant::now() };
+    match contained(work) {
+        Ok(Ok(evaluated)) => evaluated,
+        Ok(Err(error)) => failed(no_evaluator(&error)),
+        Err(message) => {
+            let message = format!("the evaluation panicked: {message}");
+            failed(EvaluationError::Failed { kind: EvaluationErrorKind::Panic, message })
+        }
+    }
 }
 
 fn no_evaluator(error: &PolicyError) -> EvaluationError {
@@ -204,6 +215,13 @@ mod tests {
         }
         pool.close();
         assert_eq!(pool.submit(&path(), None, None).err(), Some(PoolFull));
+    }
+
+    #[test]
+    fn a_panic_ends_one_evaluation_and_no_thread() {
+        let evaluated = unless_it_panics(|| panic!("torn"));
+        let Err(EvaluationError::Failed { kind, message }) = evaluated.answer else { panic!("answered") };
+        assert_eq!((kind, message.as_str()), (EvaluationErrorKind::Panic, "the evaluation panicked: torn"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     cell::Cell,
     future::poll_fn,
     io,
+    pin::pin,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
     task::Poll,
@@ -22,6 +23,7 @@ use tokio::{
 use crate::{
     answering::Answering,
     connection::Connection,
+    containing,
     deadlines::Clock,
     inside::{Call, too_many},
     listener::{Listener, Listening},
@@ -180,10 +182,14 @@ impl Thread {
         };
         let thread = Rc::clone(self);
         tokio::task::spawn_local(async move {
-            let told = thread.answering.tell(&call).await.unwrap_or_else(|problem| {
-                thread.refused(&problem);
-                Told::refused(&problem)
-            });
+            let told = match containing::unless_it_panics(pin!(thread.answering.tell(&call))).await {
+                Ok(Ok(told)) => told,
+                Ok(Err(problem)) => {
+                    thread.refused(&problem);
+                    Told::refused(&problem)
+                }
+                Err(problem) => Told::refused(&problem),
+            };
             call.tell(told);
             drop(place);
         });

@@ -33,11 +33,15 @@ fn any(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
 }
 
 /// One level only, as OPA's.
-fn flatten(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn flatten(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut flat = Array::new();
     for item in array(operands, 0)? {
         match item {
-            Value::Array(nested) => flat.extend(nested.iter().cloned()),
+            Value::Array(nested) => {
+                // One array may stand in it many times.
+                circumstances.work(nested.len())?;
+                flat.extend(nested.iter().cloned());
+            }
             other => flat.push(other.clone()),
         }
     }

@@ -5,9 +5,11 @@
 use regorus::Value;
 
 /// Longest text or sum of texts that a call may make, in bytes.
-const MAX_TEXT_BYTES: usize = 16 << 20;
+pub(crate) const MAX_TEXT_BYTES: usize = 16 << 20;
 /// Most items that a call may make.
 const MAX_ITEMS: i128 = 1_000_000;
+/// Most texts that a text is taken apart into.
+const MAX_PIECES: usize = 1_000_000;
 /// Most bits that a shift may add.
 const MAX_SHIFT: u64 = 1 << 16;
 /// Most digits of a number that is read from a text or multiplied up.
@@ -15,7 +17,10 @@ const MAX_DIGITS: usize = 10_000;
 /// Most pairs that are compared.
 const MAX_PAIRS: usize = 20_000_000;
 
-const BOUNDED: [&str; 15] = [
+/// Longest text that is taken apart into a list of texts, in bytes: there may be as many texts.
+const MAX_LISTED_BYTES: usize = 2 << 20;
+
+const BOUNDED: [&str; 21] = [
     "numbers.range",
     "numbers.range_step",
     "bits.lsh",
@@ -31,6 +36,12 @@ const BOUNDED: [&str; 15] = [
     "strings.replace_n",
     "strings.any_prefix_match",
     "strings.any_suffix_match",
+    "split",
+    "strings.split_n",
+    "regex.split",
+    "regex.find_n",
+    "regex.find_all_string_submatch_n",
+    "indexof_n",
 ];
 
 /// The limit that a call would exceed, as one sentence.
@@ -53,12 +64,17 @@ pub(crate) fn check(name: &str, operands: &[Value]) -> Result<(), Exceeded> {
         ("to_number" | "units.parse" | "units.parse_bytes", [text]) => exponent(text),
         ("product", [items]) => product(items),
         ("sprintf", [format, _]) => widths(format),
-        ("concat", [delimiter, parts]) => text_bytes(delimiter).saturating_mul(length(parts)) <= MAX_TEXT_BYTES,
+        ("concat", [delimiter, parts]) => joined(delimiter, parts) <= MAX_TEXT_BYTES,
         ("replace", [text, old, new]) => replaced(text, old, new) <= MAX_TEXT_BYTES,
         ("regex.replace", [text, _, new]) => grown(text, text_bytes(new)) <= MAX_TEXT_BYTES,
         ("strings.replace_n", [patterns, text]) => grown(text, longest_value(patterns)) <= MAX_TEXT_BYTES,
         ("strings.any_prefix_match" | "strings.any_suffix_match", [texts, parts]) => {
             length(texts).saturating_mul(length(parts)) <= MAX_PAIRS
+        }
+        ("split" | "strings.split_n", [text, delimiter, ..]) => pieces(text, delimiter) <= MAX_PIECES,
+        ("indexof_n", [text, sought]) => pieces(text, sought) <= MAX_PIECES,
+        ("regex.split" | "regex.find_n" | "regex.find_all_string_submatch_n", [_, text, ..]) => {
+            text_bytes(text) <= MAX_LISTED_BYTES
         }
         _ => true,
     };
@@ -96,6 +112,26 @@ fn length(value: &Value) -> usize {
 fn grown(text: &Value, by: usize) -> usize {
     let before = text_bytes(text);
     before.saturating_add(1).saturating_mul(by).saturating_add(before)
+}
+
+/// Bytes of all `parts` with the delimiter between them.
+fn joined(delimiter: &Value, parts: &Value) -> usize {
+    let delimiters = text_bytes(delimiter).saturating_mul(length(parts));
+    match parts {
+        Value::Array(items) => items.iter().map(text_bytes).fold(delimiters, usize::saturating_add),
+        Value::Set(items) => items.iter().map(text_bytes).fold(delimiters, usize::saturating_add),
+        _ => 0,
+    }
+}
+
+/// Into how many pieces a delimiter takes a text apart.
+fn pieces(text: &Value, delimiter: &Value) -> usize {
+    match (text, delimiter) {
+        // No text has more pieces than characters.
+        (Value::String(text), _) if text.len() < MAX_PIECES => 0,
+        (Value::String(text), Value::String(delimiter)) => text.matches(&**delimiter).count(),
+        _ => 0,
+    }
 }
 
 fn replaced(text: &Value, old: &Value, new: &Value) -> usize {
@@ -200,6 +236,10 @@ mod tests {
             ("regex.replace", format!("[\"{text}\", \"a\", \"{text}\"]")),
             ("strings.replace_n", format!("[{{\"a\": \"{text}\"}}, \"{text}\"]")),
             ("strings.any_prefix_match", format!("[{parts}, {parts}]")),
+            ("concat", format!("[\"\", [{}\"\"]]", format!("\"{}\",", "a".repeat(1 << 20)).repeat(17))),
+            ("split", format!("[\"{}\", \"\"]", "a".repeat(1_100_000))),
+            ("regex.split", format!("[\"\", \"{}\"]", "a".repeat(3 << 20))),
+            ("indexof_n", format!("[\"{}\", \"a\"]", "a".repeat(1_100_000))),
         ] {
             assert!(applies(name), "{name}");
             assert!(checked(name, &operands).is_err(), "{name} {}", operands.get(..60).unwrap_or(&operands));

@@ -12,7 +12,7 @@ use regorus::{
 
 use super::{
     BuiltinError, Circumstances, OwnBuiltin,
-    operands::{operand, string},
+    operands::{operand, string, wrong_type},
 };
 
 pub(super) const OWN: &[OwnBuiltin] = &[
@@ -86,26 +86,57 @@ fn intersects(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinErr
     Ok(Value::from(left.holds(right.first) || right.holds(left.first)))
 }
 
-/// Whether the network contains the address or network.
-fn contains(outer: &Value, inner: &Value) -> Result<bool, BuiltinError> {
-    let pair = [outer.clone(), inner.clone()];
-    let (outer, inner) = (network(&pair, 0)?, string(&pair, 1)?);
-    if let Ok(address) = inner.parse::<IpAddr>() {
-        return Ok(outer.holds(number(address)));
-    }
-    let no_address = || BuiltinError(format!("not a valid textual representation of an IP address or CIDR: {inner}"));
-    Ok(outer.holds_network(Network::read(inner).ok_or_else(no_address)?))
+/// An address or a network.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    Address(u128),
+    Network(Network),
 }
 
+impl Held {
+    fn read(value: &Value) -> Result<Self, BuiltinError> {
+        let Value::String(text) = value else {
+            return Err(wrong_type(1, "string", value));
+        };
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Address(number(address)));
+        }
+        let no_address = || BuiltinError(format!("not a valid textual representation of an IP address or CIDR: {text}"));
+        Network::read(text).map(Self::Network).ok_or_else(no_address)
+    }
+
+    fn is_in(self, outer: Network) -> bool {
+        match self {
+            Self::Address(address) => outer.holds(address),
+            Self::Network(network) => outer.holds_network(network),
+        }
+    }
+}
+
+/// Whether the network contains the address or network.
+fn contains(outer: &Value, inner: &Value) -> Result<bool, BuiltinError> {
+    let outer = network(std::slice::from_ref(outer), 0)?;
+    Ok(Held::read(inner)?.is_in(outer))
+}
+
+/// Work of putting a pair into the answer, where looking at one is a step.
+const PAIR_STEPS: usize = 32;
+
 /// Pairs of the places of a network in the first operand and of something in the second that it contains.
-fn contains_matches(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn contains_matches(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let inners: Vec<_> =
+        entries(operand(operands, 1)).into_iter().map(|inner| inner.map(|(inner, place)| (Held::read(inner), place))).collect();
     let mut matches = Set::new();
     for outer in entries(operand(operands, 0)) {
         let (outer, outer_place) = outer.map_err(|_| not_an_entry(1))?;
-        for inner in entries(operand(operands, 1)) {
-            let (inner, inner_place) = inner.map_err(|_| not_an_entry(2))?;
-            if contains(outer, inner)? {
-                matches.insert(Array::from(vec![outer_place.clone(), inner_place]).into_value());
+        let outer = network(std::slice::from_ref(outer), 0);
+        for inner in &inners {
+            circumstances.work(1)?;
+            let (inner, inner_place) = inner.as_ref().map_err(|_| not_an_entry(2))?;
+            let (outer, inner) = (outer.as_ref().map_err(Clone::clone)?, inner.as_ref().map_err(Clone::clone)?);
+            if inner.is_in(*outer) {
+                circumstances.work(PAIR_STEPS)?;
+                matches.insert(Array::from(vec![outer_place.clone(), inner_place.clone()]).into_value());
             }
         }
     }

@@ -4,9 +4,10 @@ use regorus::Value;
 
 use super::{
     BuiltinError, Circumstances, OwnBuiltin,
+    bounds::MAX_TEXT_BYTES,
     operands::{object, operand, string},
 };
-use crate::document::{ReadError, read_input, read_text, write};
+use crate::document::{ReadError, Unwritable, read_input, read_text, write_within};
 
 pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.marshal", arity: 1, call: marshal },
@@ -14,22 +15,23 @@ pub(super) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.unmarshal", arity: 1, call: unmarshal },
 ];
 
-/// Longest text that is made with indents, in bytes.
-const MAX_INDENTED_BYTES: usize = 16 << 20;
-
-fn marshal(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    written(operand(operands, 0)).map(Value::from)
+fn marshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    written("json.marshal", operand(operands, 0), circumstances).map(Value::from)
 }
 
-fn written(value: &Value) -> Result<String, BuiltinError> {
+/// `value` as a text, which the builtin `name` makes. What would be too long is left to OPA.
+fn written(name: &str, value: &Value, circumstances: &Circumstances) -> Result<String, BuiltinError> {
     let mut text = Vec::new();
-    write(&mut text, value).map_err(|error| BuiltinError(error.to_string()))?;
+    write_within(&mut text, value, MAX_TEXT_BYTES).map_err(|error| match error {
+        Unwritable::TooLong => circumstances.leave(format!("{name} would make more than the engine allows")),
+        Unwritable::UndefinedPart => BuiltinError(error.to_string()),
+    })?;
     String::from_utf8(text).map_err(|error| BuiltinError(error.to_string()))
 }
 
 /// Over several lines if `pretty` says so, or nothing does and there is a prefix or an indent.
 fn marshal_with_options(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let text = written(operand(operands, 0))?;
+    let text = written("json.marshal_with_options", operand(operands, 0), circumstances)?;
     let (mut prefix, mut indent, mut pretty, mut has_layout) = ("", "\t", None, false);
     for (name, value) in object(operands, 1)?.iter() {
         match (name, value) {
@@ -52,7 +54,7 @@ fn indented(text: &str, prefix: &str, indent: &str) -> Option<String> {
     let mut depth = 0_usize;
     let new_line = |lines: &mut String, depth: usize| {
         let bytes = indent.len().saturating_mul(depth).saturating_add(lines.len() + prefix.len());
-        (bytes <= MAX_INDENTED_BYTES).then(|| {
+        (bytes <= MAX_TEXT_BYTES).then(|| {
             lines.push('\n');
             lines.push_str(prefix);
             lines.push_str(&indent.repeat(depth));

@@ -17,6 +17,7 @@ pub(crate) mod bounds;
 mod casts;
 mod cidr;
 mod cidr_merge;
+pub(crate) mod copies;
 mod corrected;
 mod digest;
 pub(crate) mod exactness;
@@ -24,6 +25,9 @@ mod globs;
 mod infix;
 mod json;
 mod jwt;
+mod linear;
+#[cfg(test)]
+mod long_calls;
 mod operands;
 mod pem;
 mod renamed;
@@ -34,10 +38,10 @@ mod split;
 mod uri;
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     sync::LazyLock,
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use regorus::{Value, unstable::BUILTINS};
@@ -54,18 +58,38 @@ pub(crate) struct Circumstances {
     pub spelled: RefCell<Spelled>,
     /// Why a builtin that was called leaves the evaluation to OPA.
     left: RefCell<Option<String>>,
+    /// When the evaluation has to have ended.
+    deadline: Option<Instant>,
+    /// Work of builtins since the last look at the clock.
+    steps: Cell<usize>,
+    late: Cell<bool>,
 }
+
+/// Steps of a builtin between two looks at the clock. A step takes some nanoseconds.
+const STEPS: usize = 1_024;
 
 impl Circumstances {
     /// Those of a query that begins now, with an input that has these numbers spelled otherwise.
     pub(crate) fn now(spelled: Spelled) -> Self {
-        Self { now_ns: OnceCell::new(), spelled: RefCell::new(spelled), left: RefCell::default() }
+        Self {
+            now_ns: OnceCell::new(),
+            spelled: RefCell::new(spelled),
+            left: RefCell::default(),
+            deadline: None,
+            steps: Cell::new(0),
+            late: Cell::new(false),
+        }
     }
 
     /// As [`Self::now`], of a query at this Unix time in nanoseconds.
     #[cfg(test)]
     pub(crate) fn at(now_ns: i64, spelled: Spelled) -> Self {
-        Self { now_ns: now_ns.into(), spelled: RefCell::new(spelled), left: RefCell::default() }
+        Self { now_ns: now_ns.into(), ..Self::now(spelled) }
+    }
+
+    /// The same for an evaluation that has to end by `deadline`.
+    pub(crate) fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     /// Unix time in nanoseconds: the same for the whole query, as OPA's `time.now_ns`.
@@ -82,6 +106,32 @@ impl Circumstances {
         let why = why.into();
         *self.left.borrow_mut() = Some(why.clone());
         BuiltinError(why)
+    }
+
+    /// Count `steps` of a builtin's work, and look at the clock from time to time. An error is for a builtin to give back: it ends
+    /// the evaluation, as one that ran longer than its limit.
+    pub(crate) fn work(&self, steps: usize) -> Result<(), BuiltinError> {
+        let steps = self.steps.get().saturating_add(steps);
+        if steps < STEPS {
+            self.steps.set(steps);
+            return Ok(());
+        }
+        self.steps.set(0);
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.late.set(true);
+            return Err(BuiltinError("the evaluation ran longer than its limit".into()));
+        }
+        Ok(())
+    }
+
+    /// As [`Self::work`], of a part that is long by itself.
+    pub(crate) fn long_work(&self) -> Result<(), BuiltinError> {
+        self.work(STEPS)
+    }
+
+    /// Whether a builtin found that the evaluation runs longer than its limit.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late.get()
     }
 
     /// What the builtin that was just called said with [`Self::leave`].
@@ -129,7 +179,7 @@ pub(crate) fn own(name: &str) -> Option<&'static OwnBuiltin> {
 }
 
 pub(crate) fn every_own() -> impl Iterator<Item = &'static OwnBuiltin> {
-    SUBJECTS.iter().chain(corrected::SUBJECTS).copied().flatten()
+    SUBJECTS.iter().chain(corrected::SUBJECTS).chain(linear::SUBJECTS).copied().flatten()
 }
 
 /// Number of operands of the builtin `name`, ours or regorus'.

@@ -33,17 +33,19 @@ pub(super) fn first_block(text: &[u8]) -> Option<Block<'_>> {
 fn block(text: &[u8], begin: usize, end: usize) -> Option<Block<'_>> {
     let (first_line, mut rest) = line(text.get(begin + BEGIN.len()..)?);
     let label = first_line.strip_suffix(DASHES)?;
-    let mut has_headers = false;
     loop {
         let (header, next) = line(rest);
         if !header.contains(&b':') {
             break;
         }
-        has_headers = true;
         rest = next;
+        // Headers that go on behind the end, as lines of the next blocks may be read, make no block.
+        if text.len() - rest.len() > end {
+            return None;
+        }
     }
     let start = text.len() - rest.len();
-    if rest.is_empty() || (has_headers && start > end) {
+    if rest.is_empty() {
         return None;
     }
     let (closing, _) = line(text.get(end + END.len()..)?.strip_prefix(label)?.strip_prefix(DASHES)?);
@@ -104,6 +106,13 @@ mod tests {
         assert_eq!(read("-----BEGIN X-----\n-----BEGIN A-----\nK: v\n\nYQ==\n-----END A-----"), found("A", "a", ""));
         let damaged_first = "-----BEGIN A-----\n*\n-----END A-----\n-----BEGIN B-----\nYg==\n-----END B-----\n";
         assert_eq!(read(damaged_first), found("B", "b", ""));
+    }
+
+    #[test]
+    fn headers_are_read_no_further_than_to_the_end_of_their_block() {
+        let text = "-----BEGIN A-----\n-----END :\n".repeat(40_000);
+        assert_eq!(read(&text), None);
+        assert_eq!(read("-----BEGIN A-----\nK: v\n-----END A-----\nL: w\n"), None);
     }
 
     #[test]

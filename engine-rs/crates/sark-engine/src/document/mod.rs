@@ -30,7 +30,7 @@ pub(crate) use order::{compare, fields};
 pub(crate) use projection::{Parts, Projection, Shape};
 pub use spelled::Spelled;
 pub(crate) use spelled::is_plain;
-pub use writer::{UndefinedPart, write};
+pub use writer::{Unwritable, write, write_within};
 
 use crate::error::{EvaluationError, EvaluationErrorKind, InputError, PolicyError};
 use reader::{Purpose, read};

@@ -12,56 +12,77 @@ use super::order::sorted;
 /// Fractions smaller than this are written with an exponent, as Go's encoder writes them.
 const SMALLEST_PLAIN: f64 = 1e-6;
 
-/// A value that is no JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the engine returned a value with an undefined part")]
-pub struct UndefinedPart;
+/// Why a value is not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Unwritable {
+    /// It is no JSON.
+    #[error("it has an undefined part")]
+    UndefinedPart,
+    /// Its parts may be shared, so that a small value can be a long text.
+    #[error("its text is too long")]
+    TooLong,
+}
 
 /// Append `value` to `body` as JSON.
-pub fn write(body: &mut Vec<u8>, value: &Value) -> Result<(), UndefinedPart> {
+pub fn write(body: &mut Vec<u8>, value: &Value) -> Result<(), Unwritable> {
+    write_within(body, value, usize::MAX)
+}
+
+/// As [`write`], unless `body` would become longer than `most` bytes, give or take a text or number in it.
+pub fn write_within(body: &mut Vec<u8>, value: &Value, most: usize) -> Result<(), Unwritable> {
+    if body.len() > most {
+        return Err(Unwritable::TooLong);
+    }
     match value {
-        Value::Undefined => return Err(UndefinedPart),
+        Value::Undefined => return Err(Unwritable::UndefinedPart),
         Value::Null => body.extend_from_slice(b"null"),
         Value::Bool(true) => body.extend_from_slice(b"true"),
         Value::Bool(false) => body.extend_from_slice(b"false"),
         Value::Number(_) => write_number(body, value),
         Value::String(text) => write_string(body, text),
-        Value::Array(items) => write_items(body, items.iter())?,
-        Value::Set(items) => write_items(body, sorted(items.iter()).into_iter())?,
-        Value::Object(fields) => write_object(body, fields)?,
+        Value::Array(items) => write_items(body, items.iter(), most)?,
+        Value::Set(items) => write_items(body, sorted(items.iter()).into_iter(), most)?,
+        Value::Object(fields) => write_object(body, fields, most)?,
     }
-    Ok(())
+    if body.len() > most { Err(Unwritable::TooLong) } else { Ok(()) }
 }
 
-fn write_items<'v>(body: &mut Vec<u8>, items: impl Iterator<Item = &'v Value>) -> Result<(), UndefinedPart> {
+fn write_items<'v>(body: &mut Vec<u8>, items: impl Iterator<Item = &'v Value>, most: usize) -> Result<(), Unwritable> {
     body.push(b'[');
     for (index, item) in items.enumerate() {
         if index > 0 {
             body.push(b',');
         }
-        write(body, item)?;
+        write_within(body, item, most)?;
     }
     body.push(b']');
     Ok(())
 }
 
-fn write_object(body: &mut Vec<u8>, fields: &Object) -> Result<(), UndefinedPart> {
+fn write_object(body: &mut Vec<u8>, fields: &Object, most: usize) -> Result<(), Unwritable> {
     if fields.keys().all(|key| matches!(key, Value::String(_))) {
         let named = fields.iter_sorted().filter_map(|(key, value)| match key {
             Value::String(name) => Some((&**name, value)),
             _ => None,
         });
-        return write_fields(body, named);
+        return write_fields(body, named, most);
     }
     // Any other key is named by its JSON, and the names are sorted.
     let mut named = BTreeMap::new();
+    let mut left = most.saturating_sub(body.len());
     for (key, value) in fields.iter_sorted() {
-        named.insert(name_of(key)?, value);
+        let name = name_of(key, left)?;
+        left = left.saturating_sub(name.len());
+        named.insert(name, value);
     }
-    write_fields(body, named.iter().map(|(name, value)| (name.as_str(), *value)))
+    write_fields(body, named.iter().map(|(name, value)| (name.as_str(), *value)), most)
 }
 
-fn write_fields<'v>(body: &mut Vec<u8>, fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Result<(), UndefinedPart> {
+fn write_fields<'v>(
+    body: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'v str, &'v Value)>,
+    most: usize,
+) -> Result<(), Unwritable> {
     body.push(b'{');
     for (index, (name, value)) in fields.enumerate() {
         if index > 0 {
@@ -69,18 +90,18 @@ fn write_fields<'v>(body: &mut Vec<u8>, fields: impl Iterator<Item = (&'v str, &
         }
         write_string(body, name);
         body.push(b':');
-        write(body, value)?;
+        write_within(body, value, most)?;
     }
     body.push(b'}');
     Ok(())
 }
 
-fn name_of(key: &Value) -> Result<String, UndefinedPart> {
+fn name_of(key: &Value, most: usize) -> Result<String, Unwritable> {
     if let Value::String(name) = key {
         return Ok((**name).to_owned());
     }
     let mut text = Vec::new();
-    write(&mut text, key)?;
+    write_within(&mut text, key, most)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
@@ -218,7 +239,23 @@ mod tests {
 
     #[test]
     fn an_undefined_part_is_no_json() {
-        assert_eq!(write(&mut Vec::new(), &Value::from(vec![Value::Undefined])), Err(UndefinedPart));
+        assert_eq!(write(&mut Vec::new(), &Value::from(vec![Value::Undefined])), Err(Unwritable::UndefinedPart));
+    }
+
+    #[test]
+    fn writing_ends_at_the_limit() {
+        let doubled = (0..40).fold(Value::from("x"), |inner, _| Value::from(vec![inner.clone(), inner]));
+        let keyed = Value::from(BTreeMap::from([(doubled.clone(), Value::Null)]));
+        for value in [doubled, keyed] {
+            let mut body = Vec::new();
+            assert_eq!(write_within(&mut body, &value, 1_000), Err(Unwritable::TooLong));
+            assert!(body.len() < 1_100);
+        }
+        for (json, most) in [("[1,2]", 5), (r#"{"a":"b"}"#, 9), ("true", 4)] {
+            let mut body = Vec::new();
+            assert_eq!(write_within(&mut body, &value(json), most), Ok(()), "{json}");
+            assert_eq!(write_within(&mut Vec::new(), &value(json), most - 1), Err(Unwritable::TooLong), "{json}");
+        }
     }
 
     proptest! {

@@ -28,6 +28,7 @@ use super::{
     text_of,
     tree::Tree,
     types, unsorted, visit,
+    weights::Weights,
 };
 
 /// Most definitions of a rule that a question may need: a millisecond or two. More are left to OPA.
@@ -302,10 +303,12 @@ impl Builder {
             fixed: Vec::new(),
             packages,
             spelled: shared.spelled,
+            weights: Weights::default(),
             recurring: shared.recurring.heap(),
             input_paths: shared.recurring.into_paths(),
         };
         program.fixed = fixed(&program, shared.fixed);
+        program.weights = weights(&program);
         Ok(program)
     }
 }
@@ -364,13 +367,37 @@ fn fixed(program: &Program, count: u32) -> Vec<Keep> {
             }
         }
     };
+    each_expr(program, &mut see);
+    fixed
+}
+
+/// The weights of what a program has of its own.
+fn weights(program: &Program) -> Weights {
+    let mut weights = Weights::default();
+    // Base data of other nodes is a part of the root's.
+    if let Some(base) = program.tree.node(Tree::ROOT).and_then(|root| root.base.as_ref()) {
+        weights.note(base, None);
+    }
+    each_expr(program, &mut |expr| match expr {
+        Expr::Const(value) => {
+            weights.note(value, None);
+        }
+        Expr::Base(base) => {
+            weights.note(&base.value, None);
+        }
+        _ => {}
+    });
+    weights
+}
+
+/// Show `see` every expression of a program.
+fn each_expr<'p>(program: &'p Program, see: &mut dyn FnMut(&'p Expr)) {
     for group in &program.groups {
         for definition in &group.definitions {
-            definition.params.iter().for_each(|param| visit::pattern(param, &mut see));
-            definition.bodies.iter().for_each(|body| visit::body(body, &mut see));
-            definition.keyed.iter().for_each(|keyed| visit::body(&keyed.body, &mut see));
+            definition.params.iter().for_each(|param| visit::pattern(param, see));
+            definition.bodies.iter().for_each(|body| visit::body(body, see));
+            definition.keyed.iter().for_each(|keyed| visit::body(&keyed.body, see));
         }
-        group.default.iter().for_each(|value| visit::expr(value, &mut see));
+        group.default.iter().for_each(|value| visit::expr(value, see));
     }
-    fixed
 }

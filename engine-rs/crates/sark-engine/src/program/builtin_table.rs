@@ -10,6 +10,7 @@ use regorus::{
 use crate::builtins::{
     Availability, BuiltinError, Circumstances, OwnBuiltin, availability,
     bounds::{self, Exceeded},
+    copies::Copies,
     exactness, is_nondeterministic, own,
     spelling::{self, Spelling},
 };
@@ -39,6 +40,8 @@ struct Entry {
     spelling: Spelling,
     /// Whether the answer has numbers that it reads from a text, as they are spelled there.
     reads_numbers: bool,
+    /// What a call copies.
+    copies: Copies,
 }
 
 /// Builtins by number. A number is given when the name is first seen.
@@ -89,6 +92,7 @@ impl BuiltinTable {
             bounded: bounds::applies(name) || exactness::applies(name),
             spelling: spelling::of(name),
             reads_numbers: spelling::reads_numbers(name),
+            copies: Copies::of(name),
         });
         self.numbers.insert(name.to_owned(), number);
         Some(number)
@@ -135,9 +139,19 @@ impl BuiltinTable {
         self.entry(id).is_some_and(|entry| entry.reads_numbers)
     }
 
+    /// What a call copies.
+    pub(crate) fn copies(&self, id: BuiltinId) -> Copies {
+        self.entry(id).map_or(Copies::Nothing, |entry| entry.copies)
+    }
+
     /// Whether OPA may answer with `-0`.
     pub(crate) fn may_be_negative_zero(&self, id: BuiltinId) -> bool {
         matches!(self.name(id), "div" | "mul" | "product" | "ceil" | "round")
+    }
+
+    /// Whether a call takes no longer for large operands than for small ones.
+    pub(crate) fn is_brief(&self, id: BuiltinId) -> bool {
+        is_brief(self.name(id))
     }
 
     pub(crate) fn is_print(&self, id: BuiltinId) -> bool {
@@ -176,6 +190,22 @@ impl BuiltinTable {
             Code::Print => Ok(Value::Bool(true)),
         }
     }
+}
+
+fn is_brief(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "is_array"
+            | "is_boolean"
+            | "is_null"
+            | "is_number"
+            | "is_object"
+            | "is_set"
+            | "is_string"
+            | "object.get"
+            | "type_name"
+    )
 }
 
 /// Whether a whole number is so large that Python, whose numbers are given as such, writes a float of this worth with an exponent.

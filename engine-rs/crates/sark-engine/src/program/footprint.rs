@@ -9,12 +9,26 @@ use super::{
         Base, Body, Comprehension, Definition, Expr, Group, Keyed, Leaf, Pattern, Replacement, Scan, Step, Substitute, Yields,
     },
     tree::Node,
+    weights::Weights,
 };
 use crate::footprint::Footprint;
 
 impl Footprint for Program {
     fn heap(&self) -> usize {
-        self.tree.heap() + self.groups.heap() + self.facts.heap() + self.fixed.heap() + self.packages.heap() + self.recurring
+        self.tree.heap()
+            + self.groups.heap()
+            + self.facts.heap()
+            + self.fixed.heap()
+            + self.packages.heap()
+            + self.recurring
+            + self.weights.heap()
+    }
+}
+
+impl Footprint for Weights {
+    fn heap(&self) -> usize {
+        // An address, a weight, and the room that a table leaves.
+        48 * self.len()
     }
 }
 

@@ -21,15 +21,18 @@ mod tree;
 mod types;
 mod unsorted;
 mod visit;
+mod weights;
 
 use std::sync::Arc;
 
-use builtin_table::BuiltinTable;
+pub(crate) use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
 pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};
 use regorus::Value;
 use tree::Tree;
+use weights::Weights;
+pub(crate) use weights::{MAX_LEVELS, MAX_PARTS, Weight, is_collection};
 
 pub(crate) use build::Builder;
 
@@ -48,6 +51,8 @@ pub(crate) struct Program {
     /// Paths below the input, by number.
     input_paths: Vec<Arc<[Value]>>,
     spelled: Spelled,
+    /// Weights of the base data and of constants.
+    weights: Weights,
     /// Bytes of the texts and paths that several places share.
     recurring: usize,
 }

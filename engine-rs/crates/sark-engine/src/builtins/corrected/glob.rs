@@ -3,21 +3,16 @@
 //! `*` and `?` stop at delimiters, `**` does not; `[...]` and `{...,...}` are as in the library that OPA uses, whose reader
 //! has ways of its own: only `!` negates a list, and a range is one range.
 
-use std::{
-    borrow::Cow,
-    iter::Peekable,
-    str::Chars,
-    sync::{Arc, LazyLock},
-};
+use std::{borrow::Cow, iter::Peekable, str::Chars, sync::LazyLock};
 
-use quick_cache::{Equivalent, sync::Cache};
-use regex::Regex;
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 use regorus::Value;
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{none_of, operand, string},
 };
+use super::matching::Matcher;
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "glob.match", arity: 3, call: glob_match },
@@ -25,15 +20,34 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 ];
 
 /// Patterns that come from inputs push each other out. A copy of an expression would have to warm up anew, hence the counting.
-static COMPILED: LazyLock<Cache<Written, Compiled>> = LazyLock::new(|| Cache::new(1024));
+static COMPILED: LazyLock<Cache<Written, Compiled, BySize>> =
+    LazyLock::new(|| Cache::with_weighter(1024, MAX_KEPT_BYTES, BySize));
+
+/// Most bytes of the patterns that are kept, by what they compile to.
+const MAX_KEPT_BYTES: u64 = 32 << 20;
+/// Longest expression that is made of a pattern: each of its wildcards knows all delimiters.
+const LONGEST_TRANSLATION: usize = 256 << 10;
+
+#[derive(Debug, Clone)]
+struct BySize;
+
+impl Weighter<Written, Compiled> for BySize {
+    fn weight(&self, written: &Written, compiled: &Compiled) -> u64 {
+        let bytes = if let Compiled::Glob(matcher) = compiled { matcher.weight() } else { 0 };
+        u64::try_from(written.pattern.len() + written.delimiters.len() + bytes).unwrap_or(u64::MAX)
+    }
+}
 
 #[derive(Debug, Clone)]
 enum Compiled {
-    Glob(Arc<Regex>),
+    Glob(Matcher),
     Refused,
     /// It is not known here whether OPA's library takes it, or it makes too much.
     LeftToOpa,
 }
+
+/// What a character takes in an expression.
+const CODE_POINT_BYTES: usize = 8;
 
 /// A pattern and its delimiters.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -59,17 +73,17 @@ fn glob_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value
     let (pattern, text) = (string(operands, 0)?, string(operands, 2)?);
     let delimiters = delimiters(operand(operands, 1))?;
     let regex = COMPILED.get(&Sought { pattern, delimiters: &delimiters }).unwrap_or_else(|| {
-        let regex = if ends_in_an_escape(pattern) {
+        let regex = if ends_in_an_escape(pattern) || is_long(pattern, &delimiters) {
             Compiled::LeftToOpa
         } else {
-            let regex = translated(pattern, &delimiters).map(|translated| Regex::new(&translated));
-            regex.map_or(Compiled::Refused, |regex| regex.map_or(Compiled::LeftToOpa, |regex| Compiled::Glob(Arc::new(regex))))
+            let regex = translated(pattern, &delimiters).map(|translated| Matcher::compile(&translated));
+            regex.map_or(Compiled::Refused, |regex| regex.map_or(Compiled::LeftToOpa, Compiled::Glob))
         };
         COMPILED.insert(Written { pattern: pattern.into(), delimiters: (&*delimiters).into() }, regex.clone());
         regex
     });
     match regex {
-        Compiled::Glob(regex) => Ok(Value::from(regex.is_match(text))),
+        Compiled::Glob(regex) => regex.is_match(text, circumstances).map(Value::from),
         Compiled::Refused => Err(BuiltinError(format!("no glob: {pattern:?}"))),
         Compiled::LeftToOpa => Err(circumstances.leave(format!("the glob {pattern:?} is not read here as in OPA"))),
     }
@@ -78,6 +92,13 @@ fn glob_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value
 /// Whether `pattern` ends in a backslash that escapes nothing.
 fn ends_in_an_escape(pattern: &str) -> bool {
     pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}
+
+/// Whether too much is made of `pattern`.
+fn is_long(pattern: &str, delimiters: &str) -> bool {
+    let wildcards = pattern.bytes().filter(|byte| matches!(byte, b'*' | b'?')).count();
+    let code_points = wildcards.saturating_mul(delimiters.len().saturating_add(1)).saturating_add(pattern.len());
+    code_points.saturating_mul(CODE_POINT_BYTES) > LONGEST_TRANSLATION
 }
 
 /// Null means none, and an empty list the dot.
@@ -234,6 +255,8 @@ mod tests {
             assert!(is_left_to_opa("glob.match", &[pattern.into(), Value::Null, "".into()]), "{pattern}");
         }
         assert_eq!(matched(r"a\\", "null", r"a\"), Ok(Value::from(true)));
+        let delimiters: Value = ('a'..='z').map(|letter| Value::from(letter.to_string())).collect::<Vec<_>>().into();
+        assert!(is_left_to_opa("glob.match", &["*".repeat(3).repeat(1_000).into(), delimiters, "".into()]));
     }
 
     #[test]

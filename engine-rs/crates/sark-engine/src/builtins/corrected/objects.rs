@@ -1,7 +1,5 @@
 //! Parts of objects.
 
-use std::collections::BTreeMap;
-
 use regorus::{
     Value,
     value::{Array, Object, Set},
@@ -11,6 +9,7 @@ use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{object, operand, wrong_type},
 };
+use super::runs::runs;
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "json.filter", arity: 2, call: filter },
@@ -18,71 +17,86 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "object.subset", arity: 2, call: subset },
 ];
 
-fn subset(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn subset(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (whole, part) = (operand(operands, 0), operand(operands, 1));
     let is_subset = match (whole, part) {
         (Value::Array(whole), Value::Set(part)) => {
             // OPA counts the items of the array that are in the set, those twice there too. An empty set is found at the first.
+            circumstances.work(whole.len())?;
             !whole.is_empty() && whole.iter().filter(|item| part.contains(item)).count() >= part.len()
         }
         (Value::Object(_), Value::Object(_)) | (Value::Set(_), Value::Set(_)) | (Value::Array(_), Value::Array(_)) => {
-            is_part(whole, part)
+            is_part(whole, part, circumstances)?
         }
         _ => return Err(BuiltinError("both arguments object.subset must be of the same type or array and set".into())),
     };
     Ok(Value::from(is_subset))
 }
 
-fn is_part(whole: &Value, part: &Value) -> bool {
-    match (whole, part) {
+fn is_part(whole: &Value, part: &Value, circumstances: &Circumstances) -> Result<bool, BuiltinError> {
+    circumstances.work(1)?;
+    Ok(match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {
-            part.iter().all(|(key, value)| whole.get(key).is_some_and(|other| is_part(other, value)))
+            for (key, value) in part.iter() {
+                let is_there = match whole.get(key) {
+                    Some(other) => is_part(other, value, circumstances)?,
+                    None => false,
+                };
+                if !is_there {
+                    return Ok(false);
+                }
+            }
+            true
         }
         (Value::Set(whole), Value::Set(part)) => part.iter().all(|item| whole.contains(item)),
-        (Value::Array(whole), Value::Array(part)) => is_run(whole, part),
+        (Value::Array(whole), Value::Array(part)) => {
+            part.is_empty() || !runs(whole.as_slice(), part.as_slice(), circumstances)?.is_empty()
+        }
         _ => whole == part,
-    }
+    })
 }
 
-/// Whether `part` stands in `whole` as a run.
-fn is_run(whole: &Array, part: &Array) -> bool {
-    let (whole, part): (Vec<_>, Vec<_>) = (whole.iter().collect(), part.iter().collect());
-    part.is_empty() || whole.windows(part.len()).any(|window| window == part)
+/// Paths in order, so that those that begin alike stand together.
+struct Paths(Vec<Vec<Value>>);
+
+/// Those of them that begin with the same so many segments.
+#[derive(Clone, Copy)]
+struct Below<'p> {
+    paths: &'p [Vec<Value>],
+    depth: usize,
 }
 
-/// What paths lead to, as a tree; None ends a path, and whatever goes on below it.
-#[derive(Debug, Default)]
-struct Tree(BTreeMap<Value, Option<Tree>>);
-
-impl Tree {
+impl Paths {
     fn of(paths: &Value) -> Result<Self, BuiltinError> {
         let paths: Vec<&Value> = match paths {
             Value::Array(paths) => paths.iter().collect(),
             Value::Set(paths) => paths.iter().collect(),
             other => return Err(wrong_type(1, "one of {set, array}", other)),
         };
-        let paths: Result<Vec<_>, _> = paths.into_iter().map(segments).collect();
-        let mut tree = Self::default();
-        paths?.iter().for_each(|path| tree.insert(path));
-        Ok(tree)
+        let mut paths = paths.into_iter().map(segments).collect::<Result<Vec<_>, _>>()?;
+        paths.retain(|path| !path.is_empty());
+        paths.sort_unstable();
+        Ok(Self(paths))
     }
 
-    fn insert(&mut self, path: &[Value]) {
-        match path {
-            [] => {}
-            [last] => {
-                self.0.insert(last.clone(), None);
-            }
-            [first, rest @ ..] => {
-                if let Some(below) = self.0.entry(first.clone()).or_insert_with(|| Some(Self::default())) {
-                    below.insert(rest);
-                }
-            }
-        }
+    fn all(&self) -> Below<'_> {
+        Below { paths: &self.0, depth: 0 }
+    }
+}
+
+impl Below<'_> {
+    /// The paths that go on with `key`, if any do.
+    fn at(self, key: &Value) -> Option<Self> {
+        let is_before = |path: &Vec<Value>| path.get(self.depth).is_none_or(|segment| segment < key);
+        let from = self.paths.partition_point(is_before);
+        let paths = self.paths.get(from..)?;
+        let paths = paths.get(..paths.partition_point(|path| path.get(self.depth) == Some(key)))?;
+        (!paths.is_empty()).then_some(Self { paths, depth: self.depth + 1 })
     }
 
-    fn at(&self, key: &Value) -> Option<&Option<Self>> {
-        self.0.get(key)
+    /// Whether one ends here, and with it whatever goes on below. The shortest stands first.
+    fn is_end(self) -> bool {
+        self.paths.first().is_some_and(|path| path.len() == self.depth)
     }
 }
 
@@ -104,48 +118,59 @@ fn index(place: usize) -> Value {
     Value::from(place.to_string())
 }
 
-fn filter(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn filter(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     object(operands, 0)?;
-    Ok(filtered(operand(operands, 0), &Tree::of(operand(operands, 1))?))
+    filtered(operand(operands, 0), Paths::of(operand(operands, 1))?.all(), circumstances)
 }
 
-fn filtered(value: &Value, tree: &Tree) -> Value {
-    let kept = |value: &Value, key: &Value| {
-        tree.at(key).map(|below| below.as_ref().map_or_else(|| value.clone(), |below| filtered(value, below)))
+/// What `paths` lead to.
+fn filtered(value: &Value, paths: Below<'_>, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    parts(value, circumstances, |part, key| match paths.at(key) {
+        None => Ok(None),
+        Some(below) if below.is_end() => Ok(Some(part.clone())),
+        Some(below) => filtered(part, below, circumstances).map(Some),
+    })
+}
+
+fn remove(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    object(operands, 0)?;
+    without(operand(operands, 0), Paths::of(operand(operands, 1))?.all(), circumstances)
+}
+
+/// All but what `paths` lead to.
+fn without(value: &Value, paths: Below<'_>, circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    parts(value, circumstances, |part, key| match paths.at(key) {
+        None => Ok(Some(part.clone())),
+        Some(below) if below.is_end() => Ok(None),
+        Some(below) => without(part, below, circumstances).map(Some),
+    })
+}
+
+/// `value` with the parts that `left` leaves, each of them known by its key; a scalar has none and stays.
+fn parts(
+    value: &Value,
+    circumstances: &Circumstances,
+    left: impl Fn(&Value, &Value) -> Result<Option<Value>, BuiltinError>,
+) -> Result<Value, BuiltinError> {
+    let left = |part: &Value, key: &Value| {
+        circumstances.work(1)?;
+        left(part, key)
     };
-    match value {
+    Ok(match value {
         Value::Object(fields) => {
-            fields.iter().filter_map(|(key, value)| Some((key.clone(), kept(value, key)?))).collect::<Object>().into_value()
+            let kept =
+                fields.iter().filter_map(|(key, part)| Some(left(part, key).transpose()?.map(|part| (key.clone(), part))));
+            kept.collect::<Result<Object, _>>()?.into_value()
         }
         Value::Array(items) => {
-            items.iter().enumerate().filter_map(|(place, item)| kept(item, &index(place))).collect::<Array>().into_value()
+            let kept = items.iter().enumerate().filter_map(|(place, item)| left(item, &index(place)).transpose());
+            kept.collect::<Result<Array, _>>()?.into_value()
         }
-        Value::Set(items) => items.iter().filter_map(|item| kept(item, item)).collect::<Set>().into_value(),
+        Value::Set(items) => {
+            items.iter().filter_map(|item| left(item, item).transpose()).collect::<Result<Set, _>>()?.into_value()
+        }
         scalar => scalar.clone(),
-    }
-}
-
-fn remove(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    object(operands, 0)?;
-    Ok(without(operand(operands, 0), &Tree::of(operand(operands, 1))?))
-}
-
-fn without(value: &Value, tree: &Tree) -> Value {
-    let left = |value: &Value, key: &Value| match tree.at(key) {
-        None => Some(value.clone()),
-        Some(None) => None,
-        Some(Some(below)) => Some(without(value, below)),
-    };
-    match value {
-        Value::Object(fields) => {
-            fields.iter().filter_map(|(key, value)| Some((key.clone(), left(value, key)?))).collect::<Object>().into_value()
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().filter_map(|(place, item)| left(item, &index(place))).collect::<Array>().into_value()
-        }
-        Value::Set(items) => items.iter().filter_map(|item| left(item, item)).collect::<Set>().into_value(),
-        scalar => scalar.clone(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -188,5 +213,29 @@ mod tests {
             Ok(json(r#"{"a": 1, "b": {"c": [6]}}"#))
         );
         assert_eq!(called("json.remove", &[document, json(r#"[["b", "c"], "a"]"#)]), Ok(json(r#"{"b": {}}"#)));
+    }
+
+    #[test]
+    fn a_path_that_ends_takes_in_those_that_go_on() {
+        let document = json(r#"{"a": {"b": {"c": 1, "d": 2}, "e": 3}, "f": [[1, 2], [3]], "": 4}"#);
+        for (paths, filtered, removed) in [
+            (r#"["a/b/c", "a/b"]"#, r#"{"a": {"b": {"c": 1, "d": 2}}}"#, r#"{"a": {"e": 3}, "f": [[1, 2], [3]], "": 4}"#),
+            (r#"["a/b", "a/b/c"]"#, r#"{"a": {"b": {"c": 1, "d": 2}}}"#, r#"{"a": {"e": 3}, "f": [[1, 2], [3]], "": 4}"#),
+            (
+                r#"["a/b/c", "a/e", "f/0/1", "f/1"]"#,
+                r#"{"a": {"b": {"c": 1}, "e": 3}, "f": [[2], [3]]}"#,
+                r#"{"a": {"b": {"d": 2}}, "f": [[1]], "": 4}"#,
+            ),
+            (r#"["", []]"#, "{}", r#"{"a": {"b": {"c": 1, "d": 2}, "e": 3}, "f": [[1, 2], [3]], "": 4}"#),
+            (r#"["/"]"#, r#"{"": 4}"#, r#"{"a": {"b": {"c": 1, "d": 2}, "e": 3}, "f": [[1, 2], [3]]}"#),
+            (
+                r#"[["f", 0], ["a", "b", "c", "x"]]"#,
+                r#"{"a": {"b": {"c": 1}}, "f": []}"#,
+                r#"{"a": {"b": {"c": 1, "d": 2}, "e": 3}, "f": [[1, 2], [3]], "": 4}"#,
+            ),
+        ] {
+            assert_eq!(called("json.filter", &[document.clone(), json(paths)]), Ok(json(filtered)), "{paths}");
+            assert_eq!(called("json.remove", &[document.clone(), json(paths)]), Ok(json(removed)), "{paths}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use regorus::{
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
+    bounds::MAX_TEXT_BYTES,
     operands::{object, string, text_of_bytes},
 };
 
@@ -39,8 +40,9 @@ fn encoded(text: &str) -> String {
 }
 
 /// Each field is a text, or texts in an array or set.
-fn encode_object(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
+fn encode_object(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let mut parameters = Vec::new();
+    let mut bytes = 0;
     for (key, value) in object(operands, 0)?.iter() {
         let values = match value {
             Value::Array(items) => items.iter().collect(),
@@ -51,6 +53,10 @@ fn encode_object(operands: &[Value], _: &Circumstances) -> Result<Value, Builtin
             let (Value::String(key), Value::String(value)) = (key, value) else {
                 return Err(BuiltinError("operand values must be string or string array".into()));
             };
+            bytes += 3 * (key.len() + value.len());
+            if bytes > MAX_TEXT_BYTES {
+                return Err(circumstances.leave("urlquery.encode_object would make more than the engine allows"));
+            }
             parameters.push(format!("{}={}", encoded(key), encoded(value)));
         }
     }

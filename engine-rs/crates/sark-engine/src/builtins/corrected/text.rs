@@ -6,6 +6,7 @@ use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{integer, object, string, text_of_bytes},
 };
+use super::runs::runs;
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "count", arity: 1, call: length },
@@ -31,23 +32,27 @@ fn length(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> 
     }
 }
 
-/// Positions of `search` in `base`, overlapping ones too, counted in characters.
-fn positions<'t>(base: &'t str, search: &'t str) -> Result<impl Iterator<Item = usize> + 't, BuiltinError> {
-    if search.is_empty() {
-        return Err(BuiltinError("empty search character".into()));
+fn sought(operands: &[Value]) -> Result<(&str, &str), BuiltinError> {
+    match (string(operands, 0)?, string(operands, 1)?) {
+        (_, "") => Err(BuiltinError("empty search character".into())),
+        both => Ok(both),
     }
-    let starts = base.char_indices().enumerate();
-    Ok(starts.filter(move |(_, (at, _))| base.get(*at..).is_some_and(|rest| rest.starts_with(search))).map(|(place, _)| place))
 }
 
+/// The first place of the second operand in the first, counted in characters.
 fn indexof(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    let first = positions(string(operands, 0)?, string(operands, 1)?)?.next();
-    Ok(first.map_or_else(|| Value::from(-1_i64), Value::from))
+    let (base, search) = sought(operands)?;
+    let before = base.split_once(search).map(|(before, _)| before.chars().count());
+    Ok(before.map_or_else(|| Value::from(-1_i64), Value::from))
 }
 
-fn indexof_n(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    let places = positions(string(operands, 0)?, string(operands, 1)?)?;
-    Ok(places.map(Value::from).collect::<Array>().into_value())
+/// All places, those that overlap too.
+fn indexof_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
+    let (base, search) = sought(operands)?;
+    let starts = runs(base.as_bytes(), search.as_bytes(), circumstances)?;
+    let mut starts = starts.into_iter().peekable();
+    let places = base.char_indices().enumerate().filter(|(_, (at, _))| starts.next_if_eq(at).is_some());
+    Ok(places.map(|(place, _)| Value::from(place)).collect::<Array>().into_value())
 }
 
 fn lower(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
@@ -113,7 +118,10 @@ fn replaced(base: &str, pairs: &[(&str, &str)], circumstances: &Circumstances) -
     let mut out = Vec::with_capacity(base.len());
     let mut rest = base.as_bytes();
     let mut matched_nothing = false;
+    // A comparison of two texts takes many bytes at a time.
+    let comparing: usize = pairs.iter().map(|(old, _)| 1 + old.len() / 32).sum();
     loop {
+        circumstances.work(comparing)?;
         let found = pairs.iter().find(|(old, _)| rest.starts_with(old.as_bytes()) && !(old.is_empty() && matched_nothing));
         matched_nothing = found.is_some_and(|(old, _)| old.is_empty());
         if let Some((old, new)) = found {
@@ -152,6 +160,8 @@ mod tests {
         assert_eq!(called("indexof", &["日本語".into(), "語".into()]), Ok(Value::from(2_u64)));
         assert_eq!(called("indexof", &["abc".into(), "z".into()]), Ok(Value::from(-1_i64)));
         assert_eq!(called("indexof_n", &["aaa".into(), "aa".into()]), Ok(json("[0, 1]")));
+        assert_eq!(called("indexof_n", &["é日本日é日日本".into(), "日本".into()]), Ok(json("[1, 6]")));
+        assert_eq!(called("indexof_n", &["ab".into(), "abc".into()]), Ok(json("[]")));
         assert!(called("indexof", &["abc".into(), "".into()]).is_err());
     }
 

@@ -2,29 +2,26 @@
 
 use std::collections::HashMap;
 
-use super::{
-    super::BuiltinError,
-    token::{Repeat, Token},
-};
+use super::token::{Repeat, Token};
 
-/// Comparisons of two tokens before the search gives up: some tens of milliseconds.
-const MAX_COMPARISONS: usize = 2_000_000;
+/// Tokens that are looked at before the search gives up, counting what a class has: some tens of milliseconds.
+const MAX_COMPARISONS: usize = 4_000_000;
 /// Repeated tokens of one glob. The search is nested as deep as both have.
 const MAX_REPEATED: usize = 400;
 
-pub(super) fn have_common_string(left: &[Token], right: &[Token]) -> Result<bool, BuiltinError> {
+pub(super) fn have_common_string(left: &[Token], right: &[Token]) -> Result<bool, TooBig> {
     let Some((left, right)) = trimmed(left, right) else {
         return Ok(false);
     };
     if [left, right].iter().any(|glob| glob.iter().filter(|token| token.repeat != Repeat::Once).count() > MAX_REPEATED) {
-        return Err(too_big());
+        return Err(TooBig);
     }
     Search { comparisons: 0, tried: HashMap::new() }.plain(left, right)
 }
 
-fn too_big() -> BuiltinError {
-    BuiltinError("the globs are too big to be compared".into())
-}
+/// The search was given up.
+#[derive(Debug)]
+pub(super) struct TooBig;
 
 /// Both globs without the tokens at either end that must match one to one, or none if such tokens do not match. One of them
 /// stays at each end, so that no glob becomes empty.
@@ -51,12 +48,12 @@ struct Search {
 }
 
 impl Search {
-    fn meet(&mut self, left: &Token, right: &Token) -> Result<bool, BuiltinError> {
-        self.comparisons += 1;
-        if self.comparisons > MAX_COMPARISONS { Err(too_big()) } else { Ok(left.meets(right)) }
+    fn meet(&mut self, left: &Token, right: &Token) -> Result<bool, TooBig> {
+        self.comparisons += left.size() + right.size();
+        if self.comparisons > MAX_COMPARISONS { Err(TooBig) } else { Ok(left.meets(right)) }
     }
 
-    fn plain(&mut self, mut left: &[Token], mut right: &[Token]) -> Result<bool, BuiltinError> {
+    fn plain(&mut self, mut left: &[Token], mut right: &[Token]) -> Result<bool, TooBig> {
         while let (Some((first, left_rest)), Some((second, right_rest))) = (left.split_first(), right.split_first()) {
             match (first.repeat, second.repeat) {
                 (Repeat::Once, Repeat::Once) if !self.meet(first, second)? => return Ok(false),
@@ -71,7 +68,7 @@ impl Search {
     }
 
     /// `repeated` begins with a token of one or more.
-    fn plus(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, BuiltinError> {
+    fn plus(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, TooBig> {
         let (Some((first, rest)), Some((second, other_rest))) = (repeated.split_first(), other.split_first()) else {
             return Ok(false);
         };
@@ -85,7 +82,7 @@ impl Search {
     }
 
     /// `repeated` begins with a token that takes in tokens of `other`, until what is left of both has a string in common.
-    fn gobble(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, BuiltinError> {
+    fn gobble(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, TooBig> {
         let place = (repeated.as_ptr(), repeated.len(), other.as_ptr(), other.len());
         if let Some(found) = self.tried.get(&place) {
             return Ok(*found);
@@ -95,7 +92,7 @@ impl Search {
         Ok(found)
     }
 
-    fn gobbled(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, BuiltinError> {
+    fn gobbled(&mut self, repeated: &[Token], other: &[Token]) -> Result<bool, TooBig> {
         let Some((token, rest)) = repeated.split_first() else {
             return Ok(false);
         };

@@ -33,11 +33,30 @@ impl Token {
             (Class::Character(one), Class::Ranges(ranges)) | (Class::Ranges(ranges), Class::Character(one)) => {
                 ranges.iter().any(|(low, high)| (*low..=*high).contains(&u32::from(*one)))
             }
-            (Class::Ranges(left), Class::Ranges(right)) => left
-                .iter()
-                .any(|(low, high)| right.iter().any(|(other_low, other_high)| low <= other_high && other_low <= high)),
+            (Class::Ranges(left), Class::Ranges(right)) => overlap(left, right),
         }
     }
+
+    /// How much there is to look at.
+    pub(super) fn size(&self) -> usize {
+        if let Class::Ranges(ranges) = &self.class { ranges.len().max(1) } else { 1 }
+    }
+}
+
+/// Whether two lists of ranges, both sorted, have something in common.
+fn overlap(mut left: &[(u32, u32)], mut right: &[(u32, u32)]) -> bool {
+    while let (Some(((low, high), left_rest)), Some(((other_low, other_high), right_rest))) =
+        (left.split_first(), right.split_first())
+    {
+        if high < other_low {
+            left = left_rest;
+        } else if other_high < low {
+            right = right_rest;
+        } else {
+            return true;
+        }
+    }
+    false
 }
 
 /// The tokens of `glob`; repeated tokens of one class that follow each other are one.

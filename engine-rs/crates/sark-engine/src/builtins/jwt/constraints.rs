@@ -60,7 +60,12 @@ impl Constraints {
     }
 
     /// Whether the algorithm is allowed and a trusted key made the signature.
-    pub(super) fn accept_signature(&self, header: &Header, token: &Token<'_>) -> Result<bool, BuiltinError> {
+    pub(super) fn accept_signature(
+        &self,
+        header: &Header,
+        token: &Token<'_>,
+        circumstances: &Circumstances,
+    ) -> Result<bool, BuiltinError> {
         if !self.alg.is_empty() && self.alg != header.alg {
             return Ok(false);
         }
@@ -68,12 +73,12 @@ impl Constraints {
         let Some(scheme) = scheme(&header.alg) else {
             return Ok(false);
         };
-        Ok(match &self.trusted {
-            Trusted::Secret(key) => key.verifies(scheme, &signed, &signature),
+        match &self.trusted {
+            Trusted::Secret(key) => Ok(key.verifies(scheme, &signed, &signature)),
             Trusted::Keys(keys) => {
-                one_verifies(keys, &header.kid, &header.alg, |key| key.verifies(scheme, &signed, &signature))
+                one_verifies(keys, &header.kid, &header.alg, circumstances, |key| key.verifies(scheme, &signed, &signature))
             }
-        })
+        }
     }
 
     /// Whether issuer, audience and times are as demanded.

@@ -53,11 +53,11 @@ pub(super) fn read(text: &str, circumstances: &Circumstances) -> Result<Vec<Veri
         return Err(refused("it is no JSON object"));
     };
     match object.get(&Value::from("keys")) {
-        None => Ok(key(object)?.into_iter().collect()),
+        None => Ok(key(object, circumstances)?.into_iter().collect()),
         Some(Value::Array(keys)) if keys.len() > MAX_KEYS => Err(refused("too many keys")),
         Some(Value::Array(keys)) => {
             let read = keys.iter().map(|entry| match entry {
-                Value::Object(object) => key(object),
+                Value::Object(object) => key(object, circumstances),
                 _ => Err(refused("a key is no JSON object")),
             });
             Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
@@ -71,7 +71,8 @@ fn refused(reason: &str) -> BuiltinError {
 }
 
 /// The key of `object`; none if its algorithm verifies no tokens.
-fn key(object: &Object) -> Result<Option<VerificationKey>, BuiltinError> {
+fn key(object: &Object, circumstances: &Circumstances) -> Result<Option<VerificationKey>, BuiltinError> {
+    circumstances.long_work()?;
     let fields = Fields(object);
     let kty = fields.text("kty")?.unwrap_or_default();
     let alg = fields.text("alg")?;
@@ -82,7 +83,7 @@ fn key(object: &Object) -> Result<Option<VerificationKey>, BuiltinError> {
     {
         return Err(refused("unknown algorithm"));
     }
-    fields.check_descriptions()?;
+    fields.check_descriptions(circumstances)?;
     let is_private = matches!(kty, "RSA" | "EC" | "OKP") && object.contains_key(&Value::from("d"));
     let key = match kty {
         "RSA" => fields.rsa(is_private)?,
@@ -125,7 +126,7 @@ impl Fields<'_> {
     }
 
     /// Members that change nothing here must still be what they should.
-    fn check_descriptions(&self) -> Result<(), BuiltinError> {
+    fn check_descriptions(&self, circumstances: &Circumstances) -> Result<(), BuiltinError> {
         for name in ["use", "kid", "x5t", "x5t#S256", "x5u"] {
             self.text(name)?;
         }
@@ -136,7 +137,7 @@ impl Fields<'_> {
         }
         match self.0.get(&Value::from("x5c")) {
             None => Ok(()),
-            Some(Value::Array(chain)) => chain.iter().try_for_each(check_certificate),
+            Some(Value::Array(chain)) => chain.iter().try_for_each(|entry| check_certificate(entry, circumstances)),
             Some(_) => Err(refused("`x5c` is no array")),
         }
     }
@@ -203,7 +204,8 @@ fn missing(name: &str) -> BuiltinError {
     refused(&format!("`{name}` is missing"))
 }
 
-fn check_certificate(encoded: &Value) -> Result<(), BuiltinError> {
+fn check_certificate(encoded: &Value, circumstances: &Circumstances) -> Result<(), BuiltinError> {
+    circumstances.long_work()?;
     let Value::String(text) = encoded else {
         return Err(refused("a certificate is no string"));
     };

@@ -48,12 +48,19 @@ pub(super) fn one_verifies(
     keys: &[VerificationKey],
     kid: &str,
     alg: &str,
+    circumstances: &Circumstances,
     verifies: impl Fn(&VerificationKey) -> bool,
-) -> bool {
+) -> Result<bool, BuiltinError> {
     if let Some(named) = keys.iter().find(|key| !kid.is_empty() && key.kid == kid) {
-        return verifies(named);
+        return Ok(verifies(named));
     }
-    keys.iter().filter(|key| key.alg.is_empty() || key.alg == alg).any(verifies)
+    for key in keys.iter().filter(|key| key.alg.is_empty() || key.alg == alg) {
+        circumstances.long_work()?;
+        if verifies(key) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl VerificationKey {

@@ -100,7 +100,7 @@ fn verify(operands: &[Value], circumstances: &Circumstances, scheme: Scheme) -> 
     let (signed, signature) = (token.signed(), token.signature()?);
     let header = Header::read(&token.header(circumstances)?)?;
     let verifies = |key: &keys::VerificationKey| !key.is_private && key.verifies(scheme, &signed, &signature);
-    Ok(Value::from(one_verifies(&keys, &header.kid, &header.alg, verifies)))
+    one_verifies(&keys, &header.kid, &header.alg, circumstances, verifies).map(Value::from)
 }
 
 /// `[true, header, payload]` of the innermost token if every signature and all claims are accepted, else `[false, {}, {}]`.
@@ -111,7 +111,10 @@ fn decode_verify(operands: &[Value], circumstances: &Circumstances) -> Result<Va
         let token = Token::split(&text)?;
         let header = token.header(circumstances)?;
         let fields = Header::read(&header)?;
-        if fields.alg.is_empty() || fields.has_unknown_critical || !constraints.accept_signature(&fields, &token)? {
+        if fields.alg.is_empty()
+            || fields.has_unknown_critical
+            || !constraints.accept_signature(&fields, &token, circumstances)?
+        {
             return Ok(answer(false, Value::new_object(), Value::new_object()));
         }
         let payload = token.payload()?;

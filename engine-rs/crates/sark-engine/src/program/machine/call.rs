@@ -5,6 +5,7 @@ use regorus::Value;
 use super::{
     super::ir::{BuiltinId, Callee, Expr, GroupId},
     Machine, Outcome,
+    measure::{FIELD, ITEM},
     with::Mock,
 };
 
@@ -32,6 +33,7 @@ impl<'p> Machine<'p> {
             self.has_none_beyond_floats()?;
             self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
         }
+        self.copied(id, &args)?;
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
             let question = (id, args);
@@ -39,6 +41,7 @@ impl<'p> Machine<'p> {
                 return Ok(known.clone());
             }
             let answer = self.answered(id, &question.1)?;
+            self.spend(FIELD + ITEM * question.1.len())?;
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
@@ -47,13 +50,23 @@ impl<'p> Machine<'p> {
     }
 
     fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Outcome<Value> {
-        let answer = self.program.builtins.call(id, args, &self.circumstances).unwrap_or(Value::Undefined);
+        let (builtins, circumstances) = (&self.program.builtins, &self.circumstances);
+        let call = || builtins.call(id, args, circumstances);
+        let answer = stacker::maybe_grow(super::BUILTIN_STACK, super::STACK_SEGMENT, call).unwrap_or(Value::Undefined);
+        if self.circumstances.is_late() {
+            return Err(super::Failure::Timeout);
+        }
         if let Some(why) = self.circumstances.take_left() {
             return Err(super::Failure::Unsupported(why));
+        }
+        // No clock looks inside of regorus' builtins.
+        if args.iter().any(is_large) && !self.program.builtins.is_brief(id) {
+            self.tick_by(super::TICKS as usize)?;
         }
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
             self.notes += 1;
         }
+        self.answered_with(id, &answer)?;
         if matches!(answer, Value::Number(_)) {
             self.calculated(&answer, self.program.builtins.may_be_negative_zero(id))?;
         }
@@ -87,5 +100,27 @@ impl<'p> Machine<'p> {
                 Ok(answer)
             }
         }
+    }
+}
+
+/// Longest text, and most elements, of an operand that takes no time worth a look at the clock.
+const SMALL_TEXT: usize = 1_024;
+const FEW: usize = 8;
+
+fn is_large(operand: &Value) -> bool {
+    match operand {
+        Value::String(text) => text.len() > SMALL_TEXT,
+        Value::Array(items) => items.len() > FEW || items.iter().any(is_nested),
+        Value::Set(items) => items.len() > FEW || items.iter().any(is_nested),
+        Value::Object(fields) => fields.len() > FEW || fields.iter().any(|(key, value)| is_nested(key) || is_nested(value)),
+        _ => false,
+    }
+}
+
+fn is_nested(element: &Value) -> bool {
+    match element {
+        Value::String(text) => text.len() > SMALL_TEXT,
+        Value::Array(_) | Value::Set(_) | Value::Object(_) => true,
+        _ => false,
     }
 }

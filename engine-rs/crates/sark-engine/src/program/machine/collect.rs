@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
-use super::{Failure, Outcome};
+use super::{super::weights::is_collection, Failure, Outcome};
 
 /// A document under construction. What a rule gives is one value: other rules add beside it, never inside of it.
 #[derive(Debug, Clone)]
@@ -25,6 +25,15 @@ impl Part {
             Self::Branch(fields) => !fields.is_empty(),
             Self::Elements(elements) => !elements.is_empty(),
             Self::Leaf(_) => true,
+        }
+    }
+
+    /// Whether it holds a value with parts.
+    pub(super) fn is_collection(&self) -> bool {
+        match self {
+            Self::Leaf(value) => is_collection(value),
+            Self::Elements(elements) => elements.iter().any(is_collection),
+            Self::Branch(_) => false,
         }
     }
 

@@ -91,7 +91,7 @@ impl Machine<'_> {
         }
     }
 
-    fn base_below(&self, node: NodeId, keys: &[Value]) -> Outcome<Value> {
+    fn base_below(&mut self, node: NodeId, keys: &[Value]) -> Outcome<Value> {
         let base = self.program.tree.node(node).and_then(|node| node.base.as_ref());
         let value = place::descend_base(base, keys)?.cloned().unwrap_or(Value::Undefined);
         if self.scope.is_plain() {
@@ -99,7 +99,8 @@ impl Machine<'_> {
         }
         let mut path = self.path_to(node);
         path.extend_from_slice(keys);
-        Ok(self.scope.patched(&path, value))
+        let value = self.scope.patched(&path, value);
+        self.made(value)
     }
 
     /// The path of a node; only needed when something is replaced, so it is searched for.
@@ -128,7 +129,8 @@ impl Machine<'_> {
                 return Ok(self.scope.patched(&path, Value::Undefined));
             }
             let whole = self.assembled(id)?;
-            return Ok(self.scope.patched(&path, whole));
+            let whole = self.scope.patched(&path, whole);
+            return self.made(whole);
         }
         self.assembled(id)
     }
@@ -142,7 +144,8 @@ impl Machine<'_> {
             if node.children.is_empty() {
                 return self.group_value(group);
             }
-            return Ok(self.part(id)?.map_or(Value::Undefined, Part::into_value));
+            let whole = self.part(id)?.map_or(Value::Undefined, Part::into_value);
+            return self.made(whole);
         }
         let mut whole = node.base.clone().unwrap_or_else(Value::new_object);
         for (key, child) in &node.children {
@@ -153,7 +156,7 @@ impl Machine<'_> {
                 Rc::make_mut(fields).insert(key.clone(), part);
             }
         }
-        Ok(whole)
+        self.made(whole)
     }
 
     /// A partial rule together with the rules whose paths lie inside of it. It is one document, in which nothing is that no rule

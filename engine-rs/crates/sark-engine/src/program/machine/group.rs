@@ -9,9 +9,11 @@ use super::{
         index::Subject,
         ir::{Body, Definition, Expr, Group, GroupId, Kind, Leaf},
         place, text_of,
+        weights::{MAX_LEVELS, is_collection},
     },
     Failure, Flow, Machine, Outcome,
     collect::Part,
+    measure::{COLLECTION, FIELD, ITEM},
 };
 
 impl<'p> Machine<'p> {
@@ -37,12 +39,19 @@ impl<'p> Machine<'p> {
             self.scope.patched(&group.path, Value::Undefined)
         } else {
             let value = self.deeper(|machine| machine.evaluated(group))?;
-            self.scope.patched(&group.path, value)
+            // The one value of a complete rule was weighed where it was made.
+            if self.scope.is_plain() && group.kind == Kind::Complete {
+                value
+            } else {
+                let value = self.scope.patched(&group.path, value);
+                self.made(value)?
+            }
         };
         if is_fixed {
             if noted == self.notes
                 && let Some(slot) = self.state.fixed_groups.get_mut(at)
             {
+                self.state.weighed.keep(&value, &self.program.weights);
                 *slot = Some(value.clone());
             }
         } else if let Some(slot) = self.state.memo.get_mut(at) {
@@ -134,6 +143,7 @@ impl<'p> Machine<'p> {
         if value == Value::Undefined {
             return Ok(true);
         }
+        self.compared(is_collection(result))?;
         if *result == Value::Undefined {
             *result = value;
         } else if *result != value {
@@ -154,6 +164,7 @@ impl<'p> Machine<'p> {
                 return Ok(Flow::Stop);
             }
             let value = machine.value(term)?;
+            machine.compared(is_collection(&found))?;
             if value == Value::Undefined || value == found {
                 return Ok(Flow::Continue);
             }
@@ -168,6 +179,7 @@ impl<'p> Machine<'p> {
 
     fn set_of(&mut self, group: &'p Group) -> Outcome<Value> {
         let mut elements = BTreeSet::new();
+        self.spend(COLLECTION)?;
         self.each_definition(group, &mut |machine, definition| {
             machine.framed(definition.slots, |machine| {
                 for body in &definition.bodies {
@@ -179,6 +191,7 @@ impl<'p> Machine<'p> {
                         let value = machine.value(term)?;
                         if value != Value::Undefined {
                             machine.has_none_beyond_floats()?;
+                            machine.placed(&value, ITEM)?;
                             elements.insert(value);
                         }
                         Ok(Flow::Continue)
@@ -203,7 +216,8 @@ impl<'p> Machine<'p> {
                         };
                         if let Some(leaf) = machine.leaf(&body.yields)? {
                             machine.has_none_beyond_floats()?;
-                            object.merge(Part::along(keys, leaf))?;
+                            let part = machine.along(keys, leaf)?;
+                            object.merge(part)?;
                         }
                         Ok(Flow::Continue)
                     })?;
@@ -221,6 +235,16 @@ impl<'p> Machine<'p> {
             return Ok(None);
         }
         Ok(Some(if matches!(leaf, Leaf::Value(_)) { Part::Leaf(value) } else { Part::Elements(BTreeSet::from([value])) }))
+    }
+
+    /// What a rule gives at `keys` below itself.
+    fn along(&mut self, keys: Vec<Value>, leaf: Part) -> Outcome<Part> {
+        if keys.len() > MAX_LEVELS {
+            return Err(Failure::Depth);
+        }
+        self.spend((COLLECTION + FIELD) * (keys.len() + 1))?;
+        self.compared(keys.iter().any(is_collection) || leaf.is_collection())?;
+        Ok(Part::along(keys, leaf))
     }
 
     fn each_definition(
@@ -255,6 +279,8 @@ impl<'p> Machine<'p> {
         }
         let found = self.deeper(|machine| machine.keyed(group, key))?;
         self.has_none_beyond_floats()?;
+        self.bounded(&found)?;
+        self.placed(key, FIELD)?;
         self.entries.insert(question, found.clone());
         Ok(found)
     }
@@ -283,7 +309,7 @@ impl<'p> Machine<'p> {
                         return Ok(Flow::Continue);
                     };
                     if let Some(leaf) = machine.leaf(&keyed.body.yields)? {
-                        let part = Part::along(keys, leaf);
+                        let part = machine.along(keys, leaf)?;
                         match &mut found {
                             Some(known) => known.merge(part)?,
                             None => found = Some(part),

@@ -5,6 +5,7 @@ mod collect;
 mod document;
 mod group;
 mod input;
+mod measure;
 mod operation;
 mod run;
 mod spelling;
@@ -21,6 +22,7 @@ use regorus::Value;
 use super::{
     Program,
     ir::{BuiltinId, GroupId, NodeId, Slot},
+    weights::Weighed,
 };
 use crate::{
     builtins::Circumstances,
@@ -33,9 +35,11 @@ use with::Scope;
 const TICKS: u32 = 128;
 /// Rules under way inside each other, at most; beyond it the policy is at fault.
 const MAX_DEPTH: usize = 20_000;
+/// Most stack that a builtin may need.
+const BUILTIN_STACK: usize = 1 << 20;
 /// Levels between two looks at the stack, and what they may need of it.
 const STACK_CHECK: usize = 4;
-const STACK_RESERVE: usize = 256 << 10;
+const STACK_RESERVE: usize = 768 << 10;
 const STACK_SEGMENT: usize = 4 << 20;
 
 /// Why there is no value.
@@ -45,8 +49,12 @@ pub(crate) enum Failure {
     Conflict(String),
     /// It ran longer than its limit.
     Timeout,
-    /// Rules nest too deeply.
+    /// Rules nest too deeply, or a value does.
     Depth,
+    /// A value has too many parts.
+    Size,
+    /// Its values take too much memory.
+    Memory,
     /// A fraction that OPA would calculate with more digits than are held here.
     Inexact,
     /// A number that is spelled otherwise than the engine writes it would become part of a text.
@@ -93,6 +101,7 @@ pub(crate) struct State {
     /// Decision paths with the nodes that they lead to, and how many of their segments remain there.
     entered: Vec<(Box<[String]>, NodeId, usize)>,
     tables: Tables,
+    weighed: Weighed,
 }
 
 impl State {
@@ -108,11 +117,13 @@ impl State {
             scopes: 0,
             entered: Vec::new(),
             tables: Tables::default(),
+            weighed: Weighed::default(),
         }
     }
 
     fn forget(&mut self) {
         self.stack.clear();
+        self.weighed.forget();
         for group in self.touched.drain(..) {
             if let Some(slot) = self.memo.get_mut(group as usize) {
                 *slot = (0, Value::Undefined);
@@ -150,6 +161,8 @@ struct Machine<'p> {
     /// How often a number was noted while evaluating: a value that needed one is not kept for other questions.
     notes: u32,
     ticks: u32,
+    /// Bytes that its values have taken, about.
+    spent: usize,
     deadline: Instant,
 }
 
@@ -175,6 +188,7 @@ pub(crate) fn evaluate(
         Seen::Parts(parts, shape) => (None, Some(Sighted::new(parts, shape, &mut state.tables, program))),
     };
     let scope = Scope::outermost(input, state.next_scope());
+    let deadline = limits.began.checked_add(limits.time).unwrap_or(limits.began);
     let mut machine = Machine {
         program,
         state: &mut *state,
@@ -184,13 +198,14 @@ pub(crate) fn evaluate(
         depth: 0,
         entries: BTreeMap::new(),
         once: BTreeMap::new(),
-        circumstances,
+        circumstances: circumstances.until(deadline),
         spelled: asked.spelled,
         notes: 0,
         ticks: 0,
-        deadline: limits.began.checked_add(limits.time).unwrap_or(limits.began),
+        spent: 0,
+        deadline,
     };
-    let answer = machine.at(asked.path).and_then(|value| machine.nameable(value));
+    let answer = machine.at(asked.path).and_then(|value| machine.made(value)).and_then(|value| machine.nameable(value));
     drop(machine);
     state.forget();
     answer
@@ -235,7 +250,12 @@ impl Machine<'_> {
 
     /// Count a unit of work, and look at the clock from time to time.
     fn tick(&mut self) -> Outcome<()> {
-        self.ticks += 1;
+        self.tick_by(1)
+    }
+
+    /// As [`Self::tick`], for work of `units`.
+    fn tick_by(&mut self, units: usize) -> Outcome<()> {
+        self.ticks = self.ticks.saturating_add(u32::try_from(units).unwrap_or(TICKS));
         if self.ticks < TICKS {
             return Ok(());
         }

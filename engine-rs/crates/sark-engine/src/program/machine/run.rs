@@ -10,8 +10,10 @@ use super::{
     super::{
         ir::{Expr, Pattern, Scan, Slot, Step},
         place,
+        weights::{MAX_LEVELS, is_collection},
     },
     Failure, Flow, Machine, Outcome,
+    measure::{COLLECTION, ITEM},
 };
 
 /// What happens with each solution.
@@ -114,6 +116,7 @@ impl<'p> Machine<'p> {
         solution: Solution<'_, 'p>,
     ) -> Outcome<Flow> {
         let base = self.base_beside_rules(source);
+        self.tick_by(put_in_order(collection))?;
         let mut element = |machine: &mut Self, found_key: &dyn Fn() -> Value, found: &Value| -> Outcome<Flow> {
             machine.tick()?;
             if !matches!(key, Pattern::Any) && !machine.matches(key, &found_key())? {
@@ -174,6 +177,10 @@ impl<'p> Machine<'p> {
         solution: Solution<'_, 'p>,
     ) -> Outcome<Flow> {
         self.tick()?;
+        if self.bounded(value)?.levels + 2 > MAX_LEVELS {
+            return Err(Failure::Depth);
+        }
+        self.spend(2 * COLLECTION + ITEM * path.len())?;
         let pair = Value::from(vec![Value::from(path.clone()), value.clone()]);
         if self.matches(pattern, &pair)? && self.run(rest, solution)? == Flow::Stop {
             return Ok(Flow::Stop);
@@ -197,6 +204,7 @@ impl<'p> Machine<'p> {
 
     fn every(&mut self, domain: &'p Expr, key: Option<Slot>, value: Slot, body: &'p [Step]) -> Outcome<bool> {
         let domain = self.value(domain)?;
+        self.tick_by(put_in_order(&domain))?;
         let holds = |machine: &mut Self, found_key: Value, found: Value| -> Outcome<bool> {
             machine.tick()?;
             if let Some(slot) = key {
@@ -242,6 +250,7 @@ impl<'p> Machine<'p> {
                 Ok(true)
             }
             Pattern::Equal(expr) => {
+                self.compared(is_collection(value))?;
                 if let Some(expected) = self.place(expr) {
                     return Ok(expected == value);
                 }
@@ -299,5 +308,15 @@ impl<'p> Machine<'p> {
             }
         }
         Ok(())
+    }
+}
+
+/// Work of putting the elements of `collection` in OPA's order, before the first is looked at.
+fn put_in_order(collection: &Value) -> usize {
+    const AT_ONCE: usize = 8;
+    match collection {
+        Value::Object(members) => members.len() / AT_ONCE,
+        Value::Set(items) => items.len() / AT_ONCE,
+        _ => 0,
     }
 }

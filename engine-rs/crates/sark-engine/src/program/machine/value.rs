@@ -9,8 +9,11 @@ use super::{
         Keep,
         ir::{Comprehension, Expr, Yields},
         place,
+        weights::{is_collection, width},
     },
-    Failure, Flow, Machine, Outcome, operation,
+    Failure, Flow, Machine, Outcome,
+    measure::{COLLECTION, FIELD, ITEM},
+    operation,
 };
 
 pub(super) static UNDEFINED: Value = Value::Undefined;
@@ -55,7 +58,10 @@ impl<'p> Machine<'p> {
             Expr::Const(value) => Ok(value.clone()),
             Expr::Slot(slot) | Expr::BasePart(slot) => Ok(self.slot(*slot).clone()),
             Expr::Input(..) => Err(Failure::unseen()),
-            Expr::Base(base) => Ok(self.scope.patched(&base.path, base.value.clone())),
+            Expr::Base(base) => {
+                let value = self.scope.patched(&base.path, base.value.clone());
+                self.made(value)
+            }
             Expr::Group(group) => self.group_value(*group),
             Expr::Entry(group, key) => {
                 let key = self.value(key)?;
@@ -87,18 +93,30 @@ impl<'p> Machine<'p> {
                 }
                 Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
             }
-            Expr::Array(items) => Ok(self.values(items)?.map_or(Value::Undefined, Value::from)),
+            Expr::Array(items) => {
+                self.spend(COLLECTION + ITEM * items.len())?;
+                let Some(items) = self.values(items)? else {
+                    return Ok(Value::Undefined);
+                };
+                // What stands in a policy is as long as that: only parts with parts make more of it.
+                let has_parts = items.iter().any(is_collection);
+                let array = Value::from(items);
+                if has_parts { self.made(array) } else { Ok(array) }
+            }
             Expr::Set(items) => {
                 let Some(items) = self.values(items)? else {
                     return Ok(Value::Undefined);
                 };
                 self.has_none_beyond_floats()?;
-                Ok(Value::from(items.into_iter().collect::<BTreeSet<_>>()))
+                self.spend(COLLECTION + ITEM * items.len())?;
+                self.made(Value::from(items.into_iter().collect::<BTreeSet<_>>()))
             }
             Expr::Object(fields) => self.object(fields),
             Expr::Compare(op, left, right) => {
                 if let (Some(left), Some(right)) = (self.place(left), self.place(right)) {
-                    return Ok(operation::compare(op, left, right));
+                    let (answer, is_long) = (operation::compare(op, left, right), is_long(left, right));
+                    self.compared(is_long)?;
+                    return Ok(answer);
                 }
                 // A comprehension comes last: beside what is undefined it is not computed, nor found in conflict.
                 // What is only known because it was computed before does not count: the answer would hang on what was asked then.
@@ -110,19 +128,24 @@ impl<'p> Machine<'p> {
                     return Ok(left);
                 }
                 let right = self.value(right)?;
+                self.compared(is_long(&left, &right))?;
                 Ok(operation::compare(op, &left, &right))
             }
             Expr::Arithmetic(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
+                self.combined(&left, &right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
                 let answer = operation::arithmetic(op, &left, &right)?;
                 self.reckoned(op, &left, &right, &answer)?;
-                Ok(answer)
+                self.made(answer)
             }
             Expr::Combine(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
-                Ok(operation::combine(op, &left, &right))
+                self.combined(&left, &right)?;
+                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
+                self.made(operation::combine(op, &left, &right))
             }
             Expr::Member(key, value, collection) => self.member(key.as_deref(), value, collection),
             Expr::Builtin(id, args) => self.builtin(*id, args),
@@ -169,6 +192,8 @@ impl<'p> Machine<'p> {
 
     fn object(&mut self, fields: &'p [(Expr, Expr)]) -> Outcome<Value> {
         let mut object = BTreeMap::new();
+        let mut has_parts = false;
+        self.spend(COLLECTION + FIELD * fields.len())?;
         for (key, value) in fields {
             let key = self.value(key)?;
             let value = self.value(value)?;
@@ -176,17 +201,29 @@ impl<'p> Machine<'p> {
                 return Ok(Value::Undefined);
             }
             self.has_none_beyond_floats()?;
+            has_parts |= is_collection(&key) || is_collection(&value);
             // OPA has two fields then, also where their values are equal.
             if object.insert(key, value).is_some() {
                 return Err(Failure::EqualKeys);
             }
         }
-        Ok(Value::from(object))
+        let object = Value::from(object);
+        if has_parts { self.made(object) } else { Ok(object) }
+    }
+
+    /// Count what it takes to put two sets together.
+    fn combined(&mut self, left: &Value, right: &Value) -> Outcome<()> {
+        if is_long(left, right) {
+            self.spend(COLLECTION + ITEM * (width(left) + width(right)))?;
+        }
+        self.compared(is_long(left, right))
     }
 
     fn member(&mut self, key: Option<&'p Expr>, value: &'p Expr, collection: &'p Expr) -> Outcome<Value> {
         if let (None, Some(value), Some(collection)) = (key, self.place(value), self.place(collection)) {
-            return Ok(operation::member(value, collection));
+            let (answer, is_long) = (operation::member(value, collection), is_collection(value));
+            self.compared(is_long)?;
+            return Ok(answer);
         }
         let key = match key {
             Some(key) => Some(self.value(key)?),
@@ -194,6 +231,7 @@ impl<'p> Machine<'p> {
         };
         let value = self.value(value)?;
         let collection = self.value(collection)?;
+        self.compared(is_collection(&value))?;
         Ok(match key {
             Some(key) => operation::member_at(&key, &value, &collection),
             None => operation::member(&value, &collection),
@@ -204,30 +242,35 @@ impl<'p> Machine<'p> {
         match &comprehension.yields {
             Yields::Array(term) => {
                 let mut items = Vec::new();
+                self.spend(COLLECTION)?;
                 self.run(&comprehension.body, &mut |machine| {
                     machine.tick()?;
                     let value = machine.value(term)?;
                     if value != Value::Undefined {
+                        machine.spend(ITEM)?;
                         items.push(value);
                     }
                     Ok(Flow::Continue)
                 })?;
-                Ok(Value::from(items))
+                self.made(Value::from(items))
             }
             Yields::Set(term) => {
                 let mut items = BTreeSet::new();
+                self.spend(COLLECTION)?;
                 self.run(&comprehension.body, &mut |machine| {
                     machine.tick()?;
                     let value = machine.value(term)?;
                     if value != Value::Undefined {
                         machine.has_none_beyond_floats()?;
+                        machine.placed(&value, ITEM)?;
                         items.insert(value);
                     }
                     Ok(Flow::Continue)
                 })?;
-                Ok(Value::from(items))
+                self.made(Value::from(items))
             }
             Yields::Object(key, value) => {
+                self.spend(COLLECTION)?;
                 let mut fields: BTreeMap<Value, Value> = BTreeMap::new();
                 self.run(&comprehension.body, &mut |machine| {
                     machine.tick()?;
@@ -237,6 +280,8 @@ impl<'p> Machine<'p> {
                         return Ok(Flow::Continue);
                     }
                     machine.has_none_beyond_floats()?;
+                    machine.placed(&key, FIELD)?;
+                    machine.compared(is_collection(&value))?;
                     match fields.get(&key) {
                         Some(known) if *known != value => {
                             Err(Failure::Conflict("object comprehension: object keys must be unique".to_owned()))
@@ -248,7 +293,7 @@ impl<'p> Machine<'p> {
                         }
                     }
                 })?;
-                Ok(Value::from(fields))
+                self.made(Value::from(fields))
             }
         }
     }
@@ -265,6 +310,7 @@ impl<'p> Machine<'p> {
             if noted == self.notes
                 && let Some(slot) = self.state.fixed_exprs.get_mut(at)
             {
+                self.state.weighed.keep(&value, &self.program.weights);
                 *slot = Some(value.clone());
             }
             return Ok(value);
@@ -281,6 +327,11 @@ impl<'p> Machine<'p> {
         }
         Ok(value)
     }
+}
+
+/// Whether to compare them may take long: scalars, and values of two types, are told apart at a glance.
+const fn is_long(left: &Value, right: &Value) -> bool {
+    is_collection(left) && is_collection(right)
 }
 
 /// The part of `found`, the value of `collection`, under `key`.

@@ -105,7 +105,7 @@ impl<'p> Machine<'p> {
                     }
                     let before =
                         if path.is_empty() { Value::Undefined } else { scope.input.unwrap_or_else(|| self.object_seen()) };
-                    scope.input = Some(place::with_part(before, path, value));
+                    scope.input = Some(self.made(place::with_part(before, path, value))?);
                     scope.laid_over.push(path.clone());
                 }
                 Replacement::Data(path, expr) => {

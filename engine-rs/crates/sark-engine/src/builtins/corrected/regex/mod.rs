@@ -3,10 +3,9 @@
 mod names;
 mod syntax;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use quick_cache::sync::Cache;
-use regex::Regex;
+use quick_cache::{Weighter, sync::Cache};
 use regorus::{Value, value::Array};
 
 use syntax::Untranslated;
@@ -15,6 +14,7 @@ use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{integer, operand, string},
 };
+use super::matching::Matcher;
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "re_match", arity: 2, call: is_match },
@@ -27,21 +27,43 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "regex.template_match", arity: 4, call: template_match },
 ];
 
-type Compiled = Result<Arc<Regex>, Untranslated>;
+type Compiled = Result<Matcher, Untranslated>;
 
 /// Go counts how much a pattern makes, which takes longer ones to matter.
 const LONGEST_PATTERN: usize = 32 << 10;
 
+/// Each class of Unicode is hundreds of ranges, which are put together before anything is counted.
+const MOST_UNICODE_CLASSES: usize = 32;
+
+fn is_short(pattern: &str) -> bool {
+    let classes = pattern.matches("\\p").count() + pattern.matches("\\P").count();
+    pattern.len() <= LONGEST_PATTERN && classes <= MOST_UNICODE_CLASSES
+}
+
 /// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
-static COMPILED: LazyLock<Cache<Box<str>, Compiled>> = LazyLock::new(|| Cache::new(1024));
+static COMPILED: LazyLock<Cache<Box<str>, Compiled, BySize>> =
+    LazyLock::new(|| Cache::with_weighter(1024, MAX_KEPT_BYTES, BySize));
+
+/// Most bytes of the patterns that are kept, by what they compile to.
+const MAX_KEPT_BYTES: u64 = 32 << 20;
+
+#[derive(Debug, Clone)]
+struct BySize;
+
+impl Weighter<Box<str>, Compiled> for BySize {
+    fn weight(&self, pattern: &Box<str>, compiled: &Compiled) -> u64 {
+        let bytes = pattern.len() + compiled.as_ref().map_or(0, Matcher::weight);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
 
 /// The error is of a pattern that Go refuses. One that Go may take, and is not compiled here, is left to OPA.
-fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Arc<Regex>, BuiltinError> {
+fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Matcher, BuiltinError> {
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
         // What the regex crate alone refuses: too big, too deep, two groups of one name.
-        let compile = |translated: String| Regex::new(&translated).map(Arc::new).map_err(|_| Untranslated::LeftToOpa);
-        let is_short = pattern.len() <= LONGEST_PATTERN;
-        let regex = if is_short { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
+        let compile = |translated: String| Matcher::compile(&translated).map_err(|_| Untranslated::LeftToOpa);
+        let regex =
+            if is_short(pattern) { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
         COMPILED.insert(pattern.into(), regex.clone());
         regex
     });
@@ -57,14 +79,7 @@ fn is_valid(operands: &[Value], circumstances: &Circumstances) -> Result<Value, 
 
 fn is_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
-    let regex = compiled(pattern, circumstances)?;
-    Ok(Value::from(matches(&regex, text)))
-}
-
-/// Whether something in `text` matches. The regex crate's own test misses matches behind an empty one inside of a character,
-/// which only `\B` lets stand there.
-fn matches(regex: &Regex, text: &str) -> bool {
-    if regex.as_str().contains("\\B") { regex.find(text).is_some() } else { regex.is_match(text) }
+    compiled(pattern, circumstances)?.is_match(text, circumstances).map(Value::from)
 }
 
 /// How many matches are asked for; a negative number means all.
@@ -76,7 +91,8 @@ fn find_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, Bu
     let (pattern, text) = (string(operands, 0)?, string(operands, 1)?);
     let limit = limit(operands)?;
     let regex = compiled(pattern, circumstances)?;
-    Ok(regex.find_iter(text).take(limit).map(|found| Value::from(found.as_str())).collect::<Array>().into_value())
+    let found = regex.find_iter(text, circumstances)?.take(limit);
+    Ok(found.map(|found| found.map(|found| Value::from(found.as_str()))).collect::<Result<Array, _>>()?.into_value())
 }
 
 fn find_all_string_submatch_n(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
@@ -87,7 +103,8 @@ fn find_all_string_submatch_n(operands: &[Value], circumstances: &Circumstances)
         let texts = captures.iter().map(|group| Value::from(group.map_or("", |group| group.as_str())));
         texts.collect::<Array>().into_value()
     };
-    Ok(regex.captures_iter(text).take(limit).map(groups).collect::<Array>().into_value())
+    let found = regex.captures_iter(text, circumstances)?.take(limit);
+    Ok(found.map(|captures| captures.map(groups)).collect::<Result<Array, _>>()?.into_value())
 }
 
 fn replace(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
@@ -96,7 +113,7 @@ fn replace(operands: &[Value], circumstances: &Circumstances) -> Result<Value, B
     if !is_plain(replacement) {
         return Err(circumstances.leave(format!("the replacement {replacement:?} is not read here as in OPA")));
     }
-    Ok(Value::from(regex.replace_all(text, replacement).into_owned()))
+    regex.replace_all(text, replacement, circumstances).map(Value::from)
 }
 
 /// Whether Go and the regex crate read a replacement alike: the groups in it are `$word` or `${word}`, and a number has no zero
@@ -138,7 +155,8 @@ fn split(operands: &[Value], circumstances: &Circumstances) -> Result<Value, Bui
         return Ok(std::iter::once(Value::from("")).collect::<Array>().into_value());
     }
     let (mut parts, mut begin, mut end) = (Array::new(), 0, 0);
-    for found in regex.find_iter(text) {
+    for found in regex.find_iter(text, circumstances)? {
+        let found = found?;
         end = found.start();
         if found.end() != 0 {
             parts.push(Value::from(text.get(begin..end).unwrap_or_default()));
@@ -157,7 +175,7 @@ fn template_match(operands: &[Value], circumstances: &Circumstances) -> Result<V
         return Err(BuiltinError("a delimiter has to be exactly one character long".into()));
     };
     let regex = compiled(&pattern_of(template, start, end, circumstances)?, circumstances)?;
-    Ok(Value::from(matches(&regex, text)))
+    regex.is_match(text, circumstances).map(Value::from)
 }
 
 /// The pattern of a template: what stands between delimiters is a pattern, the rest is literal.
@@ -174,6 +192,7 @@ fn pattern_of(template: &str, start: u8, end: u8, circumstances: &Circumstances)
             level = level.checked_sub(1).ok_or_else(unbalanced)?;
             if level == 0 {
                 let inner = template.get(open + 1..at).ok_or_else(unbalanced)?;
+                circumstances.long_work()?;
                 compiled(&format!("^{inner}$"), circumstances)?;
                 pattern.push_str(&regex::escape(template.get(behind..open).ok_or_else(unbalanced)?));
                 for part in ["(", inner, ")"] {

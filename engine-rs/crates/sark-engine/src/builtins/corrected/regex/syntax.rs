@@ -4,7 +4,7 @@
 //! a brace that starts no repetition is a brace, and inside a class `[`, `&&`, `--` and `~~` mean nothing special. What only one of
 //! them accepts, or nobody here has looked at, is left to OPA.
 
-use std::{fmt::Write, iter::Peekable, str::Chars};
+use std::fmt::Write;
 
 use super::names;
 
@@ -49,6 +49,27 @@ enum Before {
     Repetition,
     /// Something that is nothing to Go, such as `(?i)`: a repetition would apply to what stands in front of it.
     Unseen,
+}
+
+/// The characters of what is left of a pattern.
+#[derive(Clone, Copy)]
+struct Reader<'p>(&'p str);
+
+impl Reader<'_> {
+    fn peek(self) -> Option<char> {
+        self.0.chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.0.chars();
+        let c = chars.next();
+        self.0 = chars.as_str();
+        c
+    }
+
+    fn next_if_eq(&mut self, expected: char) -> Option<char> {
+        if self.peek() == Some(expected) { self.next() } else { None }
+    }
 }
 
 struct Translator<'p> {
@@ -229,15 +250,15 @@ impl Translator<'_> {
                 self.item(&format!("(?-u:\\{c})"));
             }
             'p' | 'P' => {
-                let mut chars = self.rest.chars().peekable();
+                let mut chars = Reader(self.rest);
                 let class = unicode_class(&mut chars)?;
-                self.rest_is(chars)?;
+                self.rest = chars.0;
                 self.item(&class);
             }
             _ => {
-                let mut chars = self.rest.chars().peekable();
+                let mut chars = Reader(self.rest);
                 let c = escaped(&mut chars)?;
-                self.rest_is(chars)?;
+                self.rest = chars.0;
                 self.literal(c);
             }
         }
@@ -275,25 +296,27 @@ impl Translator<'_> {
             self.rest = rest;
             return Ok(());
         }
-        let mut chars = self.rest.chars().peekable();
-        if chars.peek() == Some(&'\\') {
-            let mut after = chars.clone();
+        let mut chars = Reader(self.rest);
+        if chars.peek() == Some('\\') {
+            let mut after = chars;
             after.next();
-            if let Some(perl) = after.peek().copied().and_then(perl_class) {
+            if let Some(perl) = after.peek().and_then(perl_class) {
                 after.next();
                 // A negated class inside a class needs brackets of its own.
                 let _ = if perl.starts_with('^') { write!(class, "[{perl}]") } else { write!(class, "{perl}") };
-                return self.rest_is(after);
+                self.rest = after.0;
+                return Ok(());
             }
             if matches!(after.peek(), Some('p' | 'P')) {
                 class.push_str(&unicode_class(&mut after)?);
-                return self.rest_is(after);
+                self.rest = after.0;
+                return Ok(());
             }
         }
         let low = class_char(&mut chars)?;
         let mut high = low;
-        let mut after = chars.clone();
-        if after.next() == Some('-') && after.peek().is_some_and(|c| *c != ']') {
+        let mut after = chars;
+        if after.next() == Some('-') && after.peek().is_some_and(|c| c != ']') {
             high = class_char(&mut after)?;
             chars = after;
         }
@@ -301,17 +324,12 @@ impl Translator<'_> {
             return Err(Refused);
         }
         let _ = write!(class, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(low), u32::from(high));
-        self.rest_is(chars)
-    }
-
-    fn rest_is(&mut self, chars: Peekable<Chars<'_>>) -> Translated<()> {
-        let left: usize = chars.map(char::len_utf8).sum();
-        self.rest = self.rest.len().checked_sub(left).and_then(|at| self.rest.get(at..)).ok_or(LeftToOpa)?;
+        self.rest = chars.0;
         Ok(())
     }
 }
 
-fn class_char(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+fn class_char(chars: &mut Reader<'_>) -> Translated<char> {
     match chars.next().ok_or(Refused)? {
         '\\' => escaped(chars),
         c => Ok(c),
@@ -332,7 +350,7 @@ const fn perl_class(letter: char) -> Option<&'static str> {
 }
 
 /// `\pL`, `\p{Greek}`, `\P{^Greek}`; stands at the letter p.
-fn unicode_class(chars: &mut Peekable<Chars<'_>>) -> Translated<String> {
+fn unicode_class(chars: &mut Reader<'_>) -> Translated<String> {
     let mut is_negated = chars.next() == Some('P');
     let mut name = String::new();
     match chars.next().ok_or(Refused)? {
@@ -358,7 +376,7 @@ fn unicode_class(chars: &mut Peekable<Chars<'_>>) -> Translated<String> {
 }
 
 /// The character of an escape; stands behind the backslash.
-fn escaped(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+fn escaped(chars: &mut Reader<'_>) -> Translated<char> {
     match chars.next().ok_or(Refused)? {
         'a' => Ok('\x07'),
         'f' => Ok('\x0c'),
@@ -369,7 +387,7 @@ fn escaped(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
         'x' => hexadecimal(chars),
         c @ '0'..='7' => {
             // A single digit other than zero would be a reference to a group, which Go does not have.
-            if c != '0' && !chars.peek().is_some_and(|next| ('0'..='7').contains(next)) {
+            if c != '0' && !chars.peek().is_some_and(|next| ('0'..='7').contains(&next)) {
                 return Err(Refused);
             }
             let mut code = c.to_digit(8).ok_or(Refused)?;
@@ -387,9 +405,9 @@ fn escaped(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
     }
 }
 
-fn hexadecimal(chars: &mut Peekable<Chars<'_>>) -> Translated<char> {
+fn hexadecimal(chars: &mut Reader<'_>) -> Translated<char> {
     let digit = |c: Option<char>| c.and_then(|c| c.to_digit(16)).ok_or(Refused);
-    let code = if chars.next_if_eq(&'{').is_some() {
+    let code = if chars.next_if_eq('{').is_some() {
         let mut code = digit(chars.next())?;
         loop {
             match chars.next() {

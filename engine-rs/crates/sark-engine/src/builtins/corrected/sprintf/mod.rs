@@ -9,6 +9,7 @@ use regorus::Value;
 use self::verbs::{Layout, Operand, Unsupported, shown};
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
+    bounds::MAX_TEXT_BYTES,
     operands::{array, string},
 };
 
@@ -18,24 +19,47 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[OwnBuiltin { name: "sprintf
 const LARGEST: usize = 1_000_000;
 
 fn sprintf(operands: &[Value], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let operands_of_verbs: Vec<Operand> = array(operands, 1)?.iter().map(operand_of).collect();
+    let too_long = || circumstances.leave("sprintf would make more than the engine allows");
+    let mut left = MAX_TEXT_BYTES;
+    let operands_of_verbs: Option<Vec<Operand>> =
+        array(operands, 1)?.iter().map(|value| operand_of(value, &mut left)).collect();
+    let operands_of_verbs = operands_of_verbs.ok_or_else(too_long)?;
     let mut printer = Printer::new(string(operands, 0)?, &operands_of_verbs);
     match printer.print() {
         Ok(()) => Ok(Value::from(printer.text)),
-        Err(Unsupported) => Err(circumstances.leave("sprintf: the verb is not offered for this number")),
+        Err(Stopped::TooLong) => Err(too_long()),
+        Err(Stopped::Unsupported) => Err(circumstances.leave("sprintf: the verb is not offered for this number")),
     }
 }
 
-fn operand_of(value: &Value) -> Operand {
-    match value {
+/// Why nothing is printed.
+enum Stopped {
+    Unsupported,
+    TooLong,
+}
+
+impl From<Unsupported> for Stopped {
+    fn from(_: Unsupported) -> Self {
+        Self::Unsupported
+    }
+}
+
+/// What a verb prints, or None when it is longer than what is `left` for all of them.
+fn operand_of(value: &Value, left: &mut usize) -> Option<Operand> {
+    let operand = match value {
+        Value::String(text) if text.len() > *left => return None,
         Value::String(text) => Operand::Text(text.to_string()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => Operand::Integer(integer),
             (None, Some(float)) if !number.is_integer() => Operand::Float(float),
             _ => Operand::Big(number.format_decimal()),
         },
-        other => Operand::Text(quote::term(other)),
+        other => Operand::Text(quote::term(other, *left)?),
+    };
+    if let Operand::Text(text) = &operand {
+        *left = left.checked_sub(text.len())?;
     }
+    Some(operand)
 }
 
 /// Walks the format; the steps and their order are Go's.
@@ -59,9 +83,12 @@ impl<'p> Printer<'p> {
         Self { format: format_bytes, whole: format, at: 0, operands, next: 0, reordered: false, index_is_good: true, text }
     }
 
-    fn print(&mut self) -> Result<(), Unsupported> {
+    fn print(&mut self) -> Result<(), Stopped> {
         while self.at < self.format.len() {
             self.literal();
+            if self.text.len() > MAX_TEXT_BYTES {
+                return Err(Stopped::TooLong);
+            }
             if self.at < self.format.len() && !self.directive()? {
                 break;
             }
@@ -70,7 +97,7 @@ impl<'p> Printer<'p> {
             return Ok(());
         }
         let left = self.operands.get(self.next..).unwrap_or_default();
-        let told: Result<Vec<_>, _> = left
+        let told: Result<Vec<_>, Unsupported> = left
             .iter()
             .map(|operand| Ok(format!("{}={}", operand.type_name(), shown(operand, 'v', &Layout::default())?)))
             .collect();

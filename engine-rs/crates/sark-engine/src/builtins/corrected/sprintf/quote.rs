@@ -6,25 +6,29 @@ use regorus::Value;
 
 use super::super::order::compare;
 
-/// A term as OPA shows it: `{"a": [1, true]}`, sets as `{1, 2}` and `set()`.
-pub(super) fn term(value: &Value) -> String {
+/// A term as OPA shows it: `{"a": [1, true]}`, sets as `{1, 2}` and `set()`. None when it is longer than `most` bytes.
+pub(super) fn term(value: &Value, most: usize) -> Option<String> {
     let mut text = String::new();
-    write_term(value, &mut text);
-    text
+    write_term(value, &mut text, most)?;
+    (text.len() <= most).then_some(text)
 }
 
-fn write_term(value: &Value, text: &mut String) {
+fn write_term(value: &Value, text: &mut String, most: usize) -> Option<()> {
+    if text.len() > most {
+        return None;
+    }
     match value {
         Value::Null => text.push_str("null"),
         Value::Bool(value) => text.push_str(if *value { "true" } else { "false" }),
         Value::Number(number) => text.push_str(&number.format_decimal()),
+        Value::String(string) if string.len() > most => return None,
         Value::String(string) => text.push_str(&quoted(string, false)),
-        Value::Array(items) => write_all("[", "]", items.iter(), text),
+        Value::Array(items) => write_all("[", "]", items.iter(), text, most)?,
         Value::Set(items) if items.is_empty() => text.push_str("set()"),
         Value::Set(items) => {
             let mut sorted: Vec<_> = items.iter().collect();
             sorted.sort_by(|a, b| compare(a, b));
-            write_all("{", "}", sorted.into_iter(), text);
+            write_all("{", "}", sorted.into_iter(), text, most)?;
         }
         Value::Object(fields) => {
             let mut sorted: Vec<_> = fields.iter().collect();
@@ -32,23 +36,31 @@ fn write_term(value: &Value, text: &mut String) {
             text.push('{');
             for (place, (key, value)) in sorted.into_iter().enumerate() {
                 text.push_str(if place == 0 { "" } else { ", " });
-                write_term(key, text);
+                write_term(key, text, most)?;
                 text.push_str(": ");
-                write_term(value, text);
+                write_term(value, text, most)?;
             }
             text.push('}');
         }
         Value::Undefined => text.push_str("undefined"),
     }
+    Some(())
 }
 
-fn write_all<'v>(open: &str, close: &str, items: impl Iterator<Item = &'v Value>, text: &mut String) {
+fn write_all<'v>(
+    open: &str,
+    close: &str,
+    items: impl Iterator<Item = &'v Value>,
+    text: &mut String,
+    most: usize,
+) -> Option<()> {
     text.push_str(open);
     for (place, item) in items.enumerate() {
         text.push_str(if place == 0 { "" } else { ", " });
-        write_term(item, text);
+        write_term(item, text, most)?;
     }
     text.push_str(close);
+    Some(())
 }
 
 /// `string` between double quotes with Go's escapes; with `ascii`, everything beyond ASCII is escaped too.
@@ -107,9 +119,14 @@ mod tests {
 
     #[test]
     fn terms_are_written_as_rego() {
-        assert_eq!(term(&json(r#"{"b": [1, "x\ny"], "a": null}"#)), r#"{"a": null, "b": [1, "x\ny"]}"#);
-        assert_eq!(term(&set_of(r#"["b", 2, true]"#)), r#"{true, 2, "b"}"#);
-        assert_eq!(term(&set_of("[]")), "set()");
+        for (value, text) in [
+            (json(r#"{"b": [1, "x\ny"], "a": null}"#), r#"{"a": null, "b": [1, "x\ny"]}"#),
+            (set_of(r#"["b", 2, true]"#), r#"{true, 2, "b"}"#),
+            (set_of("[]"), "set()"),
+        ] {
+            assert_eq!(term(&value, text.len()).as_deref(), Some(text));
+            assert_eq!(term(&value, text.len() - 1), None);
+        }
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! Compiled expressions that know what a search with them may cost.
+//!
+//! A search takes time that grows with the text and, at the worst, with the size of the expression too. No clock looks inside of one,
+//! so that it is only begun where the product of both is bounded. Between two matches the clock is looked at.
+
+use std::sync::Arc;
+
+use regex::{Captures, Match, Regex, RegexBuilder};
+
+use super::super::{BuiltinError, Circumstances};
+
+/// Most bytes that an expression compiles to, at each attempt; the last is the regex crate's own limit.
+const SIZES: [usize; 7] = [2 << 10, 8 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20, 10 << 20];
+/// What a state of an expression takes of them, at least.
+const STATE_BYTES: usize = 32;
+/// Most states that a search looks at, were all looked at for each byte of the text.
+const MAX_STEPS: usize = 64 << 20;
+
+const MOST_WEIGHT: usize = 256 << 10;
+
+/// An expression, and at most how many bytes it is.
+#[derive(Debug, Clone)]
+pub(super) struct Matcher {
+    regex: Arc<Regex>,
+    bytes: usize,
+}
+
+impl Matcher {
+    pub(super) fn compile(pattern: &str) -> Result<Self, regex::Error> {
+        let mut told = regex::Error::CompiledTooBig(0);
+        for bytes in SIZES {
+            match RegexBuilder::new(pattern).size_limit(bytes).build() {
+                Ok(regex) => return Ok(Self { regex: Arc::new(regex), bytes }),
+                Err(error @ regex::Error::CompiledTooBig(_)) => told = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(told)
+    }
+
+    /// Whether something in `text` matches. The regex crate's own test misses matches behind an empty one inside of a character,
+    /// which only `\B` lets stand there.
+    pub(super) fn is_match(&self, text: &str, circumstances: &Circumstances) -> Result<bool, BuiltinError> {
+        self.begin(text, circumstances)?;
+        let regex = &*self.regex;
+        Ok(if regex.as_str().contains("\\B") { regex.find(text).is_some() } else { regex.is_match(text) })
+    }
+
+    /// The matches in `text`, each of them an error when the evaluation is late.
+    pub(super) fn find_iter<'t>(
+        &'t self,
+        text: &'t str,
+        circumstances: &'t Circumstances,
+    ) -> Result<impl Iterator<Item = Result<Match<'t>, BuiltinError>>, BuiltinError> {
+        self.begin(text, circumstances)?;
+        Ok(self.regex.find_iter(text).map(|found| circumstances.long_work().map(|()| found)))
+    }
+
+    /// The same with their groups.
+    pub(super) fn captures_iter<'t>(
+        &'t self,
+        text: &'t str,
+        circumstances: &'t Circumstances,
+    ) -> Result<impl Iterator<Item = Result<Captures<'t>, BuiltinError>>, BuiltinError> {
+        self.begin(text, circumstances)?;
+        Ok(self.regex.captures_iter(text).map(|found| circumstances.long_work().map(|()| found)))
+    }
+
+    /// `text` with each match replaced, groups that the replacement names included.
+    pub(super) fn replace_all(&self, text: &str, by: &str, circumstances: &Circumstances) -> Result<String, BuiltinError> {
+        let mut replaced = String::with_capacity(text.len());
+        let mut behind = 0;
+        let mut put = |found: Match<'_>, groups: Option<&Captures<'_>>| {
+            replaced.push_str(text.get(behind..found.start()).unwrap_or_default());
+            match groups {
+                Some(groups) => groups.expand(by, &mut replaced),
+                None => replaced.push_str(by),
+            }
+            behind = found.end();
+        };
+        if by.contains('$') {
+            for groups in self.captures_iter(text, circumstances)? {
+                let groups = groups?;
+                put(groups.get_match(), Some(&groups));
+            }
+        } else {
+            for found in self.find_iter(text, circumstances)? {
+                put(found?, None);
+            }
+        }
+        replaced.push_str(text.get(behind..).unwrap_or_default());
+        Ok(replaced)
+    }
+
+    /// What it counts among those that are kept: little enough for the largest to be kept at all.
+    pub(super) fn weight(&self) -> usize {
+        self.bytes.min(MOST_WEIGHT)
+    }
+
+    /// Leave a search to OPA that may take too long.
+    fn begin(&self, text: &str, circumstances: &Circumstances) -> Result<(), BuiltinError> {
+        let steps = (self.bytes / STATE_BYTES).saturating_mul(text.len());
+        if steps > MAX_STEPS {
+            return Err(circumstances.leave("the pattern and the text are too long for a search here"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Spelled;
+
+    fn circumstances() -> Circumstances {
+        Circumstances::at(0, Spelled::default())
+    }
+
+    #[test]
+    fn a_replacement_is_that_of_the_regex_crate() {
+        for (pattern, text, by) in [
+            ("a+", "baac", "x"),
+            ("(a)(b)?", "ab a b", "<$2$1>"),
+            ("", "aé", "-"),
+            ("b*", "abé", "$0$0"),
+            ("x", "abc", "y"),
+            ("a|", "baac", "$$"),
+        ] {
+            let matcher = Matcher::compile(pattern).unwrap();
+            let expected = Regex::new(pattern).unwrap().replace_all(text, by).into_owned();
+            assert_eq!(matcher.replace_all(text, by, &circumstances()), Ok(expected), "{pattern} {text} {by}");
+        }
+    }
+
+    #[test]
+    fn a_search_is_only_begun_where_pattern_and_text_are_not_both_long() {
+        let begun = |pattern: &str, length: usize| {
+            let circumstances = circumstances();
+            let _ = Matcher::compile(pattern).unwrap().is_match(&"a".repeat(length), &circumstances);
+            circumstances.take_left().is_none()
+        };
+        assert!(begun("^[a-z]+@[a-z]+[.]com$", 200_000));
+        assert!(begun("(?:a?){1000}a{1000}b", 1_000));
+        assert!(!begun("(?:a?){1000}a{1000}b", 100_000));
+    }
+}
