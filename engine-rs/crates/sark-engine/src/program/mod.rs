@@ -31,7 +31,7 @@ use ir::{Group, GroupId, Kind};
 pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};
 use regorus::Value;
 use tree::Tree;
-use weights::Weights;
+pub(crate) use weights::Weights;
 pub(crate) use weights::{MAX_LEVELS, MAX_PARTS, Weight, is_collection};
 
 pub(crate) use build::Builder;

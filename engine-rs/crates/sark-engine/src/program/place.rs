@@ -98,8 +98,9 @@ pub(crate) fn descend_base<'v>(base: Option<&'v Value>, path: &[Value]) -> Resul
     })
 }
 
-/// `value` with `leaf` at `path`; objects are made on the way, and what is no object gives way to one.
-pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value) -> Value {
+/// `value` with `leaf` at `path`; objects are made on the way, and what is no object gives way to one. The fields of the objects that
+/// were there are added to `copied`.
+pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value, copied: &mut usize) -> Value {
     let Some((key, rest)) = path.split_first() else {
         return leaf;
     };
@@ -111,7 +112,8 @@ pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value) -> Value {
         },
     };
     let before = fields.get(key).cloned().unwrap_or(Value::Undefined);
-    let part = with_part(before, rest, leaf);
+    *copied += fields.len();
+    let part = with_part(before, rest, leaf, copied);
     let owned = regorus::Rc::make_mut(&mut fields);
     owned.insert(key.clone(), part);
     Value::Object(fields)

@@ -3,7 +3,8 @@
 //! Values share their parts. Thirty rules that each give an array of twice the rule before are thirty small arrays, and a
 //! document of a billion items as soon as somebody writes, compares, copies or converts it; a thousand rules that each put the
 //! one before into an array need a thousand levels of a stack. So whatever is put together is weighed, and nothing heavier
-//! than the limits is ever there. Few parts are counted anew each time; the weight of more is remembered by address.
+//! than the limits is ever there. Few parts are counted anew each time; the weight of more is remembered by address, which keeps a
+//! value: one that nothing else keeps is let go of before such values take much.
 
 use std::collections::HashMap;
 
@@ -18,6 +19,11 @@ pub(crate) const MAX_PARTS: usize = 1 << 22;
 pub(crate) const MAX_LEVELS: usize = 500;
 /// Parts that are counted anew each time: looking a weight up takes about as long.
 const LIGHT: usize = 64;
+/// Parts of a value that is made again and again, such as what a statement in a loop looks at: counting them takes less than keeping
+/// such a value until the evaluation ends.
+const REMEMBERED: usize = 512;
+/// Parts that stand in the values that are kept for their weight, before those that nothing else keeps are let go of: some megabytes.
+const MOST_HELD: usize = 1 << 17;
 /// Bytes of a text that count as a part more.
 const TEXT_BYTES: usize = 32;
 /// Weights that are remembered from one evaluation to the next without giving their memory back.
@@ -104,6 +110,16 @@ fn address(value: &Value) -> Option<usize> {
     }
 }
 
+/// Whether something else has `value`, too.
+fn is_kept_elsewhere(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => Rc::strong_count(items) > 1,
+        Value::Set(items) => Rc::strong_count(items) > 1,
+        Value::Object(fields) => Rc::strong_count(fields) > 1,
+        _ => false,
+    }
+}
+
 /// Show `see` each part that stands in `value` itself, until it fails.
 fn each_part<E>(value: &Value, see: &mut dyn FnMut(&Value) -> Result<(), E>) -> Result<(), E> {
     match value {
@@ -119,15 +135,24 @@ fn each_part<E>(value: &Value, see: &mut dyn FnMut(&Value) -> Result<(), E>) -> 
 
 /// The weights of what lives as long as this table, light values left out.
 #[derive(Debug, Default)]
-pub(crate) struct Weights(HashMap<usize, Weight>);
+pub(crate) struct Weights {
+    by_address: HashMap<usize, Weight>,
+    /// Parts of the heaviest.
+    heaviest: usize,
+}
 
 impl Weights {
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.by_address.len()
+    }
+
+    /// Most parts of a value that an evaluation puts together: what a program has of its own may stand in it, however large.
+    pub(crate) const fn most_parts(&self) -> usize {
+        MAX_PARTS.saturating_add(self.heaviest)
     }
 
     fn at(&self, address: usize) -> Option<Weight> {
-        self.0.get(&address).copied()
+        self.by_address.get(&address).copied()
     }
 
     /// Take in `value` with its parts, unless `others` know them.
@@ -146,7 +171,8 @@ impl Weights {
             sum = sum.with(self.note(part, others));
             Ok(())
         });
-        self.0.insert(address, sum);
+        self.by_address.insert(address, sum);
+        self.heaviest = self.heaviest.max(sum.parts);
         sum
     }
 }
@@ -158,6 +184,10 @@ pub(crate) struct Weighed {
     kept: Weights,
     /// Of values of the evaluation under way. Each is held, so that its address stays its own.
     found: HashMap<usize, (Weight, Value)>,
+    /// Parts that stand in these.
+    held: usize,
+    /// Those that were left when values were let go of.
+    left: usize,
 }
 
 impl Weighed {
@@ -184,13 +214,25 @@ impl Weighed {
         let mut sum = Weight::EMPTY;
         each_part(value, &mut |part| {
             sum = sum.with(self.weigh_below(part, given, level + 1)?);
-            if sum.parts > MAX_PARTS { Err(Failure::Size) } else { Ok(()) }
+            if sum.parts > given.most_parts() { Err(Failure::Size) } else { Ok(()) }
         })?;
         if sum.levels > MAX_LEVELS {
             return Err(Failure::Depth);
         }
-        self.found.insert(address, (sum, value.clone()));
+        if sum.parts > REMEMBERED {
+            self.hold(address, sum, value);
+        }
         Ok(sum)
+    }
+
+    fn hold(&mut self, address: usize, weight: Weight, value: &Value) {
+        self.found.insert(address, (weight, value.clone()));
+        self.held += width(value);
+        if self.held > MOST_HELD.max(2 * self.left) {
+            self.found.retain(|_, (_, value)| is_kept_elsewhere(value));
+            self.held = self.found.values().map(|(_, value)| width(value)).sum();
+            self.left = self.held;
+        }
     }
 
     /// Remember `value`, which is one for all questions.
@@ -200,6 +242,7 @@ impl Weighed {
 
     /// Forget what the evaluation that has ended found.
     pub(crate) fn forget(&mut self) {
+        (self.held, self.left) = (0, 0);
         if self.found.capacity() > FEW {
             self.found = HashMap::new();
         } else if !self.found.is_empty() {
@@ -264,8 +307,27 @@ mod tests {
         given.note(&given_value, None);
         let mut weighed = Weighed::default();
         assert_eq!(weighed.weigh(&given_value, &given).unwrap().parts, 1 << 24);
-        let around = Value::from(vec![given_value]);
-        assert_eq!(weighed.weigh(&around, &given), Err(Failure::Size));
+        let around = Value::from(vec![given_value.clone(), Value::Null]);
+        assert_eq!(weighed.weigh(&around, &given).unwrap().parts, (1 << 24) + 2);
+        let twice = Value::from(vec![given_value.clone(), given_value]);
+        assert_eq!(weighed.weigh(&twice, &given), Err(Failure::Size));
+    }
+
+    #[test]
+    fn what_nothing_else_keeps_is_let_go_of() {
+        let given = Weights::default();
+        let mut weighed = Weighed::default();
+        let long = |number: usize| Value::from((0..10_000).map(|item| Value::from(item + number)).collect::<Vec<_>>());
+        let kept: Vec<Value> = (0..5).map(long).collect();
+        for number in 0..200 {
+            assert_eq!(weighed.weigh(&long(number), &given).unwrap().parts, 10_001);
+            kept.iter().for_each(|value| assert_eq!(weighed.weigh(value, &given).unwrap().parts, 10_001));
+        }
+        assert!(weighed.found.len() <= 15, "{}", weighed.found.len());
+        let short = Value::from(vec![Value::Null; REMEMBERED - 1]);
+        weighed.forget();
+        assert_eq!(weighed.weigh(&short, &given).unwrap().parts, REMEMBERED);
+        assert!(weighed.found.is_empty());
     }
 
     #[test]

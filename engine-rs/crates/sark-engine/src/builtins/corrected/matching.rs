@@ -10,11 +10,27 @@ use regex::{Captures, Match, Regex, RegexBuilder};
 use super::super::{BuiltinError, Circumstances};
 
 /// Most bytes that an expression compiles to, at each attempt; the last is the regex crate's own limit.
-const SIZES: [usize; 7] = [2 << 10, 8 << 10, 32 << 10, 128 << 10, 512 << 10, 2 << 20, 10 << 20];
+const SIZES: [usize; 14] = [
+    1 << 10,
+    2 << 10,
+    4 << 10,
+    8 << 10,
+    16 << 10,
+    32 << 10,
+    64 << 10,
+    128 << 10,
+    256 << 10,
+    512 << 10,
+    1 << 20,
+    2 << 20,
+    4 << 20,
+    10 << 20,
+];
 /// What a state of an expression takes of them, at least.
 const STATE_BYTES: usize = 32;
-/// Most states that a search looks at, were all looked at for each byte of the text.
-const MAX_STEPS: usize = 64 << 20;
+/// Most states that a search looks at, were all looked at for each byte of the text: half a second for the worst patterns that were
+/// tried (`(?:.{0,300}[a-c]){3}[x-z0]` in letters without an x), and far less for nearly all.
+const MAX_STEPS: usize = 1 << 30;
 
 const MOST_WEIGHT: usize = 256 << 10;
 
@@ -141,6 +157,7 @@ mod tests {
         };
         assert!(begun("^[a-z]+@[a-z]+[.]com$", 200_000));
         assert!(begun("(?:a?){1000}a{1000}b", 1_000));
-        assert!(!begun("(?:a?){1000}a{1000}b", 100_000));
+        assert!(begun("^[\\p{L}\\p{N}_ .-]{1,64}$", 8_000));
+        assert!(!begun("(?:a?){1000}a{1000}b", 2_000_000));
     }
 }

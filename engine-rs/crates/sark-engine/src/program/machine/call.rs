@@ -33,23 +33,23 @@ impl<'p> Machine<'p> {
             self.has_none_beyond_floats()?;
             self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
         }
-        self.copied(id, &args)?;
+        let is_bounded = self.copied(id, &args)?;
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
             let question = (id, args);
             if let Some(known) = self.once.get(&question) {
                 return Ok(known.clone());
             }
-            let answer = self.answered(id, &question.1)?;
+            let answer = self.answered(id, &question.1, is_bounded)?;
             self.spend(FIELD + ITEM * question.1.len())?;
             self.once.insert(question, answer.clone());
             return Ok(answer);
         }
         // A builtin's error is an undefined answer, as in OPA unless its errors are strict.
-        self.answered(id, &args)
+        self.answered(id, &args, is_bounded)
     }
 
-    fn answered(&mut self, id: BuiltinId, args: &[Value]) -> Outcome<Value> {
+    fn answered(&mut self, id: BuiltinId, args: &[Value], is_bounded: bool) -> Outcome<Value> {
         let (builtins, circumstances) = (&self.program.builtins, &self.circumstances);
         let call = || builtins.call(id, args, circumstances);
         let answer = stacker::maybe_grow(super::BUILTIN_STACK, super::STACK_SEGMENT, call).unwrap_or(Value::Undefined);
@@ -66,7 +66,7 @@ impl<'p> Machine<'p> {
         if self.program.builtins.reads_numbers(id) && !self.circumstances.spelled.borrow().is_empty() {
             self.notes += 1;
         }
-        self.answered_with(id, &answer)?;
+        self.answered_with(id, &answer, is_bounded)?;
         if matches!(answer, Value::Number(_)) {
             self.calculated(&answer, self.program.builtins.may_be_negative_zero(id))?;
         }

@@ -10,6 +10,7 @@ use super::{
         ir::{Kind, NodeId},
         place,
         tree::Tree,
+        weights::width,
     },
     Machine, Outcome,
     collect::Part,
@@ -99,8 +100,7 @@ impl Machine<'_> {
         }
         let mut path = self.path_to(node);
         path.extend_from_slice(keys);
-        let value = self.scope.patched(&path, value);
-        self.made(value)
+        self.patched(&path, value)
     }
 
     /// The path of a node; only needed when something is replaced, so it is searched for.
@@ -126,11 +126,10 @@ impl Machine<'_> {
         if !self.scope.is_plain() {
             let path = self.path_to(id);
             if self.scope.covers(&path) {
-                return Ok(self.scope.patched(&path, Value::Undefined));
+                return self.patched(&path, Value::Undefined);
             }
             let whole = self.assembled(id)?;
-            let whole = self.scope.patched(&path, whole);
-            return self.made(whole);
+            return self.patched(&path, whole);
         }
         self.assembled(id)
     }
@@ -148,6 +147,9 @@ impl Machine<'_> {
             return self.made(whole);
         }
         let mut whole = node.base.clone().unwrap_or_else(Value::new_object);
+        if !node.children.is_empty() {
+            self.changed(width(&whole))?;
+        }
         for (key, child) in &node.children {
             let part = self.deeper(|machine| machine.document(*child))?;
             if part != Value::Undefined

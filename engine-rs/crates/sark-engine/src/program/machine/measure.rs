@@ -5,21 +5,27 @@ use regorus::Value;
 use super::{
     super::{
         ir::BuiltinId,
-        weights::{MAX_PARTS, Weight, is_collection, width},
+        weights::{Weight, is_collection, width},
     },
     Failure, Machine, Outcome,
 };
 use crate::builtins::copies::{self, Copies};
 
-/// Most memory that the values of one evaluation may take, in bytes, those counted that are gone again: some 5 million items. An evaluation that
-/// ends within its second makes far fewer, and as many threads as evaluate at the same time may each take so much.
-pub(super) const MAX_BYTES: usize = 256 << 20;
+/// Memory that an evaluation may take before the process is asked how much there is, and after which it is asked again. What is
+/// counted is more than what there is: values that are gone again stay counted, and what a builtin shares may count as a copy.
+pub(super) const LOOK_BYTES: usize = 64 << 20;
+/// Most memory that the process may gain from the first look on, in bytes.
+const MAX_GAINED: usize = 192 << 20;
+/// Most memory that is counted where the process does not tell.
+const MAX_COUNTED: usize = 1 << 30;
 /// About how many bytes a collection takes, and what stands in it.
 pub(super) const COLLECTION: usize = 64;
 pub(super) const ITEM: usize = 48;
 pub(super) const FIELD: usize = 96;
 /// A part of a value that is copied.
 const COPIED: usize = 64;
+/// Fields that are copied in the time of a unit of work.
+const COPIED_AT_ONCE: usize = 8;
 /// Comparing two collections counts as so much work: each takes some ten milliseconds at most, and the clock is looked at after
 /// eight.
 const LONG: u32 = 16;
@@ -39,47 +45,71 @@ impl Machine<'_> {
             return Ok(light);
         }
         let weight = self.state.weighed.weigh(value, &self.program.weights)?;
-        if weight.parts > MAX_PARTS { Err(Failure::Size) } else { Ok(weight) }
+        if weight.parts > self.program.weights.most_parts() { Err(Failure::Size) } else { Ok(weight) }
     }
 
     /// Count memory that is taken now.
     pub(super) fn spend(&mut self, bytes: usize) -> Outcome<()> {
         self.spent = self.spent.saturating_add(bytes);
-        if self.spent > MAX_BYTES { Err(Failure::Memory) } else { Ok(()) }
+        if self.spent < self.next_look { Ok(()) } else { self.look() }
     }
 
-    /// Count what a builtin copies, before it is called.
-    pub(super) fn copied(&mut self, id: BuiltinId, operands: &[Value]) -> Outcome<()> {
+    /// Look at the memory of the process, which may have gained it from other evaluations too: it is what a process may run out of.
+    #[cold]
+    fn look(&mut self) -> Outcome<()> {
+        self.next_look = self.spent.saturating_add(LOOK_BYTES);
+        let Some(resident) = resident_bytes() else {
+            return if self.spent > MAX_COUNTED { Err(Failure::Memory) } else { Ok(()) };
+        };
+        let before = *self.resident_before.get_or_insert(resident);
+        if resident.saturating_sub(before) > MAX_GAINED { Err(Failure::Memory) } else { Ok(()) }
+    }
+
+    /// Count an object that was copied to change something in it, of so many fields.
+    pub(super) fn changed(&mut self, fields: usize) -> Outcome<()> {
+        self.spend(FIELD.saturating_mul(fields))?;
+        self.tick_by(fields / COPIED_AT_ONCE)
+    }
+
+    /// Count what a builtin copies, before it is called; true where its answer cannot be too large by its operands.
+    pub(super) fn copied(&mut self, id: BuiltinId, operands: &[Value]) -> Outcome<bool> {
         let copies = self.program.builtins.copies(id);
-        if matches!(copies, Copies::Nothing | Copies::Read) {
-            return Ok(());
+        match copies {
+            Copies::Nothing | Copies::Read => return Ok(false),
+            Copies::Part => return Ok(true),
+            Copies::Within | Copies::Operands | Copies::Merged | Copies::Patched => {}
         }
         let mut parts = 0_usize;
         for operand in operands {
             parts = parts.saturating_add(self.bounded(operand)?.parts);
         }
-        let parts = match (copies, operands) {
-            (Copies::Merged, [one, other]) => copies::merged(one, other),
+        let is_within = parts <= self.program.weights.most_parts();
+        let (made, is_bounded) = match (copies, operands) {
+            (Copies::Within, _) => (0, is_within),
+            (Copies::Merged, [one, other]) => (copies::merged(one, other), is_within),
             (Copies::Patched, [document, operations]) => {
                 let weights = (self.bounded(document)?, self.bounded(operations)?);
-                copies::patched(document, operations, weights).map_err(|exceeded| Failure::Unsupported(exceeded.0))?
+                let mut parts_of = |part: &Value| self.bounded(part).map_or(usize::MAX, |weight| weight.parts);
+                let made = copies::patched(document, operations, weights, &mut parts_of);
+                (made.map_err(|exceeded| Failure::Unsupported(exceeded.0))?, false)
             }
-            _ => parts,
+            _ => (parts, is_within),
         };
-        self.spend(parts.saturating_mul(COPIED))
+        self.spend(made.saturating_mul(COPIED))?;
+        Ok(is_bounded)
     }
 
     /// Count what a builtin has made, unless it is too large.
-    pub(super) fn answered_with(&mut self, id: BuiltinId, answer: &Value) -> Outcome<()> {
-        match answer {
-            Value::String(text) => self.spend(text.len()),
-            answer if is_collection(answer) => {
-                let weight = self.bounded(answer)?;
-                let is_read = self.program.builtins.copies(id) == Copies::Read;
-                self.spend(if is_read { weight.parts.saturating_mul(COPIED) } else { COLLECTION + ITEM * width(answer) })
-            }
-            _ => Ok(()),
+    pub(super) fn answered_with(&mut self, id: BuiltinId, answer: &Value, is_bounded: bool) -> Outcome<()> {
+        if let Value::String(text) = answer {
+            return self.spend(text.len());
         }
+        let copies = self.program.builtins.copies(id);
+        if !is_collection(answer) || copies == Copies::Part {
+            return Ok(());
+        }
+        let parts = if is_bounded { 0 } else { self.bounded(answer)?.parts };
+        self.spend(if copies == Copies::Read { parts.saturating_mul(COPIED) } else { COLLECTION + ITEM * width(answer) })
     }
 
     /// Count the comparison of two values.
@@ -96,4 +126,11 @@ impl Machine<'_> {
         self.spend(bytes)?;
         self.compared(is_collection(member))
     }
+}
+
+/// Memory of the process that is there and not only asked for; None where it does not tell.
+fn resident_bytes() -> Option<usize> {
+    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = told.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size()))
 }

@@ -161,8 +161,12 @@ struct Machine<'p> {
     /// How often a number was noted while evaluating: a value that needed one is not kept for other questions.
     notes: u32,
     ticks: u32,
-    /// Bytes that its values have taken, about.
+    /// Bytes that its values have taken, about, those counted that are gone again.
     spent: usize,
+    /// What may be spent before the memory of the process is looked at.
+    next_look: usize,
+    /// What that was when it was first looked at.
+    resident_before: Option<usize>,
     deadline: Instant,
 }
 
@@ -203,6 +207,8 @@ pub(crate) fn evaluate(
         notes: 0,
         ticks: 0,
         spent: 0,
+        next_look: measure::LOOK_BYTES,
+        resident_before: None,
         deadline,
     };
     let answer = machine.at(asked.path).and_then(|value| machine.made(value)).and_then(|value| machine.nameable(value));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regorus::Value;
+use regorus::{Value, unstable::BinOp};
 
 use super::{
     super::{
@@ -59,8 +59,11 @@ impl<'p> Machine<'p> {
             Expr::Slot(slot) | Expr::BasePart(slot) => Ok(self.slot(*slot).clone()),
             Expr::Input(..) => Err(Failure::unseen()),
             Expr::Base(base) => {
-                let value = self.scope.patched(&base.path, base.value.clone());
-                self.made(value)
+                if self.scope.is_plain() {
+                    Ok(base.value.clone())
+                } else {
+                    self.patched(&base.path, base.value.clone())
+                }
             }
             Expr::Group(group) => self.group_value(*group),
             Expr::Entry(group, key) => {
@@ -134,19 +137,13 @@ impl<'p> Machine<'p> {
             Expr::Arithmetic(op, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
-                self.combined(&left, &right)?;
-                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
+                // Of two sets only a difference is one: it has none that are not in the first.
+                self.combined(&left, &right, width(&left))?;
                 let answer = operation::arithmetic(op, &left, &right)?;
                 self.reckoned(op, &left, &right, &answer)?;
                 self.made(answer)
             }
-            Expr::Combine(op, left, right) => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                self.combined(&left, &right)?;
-                self.tick_by(operation::elements(&left).saturating_add(operation::elements(&right)))?;
-                self.made(operation::combine(op, &left, &right))
-            }
+            Expr::Combine(op, left, right) => self.union_or_intersection(op, left, right),
             Expr::Member(key, value, collection) => self.member(key.as_deref(), value, collection),
             Expr::Builtin(id, args) => self.builtin(*id, args),
             Expr::Function(group, args) => {
@@ -211,12 +208,24 @@ impl<'p> Machine<'p> {
         if has_parts { self.made(object) } else { Ok(object) }
     }
 
-    /// Count what it takes to put two sets together.
-    fn combined(&mut self, left: &Value, right: &Value) -> Outcome<()> {
+    fn union_or_intersection(&mut self, op: &BinOp, left: &'p Expr, right: &'p Expr) -> Outcome<Value> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        let most = match op {
+            BinOp::Intersection => width(&left).min(width(&right)),
+            BinOp::Union => width(&left).saturating_add(width(&right)),
+        };
+        self.combined(&left, &right, most)?;
+        self.made(operation::combine(op, &left, &right))
+    }
+
+    /// Count what it takes to make a set of two, which has at most so many elements.
+    fn combined(&mut self, left: &Value, right: &Value, most: usize) -> Outcome<()> {
         if is_long(left, right) {
-            self.spend(COLLECTION + ITEM * (width(left) + width(right)))?;
+            self.spend(COLLECTION + ITEM * most)?;
         }
-        self.compared(is_long(left, right))
+        self.compared(is_long(left, right))?;
+        self.tick_by(operation::elements(left).saturating_add(operation::elements(right)))
     }
 
     fn member(&mut self, key: Option<&'p Expr>, value: &'p Expr, collection: &'p Expr) -> Outcome<Value> {

@@ -6,6 +6,7 @@ use super::{
     super::{
         ir::{Callee, Replacement, Step, Substitute},
         place,
+        weights::{MAX_LEVELS, Weight},
     },
     Flow, Machine, Outcome,
 };
@@ -55,12 +56,12 @@ impl Scope {
     }
 
     /// `value`, which is at `path`, with the replacements at, above and below it.
-    pub(super) fn patched(&self, path: &[Value], mut value: Value) -> Value {
+    fn patched(&self, path: &[Value], mut value: Value, copied: &mut usize) -> Value {
         for (target, replacement) in &self.overrides {
             if let Some(rest) = path.strip_prefix(target.as_ref()) {
                 value = place::descend(replacement, rest).cloned().unwrap_or(Value::Undefined);
             } else if let Some(rest) = target.strip_prefix(path) {
-                value = place::with_part(value, rest, replacement.clone());
+                value = place::with_part(value, rest, replacement.clone(), copied);
             }
         }
         value
@@ -68,6 +69,30 @@ impl Scope {
 }
 
 impl<'p> Machine<'p> {
+    /// `value`, which is at `path` of the data, with what this scope puts there.
+    pub(super) fn patched(&mut self, path: &[Value], value: Value) -> Outcome<Value> {
+        let is_bounded = self.stays_bounded(path, &value)?;
+        let mut copied = 0;
+        let value = self.scope.patched(path, value, &mut copied);
+        self.changed(copied)?;
+        if is_bounded { Ok(value) } else { self.made(value) }
+    }
+
+    /// Whether `value` cannot become too large by what is put into it: its copy is not looked through then.
+    fn stays_bounded(&mut self, path: &[Value], value: &Value) -> Outcome<bool> {
+        let Weight { mut parts, mut levels } = self.bounded(value)?;
+        for number in 0..self.scope.overrides.len() {
+            let Some((target, replacement)) = self.scope.overrides.get(number).cloned() else { break };
+            if path.starts_with(&target) || target.starts_with(path) {
+                let weight = self.bounded(&replacement)?;
+                // An object for each segment, and a name in it.
+                parts = parts.saturating_add(weight.parts).saturating_add(2 * target.len());
+                levels = levels.max(weight.levels + target.len());
+            }
+        }
+        Ok(parts <= self.program.weights.most_parts() && levels <= MAX_LEVELS)
+    }
+
     /// Run `body` with things replaced, and for each of its solutions `rest` without.
     pub(super) fn with(
         &mut self,
@@ -105,7 +130,10 @@ impl<'p> Machine<'p> {
                     }
                     let before =
                         if path.is_empty() { Value::Undefined } else { scope.input.unwrap_or_else(|| self.object_seen()) };
-                    scope.input = Some(self.made(place::with_part(before, path, value))?);
+                    let mut copied = 0;
+                    let input = place::with_part(before, path, value, &mut copied);
+                    self.changed(copied)?;
+                    scope.input = Some(self.made(input)?);
                     scope.laid_over.push(path.clone());
                 }
                 Replacement::Data(path, expr) => {
