@@ -20,6 +20,8 @@ impl Kinds {
     pub(crate) const ANY: Self = Self((1 << 7) - 1);
     /// Those that have elements.
     pub(crate) const COLLECTIONS: Self = Self(Self::ARRAY.0 | Self::SET.0);
+    /// Those without parts.
+    pub(crate) const SCALARS: Self = Self(Self::NULL.0 | Self::BOOLEAN.0 | Self::NUMBER.0 | Self::STRING.0);
 
     const NAMED: [(Self, &'static str); 7] = [
         (Self::NULL, "null"),
@@ -109,8 +111,8 @@ impl Type {
         let elements = match value {
             // An empty array is an array of whatever one asks for, also as one of several values of a rule.
             Value::Array(items) if items.is_empty() => Kinds::ANY,
-            Value::Array(items) if items.len() <= MOST_ELEMENTS => items.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or),
-            Value::Set(items) if items.len() <= MOST_ELEMENTS => items.iter().map(Kinds::of).fold(Kinds::NONE, Kinds::or),
+            Value::Array(items) if items.len() <= MOST_ELEMENTS => items.iter().map(as_element).fold(Kinds::NONE, Kinds::or),
+            Value::Set(items) if items.len() <= MOST_ELEMENTS => items.iter().map(as_element).fold(Kinds::NONE, Kinds::or),
             Value::Array(_) | Value::Set(_) => Kinds::ANY,
             _ => Kinds::NONE,
         };
@@ -125,6 +127,21 @@ impl Type {
     pub(crate) fn meets(self, other: Self) -> bool {
         let have_elements = self.own.and(other.own).is_within(Kinds::COLLECTIONS);
         self.own.meets(other.own) && (!have_elements || self.elements.meets(other.elements))
+    }
+}
+
+/// Kinds of a constant that stands in another one.
+pub(crate) fn as_element(value: &Value) -> Kinds {
+    if has_empty_set(value) { Kinds::ANY } else { Kinds::of(value) }
+}
+
+/// Whether an empty set stands in `value`, or is it: an element of one has no type to OPA, and neither has what it is a part of.
+pub(crate) fn has_empty_set(value: &Value) -> bool {
+    match value {
+        Value::Set(items) => items.is_empty() || items.iter().any(has_empty_set),
+        Value::Array(items) => items.iter().any(has_empty_set),
+        Value::Object(fields) => fields.iter().any(|(key, value)| has_empty_set(key) || has_empty_set(value)),
+        _ => false,
     }
 }
 

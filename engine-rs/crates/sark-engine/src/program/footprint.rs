@@ -88,7 +88,7 @@ impl Footprint for Step {
             Self::Let(_, value) | Self::Front(_, value) | Self::Check(value) | Self::Key(value) => value.heap(),
             Self::Unify(pattern, value) | Self::Walk(value, pattern) => pattern.heap() + value.heap(),
             Self::Scan(scan) => scan.heap(),
-            Self::Not(body) => body.heap(),
+            Self::Not(body) | Self::NotBody(body) => body.heap(),
             Self::Every { domain, body, .. } => domain.heap() + body.heap(),
             Self::With(replacements, body) => replacements.heap() + body.heap(),
         }

@@ -145,6 +145,8 @@ pub(crate) enum Step {
     /// One solution for each `[path, value]` inside the value, itself included.
     Walk(Expr, Pattern),
     Not(Box<[Step]>),
+    /// The same, where the module has imported negated bodies: OPA does not look for types in one.
+    NotBody(Box<[Step]>),
     Every {
         domain: Expr,
         key: Option<Slot>,

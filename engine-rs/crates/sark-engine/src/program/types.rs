@@ -2,7 +2,9 @@
 //!
 //! OPA's compiler knows more, such as the fields of an object. Whatever is found wrong here is wrong there too: nothing is said of
 //! what comes from the input or from base data, and nothing of what `with` may have replaced. Nothing is said of local variables
-//! either: OPA takes their types from statements in an order of its own, in which one may be anything that is a number here.
+//! either: OPA takes their types from statements in an order of its own, in which one may be anything that is a number here. And what an
+//! empty set, or a parameter, is a part of has no type to OPA ("nil" in its checker): such a part may be anything here, and so may a rule with
+//! such a value. Whether a part is one is known of constants; of other values it is those with parts that may be.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -10,7 +12,7 @@ use regorus::unstable::BoolOp;
 
 use crate::{
     builtins::signatures,
-    kinds::{Kinds, Type},
+    kinds::{Kinds, Type, as_element, has_empty_set},
 };
 
 use super::{
@@ -82,14 +84,39 @@ fn of_group(group: &Group, types: &[Type], builtins: &BuiltinTable) -> Result<Ty
     }
     if let Some(default) = &group.default {
         checker.front.clear();
-        leaves = leaves.or(checker.expr(default)?);
+        leaves = leaves.or(as_value(default, checker.expr(default)?));
     }
     Ok(match group.kind {
         Kind::Complete | Kind::Function if leaves == Type::NONE => Type::ANY,
         Kind::Complete | Kind::Function => leaves,
+        Kind::Set if leaves.own == Kinds::ANY => Type::ANY,
         Kind::Set => Type { own: Kinds::SET, elements: leaves.own },
-        Kind::Object => Type::of_kinds(Kinds::OBJECT),
+        Kind::Object => Type::ANY,
     })
+}
+
+/// The type of a rule's value, or of an element of one.
+fn as_value(expr: &Expr, found: Type) -> Type {
+    let is_known = match expr {
+        Expr::Fixed(_, inner) => return as_value(inner, found),
+        Expr::Const(value) => !has_empty_set(value),
+        // A builtin's answer has a type, whatever it is given.
+        Expr::Builtin(..) | Expr::Arithmetic(..) | Expr::Combine(..) => true,
+        _ => {
+            let has_scalars = found.elements != Kinds::NONE && found.elements.is_within(Kinds::SCALARS);
+            found.own.is_within(Kinds::SCALARS) || (has_scalars && found.own.is_within(Kinds::SCALARS.or(Kinds::COLLECTIONS)))
+        }
+    };
+    if is_known { found } else { Type::ANY }
+}
+
+/// Kinds of a value that stands in another one.
+fn as_part(expr: &Expr, found: Type) -> Kinds {
+    match expr {
+        Expr::Const(value) => as_element(value),
+        _ if found.own.is_within(Kinds::SCALARS) => found.own,
+        _ => Kinds::ANY,
+    }
 }
 
 /// What looks at the definitions of one group.
@@ -110,7 +137,7 @@ impl Checker<'_> {
             self.expr(key)?;
         }
         match &body.yields {
-            Leaf::Value(value) | Leaf::Element(value) => self.expr(value),
+            Leaf::Value(value) | Leaf::Element(value) => Ok(as_value(value, self.expr(value)?)),
         }
     }
 
@@ -138,6 +165,7 @@ impl Checker<'_> {
             }
             Step::Not(body) => self.steps(body),
             // OPA does not look into the body.
+            Step::NotBody(_) => Ok(()),
             Step::Every { domain, .. } => self.expr(domain).map(drop),
             Step::With(replacements, body) => {
                 replacements.iter().try_for_each(|replacement| self.replacement(replacement))?;
@@ -253,8 +281,8 @@ impl Checker<'_> {
             Expr::Comprehension(comprehension) => {
                 self.steps(&comprehension.body)?;
                 match &comprehension.yields {
-                    Yields::Array(term) => Type { own: Kinds::ARRAY, elements: self.expr(term)?.own },
-                    Yields::Set(term) => Type { own: Kinds::SET, elements: self.expr(term)?.own },
+                    Yields::Array(term) => Type { own: Kinds::ARRAY, elements: as_part(term, self.expr(term)?) },
+                    Yields::Set(term) => Type { own: Kinds::SET, elements: as_part(term, self.expr(term)?) },
                     Yields::Object(key, value) => {
                         self.expr(key)?;
                         self.expr(value)?;
@@ -277,9 +305,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Kinds of all of `exprs` together.
+    /// Kinds of all of `exprs` together, as parts of another value.
     fn all(&mut self, exprs: &[Expr]) -> Result<Kinds, Mismatch> {
-        exprs.iter().try_fold(Kinds::NONE, |kinds, expr| Ok(kinds.or(self.expr(expr)?.own)))
+        exprs.iter().try_fold(Kinds::NONE, |kinds, expr| Ok(kinds.or(as_part(expr, self.expr(expr)?))))
     }
 
     fn builtin(&mut self, id: BuiltinId, operands: &[Expr]) -> Result<Type, Mismatch> {

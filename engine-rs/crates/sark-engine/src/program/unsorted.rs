@@ -144,7 +144,7 @@ impl<'p> Unsorted<'p> {
                     }
                     self.bind(body, slots);
                 }
-                Step::Not(body) | Step::With(_, body) => self.bind(body, slots),
+                Step::Not(body) | Step::NotBody(body) | Step::With(_, body) => self.bind(body, slots),
                 _ => {}
             }
         }

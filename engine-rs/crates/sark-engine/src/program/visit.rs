@@ -64,7 +64,7 @@ pub(crate) fn steps<'e>(all: &'e [Step], see: &mut dyn FnMut(&'e Expr)) {
                 pattern(&scan.key, see);
                 pattern(&scan.value, see);
             }
-            Step::Not(body) => steps(body, see),
+            Step::Not(body) | Step::NotBody(body) => steps(body, see),
             Step::Every { domain, body, .. } => {
                 expr(domain, see);
                 steps(body, see);
@@ -105,7 +105,7 @@ pub(crate) fn pattern<'e>(taken: &'e Pattern, see: &mut dyn FnMut(&'e Expr)) {
 pub(crate) fn substitutes<'e>(all: &'e [Step], see: &mut dyn FnMut(&'e Replacement)) {
     for step in all {
         match step {
-            Step::Not(body) | Step::Every { body, .. } => substitutes(body, see),
+            Step::Not(body) | Step::NotBody(body) | Step::Every { body, .. } => substitutes(body, see),
             Step::With(replacements, body) => {
                 replacements.iter().for_each(&mut *see);
                 substitutes(body, see);

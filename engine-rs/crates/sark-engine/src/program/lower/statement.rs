@@ -59,7 +59,7 @@ impl Lowering<'_> {
                         "a variable of a negated condition is unsafe: nothing outside gives it a value",
                     );
                 }
-                out.push(Step::Not(inside.into()));
+                out.push(if self.names.negates_bodies { Step::NotBody(inside.into()) } else { Step::Not(inside.into()) });
                 Ok(())
             }
             Literal::Every { key, value, domain, query, .. } => self.every(key.as_ref(), value, domain, query, out),

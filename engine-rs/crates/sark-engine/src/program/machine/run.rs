@@ -37,7 +37,7 @@ impl<'p> Machine<'p> {
                     let value = self.value(expr)?;
                     value != Value::Undefined && self.matches(pattern, &value)?
                 }
-                Step::Not(body) => !self.exists(body)?,
+                Step::Not(body) | Step::NotBody(body) => !self.exists(body)?,
                 Step::Every { domain, key, value, body } => self.every(domain, *key, *value, body)?,
                 Step::Scan(scan) => {
                     let collection = self.value(&scan.collection)?;
