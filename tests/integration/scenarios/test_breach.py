@@ -99,7 +99,7 @@ def test_a_breach_is_not_forgotten_while_the_api_server_refuses_the_flags(scenar
     fleet = scenario.fleet(replicas=1)
     scenario.operator()
     scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(25, 100, bake="300s"))
+    rollout = scenario.apply("gateway", fleet, {**quick(25, 100, bake="300s"), "validFor": "5m"})
     rollout.bakes(25, milliseconds=1000, seconds=60)
     with refused_config_maps(scenario, fleet):
         # When the new arm goes bad, and is well again for longer than the window

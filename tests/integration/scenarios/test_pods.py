@@ -100,7 +100,8 @@ def test_a_breach_during_a_revert_changes_nothing_of_it(scenario: Scenario):
     fleet = scenario.fleet(replicas=2)
     scenario.operator(through=proxy.url)
     traffic = scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
+    # Its document outlives the tries to write another one: sidecars go back by themselves when it ends.
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="300s"), "validFor": "5m"})
     rollout.bakes(50, milliseconds=1000, seconds=60)
     refused = proxy.inject("PATCH", rf"/configmaps/{fleet.config_map}\b", status=500)
     rollout.edit({"mode": "Rollback"})
