@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
-use super::bounds::Exceeded;
+use super::{bounds::Exceeded, corrected::segments};
 use crate::program::{MAX_LEVELS, MAX_PARTS, Weight, is_collection};
 
 /// What a call copies.
@@ -82,7 +82,8 @@ pub(crate) fn patched(
         let Value::Object(operation) = operation else { continue };
         let field = |name: &str| operation.get(&Value::from(name));
         let Some(Value::String(name)) = field("op") else { continue };
-        let path_of = |name: &str| field(name).map_or_else(Vec::new, segments);
+        // Where it is none, the patch ends.
+        let path_of = |name: &str| field(name).and_then(|path| segments(path).ok()).unwrap_or_default();
         let (path, from) = (path_of("path"), path_of("from"));
         let moved = match &**name {
             "copy" | "move" => levels.saturating_sub(from.len()),
@@ -182,18 +183,6 @@ fn index(key: &Value) -> Option<usize> {
         Value::String(digits) => digits.parse().ok(),
         Value::Number(number) => usize::try_from(number.as_u64()?).ok(),
         _ => None,
-    }
-}
-
-fn segments(path: &Value) -> Vec<Value> {
-    match path {
-        Value::String(text) if text.is_empty() => Vec::new(),
-        Value::String(text) => {
-            let parts = text.trim_start_matches('/').split('/');
-            parts.map(|part| Value::from(part.replace("~1", "/").replace("~0", "~"))).collect()
-        }
-        Value::Array(items) => items.iter().cloned().collect(),
-        _ => Vec::new(),
     }
 }
 

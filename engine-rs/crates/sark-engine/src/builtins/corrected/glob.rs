@@ -5,42 +5,28 @@
 
 use std::{borrow::Cow, iter::Peekable, str::Chars, sync::LazyLock};
 
-use quick_cache::{Equivalent, Weighter, sync::Cache};
+use quick_cache::Equivalent;
 use regorus::Value;
 
 use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{none_of, operand, string},
 };
-use super::matching::Matcher;
+use super::matching::{self, Kept, Matcher};
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "glob.match", arity: 3, call: glob_match },
     OwnBuiltin { name: "glob.quote_meta", arity: 1, call: quote_meta },
 ];
 
-/// Patterns that come from inputs push each other out. A copy of an expression would have to warm up anew, hence the counting.
-static COMPILED: LazyLock<Cache<Written, Compiled, BySize>> =
-    LazyLock::new(|| Cache::with_weighter(1024, MAX_KEPT_BYTES, BySize));
+static COMPILED: LazyLock<Kept<Written, Unread>> = LazyLock::new(matching::kept);
 
-/// Most bytes of the patterns that are kept, by what they compile to.
-const MAX_KEPT_BYTES: u64 = 32 << 20;
 /// Longest expression that is made of a pattern: each of its wildcards knows all delimiters.
 const LONGEST_TRANSLATION: usize = 256 << 10;
 
-#[derive(Debug, Clone)]
-struct BySize;
-
-impl Weighter<Written, Compiled> for BySize {
-    fn weight(&self, written: &Written, compiled: &Compiled) -> u64 {
-        let bytes = if let Compiled::Glob(matcher) = compiled { matcher.weight() } else { 0 };
-        u64::try_from(written.pattern.len() + written.delimiters.len() + bytes).unwrap_or(u64::MAX)
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Compiled {
-    Glob(Matcher),
+/// Why a pattern is not compiled.
+#[derive(Debug, Clone, Copy)]
+enum Unread {
     Refused,
     /// It is not known here whether OPA's library takes it, or it makes too much.
     LeftToOpa,
@@ -54,6 +40,12 @@ const CODE_POINT_BYTES: usize = 8;
 struct Written {
     pattern: Box<str>,
     delimiters: Box<str>,
+}
+
+impl matching::Key for Written {
+    fn bytes(&self) -> usize {
+        self.pattern.len() + self.delimiters.len()
+    }
 }
 
 /// The same as it is looked for, without a copy.
@@ -74,18 +66,18 @@ fn glob_match(operands: &[Value], circumstances: &Circumstances) -> Result<Value
     let delimiters = delimiters(operand(operands, 1))?;
     let regex = COMPILED.get(&Sought { pattern, delimiters: &delimiters }).unwrap_or_else(|| {
         let regex = if ends_in_an_escape(pattern) || is_long(pattern, &delimiters) {
-            Compiled::LeftToOpa
+            Err(Unread::LeftToOpa)
         } else {
-            let regex = translated(pattern, &delimiters).map(|translated| Matcher::compile(&translated));
-            regex.map_or(Compiled::Refused, |regex| regex.map_or(Compiled::LeftToOpa, Compiled::Glob))
+            let translated = translated(pattern, &delimiters).ok_or(Unread::Refused);
+            translated.and_then(|translated| Matcher::compile(&translated).map_err(|_| Unread::LeftToOpa))
         };
         COMPILED.insert(Written { pattern: pattern.into(), delimiters: (&*delimiters).into() }, regex.clone());
         regex
     });
     match regex {
-        Compiled::Glob(regex) => regex.is_match(text, circumstances).map(Value::from),
-        Compiled::Refused => Err(BuiltinError(format!("no glob: {pattern:?}"))),
-        Compiled::LeftToOpa => Err(circumstances.leave(format!("the glob {pattern:?} is not read here as in OPA"))),
+        Ok(regex) => regex.is_match(text, circumstances).map(Value::from),
+        Err(Unread::Refused) => Err(BuiltinError(format!("no glob: {pattern:?}"))),
+        Err(Unread::LeftToOpa) => Err(circumstances.leave(format!("the glob {pattern:?} is not read here as in OPA"))),
     }
 }
 

@@ -3,8 +3,9 @@
 //! A search takes time that grows with the text and, at the worst, with the size of the expression too. No clock looks inside of one,
 //! so that it is only begun where the product of both is bounded. Between two matches the clock is looked at.
 
-use std::sync::Arc;
+use std::{hash::Hash, sync::Arc};
 
+use quick_cache::{Weighter, sync::Cache};
 use regex::{Captures, Match, Regex, RegexBuilder};
 
 use super::super::{BuiltinError, Circumstances};
@@ -32,11 +33,48 @@ const STATE_BYTES: usize = 32;
 /// tried (`(?:.{0,300}[a-c]){3}[x-z0]` in letters without an x), and far less for nearly all.
 const MAX_STEPS: usize = 1 << 30;
 
+/// Most bytes of the patterns that are kept, by what they compile to; of those of `regex.match` and of those of `glob.match` each.
+const MAX_KEPT_BYTES: u64 = 32 << 20;
+/// Patterns that are kept, about.
+const KEPT: usize = 1024;
+/// What a pattern counts among them at most: little enough for the largest to be kept at all.
 const MOST_WEIGHT: usize = 256 << 10;
+
+/// What is compiled of a pattern, or why nothing is.
+pub(super) type Compiled<E> = Result<Matcher, E>;
+
+/// Patterns that were compiled, by what they are written as. Those that come from inputs push each other out.
+pub(super) type Kept<K, E> = Cache<K, Compiled<E>, BySize>;
+
+pub(super) fn kept<K: Key, E: Clone>() -> Kept<K, E> {
+    Cache::with_weighter(KEPT, MAX_KEPT_BYTES, BySize)
+}
+
+/// What a pattern is kept by.
+pub(super) trait Key: Eq + Hash {
+    fn bytes(&self) -> usize;
+}
+
+impl Key for Box<str> {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct BySize;
+
+impl<K: Key, E: Clone> Weighter<K, Compiled<E>> for BySize {
+    fn weight(&self, written: &K, compiled: &Compiled<E>) -> u64 {
+        let bytes = written.bytes() + compiled.as_ref().map_or(0, Matcher::weight);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
 
 /// An expression, and at most how many bytes it is.
 #[derive(Debug, Clone)]
 pub(super) struct Matcher {
+    /// Counted, since a copy of an expression would have to warm up anew.
     regex: Arc<Regex>,
     bytes: usize,
 }
@@ -108,8 +146,8 @@ impl Matcher {
         Ok(replaced)
     }
 
-    /// What it counts among those that are kept: little enough for the largest to be kept at all.
-    pub(super) fn weight(&self) -> usize {
+    /// What it counts among those that are kept.
+    fn weight(&self) -> usize {
         self.bytes.min(MOST_WEIGHT)
     }
 

@@ -22,6 +22,8 @@ mod text;
 pub(super) mod units;
 mod validity;
 
+pub(super) use objects::segments;
+
 use super::OwnBuiltin;
 
 pub(super) const SUBJECTS: &[&[OwnBuiltin]] = &[

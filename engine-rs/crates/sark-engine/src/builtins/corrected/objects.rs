@@ -100,7 +100,8 @@ impl Below<'_> {
     }
 }
 
-fn segments(path: &Value) -> Result<Vec<Value>, BuiltinError> {
+/// The segments of a path to a part of a document: a JSON pointer, with or without the slash in front, or an array of them.
+pub(in crate::builtins) fn segments(path: &Value) -> Result<Vec<Value>, BuiltinError> {
     match path {
         Value::String(text) if text.is_empty() => Ok(Vec::new()),
         Value::String(text) => {

@@ -41,9 +41,6 @@ impl Machine<'_> {
 
     /// The weight of `value`, unless it is too large.
     pub(super) fn bounded(&mut self, value: &Value) -> Outcome<Weight> {
-        if let Some(light) = Weight::if_light(value) {
-            return Ok(light);
-        }
         let weight = self.state.weighed.weigh(value, &self.program.weights)?;
         if weight.parts > self.program.weights.most_parts() { Err(Failure::Size) } else { Ok(weight) }
     }

@@ -37,11 +37,6 @@ pub(super) fn arithmetic(op: &ArithOp, left: &Value, right: &Value) -> Result<Va
     }
 }
 
-/// Elements of a set, which an operator looks at one by one.
-pub(super) fn elements(value: &Value) -> usize {
-    if let Value::Set(items) = value { items.len() } else { 0 }
-}
-
 pub(super) fn combine(op: &BinOp, left: &Value, right: &Value) -> Value {
     match (left, right) {
         (Value::Set(left), Value::Set(right)) => match op {

@@ -225,7 +225,7 @@ impl<'p> Machine<'p> {
             self.spend(COLLECTION + ITEM * most)?;
         }
         self.compared(is_long(left, right))?;
-        self.tick_by(operation::elements(left).saturating_add(operation::elements(right)))
+        self.tick_by(width(left).saturating_add(width(right)))
     }
 
     fn member(&mut self, key: Option<&'p Expr>, value: &'p Expr, collection: &'p Expr) -> Outcome<Value> {

@@ -5,7 +5,6 @@ mod syntax;
 
 use std::sync::LazyLock;
 
-use quick_cache::{Weighter, sync::Cache};
 use regorus::{Value, value::Array};
 
 use syntax::Untranslated;
@@ -14,7 +13,7 @@ use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{integer, operand, string},
 };
-use super::matching::Matcher;
+use super::matching::{self, Kept, Matcher};
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "re_match", arity: 2, call: is_match },
@@ -27,8 +26,6 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "regex.template_match", arity: 4, call: template_match },
 ];
 
-type Compiled = Result<Matcher, Untranslated>;
-
 /// Go counts how much a pattern makes, which takes longer ones to matter.
 const LONGEST_PATTERN: usize = 32 << 10;
 
@@ -40,22 +37,8 @@ fn is_short(pattern: &str) -> bool {
     pattern.len() <= LONGEST_PATTERN && classes <= MOST_UNICODE_CLASSES
 }
 
-/// Compiling costs a thousand times a match. Patterns that come from inputs push each other out.
-static COMPILED: LazyLock<Cache<Box<str>, Compiled, BySize>> =
-    LazyLock::new(|| Cache::with_weighter(1024, MAX_KEPT_BYTES, BySize));
-
-/// Most bytes of the patterns that are kept, by what they compile to.
-const MAX_KEPT_BYTES: u64 = 32 << 20;
-
-#[derive(Debug, Clone)]
-struct BySize;
-
-impl Weighter<Box<str>, Compiled> for BySize {
-    fn weight(&self, pattern: &Box<str>, compiled: &Compiled) -> u64 {
-        let bytes = pattern.len() + compiled.as_ref().map_or(0, Matcher::weight);
-        u64::try_from(bytes).unwrap_or(u64::MAX)
-    }
-}
+/// Compiling costs a thousand times a match.
+static COMPILED: LazyLock<Kept<Box<str>, Untranslated>> = LazyLock::new(matching::kept);
 
 /// The error is of a pattern that Go refuses. One that Go may take, and is not compiled here, is left to OPA.
 fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Matcher, BuiltinError> {
