@@ -27,6 +27,7 @@ STOP_SECONDS: Final = 10.0
 TAIL_LINES: Final = 40
 _POLL_SECONDS: Final = 0.1
 _WAIT_SECONDS: Final = 0.02
+_HALT_SECONDS: Final = 0.001
 _REPORT_SECONDS: Final = 5.0
 
 
@@ -136,10 +137,23 @@ class Process:
         return self.exit_status
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the child's whole group; SIGSTOP and SIGCONT make it hang and go on. Nothing if it ended."""
+        """Send a signal to the child's whole group; SIGSTOP and SIGCONT make it hang and go on. Nothing if it ended.
+
+        Returns from SIGSTOP when the child has stopped, every thread of it: until the kernel gets to them they answer.
+        Raises ProcessError when it has not within seconds.
+        """
         with self._lock:
             if self._child is not None and not self._ended(self._child):
                 os.killpg(self._child.pid, number)
+                if number is signal.SIGSTOP:
+                    self._await_stopped(self._child)
+
+    def _await_stopped(self, child: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        while os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if time.monotonic() > deadline:
+                raise ProcessError(f"{self.name} still runs {STOP_SECONDS:.0f} s after SIGSTOP{self._tail_sentence()}")
+            time.sleep(_HALT_SECONDS)
 
     def kill(self) -> None:
         """End the child at once, as a crash would (SIGKILL), and wait for it."""

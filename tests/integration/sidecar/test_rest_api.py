@@ -7,7 +7,7 @@ import http.client
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,15 +44,27 @@ class Told:
 
 
 def ask_opa(base: str, case: Case) -> Told:
-    """As `ask`, for OPA: it may close before it has read a body that it refuses, and lose its answer; it is asked again.
+    """As `ask`, for OPA, which may lose its answer; it is asked again. The sidecar is asked once: a lost answer is a fault.
 
-    The sidecar is asked once: a connection that it drops is a fault.
+    OPA may close before it has read a body that it refuses. And its reader of packed bodies, when it is a new one (they are
+    kept until the collector comes), panics at one that is not packed: it is given a packed one to read before.
     """
     for _ in range(_TRIES):
         told = ask(base, case)
         if told.status:
             break
+        if case.headers.get("Content-Encoding") == "gzip":
+            ask(base, replace(case, body=gzip.compress(b"{}")))
     return told
+
+
+def test_opa_that_has_read_nothing_packed_is_asked_again(opa: OpaServer):
+    # Given an OPA that loses its first answer to a body that is not packed
+    case = next(case for case in cases() if case.note == "not packed")
+    assert ask(opa.url, case).status == 0
+
+    # Then it is asked until it answers
+    assert ask_opa(opa.url, case).status == 400
 
 
 def ask(base: str, case: Case) -> Told:

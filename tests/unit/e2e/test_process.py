@@ -118,3 +118,22 @@ def test_a_child_that_was_never_started_has_no_pid_and_can_be_stopped(tmp_path: 
 
 def test_waiting_returns_the_status(tmp_path: Path):
     assert python(tmp_path, "raise SystemExit(7)").start().wait(seconds=30) == 7
+
+
+def test_a_child_told_to_stop_has_stopped(tmp_path: Path):
+    # Given a child with threads that never rest
+    code = "import threading\ndef go():\n while True: pass\nfor _ in range(8): threading.Thread(target=go).start()"
+    with python(tmp_path, code) as child:
+        tasks = Path(f"/proc/{child.pid}/task")
+
+        def states() -> set[str]:
+            return {(task / "stat").read_text().rpartition(")")[2].split()[0] for task in tasks.iterdir()}
+
+        eventually(lambda: len(list(tasks.iterdir())) == 9, what="the threads", seconds=20)
+        for _ in range(5):
+            # When it is told to stop, then no thread of it runs any more
+            child.send(signal.SIGSTOP)
+            assert states() == {"T"}
+            # And when it is told to go on, all do
+            child.send(signal.SIGCONT)
+            eventually(lambda: "T" not in states(), what="they go on", seconds=20)
