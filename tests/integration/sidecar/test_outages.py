@@ -170,7 +170,9 @@ def test_a_sidecar_that_drains_is_not_ready_and_ends_in_time(start_sidecar: Star
     opa.send(signal.SIGSTOP)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(lambda: sidecar.decide(fresh_question()))
-        eventually(lambda: not asked.done(), what="the request under way", seconds=1)
+        missed = {"implementation": "python", "operation": "get", "result": "miss"}
+        eventually(lambda: sidecar.metric("cache_operations_total", **missed) == 1, what="the request under way", seconds=20)
+        assert not asked.done()
         sidecar.send(signal.SIGTERM)
         # Then the sidecar says so, and leaves when its time is up
         eventually(lambda: "shutting down" in str(ready(sidecar)), what="not ready", seconds=10)
