@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sark_engine::{
-    CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies,
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Policies,
     document::{read_document, read_input, write},
 };
 use std::{sync::Arc, time::Duration};
@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(policies) = Policies::compile(vec![module.clone()], data) else { return };
     let options = EngineOptions {
         cache: CacheLimits { max_entries: 10, max_bytes: 10_000, ttl: Duration::from_secs(1) },
-        evaluation_timeout: Duration::from_secs(1),
+        evaluation: EvaluationLimits::within(Duration::from_secs(1)),
     };
     let Ok(document) = read_document(data) else { return };
     let value = document.value;

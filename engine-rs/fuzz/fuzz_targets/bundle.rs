@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, EvaluationError, EvaluationErrorKind, Module, Policies};
 use std::{
     sync::{Arc, Once},
     time::{Duration, Instant},
@@ -23,7 +23,7 @@ fuzz_target!(|bytes: &[u8]| {
     let packages = policies.packages().to_vec();
     let options = EngineOptions {
         cache: CacheLimits { max_entries: 10, max_bytes: 10_000, ttl: Duration::from_secs(1) },
-        evaluation_timeout: Duration::from_millis(50),
+        evaluation: EvaluationLimits::within(Duration::from_millis(50)),
     };
     let Ok(engine) = Engine::new(Arc::new(policies), options) else { return };
     for package in packages {

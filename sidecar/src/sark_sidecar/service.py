@@ -238,6 +238,7 @@ class Service:
             cache_max_bytes=cache.max_bytes,
             cache_ttl_seconds=cache.ttl,
             evaluation_timeout_seconds=limits.evaluation_timeout,
+            evaluation_max_bytes=limits.max_evaluation_bytes,
             cache_classes=cache.classes.table(),
             cache_unknown_class_seconds=cache.classes.unknown,
             cache_class_input=cache.classes.input,

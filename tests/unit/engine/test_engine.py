@@ -65,6 +65,15 @@ def test_a_runaway_evaluation_is_stopped():
     assert engine.evaluate("p/quick") == b"1"
 
 
+def test_an_evaluation_that_keeps_too_much_is_stopped():
+    keeps = "count({i: [i, i, i] | some i in numbers.range(1, 500000)})"
+    policies = Policies([("p.rego", f"package p\nkept := {keeps}\nquick := 1")])
+    engine = Engine(policies, evaluation_timeout_seconds=60.0, evaluation_max_bytes=33_554_432)
+    with pytest.raises(EvaluationError, match="more memory than its limit"):
+        engine.evaluate("p/kept")
+    assert engine.evaluate("p/quick") == b"1"
+
+
 def test_a_clock_is_never_cached_and_everything_else_is(engine: Engine):
     assert engine.decide("authz/clock") != engine.decide("authz/clock")
     engine.cache_clear()
@@ -112,6 +121,7 @@ def test_threads_ask_side_by_side_while_policies_change(engine: Engine):
         {"cache_ttl_seconds": 0.0},
         {"cache_ttl_seconds": float("nan")},
         {"evaluation_timeout_seconds": -1.0},
+        {"evaluation_max_bytes": 33_554_431},
     ],
 )
 def test_settings_that_cannot_work_are_named(engine: Engine, settings: dict[str, Any]):

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sark_engine::{CacheLimits, Engine, EngineOptions, Module, Policies};
+use sark_engine::{CacheLimits, Engine, EngineOptions, EvaluationLimits, Module, Policies};
 use sark_serve::{Flags, Server, ServerOptions, ShadowLimits, SubjectRule};
 
 use crate::{arguments::ServeOptions, evaluate::Folder};
@@ -22,7 +22,7 @@ pub(crate) fn serve(options: &ServeOptions) -> Result<(), String> {
     let policies = Policies::compile(modules, &folder.data).map_err(|error| error.to_string())?;
     // Limits are those that the Python module has unless it is told otherwise.
     let cache = CacheLimits { max_entries: 10_000, max_bytes: 64 << 20, ttl: TTL };
-    let limits = EngineOptions { cache, evaluation_timeout: Duration::from_secs(1) };
+    let limits = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(1)) };
     let engine = Engine::new(Arc::new(policies), limits).map_err(|error| error.to_string())?;
     let server = Server::new(Arc::new(engine), server_options(options)?).map_err(|error| error.to_string())?;
     let rollout = "bench/engine".to_owned();

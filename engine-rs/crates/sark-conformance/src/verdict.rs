@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use sark_engine::{CacheLimits, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Policies, ServedBy};
+use sark_engine::{
+    CacheLimits, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Policies, ServedBy,
+};
 
 use crate::{
     case::{Case, Row, Wanted, rows_from},
@@ -114,7 +116,7 @@ fn answer(case: &Case) -> Result<Answer, String> {
 fn options() -> EngineOptions {
     EngineOptions {
         cache: CacheLimits { max_entries: 1, max_bytes: 1 << 10, ttl: Duration::from_secs(1) },
-        evaluation_timeout: TIME_LIMIT,
+        evaluation: EvaluationLimits::within(TIME_LIMIT),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use pyo3::{exceptions::PyValueError, prelude::*, sync::PyOnceLock, types::PyBytes};
 use sark_engine::{
-    Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, Lifetimes, Outcome,
+    Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, EvaluationLimits, Lifetimes, Outcome,
     document::read_decision,
 };
 use sark_serve::{Arm, EvaluationResult, Server};
@@ -50,6 +50,14 @@ fn zero_or_more(name: &str, value: f64) -> PyResult<Duration> {
 
 fn at_least_one(name: &str, value: u64) -> PyResult<u64> {
     if value == 0 { Err(PyValueError::new_err(format!("{name} must be at least 1"))) } else { Ok(value) }
+}
+
+/// Least memory of an evaluation: less would end evaluations for what the rest of the process takes in the meantime.
+const LEAST_MEMORY: u64 = 32 << 20;
+
+fn evaluation_memory(value: u64) -> PyResult<usize> {
+    let memory = (value >= LEAST_MEMORY).then_some(value).and_then(|value| usize::try_from(value).ok());
+    memory.ok_or_else(|| PyValueError::new_err(format!("evaluation_max_bytes must be at least {LEAST_MEMORY} (32 MiB)")))
 }
 
 /// The answers that most decisions have are one object each.
@@ -97,10 +105,10 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         policies, *, cache_max_entries = 10_000, cache_max_bytes = 67_108_864, cache_ttl_seconds = 300.0,
-        evaluation_timeout_seconds = 1.0, cache_classes = None, cache_unknown_class_seconds = 0.0,
+        evaluation_timeout_seconds = 1.0, evaluation_max_bytes = 268_435_456, cache_classes = None, cache_unknown_class_seconds = 0.0,
         cache_class_input = Vec::new(), cache_class_decision = Vec::new(),
     ), text_signature = "(policies, *, cache_max_entries=10000, cache_max_bytes=67108864, cache_ttl_seconds=300.0, \
-        evaluation_timeout_seconds=1.0, cache_classes=None, cache_unknown_class_seconds=0.0, cache_class_input=(), \
+        evaluation_timeout_seconds=1.0, evaluation_max_bytes=268435456, cache_classes=None, cache_unknown_class_seconds=0.0, cache_class_input=(), \
         cache_class_decision=())")]
     fn new(
         py: Python<'_>,
@@ -109,6 +117,7 @@ impl Engine {
         cache_max_bytes: u64,
         cache_ttl_seconds: f64,
         evaluation_timeout_seconds: f64,
+        evaluation_max_bytes: u64,
         cache_classes: Option<HashMap<String, f64>>,
         cache_unknown_class_seconds: f64,
         cache_class_input: Vec<String>,
@@ -122,7 +131,10 @@ impl Engine {
                 max_bytes: at_least_one("cache_max_bytes", cache_max_bytes)?,
                 ttl: seconds("cache_ttl_seconds", cache_ttl_seconds)?,
             },
-            evaluation_timeout: seconds("evaluation_timeout_seconds", evaluation_timeout_seconds)?,
+            evaluation: EvaluationLimits {
+                time: seconds("evaluation_timeout_seconds", evaluation_timeout_seconds)?,
+                memory: evaluation_memory(evaluation_max_bytes)?,
+            },
         };
         let classes: Vec<_> = cache_classes
             .unwrap_or_default()

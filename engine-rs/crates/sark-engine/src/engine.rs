@@ -20,6 +20,7 @@ use crate::{
     error::{EvaluationError, EvaluationErrorKind, PolicyError},
     evaluator::{Evaluator, decision_of},
     lifetimes::Lifetimes,
+    limits::EvaluationLimits,
     path::DecisionPath,
     policies::Policies,
     prospects::{Prospect, Prospects},
@@ -30,8 +31,8 @@ use crate::{
 pub struct EngineOptions {
     /// Bounds of the decision cache.
     pub cache: CacheLimits,
-    /// Longest an evaluation may run.
-    pub evaluation_timeout: Duration,
+    /// Bounds of one evaluation.
+    pub evaluation: EvaluationLimits,
 }
 
 /// Decisions about one set of policies at a time. Thread-safe.
@@ -42,7 +43,7 @@ pub struct Engine {
     number: AtomicU64,
     cache: DecisionCache,
     lifetimes: Lifetimes,
-    time_limit: Duration,
+    limits: EvaluationLimits,
     lanes: Arc<AtomicUsize>,
     /// Held while policies are replaced: their numbers grow in the order in which they serve.
     replacing: Mutex<()>,
@@ -105,13 +106,13 @@ impl Engine {
     pub fn new(policies: Arc<Policies>, options: EngineOptions) -> Result<Self, PolicyError> {
         let cache = DecisionCache::new(options.cache)
             .map_err(|error| PolicyError(format!("no randomness for the cache's hash key: {error}")))?;
-        let serving = Serving::warmed(policies, Prospects::new(0, *cache.keys(), Vec::new()), 1, options.evaluation_timeout)?;
+        let serving = Serving::warmed(policies, Prospects::new(0, *cache.keys(), Vec::new()), 1, options.evaluation)?;
         Ok(Self {
             number: AtomicU64::new(serving.prospects.number()),
             serving: ArcSwap::from_pointee(serving),
             cache,
             lifetimes: Lifetimes::default(),
-            time_limit: options.evaluation_timeout,
+            limits: options.evaluation,
             lanes: Arc::default(),
             replacing: Mutex::default(),
         })
@@ -184,7 +185,7 @@ impl Engine {
         let before = self.serving.load_full();
         let wanted = self.lanes.load(Ordering::Relaxed) + 1;
         let prospects = Prospects::new(before.prospects.generation() + 1, *self.cache.keys(), self.lifetimes.input_paths());
-        let serving = Serving::warmed(policies, prospects, wanted, self.time_limit)?;
+        let serving = Serving::warmed(policies, prospects, wanted, self.limits)?;
         let unchanged = serving.prospects.take_over(&before.prospects, &serving.policies);
         self.cache.advance(serving.prospects.generation());
         let number = serving.prospects.number();
@@ -225,7 +226,7 @@ impl Engine {
         };
         match key.map(|key| self.cache.begin(key)) {
             Some(Begun::Hit(decision)) => Ok(decision),
-            Some(Begun::Wait(waiter)) => waiter.wait(self.time_limit).map_or_else(|| evaluate(input), Ok),
+            Some(Begun::Wait(waiter)) => waiter.wait(self.limits.time).map_or_else(|| evaluate(input), Ok),
             Some(Begun::Lead(lead)) => {
                 let input = Input::of_value(input);
                 let answer = self.with_evaluator(&serving, |evaluator| self.lead(&serving, evaluator, lead, path, input));
@@ -239,10 +240,10 @@ impl Engine {
     pub fn finish(&self, begun: Begun, path: &DecisionPath, input: Option<&[u8]>) -> Result<Decision, EvaluationError> {
         match begun {
             Begun::Hit(decision) => Ok(decision),
-            Begun::Wait(waiter) => waiter.wait(self.time_limit).map_or_else(|| self.evaluate(path, input), Ok),
+            Begun::Wait(waiter) => waiter.wait(self.limits.time).map_or_else(|| self.evaluate(path, input), Ok),
             Begun::Lead(lead) => {
                 let serving = self.serving.load_full();
-                let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
+                let mut evaluator = serving.take(self.limits).map_err(|error| rebuild_failed(&error))?;
                 let answer = evaluator.contained(|evaluator| self.lead(&serving, evaluator, lead, path, Input::of(input)));
                 serving.give_back(evaluator);
                 answer.map(|(decision, _)| decision)
@@ -322,7 +323,7 @@ impl Engine {
 
     /// Longest an evaluation may run.
     pub const fn time_limit(&self) -> Duration {
-        self.time_limit
+        self.limits.time
     }
 
     /// Evaluate `path` on the lane's own evaluator, which follows the policies that serve now. It is stopped after `limit`, or
@@ -347,7 +348,7 @@ impl Engine {
         let Some((serving, evaluator)) = lane.current.as_mut() else {
             return Err(EvaluationError::failed(EvaluationErrorKind::Evaluation, "this thread has no evaluator"));
         };
-        evaluator.set_time_limit(limit.min(self.time_limit));
+        evaluator.set_limits(EvaluationLimits { time: limit.min(self.limits.time), ..self.limits });
         let done = evaluator.contained(|evaluator| work(serving, evaluator));
         if !evaluator.is_sound() {
             lane.current = None;
@@ -373,7 +374,7 @@ impl Engine {
         serving: &Serving,
         work: impl FnOnce(&mut Evaluator) -> Result<T, EvaluationError>,
     ) -> Result<T, EvaluationError> {
-        let mut evaluator = serving.take(self.time_limit).map_err(|error| rebuild_failed(&error))?;
+        let mut evaluator = serving.take(self.limits).map_err(|error| rebuild_failed(&error))?;
         let answer = evaluator.contained(work);
         serving.give_back(evaluator);
         answer
@@ -384,26 +385,31 @@ impl Engine {
         if lane.current.as_ref().is_some_and(|(current, _)| Arc::ptr_eq(current, &serving)) {
             return Ok(());
         }
-        let evaluator = serving.take(self.time_limit)?;
+        let evaluator = serving.take(self.limits)?;
         lane.current = Some((Arc::clone(&serving), evaluator));
         Ok(())
     }
 }
 
 impl Serving {
-    fn warmed(policies: Arc<Policies>, prospects: Prospects, count: usize, time_limit: Duration) -> Result<Self, PolicyError> {
+    fn warmed(
+        policies: Arc<Policies>,
+        prospects: Prospects,
+        count: usize,
+        limits: EvaluationLimits,
+    ) -> Result<Self, PolicyError> {
         let serving = Self { policies, prospects, idle: Mutex::default() };
-        let evaluators: Result<Vec<_>, _> = (0..count).map(|_| serving.take(time_limit)).collect();
+        let evaluators: Result<Vec<_>, _> = (0..count).map(|_| serving.take(limits)).collect();
         *serving.idle.lock() = evaluators?;
         Ok(serving)
     }
 
-    fn take(&self, time_limit: Duration) -> Result<Evaluator, PolicyError> {
+    fn take(&self, limits: EvaluationLimits) -> Result<Evaluator, PolicyError> {
         if let Some(evaluator) = self.idle.lock().pop() {
             return Ok(evaluator);
         }
         let mut evaluator = self.policies.evaluator()?;
-        evaluator.set_time_limit(time_limit);
+        evaluator.set_limits(limits);
         Ok(evaluator)
     }
 

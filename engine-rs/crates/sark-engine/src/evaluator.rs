@@ -13,7 +13,8 @@ use crate::{
     decision::Decision,
     document::{Sight, Spelled},
     error::{EvaluationError, EvaluationErrorKind},
-    program::{self, Asked, Failure, Limits, MAX_PARTS, Program, State},
+    limits::EvaluationLimits,
+    program::{self, Asked, Failure, MAX_PARTS, Program, State},
     rehearsal,
 };
 
@@ -24,19 +25,19 @@ pub(crate) struct Evaluator {
     /// Numbers of the policies and their data that are spelled otherwise.
     spelled: Arc<Spelled>,
     state: State,
-    limit: Duration,
+    limits: EvaluationLimits,
     panicked: bool,
 }
 
 impl Evaluator {
     pub(crate) fn new(program: Arc<Program>, spelled: Arc<Spelled>) -> Self {
         let state = State::new(&program);
-        Self { program, spelled, state, limit: Duration::from_secs(1), panicked: false }
+        Self { program, spelled, state, limits: EvaluationLimits::within(Duration::from_secs(1)), panicked: false }
     }
 
-    /// Stop evaluations that run longer than `limit`.
-    pub(crate) fn set_time_limit(&mut self, limit: Duration) {
-        self.limit = limit;
+    /// Stop evaluations that take more than `limits`.
+    pub(crate) fn set_limits(&mut self, limits: EvaluationLimits) {
+        self.limits = limits;
     }
 
     /// Whether it may still be used.
@@ -75,8 +76,7 @@ impl Evaluator {
         rehearsal::panic_if_rehearsed();
         let (input, spelled) = input.taken_apart();
         let asked = Asked { path, input, spelled: &self.spelled };
-        let (circumstances, limits) = (Circumstances::now(spelled), Limits { began, time: self.limit });
-        program::evaluate(&self.program, &mut self.state, asked, circumstances, limits)
+        program::evaluate(&self.program, &mut self.state, asked, Circumstances::now(spelled), began, self.limits)
     }
 }
 
@@ -89,9 +89,10 @@ fn told(failure: Failure) -> EvaluationError {
             EvaluationErrorKind::Evaluation,
             format!("a value has more than {MAX_PARTS} parts, those that it shares counted wherever they stand"),
         ),
-        Failure::Memory => {
-            EvaluationError::failed(EvaluationErrorKind::Evaluation, "the values of the evaluation take too much memory")
-        }
+        Failure::Memory => EvaluationError::failed(
+            EvaluationErrorKind::Evaluation,
+            "the values of the evaluation take more memory than its limit",
+        ),
         Failure::Inexact => EvaluationError::failed(
             EvaluationErrorKind::UnsupportedInput,
             "a calculation has a fraction that the engine cannot hold exactly",

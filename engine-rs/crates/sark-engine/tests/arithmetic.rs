@@ -7,7 +7,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sark_engine::{
-    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies,
+    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module,
+    Policies,
 };
 
 const ANSWERS: &str = include_str!("arithmetic.txt");
@@ -48,7 +49,7 @@ fn named(expression: &str) -> Option<String> {
 fn engine_of(expression: &str) -> Engine {
     let modules = vec![Module { name: "p.rego".into(), source: format!("package p\nv := {expression}") }];
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 24, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(5) };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(5)) };
     Engine::new(Arc::new(Policies::compile(modules, b"{}").unwrap()), options).unwrap()
 }
 

@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Input, Module, Outcome,
-    Policies,
+    CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Input,
+    Module, Outcome, Policies,
 };
 
 const AUTHZ: &str = r#"package authz
@@ -23,7 +23,7 @@ four := twice(2)
 fn options() -> EngineOptions {
     EngineOptions {
         cache: CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) },
-        evaluation_timeout: Duration::from_millis(200),
+        evaluation: EvaluationLimits::within(Duration::from_millis(200)),
     }
 }
 

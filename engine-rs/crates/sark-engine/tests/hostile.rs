@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module, Policies,
+};
 
 fn many_keys(count: usize) -> String {
     (0..count).fold(String::new(), |mut keys, number| {
@@ -26,10 +28,10 @@ fn patient_engine(source: &str) -> Engine {
     engine_with_limit(source, Duration::from_secs(60))
 }
 
-fn engine_with_limit(source: &str, evaluation_timeout: Duration) -> Engine {
+fn engine_with_limit(source: &str, limit: Duration) -> Engine {
     let module = Module { name: "p.rego".into(), source: format!("package p\n{source}\nok := true") };
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(limit) };
     Engine::new(Arc::new(Policies::compile(vec![module], b"{}").unwrap()), options).unwrap()
 }
 

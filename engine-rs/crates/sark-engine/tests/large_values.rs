@@ -6,7 +6,8 @@
 use std::{fmt::Write, process::Command, sync::Arc, time::Duration};
 
 use sark_engine::{
-    CacheLimits, DecisionPath, Document, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies,
+    CacheLimits, DecisionPath, Document, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module,
+    Policies,
 };
 
 const IN_CHILD: &str = "SARK_TEST_IN_CHILD";
@@ -37,9 +38,13 @@ fn engine(source: &str) -> Engine {
 }
 
 fn engine_within(limit: Duration, source: &str) -> Engine {
+    engine_with(EvaluationLimits::within(limit), source)
+}
+
+fn engine_with(evaluation: EvaluationLimits, source: &str) -> Engine {
     let module = Module { name: "p.rego".into(), source: format!("package p\n{source}\nok := input") };
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout: limit };
+    let options = EngineOptions { cache, evaluation };
     Engine::new(Arc::new(Policies::compile(vec![module], b"{}").unwrap()), options).unwrap()
 }
 
@@ -190,6 +195,23 @@ fn what_is_gone_again_is_not_counted() {
     });
 }
 
+/// What is kept may take as much as the engine was given for an evaluation.
+#[test]
+fn what_is_kept_ends_at_the_memory_of_an_evaluation() {
+    in_child("what_is_kept_ends_at_the_memory_of_an_evaluation", || {
+        let source = "kept := count({i: [i, i, i] | some i in numbers.range(1, 500000)})";
+        let time = Duration::from_secs(600);
+        let strict = engine_with(EvaluationLimits { time, memory: 32 << 20 }, source);
+
+        let (kind, told) = refused(&strict, "kept", "1");
+
+        assert_eq!(kind, EvaluationErrorKind::Evaluation);
+        assert!(told.contains("more memory than its limit"), "{told}");
+        let usual = engine_within(time, source);
+        assert_eq!(ask(&usual, "kept", "1").unwrap().as_deref(), Some("500000"));
+    });
+}
+
 #[test]
 fn answers_have_a_longest() {
     in_child("answers_have_a_longest", || {
@@ -329,7 +351,7 @@ fn documents_of_rules_nest_only_so_deep() {
             Module { name: "deep.rego".into(), source: format!("package p.{package}\n{}", chain("v", "input", "[@]", 480)) },
         ];
         let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
-        let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(600) };
+        let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(600)) };
         let engine = Engine::new(Arc::new(Policies::compile(modules, b"{}").unwrap()), options).unwrap();
         assert!(ask(&engine, &format!("{}/v480", package.replace('.', "/")), "1").is_ok());
         is_too_deep(&engine, "a", "1");

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies};
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Policies};
 
 const POLICY: &str = "package p
 default allow := false
@@ -36,7 +36,8 @@ fn resident() -> u64 {
 #[test]
 fn memory_stays_where_it_was_after_warming_up() {
     let cache = CacheLimits { max_entries: 1_000, max_bytes: 1 << 20, ttl: Duration::from_millis(20) };
-    let engine = Engine::new(policies(), EngineOptions { cache, evaluation_timeout: Duration::from_secs(5) }).unwrap();
+    let engine =
+        Engine::new(policies(), EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(5)) }).unwrap();
     let path = DecisionPath::parse("p/answer").unwrap();
     let ask = |number: u64, decide: bool| {
         let input =

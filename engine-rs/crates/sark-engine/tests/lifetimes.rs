@@ -5,8 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    Begun, CacheLimits, Clock, Decision, DecisionCache, DecisionPath, Engine, EngineOptions, Lifetimes, Module, Outcome,
-    Policies, Scope,
+    Begun, CacheLimits, Clock, Decision, DecisionCache, DecisionPath, Engine, EngineOptions, EvaluationLimits, Lifetimes,
+    Module, Outcome, Policies, Scope,
 };
 
 const POLICY: &str = r#"package p
@@ -16,7 +16,7 @@ const LIMITS: CacheLimits = CacheLimits { max_entries: 100, max_bytes: 1 << 20, 
 
 fn engine() -> Engine {
     let modules = vec![Module { name: "p.rego".into(), source: POLICY.into() }];
-    let options = EngineOptions { cache: LIMITS, evaluation_timeout: Duration::from_secs(5) };
+    let options = EngineOptions { cache: LIMITS, evaluation: EvaluationLimits::within(Duration::from_secs(5)) };
     let classes = [("low", 300), ("critical", 0)].map(|(name, longest)| (name.to_owned(), Duration::from_secs(longest)));
     let lifetimes =
         Lifetimes::new(classes, Duration::ZERO, ["/resource/sensitivity", "/parts/0/sensitivity"], ["/sensitivity"]).unwrap();

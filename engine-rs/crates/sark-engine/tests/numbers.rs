@@ -5,14 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies,
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module, Policies,
     document::read_document,
 };
 
 fn engine_of(rules: &str, data: &str) -> Engine {
     let modules = vec![Module { name: "p.rego".into(), source: format!("package p\n{rules}") }];
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 24, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(5) };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(5)) };
     Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap()
 }
 

@@ -4,7 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module, Policies,
+};
 
 const INPUT: &str = r#"{"a":1,"b":[1,2,3],"c":{"d":"x","e":null},"f":false,"s":"str","t":true}"#;
 
@@ -24,7 +26,7 @@ fn here(answer: &str) -> Told {
 fn told(source: &str, data: &str, path: &str, input: &str) -> Told {
     let modules = vec![Module { name: "p.rego".into(), source: source.into() }];
     let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: Duration::from_secs(1) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(10) };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(10)) };
     let engine = Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap();
     match engine.evaluate(&DecisionPath::parse(path).unwrap(), Some(input.as_bytes())) {
         Ok(decision) => decision.result().map_or(Told::Undefined, |json| here(std::str::from_utf8(json).unwrap())),

@@ -6,14 +6,14 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    Begun, CacheLimits, Decision, DecisionPath, Document, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Input,
-    Module, Policies, Spelled, contained, rehearse_panics_at_answers,
+    Begun, CacheLimits, Decision, DecisionPath, Document, Engine, EngineOptions, EvaluationError, EvaluationErrorKind,
+    EvaluationLimits, Input, Module, Policies, Spelled, contained, rehearse_panics_at_answers,
 };
 
 fn engine() -> Engine {
     let module = Module { name: "p.rego".into(), source: "package p\nv := input".into() };
     let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_secs(60) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(2) };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(2)) };
     Engine::new(Arc::new(Policies::compile(vec![module], b"{}").unwrap()), options).unwrap()
 }
 

@@ -4,7 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Input, Module, Policies, PolicyError, RegoVersion};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Input, Module, Policies, PolicyError, RegoVersion,
+};
 
 const OLD: &str = "package p\nallow { input.x == 1 }";
 const NEW: &str = "package p\nallow if input.x == 1";
@@ -26,7 +28,7 @@ fn a_module_is_read_in_the_version_asked_for() {
 fn every_evaluator_of_old_policies_reads_the_old_version() {
     let cache = CacheLimits { max_entries: 1, max_bytes: 1 << 10, ttl: Duration::from_secs(1) };
     let limit = Duration::from_secs(5);
-    let options = EngineOptions { cache, evaluation_timeout: limit };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(limit) };
     let engine = Engine::new(Arc::new(compile(RegoVersion::V0, OLD).unwrap()), options).unwrap();
     let path = DecisionPath::parse("p/allow").unwrap();
     // The first is warmed by the engine, the others are built from the sources.

@@ -5,7 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc, thread, time::Duration};
 
 use proptest::prelude::*;
-use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, Input, Module, Policies};
+use sark_engine::{
+    Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationLimits, Input, Module, Policies,
+};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -16,7 +18,7 @@ fn compile(sources: &[String], data: &str) -> Arc<Policies> {
 
 fn engine(policies: Arc<Policies>) -> Engine {
     let cache = CacheLimits { max_entries: 1_000, max_bytes: 1 << 24, ttl: Duration::from_secs(600) };
-    Engine::new(policies, EngineOptions { cache, evaluation_timeout: LIMIT }).unwrap()
+    Engine::new(policies, EngineOptions { cache, evaluation: EvaluationLimits::within(LIMIT) }).unwrap()
 }
 
 fn path(text: &str) -> DecisionPath {

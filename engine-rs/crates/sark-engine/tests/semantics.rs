@@ -4,7 +4,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, Module, Policies};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module, Policies,
+};
 
 fn engine(sources: &[&str], data: &str) -> Engine {
     let modules = sources
@@ -13,7 +15,7 @@ fn engine(sources: &[&str], data: &str) -> Engine {
         .map(|(number, source)| Module { name: format!("m{number}.rego"), source: (*source).to_owned() })
         .collect();
     let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: Duration::from_secs(1) };
-    let options = EngineOptions { cache, evaluation_timeout: Duration::from_secs(10) };
+    let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(10)) };
     Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap()
 }
 

@@ -4,15 +4,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sark_engine::{Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, Input, Module, Policies, Source};
+use sark_engine::{
+    Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationLimits, Input, Module, Policies, Source,
+};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 fn engine(source: &str, max_entries: usize) -> Engine {
     let modules = vec![Module { name: "p.rego".into(), source: source.into() }];
     let cache = CacheLimits { max_entries, max_bytes: 1 << 24, ttl: Duration::from_secs(60) };
-    Engine::new(Arc::new(Policies::compile(modules, b"{}").unwrap()), EngineOptions { cache, evaluation_timeout: LIMIT })
-        .unwrap()
+    Engine::new(
+        Arc::new(Policies::compile(modules, b"{}").unwrap()),
+        EngineOptions { cache, evaluation: EvaluationLimits::within(LIMIT) },
+    )
+    .unwrap()
 }
 
 fn path(text: &str) -> DecisionPath {
@@ -119,8 +124,11 @@ fn a_decision_grows_no_younger_by_being_found_under_other_spellings() {
     let engine = {
         let modules = vec![Module { name: "p.rego".into(), source: "package p\nv := input.n".into() }];
         let cache = CacheLimits { max_entries: 100, max_bytes: 1 << 20, ttl: Duration::from_millis(300) };
-        Engine::new(Arc::new(Policies::compile(modules, b"{}").unwrap()), EngineOptions { cache, evaluation_timeout: LIMIT })
-            .unwrap()
+        Engine::new(
+            Arc::new(Policies::compile(modules, b"{}").unwrap()),
+            EngineOptions { cache, evaluation: EvaluationLimits::within(LIMIT) },
+        )
+        .unwrap()
     };
     let began = std::time::Instant::now();
     let mut spelling = String::from(r#"{"n":1}"#);

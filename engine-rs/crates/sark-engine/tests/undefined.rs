@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Outcome, Policies};
+use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Outcome, Policies};
 
 fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -39,7 +39,7 @@ proptest! {
         let source = format!("package p\nv := {value}\n");
         let compiled = Policies::compile(vec![Module { name: "p.rego".into(), source: source.clone() }], b"{}").unwrap();
         let limits = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: Duration::from_secs(9) };
-        let options = EngineOptions { cache: limits, evaluation_timeout: Duration::from_secs(5) };
+        let options = EngineOptions { cache: limits, evaluation: EvaluationLimits::within(Duration::from_secs(5)) };
         let engine = Engine::new(Arc::new(compiled), options).unwrap();
         for path in ["p/v", "p"] {
             let decision = engine.decide(&DecisionPath::parse(path).unwrap(), input.map(str::as_bytes)).unwrap();

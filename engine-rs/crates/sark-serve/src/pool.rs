@@ -188,7 +188,7 @@ fn no_evaluator(error: &PolicyError) -> EvaluationError {
 
 #[cfg(test)]
 mod tests {
-    use sark_engine::{CacheLimits, EngineOptions, Module, Policies};
+    use sark_engine::{CacheLimits, EngineOptions, EvaluationLimits, Module, Policies};
 
     use super::*;
 
@@ -196,7 +196,13 @@ mod tests {
         let modules = vec![Module { name: "p.rego".into(), source: "package p\nv := input.n + 1".into() }];
         let policies = Arc::new(Policies::compile(modules, b"{}").unwrap());
         let limits = CacheLimits { max_entries: 1, max_bytes: 1024, ttl: Duration::from_secs(1) };
-        Arc::new(Engine::new(policies, EngineOptions { cache: limits, evaluation_timeout: Duration::from_secs(5) }).unwrap())
+        Arc::new(
+            Engine::new(
+                policies,
+                EngineOptions { cache: limits, evaluation: EvaluationLimits::within(Duration::from_secs(5)) },
+            )
+            .unwrap(),
+        )
     }
 
     fn path() -> Arc<DecisionPath> {

@@ -143,7 +143,7 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use sark_engine::{CacheLimits, EngineOptions, Module, Policies};
+    use sark_engine::{CacheLimits, EngineOptions, EvaluationLimits, Module, Policies};
 
     use super::*;
     use crate::{shadow::ShadowLimits, subject::SubjectRule};
@@ -154,7 +154,7 @@ mod tests {
         let modules = vec![Module { name: "a.rego".into(), source: "package a\nb := 1".into() }];
         let policies = Arc::new(Policies::compile(modules, b"{}").unwrap());
         let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: PATIENCE };
-        let engine = Engine::new(policies, EngineOptions { cache, evaluation_timeout: PATIENCE }).unwrap();
+        let engine = Engine::new(policies, EngineOptions { cache, evaluation: EvaluationLimits::within(PATIENCE) }).unwrap();
         let options = ServerOptions {
             address: None,
             unix: None,

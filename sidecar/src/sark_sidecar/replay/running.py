@@ -80,7 +80,11 @@ class Replay:
         except ReplayError:
             await self._stack.aclose()
             raise
-        engine = Engine(compiled.policies, evaluation_timeout_seconds=settings.limits.evaluation_timeout)
+        engine = Engine(
+            compiled.policies,
+            evaluation_timeout_seconds=settings.limits.evaluation_timeout,
+            evaluation_max_bytes=settings.limits.max_evaluation_bytes,
+        )
         threads = ThreadPoolExecutor(settings.limits.evaluation_threads, thread_name_prefix="replay")
         self._stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         known = Policies(

@@ -179,6 +179,8 @@ class LimitSettings(Section):
     """Longest answer of OPA."""
     evaluation_timeout: Seconds = Field(default=1.0, gt=0, le=60)
     """For one evaluation by the embedded engine."""
+    max_evaluation_bytes: int = Field(default=268_435_456, ge=33_554_432, le=68_719_476_736)
+    """Memory that the values of one evaluation by the embedded engine may take."""
     inline_evaluation: Seconds = Field(default=0.002, gt=0, le=60)
     """For one evaluation on a serving thread; a longer one goes to an evaluation thread."""
     evaluation_threads: int = Field(default=2, ge=1, le=64)

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, Module, Policies, Value, document::read_document};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Policies, Value, document::read_document,
+};
 
 use super::{
     cases::Case,
@@ -26,8 +28,10 @@ impl Sark {
     pub(crate) fn load(folder: Folder) -> Result<Self, String> {
         let modules = folder.modules.into_iter().map(|(name, source)| Module { name, source }).collect();
         let policies = Policies::compile(modules, &folder.data).map_err(|error| error.to_string())?;
-        let options =
-            EngineOptions { cache: CacheLimits { max_entries: 1, max_bytes: 1, ttl: TIMEOUT }, evaluation_timeout: TIMEOUT };
+        let options = EngineOptions {
+            cache: CacheLimits { max_entries: 1, max_bytes: 1, ttl: TIMEOUT },
+            evaluation: EvaluationLimits::within(TIMEOUT),
+        };
         let engine = Engine::new(Arc::new(policies), options).map_err(|error| error.to_string())?;
         Ok(Self { engine, path: (String::new(), path("")?) })
     }

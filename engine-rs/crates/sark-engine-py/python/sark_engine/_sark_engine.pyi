@@ -98,12 +98,16 @@ class Engine:
         cache_max_bytes: int = 67_108_864,
         cache_ttl_seconds: float = 300.0,
         evaluation_timeout_seconds: float = 1.0,
+        evaluation_max_bytes: int = 268435456,
         cache_classes: dict[str, float] | None = None,
         cache_unknown_class_seconds: float = 0.0,
         cache_class_input: Sequence[str] = (),
         cache_class_decision: Sequence[str] = (),
     ) -> Engine:
         """Bounds of the cache and of an evaluation.
+
+        `evaluation_max_bytes` is the memory that the values of one evaluation may take, with what the process gains at the same
+        time by others; 32 MiB at least. One call of a builtin may make some hundred MiB on top.
 
         `cache_classes` shortens the life of kept decisions: seconds by the name of a class, 0 to keep none of it. The class is
         the word at one of the JSON pointers `cache_class_input` into the input, or `cache_class_decision` into the decision; a

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(crate) use builtin_table::BuiltinTable;
 pub(crate) use facts::Facts;
 use ir::{Group, GroupId, Kind};
-pub(crate) use machine::{Asked, Failure, Limits, State, evaluate};
+pub(crate) use machine::{Asked, Failure, State, evaluate};
 use regorus::Value;
 use tree::Tree;
 pub(crate) use weights::Weights;

@@ -8,11 +8,12 @@ use std::{
 use proptest::prelude::*;
 use regorus::Value;
 
-use super::{Asked, Failure, Limits, Program, State, evaluate, index::Index};
+use super::{Asked, Failure, Program, State, evaluate, index::Index};
 use crate::{
     builtins::Circumstances,
     compilation::compile,
     document::{Input, Projection, Sight, Spelled, View, read_document},
+    limits::EvaluationLimits,
     policies::{Module, RegoVersion},
     source::Reading,
 };
@@ -59,8 +60,8 @@ impl Program {
         spelled.absorb(self.spelled());
         let (input, of_input) = input.taken_apart();
         let asked = Asked { path: &path, input, spelled: &spelled };
-        let limits = Limits { began: Instant::now(), time: Duration::from_secs(10) };
-        evaluate(self, state, asked, Circumstances::at(0, of_input), limits)
+        let limits = EvaluationLimits::within(Duration::from_secs(10));
+        evaluate(self, state, asked, Circumstances::at(0, of_input), Instant::now(), limits)
     }
 }
 

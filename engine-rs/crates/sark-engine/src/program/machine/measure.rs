@@ -11,13 +11,12 @@ use super::{
 };
 use crate::builtins::copies::{self, Copies};
 
-/// Memory that an evaluation may take before the process is asked how much there is, and after which it is asked again. What is
-/// counted is more than what there is: values that are gone again stay counted, and what a builtin shares may count as a copy.
-pub(super) const LOOK_BYTES: usize = 64 << 20;
-/// Most memory that the process may gain from the first look on, in bytes.
-const MAX_GAINED: usize = 192 << 20;
-/// Most memory that is counted where the process does not tell.
-const MAX_COUNTED: usize = 1 << 30;
+/// One in so many parts of the memory that an evaluation may take is counted before the process is asked how much there is, and
+/// after which it is asked again. What is counted is more than what there is: values that are gone again stay counted, and what
+/// a builtin shares may count as a copy.
+const LOOKS: usize = 4;
+/// So many times the memory that an evaluation may take is counted where the process does not tell.
+const COUNTED: usize = 4;
 /// About how many bytes a collection takes, and what stands in it.
 pub(super) const COLLECTION: usize = 64;
 pub(super) const ITEM: usize = 48;
@@ -54,12 +53,16 @@ impl Machine<'_> {
     /// Look at the memory of the process, which may have gained it from other evaluations too: it is what a process may run out of.
     #[cold]
     fn look(&mut self) -> Outcome<()> {
-        self.next_look = self.spent.saturating_add(LOOK_BYTES);
-        let Some(resident) = resident_bytes() else {
-            return if self.spent > MAX_COUNTED { Err(Failure::Memory) } else { Ok(()) };
+        let first = until_look(self.most_memory);
+        self.next_look = self.spent.saturating_add(first);
+        let exceeded = match resident_bytes() {
+            Some(resident) => {
+                let before = *self.resident_before.get_or_insert(resident);
+                resident.saturating_sub(before) > self.most_memory - first
+            }
+            None => self.spent > self.most_memory.saturating_mul(COUNTED),
         };
-        let before = *self.resident_before.get_or_insert(resident);
-        if resident.saturating_sub(before) > MAX_GAINED { Err(Failure::Memory) } else { Ok(()) }
+        if exceeded { Err(Failure::Memory) } else { Ok(()) }
     }
 
     /// Count an object that was copied to change something in it, of so many fields.
@@ -123,6 +126,11 @@ impl Machine<'_> {
         self.spend(bytes)?;
         self.compared(is_collection(member))
     }
+}
+
+/// Bytes that are counted before the process is asked, of an evaluation that may take `memory`.
+pub(super) const fn until_look(memory: usize) -> usize {
+    memory / LOOKS
 }
 
 /// Memory of the process that is there and not only asked for; None where it does not tell.

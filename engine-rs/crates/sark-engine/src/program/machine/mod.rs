@@ -12,10 +12,7 @@ mod spelling;
 mod value;
 mod with;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use regorus::Value;
 
@@ -27,6 +24,7 @@ use super::{
 use crate::{
     builtins::Circumstances,
     document::{Seen, Spelled},
+    limits::EvaluationLimits,
 };
 use input::{Sighted, Tables};
 use with::Scope;
@@ -53,7 +51,7 @@ pub(crate) enum Failure {
     Depth,
     /// A value has too many parts.
     Size,
-    /// Its values take too much memory.
+    /// Its values take more memory than they may.
     Memory,
     /// A fraction that OPA would calculate with more digits than are held here.
     Inexact,
@@ -73,15 +71,6 @@ type Outcome<T> = Result<T, Failure>;
 enum Flow {
     Continue,
     Stop,
-}
-
-/// Bounds of one evaluation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// When it began.
-    pub began: Instant,
-    /// Longest it may run.
-    pub time: Duration,
 }
 
 /// What evaluations on one thread keep from one to the next.
@@ -167,6 +156,8 @@ struct Machine<'p> {
     next_look: usize,
     /// What that was when it was first looked at.
     resident_before: Option<usize>,
+    /// Memory that the evaluation may take, in bytes.
+    most_memory: usize,
     deadline: Instant,
 }
 
@@ -179,20 +170,21 @@ pub(crate) struct Asked<'a> {
     pub spelled: &'a Spelled,
 }
 
-/// Evaluate the document that is asked for.
+/// Evaluate the document that is asked for; its time counts from when it `began`.
 pub(crate) fn evaluate(
     program: &Program,
     state: &mut State,
     asked: Asked<'_>,
     circumstances: Circumstances,
-    limits: Limits,
+    began: Instant,
+    limits: EvaluationLimits,
 ) -> Result<Value, Failure> {
     let (input, sighted) = match asked.input {
         Seen::Whole(value) => (Some(value), None),
         Seen::Parts(parts, shape) => (None, Some(Sighted::new(parts, shape, &mut state.tables, program))),
     };
     let scope = Scope::outermost(input, state.next_scope());
-    let deadline = limits.began.checked_add(limits.time).unwrap_or(limits.began);
+    let deadline = began.checked_add(limits.time).unwrap_or(began);
     let mut machine = Machine {
         program,
         state: &mut *state,
@@ -207,8 +199,9 @@ pub(crate) fn evaluate(
         notes: 0,
         ticks: 0,
         spent: 0,
-        next_look: measure::LOOK_BYTES,
+        next_look: measure::until_look(limits.memory),
         resident_before: None,
+        most_memory: limits.memory,
         deadline,
     };
     let answer = machine.at(asked.path).and_then(|value| machine.made(value)).and_then(|value| machine.nameable(value));
