@@ -71,7 +71,7 @@ def judge(
             criteria.latency_p95,
             window,
             percent,
-            metrics.arms,
+            metrics.untimed or metrics.arms,
             stored_microseconds=stored_baseline_microseconds,
             query=query(latency_p95.NAME),
             weight=weight(latency_p95.NAME),

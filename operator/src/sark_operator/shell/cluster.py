@@ -38,6 +38,7 @@ from sark_operator.shell.api import (
 )
 from sark_operator.shell.documents import APPLY, JSON_PATCH, Documents, Path, Query, document
 from sark_operator.shell.fence import Leads, require_lead
+from sark_operator.shell.places import Places
 from sark_operator.shell.pods import MAX_PODS, ExpiredError, SeenPod, ready_pod, seen_pod, selector, too_many
 from sark_operator.shell.telemetry import Telemetry
 
@@ -47,8 +48,8 @@ CALL_SECONDS = 5.0
 """Deadline of every single request to the API server."""
 REQUESTS_AT_ONCE = 32
 """Requests to the API server under way at once. Further ones wait in line, and their deadlines begin when their turn has come:
-a thousand rollouts that are due at once would else let each other time out, and be tried again on top. A share that is taken
-down does not wait."""
+a thousand rollouts that are due at once would else let each other time out, and be tried again on top. What may go back comes
+before what is only due, and a share that is taken down does not wait."""
 PAGE_SIZE = 500
 MAX_UIDS = 4_096
 """Flags ConfigMaps whose uid is remembered, each for an evaluation at least: many times as many as are under way at once."""
@@ -72,7 +73,7 @@ class KubernetesCluster:
         self._telemetry = telemetry
         self._leads = leads
         self._instance = instance[:128]
-        self._room = asyncio.Semaphore(REQUESTS_AT_ONCE)
+        self._places = Places(REQUESTS_AT_ONCE)
         self._uids: OrderedDict[tuple[str, str], str] = OrderedDict()
         """By namespace and name of a flags ConfigMap: the uid it had when it was last read. Any other is read anew."""
 
@@ -308,18 +309,14 @@ class KubernetesCluster:
         failed_test_is_stale: bool = False,
         urgent: bool = False,
     ) -> Any:
-        """Await one request when there is room for it, at once where it is `urgent`."""
+        """Await one request when there is a place for it, at once where it is `urgent`."""
         if urgent:
             return await self._asked(verb, what, call, failed_test_is_stale=failed_test_is_stale)
         try:
-            await self._room.acquire()
-        except BaseException:
-            call.close()
-            raise
-        try:
-            return await self._asked(verb, what, call, failed_test_is_stale=failed_test_is_stale)
+            async with self._places.place():
+                return await self._asked(verb, what, call, failed_test_is_stale=failed_test_is_stale)
         finally:
-            self._room.release()
+            call.close()  # one that never had a place was never awaited
 
     async def _asked(self, verb: str, what: str, call: Coroutine[Any, Any, Any], *, failed_test_is_stale: bool) -> Any:
         """Await one request under its deadline; every failure becomes a `ClusterError` with one sentence.

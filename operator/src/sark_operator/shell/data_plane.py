@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sark_api.names import ARM_NEW
 from sark_operator.core.observation import Comparisons, DataPlane, Histogram, Missing
 from sark_operator.shell import answers, promql
+from sark_operator.shell.patience import Patience
 from sark_operator.shell.promql import QueryOf
 
 _EMPTY = Histogram((), ())
@@ -94,9 +95,9 @@ class DataPlaneQuestions:
             )
         )
 
-    async def answers(self) -> DataPlaneAnswers:
-        """Wait for the answers."""
-        return DataPlaneAnswers(*[await each for each in self.asked])
+    async def answers(self, patience: Patience) -> DataPlaneAnswers:
+        """Wait for the answers, each for itself."""
+        return DataPlaneAnswers(*[await patience.wait(each) for each in self.asked])
 
 
 def _numbers(result: Any) -> Mapping[str, float]:

@@ -8,10 +8,12 @@ from typing import Final
 
 import structlog
 
+from sark_operator.shell import standing
 from sark_operator.shell.api import ClusterError, ObjectMissingError, UnavailableError, UnreadableError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.reconciler import Reconciler
+from sark_operator.shell.standing import Standing
 from sark_operator.shell.telemetry import Telemetry
 
 FIRST_RETRY_SECONDS: Final = 0.5
@@ -50,6 +52,8 @@ class Worker:
         """The one under way, waited for or past."""
         self._urgent = False
         """Whether the next turn is to come before what is only due: until a tick has been done."""
+        self._standing = Standing()
+        """How the tick under way stands in lines."""
         self._failures = 0
         self._missing = 0
         """How often in a row the API server had no such object."""
@@ -61,7 +65,7 @@ class Worker:
         return self._clock.monotonic() - self._due_at
 
     def turn_back(self) -> None:
-        """Tick now, before what is only due: the user asks for the baseline. What is only being observed begins anew."""
+        """Tick now, before what is only due: it may have to go back. What is only being observed begins anew."""
         self.wake(urgent=True)
         self._reconciler.look_again(self._uid)
 
@@ -71,22 +75,30 @@ class Worker:
         if urgent:
             self._urgent = True
             self._turn.hurry()
+            self._standing.set(urgent=True)
 
     async def run(self) -> None:
         """Tick until the rollout is gone.
 
         The first pause is cut short by chance: rollouts that were all seen at the start of the process are spread over their
         interval, and stay so.
+
+        An urgent tick waits for little: what it did not wait for is looked at in another one, which follows at once.
         """
+        standing.adopt(self._standing)
         part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
         while True:
             self._turn = self._pacer.turn(urgent=self._urgent)
+            self._standing.turn = self._turn
             async with self._turn:
                 self._telemetry.lag(self.overdue_seconds)
                 self._changed.clear()
                 urgent, self._urgent = self._urgent, False
+                self._standing.set(urgent=urgent)
                 wait = await self._tick()
                 self._urgent = self._urgent or (urgent and self._failures > 0)
+                if urgent and wait is not None and not self._failures:
+                    wait = 0.0
             if wait is None:
                 _log.info("gone", rollout=self.key)
                 return
