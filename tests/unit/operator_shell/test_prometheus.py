@@ -901,6 +901,19 @@ async def test_in_sight_of_a_breach_only_what_shows_it_is_waited_for(
         assert blocking_metrics(spec(server.url).criteria, found) is LATE
 
 
+async def test_in_sight_of_a_breach_names_of_decisions_that_differ_are_not_waited_for(
+    source: PrometheusMetrics, server: Script
+) -> None:
+    # Given a server that knows of decisions that differ, and does not say yet which
+    healthy(server)
+    server.replies[METRIC_SHADOW_COMPARISONS] = vector(({"sark_rollout": ROLLOUT, "result": "mismatch"}, "7"))
+    server.replies[METRIC_SHADOW_MISMATCHES] = replace(vector(), release=threading.Event())
+
+    # When a rollout is read with little patience, then that they differ is known
+    found = await source.read(ROLLOUT, spec(server.url, timeout=30), expected=True, patience=0.5)
+    assert found.data_plane.shadow == Comparisons(0.0, 7.0)
+
+
 async def test_a_rollout_whose_credentials_are_gone_is_woken_no_more(telemetry: Telemetry, server: Script) -> None:
     # Given a rollout at 25% that was well, and whose credentials are gone by its next evaluation
     class Credentials(PrometheusServers):

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sark_api.names import ARM_NEW
 from sark_operator.core.observation import Comparisons, DataPlane, Histogram, Missing
 from sark_operator.shell import answers, promql
-from sark_operator.shell.patience import Patience
+from sark_operator.shell.patience import LATE, Patience
 from sark_operator.shell.promql import QueryOf
 
 _EMPTY = Histogram((), ())
@@ -51,13 +51,15 @@ class DataPlaneAnswers:
     def _shadow(self, rollout: str) -> Comparisons | Missing:
         if isinstance(self.compared, Missing):
             return self.compared
-        if isinstance(self.differences, Missing):
-            return self.differences
+        # Which decisions differ only says more about those that do: a breach by them is not to wait for it.
+        differences = {} if self.differences is LATE else self.differences
+        if isinstance(differences, Missing):
+            return differences
         results = self.compared.get(rollout, {})
         return Comparisons(
             results.get("match", 0.0),
             results.get("mismatch", 0.0),
-            self.differences.get(rollout, ()),
+            differences.get(rollout, ()),
             unconfirmed=results.get(promql.UNCONFIRMED, 0.0),
         )
 
