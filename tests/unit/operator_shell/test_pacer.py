@@ -182,35 +182,3 @@ async def test_to_be_hurried_never_makes_it_later() -> None:
     assert begun.count("next") == 1
     assert pacer._free == 1
     assert begun.index("due") == 18
-
-
-async def test_time_in_another_line_does_not_count_for_how_long_a_place_may_be_held() -> None:
-    # Given one place, which is held for very little, by work that waits in another line
-    pacer, in_line, other = Pacer(0, places=1, longest_seconds=0.05), asyncio.Event(), asyncio.Event()
-    turn, next_one = pacer.turn(), pacer.turn()
-
-    async def wait_in_line() -> None:
-        async with turn:
-            turn.stop_clock()
-            in_line.set()
-            await other.wait()
-            turn.start_clock()
-            await asyncio.sleep(60)
-
-    async def follow() -> None:
-        async with next_one:
-            pass
-
-    task, following = asyncio.create_task(wait_in_line()), asyncio.create_task(follow())
-    await in_line.wait()
-
-    # When more time has gone by than it may hold its place, then it has it still
-    await asyncio.sleep(0.2)
-    assert not following.done()
-
-    # And when it has left that line, it gives it up in time
-    other.set()
-    await asyncio.wait_for(following, 10)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert pacer._free == 1

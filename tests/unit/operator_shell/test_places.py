@@ -118,26 +118,3 @@ async def test_a_failure_gives_its_place_back() -> None:
         with pytest.raises(ValueError, match="broken"):
             async with places.place():
                 raise ValueError("broken")
-
-
-async def test_the_clock_of_a_turn_stands_still_while_its_evaluation_waits_in_line() -> None:
-    # Given an evaluation that waits for two places at once
-    stand, whose = await Stand().occupied(), Standing()
-    told: list[str] = []
-
-    class Turn:
-        def stop_clock(self) -> None:
-            told.append("stop")
-
-        def start_clock(self) -> None:
-            told.append("start")
-
-    whose.turn = Turn()
-    stand.come("flags", whose)
-    stand.come("pods", whose)
-    await asyncio.sleep(0)
-    assert told == ["stop"]
-
-    # Then it is in line until it waits for neither
-    await stand.done()
-    assert told == ["stop", "start"]

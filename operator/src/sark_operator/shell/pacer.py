@@ -2,8 +2,7 @@
 
 All under way together, each waits for the requests of all others at every step, and what each has read lies in memory for as
 long. So few are under way together, and the next one begins when one has ended. One Prometheus that hangs must not stop the
-rollouts of all others, though: whoever has waited for long gives up its place, and goes on without one. Time in the line for
-requests to the API server does not count: it moves by itself, and the more are under way, the longer it is.
+rollouts of all others, though: whoever has waited for long gives up its place, and goes on without one.
 
 The next one also waits until the loop has come round, so that the loop stays free to answer. What may have to go back is
 evaluated before what is merely due, however many are.
@@ -99,8 +98,6 @@ class Turn:
         self._begun = asyncio.Event()
         self._longest: asyncio.TimerHandle | None = None
         """Ends the place it has; None when it has none."""
-        self._left = 0.0
-        """Seconds for which it may hold that once its clock goes on."""
 
     def hurry(self) -> None:
         """Let it come before all that are not urgent, if it has not come yet."""
@@ -112,17 +109,6 @@ class Turn:
         """Hold a place until `longest` gives it up."""
         self._longest = longest
         self._begun.set()
-
-    def stop_clock(self) -> None:
-        """Let the time for which it may hold its place stand still."""
-        if self._longest is not None:
-            self._left = self._longest.when() - asyncio.get_running_loop().time()
-            self._longest.cancel()
-
-    def start_clock(self) -> None:
-        """Let it go on."""
-        if self._longest is not None:
-            self._longest = asyncio.get_running_loop().call_later(self._left, self.give_up_place)
 
     def give_up_place(self) -> None:
         """Hold no place any more."""

@@ -10,19 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
-
-
-class Timed(Protocol):
-    """What may be held for so long."""
-
-    def stop_clock(self) -> None:
-        """Let the time stand still."""
-        ...
-
-    def start_clock(self) -> None:
-        """Let it go on."""
-        ...
 
 
 class Standing:
@@ -31,8 +18,6 @@ class Standing:
     def __init__(self, *, urgent: bool = False) -> None:
         self._urgent = urgent
         self._in_line: set[Callable[[], None]] = set()
-        self.turn: Timed | None = None
-        """Its clock stands still while it waits in a line."""
 
     @property
     def urgent(self) -> bool:
@@ -50,14 +35,10 @@ class Standing:
     def in_line(self, move_up: Callable[[], None]) -> Iterator[None]:
         """Wait in a line, and have `move_up` called when it becomes urgent meanwhile."""
         self._in_line.add(move_up)
-        if self.turn is not None and len(self._in_line) == 1:
-            self.turn.stop_clock()
         try:
             yield
         finally:
             self._in_line.discard(move_up)
-            if self.turn is not None and not self._in_line:
-                self.turn.start_clock()
 
 
 _OURS: ContextVar[Standing | None] = ContextVar("standing", default=None)

@@ -89,7 +89,6 @@ class Worker:
         part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
         while True:
             self._turn = self._pacer.turn(urgent=self._urgent)
-            self._standing.turn = self._turn
             async with self._turn:
                 self._telemetry.lag(self.overdue_seconds)
                 self._changed.clear()
