@@ -11,10 +11,8 @@ import pytest
 
 from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.observation import Metrics, Missing, ObservedFlags
-from sark_operator.shell import standing
 from sark_operator.shell.api import RolloutObject
-from sark_operator.shell.observer import HURRIED_SECONDS, Observer
-from sark_operator.shell.standing import Standing
+from sark_operator.shell.observer import Observer
 
 pytestmark = pytest.mark.asyncio
 
@@ -27,11 +25,8 @@ class Surroundings:
     seconds: float = 100.0
     hurried: bool = False
     """Whether the sidecars were to be asked soon or not at all."""
-    patience: float | None = None
-    """How long what is not needed to see a breach was to be waited for."""
 
-    async def read(self, *_: object, patience: float | None, **__: object) -> Metrics:
-        self.patience = patience
+    async def read(self, *_: object, **__: object) -> Metrics:
         return self.target.observe().metrics
 
     async def read_flags(self, _namespace: str, _name: str) -> ObservedFlags:
@@ -118,26 +113,3 @@ async def test_the_way_back_does_not_wait_for_silent_sidecars(asked: dict[str, s
     # When it is looked at, then its sidecars have little time only where a share is to be taken down first
     await Observer(**parts, version="1").observe(rollout, target.spec, target.status)
     assert around.hurried is hurried
-
-
-@pytest.mark.parametrize(("share", "hurried"), [(25, True), (0, False)])
-async def test_in_sight_of_a_breach_little_is_waited_for(share: int, hurried: bool) -> None:
-    # Given a rollout of which an answer has shown a breach
-    target = SimulatedTarget()
-    if share:
-        target.run_to(share)
-    around = Surroundings(target)
-    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
-    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
-    rollout = RolloutObject({"metadata": metadata, "spec": target.spec.to_wire()})
-    observer = Observer(**parts, version="1")
-
-    # When it is looked at, then sidecars and what does not show it have little time
-    standing.adopt(Standing(urgent=True))
-    await observer.observe(rollout, target.spec, target.status)
-    assert (around.hurried, around.patience) == (hurried, HURRIED_SECONDS)
-
-    # And when the same is only due, as long as they take
-    standing.adopt(Standing())
-    await observer.observe(rollout, target.spec, target.status)
-    assert (around.hurried, around.patience) == (False, None)

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from sark_operator.shell import pod_watch
+from sark_operator.shell import pod_watch, standing
 from sark_operator.shell.api import ReadyPod, RefusedError, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.pod_watch import PodWatch
 from sark_operator.shell.pods import ExpiredError, SeenPod
+from sark_operator.shell.standing import Standing
 
 from .test_pods import event, kept, pod
 
@@ -44,6 +45,8 @@ class Server:
         self.lists = 0
         self.asked = 0
         self.list_error: Exception | None = None
+        self.urgent: bool | None = None
+        """Whether the list was asked for as by an evaluation that is urgent."""
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:
         assert (namespace, labels) == ("shop", LABELS)
@@ -53,6 +56,7 @@ class Server:
     async def all_pods(self, namespace: str) -> tuple[Sequence[SeenPod], str]:
         assert namespace == "shop"
         self.lists += 1
+        self.urgent = standing.ours().urgent
         if self.list_error:
             raise self.list_error
         return kept(*self.listed), str(100 * self.lists)
@@ -107,6 +111,12 @@ async def opened(watch: PodWatch, server: Server) -> None:
     """Ask once, which begins the watch, and wait until it is open."""
     assert await names(watch) == ["asked"]
     await server.opened.acquire()
+
+
+async def test_a_watch_that_an_urgent_evaluation_begins_is_not_urgent(watch: PodWatch, server: Server) -> None:
+    standing.adopt(Standing(urgent=True))
+    await opened(watch, server)
+    assert server.urgent is False
 
 
 async def test_the_server_is_asked_until_the_watch_is_open_and_not_any_more_then(watch: PodWatch, server: Server):

@@ -34,11 +34,8 @@ from sark_api.names import (
     METRIC_SHADOW_UNCONFIRMED,
 )
 from sark_api.spec import Prometheus, SarkRolloutSpec
-from sark_api.status import Verdict
 from sark_operator.core.alerts import FiringAlert
-from sark_operator.core.judgement import judge
 from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
-from sark_operator.core.problems import blocking_metrics
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import answers, audience, byte_budget, prometheus, promql, rooms
 from sark_operator.shell import question as question_module
@@ -47,7 +44,6 @@ from sark_operator.shell.audience import RARE
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.origin import origin
-from sark_operator.shell.patience import LATE, NOT_WAITED_FOR
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.prometheus_access import Access, PrometheusServers
 from sark_operator.shell.question import clock_ahead
@@ -866,52 +862,6 @@ async def test_a_breach_is_seen_in_what_another_rollout_asks(telemetry: Telemetr
     # Then it is woken
     assert woken == ["u1"]
     await source.close()
-
-
-@pytest.mark.parametrize("silent", [{METRIC_MEMORY}, {METRIC_MEMORY, METRIC_REQUEST_SECONDS}], ids=["memory", "latency too"])
-async def test_in_sight_of_a_breach_only_what_shows_it_is_waited_for(
-    source: PrometheusMetrics, server: Script, silent: set[str]
-) -> None:
-    # Given a server that knows of a new arm that fails, and answers some questions not yet
-    healthy(server)
-    server.replies[METRIC_REQUESTS] = vector(
-        (labels("rust", result="error"), "900"),
-        (labels("rust", result="allow"), "100"),
-        (labels("python", result="allow"), "3000"),
-    )
-    for metric in silent:
-        server.replies[metric] = replace(server.replies[metric], release=threading.Event())
-
-    # When a rollout is read with little patience
-    found = await source.read(ROLLOUT, spec(server.url, timeout=30), expected=True, patience=0.5)
-
-    # Then what it knows is there, and the rest is missing: neither good nor bad
-    assert not isinstance(found.arms, Missing)
-    assert (found.arms["rust"].requests, found.arms["rust"].errors) == (1000.0, 900.0)
-    assert found.memory == LATE
-    assert found.untimed == (LATE if METRIC_REQUEST_SECONDS in silent else None)
-    verdicts = {each.name: each for each in judge(spec(server.url), 25, found, None, {}, settled=True)}
-    assert verdicts["errorRate"].verdict is Verdict.BREACH
-    assert verdicts["memoryGrowth"].verdict is Verdict.UNKNOWN
-    if METRIC_REQUEST_SECONDS in silent:
-        assert (verdicts["latencyP95"].verdict, verdicts["latencyP95"].message) == (
-            Verdict.UNKNOWN,
-            f"latencyP95 Unknown: {NOT_WAITED_FOR}",
-        )
-        assert blocking_metrics(spec(server.url).criteria, found) is LATE
-
-
-async def test_in_sight_of_a_breach_names_of_decisions_that_differ_are_not_waited_for(
-    source: PrometheusMetrics, server: Script
-) -> None:
-    # Given a server that knows of decisions that differ, and does not say yet which
-    healthy(server)
-    server.replies[METRIC_SHADOW_COMPARISONS] = vector(({"sark_rollout": ROLLOUT, "result": "mismatch"}, "7"))
-    server.replies[METRIC_SHADOW_MISMATCHES] = replace(vector(), release=threading.Event())
-
-    # When a rollout is read with little patience, then that they differ is known
-    found = await source.read(ROLLOUT, spec(server.url, timeout=30), expected=True, patience=0.5)
-    assert found.data_plane.shadow == Comparisons(0.0, 7.0)
 
 
 async def test_a_rollout_whose_credentials_are_gone_is_woken_no_more(telemetry: Telemetry, server: Script) -> None:

@@ -71,7 +71,7 @@ def judge(
             criteria.latency_p95,
             window,
             percent,
-            metrics.untimed or metrics.arms,
+            metrics.arms,
             stored_microseconds=stored_baseline_microseconds,
             query=query(latency_p95.NAME),
             weight=weight(latency_p95.NAME),

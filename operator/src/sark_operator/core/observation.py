@@ -184,8 +184,6 @@ class Metrics:
     """How long ago the oldest part of it was asked for, windows and memory left out: they name their time."""
     clock_ahead: timedelta = _NO_TIME
     """How far Prometheus' clock is ahead of the operator's at least; negative when it is behind, 0 while nothing tells."""
-    untimed: Missing | None = None
-    """Why the requests of `arms` have no latency, where they are known without it; None where they have what there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,15 +49,7 @@ def missing_metrics(metrics: Metrics) -> Iterator[Missing]:
     """Yield everything Prometheus did not answer."""
     plane = metrics.data_plane
     parts = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
-    for part in (
-        metrics.arms,
-        metrics.untimed,
-        metrics.memory,
-        metrics.sustained_memory,
-        *parts,
-        metrics.alerts,
-        *metrics.custom.values(),
-    ):
+    for part in (metrics.arms, metrics.memory, metrics.sustained_memory, *parts, metrics.alerts, *metrics.custom.values()):
         if isinstance(part, Missing):
             yield part
 
@@ -70,7 +62,6 @@ def blocking_metrics(criteria: Criteria, metrics: Metrics) -> Missing | None:
     if isinstance(metrics.arms, Missing):
         return metrics.arms
     pairs = [
-        (criteria.latency_p95.action, metrics.untimed),
         (criteria.memory_growth.action, metrics.memory),
         (criteria.memory_growth.action, metrics.sustained_memory),
         (criteria.fallback_rate.action, metrics.data_plane.fallbacks),

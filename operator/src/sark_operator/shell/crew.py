@@ -118,7 +118,7 @@ class Crew:
         member = self._members.get(uid)
         if member is not None:
             _log.info("breach in sight, evaluated before what is only due", rollout=member.worker.key)
-            member.worker.turn_back()
+            member.worker.wake(urgent=True)
 
     def _ended(self, rollout: RolloutObject, task: asyncio.Task[None]) -> None:
         """Take note that a worker found its rollout gone: a watch that begins anew does not report what went meanwhile."""

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from sark_api.names import ARM_NEW
 from sark_operator.core.observation import Comparisons, DataPlane, Histogram, Missing
 from sark_operator.shell import answers, promql
-from sark_operator.shell.patience import LATE, Patience
 from sark_operator.shell.promql import QueryOf
 
 _EMPTY = Histogram((), ())
@@ -51,15 +50,13 @@ class DataPlaneAnswers:
     def _shadow(self, rollout: str) -> Comparisons | Missing:
         if isinstance(self.compared, Missing):
             return self.compared
-        # Which decisions differ only says more about those that do: a breach by them is not to wait for it.
-        differences = {} if self.differences is LATE else self.differences
-        if isinstance(differences, Missing):
-            return differences
+        if isinstance(self.differences, Missing):
+            return self.differences
         results = self.compared.get(rollout, {})
         return Comparisons(
             results.get("match", 0.0),
             results.get("mismatch", 0.0),
-            differences.get(rollout, ()),
+            self.differences.get(rollout, ()),
             unconfirmed=results.get(promql.UNCONFIRMED, 0.0),
         )
 
@@ -97,9 +94,9 @@ class DataPlaneQuestions:
             )
         )
 
-    async def answers(self, patience: Patience) -> DataPlaneAnswers:
-        """Wait for the answers, each for itself."""
-        return DataPlaneAnswers(*[await patience.wait(each) for each in self.asked])
+    async def answers(self) -> DataPlaneAnswers:
+        """Wait for the answers."""
+        return DataPlaneAnswers(*[await each for each in self.asked])
 
 
 def _numbers(result: Any) -> Mapping[str, float]:

@@ -19,7 +19,6 @@ from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import arm_windows
 from sark_operator.shell.data_plane import data_plane_queries
 from sark_operator.shell.oddities import ODD, Oddities
-from sark_operator.shell.patience import LATE, Patience
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
 from sark_operator.shell.question import Ages, Memory, Passage, Question, is_about_alerts
@@ -43,13 +42,11 @@ class MetricsSource(Protocol):
         expected: bool,
         counted_until: datetime | None = None,
         tripwire: Tripwire | None = None,
-        patience: float | None = None,
     ) -> Metrics:
         """Return what is known of `rollout` (namespace/name), with the counting windows after `counted_until`.
 
         `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
-        is not a fault. `tripwire` is what wakes it before it is read again. Where it has, what is not needed to see that a
-        breach goes on is waited for only so many seconds of `patience`, and then is missing.
+        is not a fault. `tripwire` is what wakes it before it is read again.
         """
         ...
 
@@ -94,7 +91,6 @@ class PrometheusMetrics:
         expected: bool,
         counted_until: datetime | None = None,
         tripwire: Tripwire | None = None,
-        patience: float | None = None,
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         namespace = rollout.partition("/")[0]
@@ -114,15 +110,12 @@ class PrometheusMetrics:
         grown, sustained, inside = question.memory(), question.sustained_memory(), question.data_plane()
         numbers, seen, claiming = question.custom(), question.scraped(), question.claimants()
 
-        age, requests = await ages, await requested
-        rest = Patience.of(patience)
-        latency, alerts = await rest.wait(timed), await rest.wait(firing)
-        memory, long = _pods(rollout, await rest.wait(grown)), _pods(rollout, await rest.wait(sustained)) if sustained else None
-        plane = await inside.answers(rest)
-        custom = {name: _about(name, await rest.wait(number)) for name, number in numbers.items()}
-        scraped, claimants = await rest.wait(seen), await rest.wait(claiming)
+        age, requests, latency = await ages, await requested, await timed
+        memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None
+        plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
+        scraped, claimants, alerts = await seen, await claiming, await firing
         try:
-            windows = await rest.wait(counted.of(rollout)) if counted else ()
+            windows = await counted.of(rollout) if counted else ()
         except ODD as error:
             windows = question.odd(promql.counted_requests(spec.criteria.counting()), error)
         unseen = _unseen(rollout, spec, server, age, expected=expected)
@@ -139,8 +132,6 @@ class PrometheusMetrics:
             foreign=claimants if isinstance(claimants, Missing) else _foreign(claimants.get(rollout), namespace),
             age=timedelta(seconds=self._clock.monotonic() - question.asked_at),
             clock_ahead=timedelta(0) if isinstance(age, Missing) else age.clock_ahead,
-            # Errors can be judged without the times of requests, and a breach by errors is not to wait for them.
-            untimed=LATE if latency is LATE else None,
         )
 
 
@@ -222,9 +213,9 @@ def _arms(
 ) -> Mapping[str, ArmWindow] | Missing:
     if isinstance(requests, Missing):
         return requests
-    if isinstance(latency, Missing) and latency is not LATE:
+    if isinstance(latency, Missing):
         return latency
-    counted, timed = requests.get(rollout, {}), {} if isinstance(latency, Missing) else latency.get(rollout, {})
+    counted, timed = requests.get(rollout, {}), latency.get(rollout, {})
     if not answers.finite(counted.values(), timed.values()):
         problem = 'that are not finite, or a histogram without the bucket le="+Inf"'
         return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" {problem}')

@@ -14,7 +14,6 @@ from sark_api.status import SarkRolloutStatus
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
-from sark_operator.shell import standing
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
@@ -22,8 +21,7 @@ from sark_operator.shell.metrics import MetricsSource, unread
 from sark_operator.shell.rivalry import find_rival
 
 HURRIED_SECONDS: Final = 1.0
-"""How long metrics are waited for where the baseline is asked for, which needs none; and where a breach is in sight, those that
-are not needed to see it."""
+"""How long metrics are waited for where the baseline is asked for: it needs none."""
 NOT_WAITED_FOR: Final = "not waited for: the baseline is asked for"
 
 
@@ -96,7 +94,6 @@ class Observer:
 
     async def _read(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
         """Return what Prometheus says, and when it had, by the monotonic clock."""
-        patience = HURRIED_SECONDS if standing.ours().urgent else None
         try:
             async with asyncio.timeout(HURRIED_SECONDS if rollout.asks_back else None):
                 metrics = await self._metrics.read(
@@ -105,7 +102,6 @@ class Observer:
                     expected=status.flags is not None,
                     counted_until=status.counted_until or status.started_at,
                     tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
-                    patience=patience,
                 )
         except TimeoutError:
             late = reasons.METRICS_TIMEOUT
@@ -127,6 +123,5 @@ class Observer:
             pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
-        # Once a share has been taken down it is they who tell that the baseline is restored.
-        hurried = (rollout.asks_back or standing.ours().urgent) and wanted_percent(status) > 0
+        hurried = rollout.asks_back and wanted_percent(status) > 0  # later it is they who tell that the baseline is restored
         return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace, hurried=hurried)

@@ -12,6 +12,7 @@ pod that is gone does not confirm when it is asked, and one that has not been se
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
@@ -121,7 +122,8 @@ class _Namespace:
         self._pods = Pods()
         self._listed_at = self._vouched_until = self._asked_at = watch.now()
         self._failures = 0
-        self.task = asyncio.create_task(self._follow(), name=f"pods of {name}")
+        # In a context of its own: it is followed for all, and stands in no line as the evaluation that happened to ask first.
+        self.task = asyncio.create_task(self._follow(), name=f"pods of {name}", context=contextvars.Context())
         self.task.add_done_callback(lambda _: watch.leave(name))
 
     def matching(self, labels: Mapping[str, str]) -> Sequence[ReadyPod] | None:

@@ -80,7 +80,7 @@ class Reconciler:
             self._notifier.forget(uid)
 
     def look_again(self, uid: str) -> None:
-        """Begin anew what is only being observed: it may have to go back, and what that needs is there by now."""
+        """Begin anew what is only being observed: the user asks for the baseline, which waits for no metrics."""
         look = self._looks.get(uid)
         if look is not None:
             look.cancel()
@@ -176,7 +176,7 @@ class Reconciler:
         """Return what is to be seen.
 
         Raises:
-            StaleVersionError: it became urgent meanwhile: the user asks for the baseline, or a breach is in sight.
+            StaleVersionError: the user asked for the baseline meanwhile.
         """
         look = asyncio.create_task(self._observer.observe(rollout, spec, status))
         self._looks[rollout.uid] = look
@@ -186,7 +186,7 @@ class Reconciler:
             this = asyncio.current_task()
             if this is None or this.cancelling():
                 raise
-            raise StaleVersionError(f"rollout {rollout.key}: its user asks for the baseline, or a breach is in sight") from None
+            raise StaleVersionError(f"rollout {rollout.key}: its user asks for the baseline") from None
         finally:
             del self._looks[rollout.uid]
 

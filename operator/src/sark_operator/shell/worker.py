@@ -65,7 +65,7 @@ class Worker:
         return self._clock.monotonic() - self._due_at
 
     def turn_back(self) -> None:
-        """Tick now, before what is only due: it may have to go back. What is only being observed begins anew."""
+        """Tick now, before what is only due: the user asks for the baseline. What is only being observed begins anew."""
         self.wake(urgent=True)
         self._reconciler.look_again(self._uid)
 
@@ -82,8 +82,6 @@ class Worker:
 
         The first pause is cut short by chance: rollouts that were all seen at the start of the process are spread over their
         interval, and stay so.
-
-        An urgent tick waits for little: what it did not wait for is looked at in another one, which follows at once.
         """
         standing.adopt(self._standing)
         part = random.uniform(0.1, 1.0)  # noqa: S311 - it spreads load and guards nothing
@@ -96,8 +94,6 @@ class Worker:
                 self._standing.set(urgent=urgent)
                 wait = await self._tick()
                 self._urgent = self._urgent or (urgent and self._failures > 0)
-                if urgent and wait is not None and not self._failures:
-                    wait = 0.0
             if wait is None:
                 _log.info("gone", rollout=self.key)
                 return
