@@ -155,7 +155,7 @@ async def test_a_turn_that_was_hurried_too_late_takes_no_second_place() -> None:
     for turn in turns:
         turn.hurry()
     assert pacer._free == 2
-    assert not any(pacer._lines.values())
+    assert pacer._lines.next() is None
 
 
 async def test_to_be_hurried_never_makes_it_later() -> None:

@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from sark_operator.shell import standing
-from sark_operator.shell.places import MOST_IN_A_ROW, Places
+from sark_operator.shell.places import Places
 from sark_operator.shell.standing import Standing
+from sark_operator.shell.two_lines import MOST_IN_A_ROW
 
 pytestmark = pytest.mark.asyncio
 
@@ -110,6 +111,20 @@ async def test_one_that_gives_up_when_it_is_let_in_hands_its_place_on() -> None:
     assert await stand.done() in (["here"], ["gone", "here"])
     stand.come("later")
     assert (await stand.done())[-1] == "later"
+
+
+async def test_one_that_has_just_given_up_is_passed_over() -> None:
+    # Given two that wait, when the first gives up in the moment in which the place becomes free
+    stand = await Stand().occupied()
+    gone = stand.come("gone")
+    stand.come("here")
+    await asyncio.sleep(0)
+    stand.free.set()
+    gone.cancel()
+
+    # Then the other has it, and whoever held it has not failed
+    assert await stand.done() == ["here"]
+    assert stand.tasks[0].exception() is None
 
 
 async def test_a_failure_gives_its_place_back() -> None:

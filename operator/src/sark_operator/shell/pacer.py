@@ -11,9 +11,10 @@ evaluated before what is merely due, however many are.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from types import TracebackType
 from typing import Final
+
+from sark_operator.shell.two_lines import TwoLines
 
 SPACING_SECONDS: Final = 0.005
 PLACES: Final = 80
@@ -21,8 +22,6 @@ PLACES: Final = 80
 thousand rollouts fewer make them late, and more take memory while Prometheus tells of a window that is over."""
 LONGEST_SECONDS: Final = 2.5
 """How long an evaluation keeps its place. Where all hang, so many as there are places begin in this time all the same."""
-MOST_IN_A_ROW: Final = 8
-"""Urgent turns before one that is not: where everything is urgent, nothing is forgotten."""
 
 
 class Pacer:
@@ -38,10 +37,7 @@ class Pacer:
         self._spacing_seconds = spacing_seconds
         self._longest_seconds = longest_seconds
         self._free = places
-        self._lines: dict[bool, OrderedDict[Turn, None]] = {True: OrderedDict(), False: OrderedDict()}
-        """Those that wait, by whether they are urgent."""
-        self._in_a_row = 0
-        """Urgent turns given since one that was not."""
+        self._lines = TwoLines[Turn]()
         self._spacing: asyncio.TimerHandle | None = None
         """Set while the loop is to come round before the next turn."""
 
@@ -51,17 +47,16 @@ class Pacer:
 
     def join(self, turn: Turn, *, urgent: bool) -> None:
         """Let `turn` wait in a line. It may wait in both: whichever comes first."""
-        self._lines[urgent][turn] = None
+        self._lines.join(turn, urgent=urgent)
         self._give()
 
     def has(self, turn: Turn) -> bool:
         """Return whether `turn` waits."""
-        return any(turn in line for line in self._lines.values())
+        return self._lines.has(turn)
 
     def quit(self, turn: Turn) -> None:
         """Let `turn` wait no longer."""
-        for line in self._lines.values():
-            line.pop(turn, None)
+        self._lines.quit(turn)
 
     def leave(self) -> None:
         """Take back the place of one turn."""
@@ -72,13 +67,9 @@ class Pacer:
         """Let the next one begin, if it may."""
         if self._free <= 0 or self._spacing is not None:
             return
-        preferred = self._in_a_row < MOST_IN_A_ROW
-        line = self._lines[preferred] or self._lines[not preferred]
-        if not line:
+        turn = self._lines.next()
+        if turn is None:
             return
-        turn = next(iter(line))
-        self.quit(turn)
-        self._in_a_row = self._in_a_row + 1 if line is self._lines[True] else 0
         self._free -= 1
         loop = asyncio.get_running_loop()
         self._spacing = loop.call_later(self._spacing_seconds, self._come_round)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 from sark_operator.shell import standing
-
-MOST_IN_A_ROW: Final = 8
-"""Places given to urgent ones before one that is not: where everything is urgent, nothing is forgotten."""
+from sark_operator.shell.two_lines import TwoLines
 
 
 class Places:
@@ -19,10 +15,7 @@ class Places:
 
     def __init__(self, number: int) -> None:
         self._free = number
-        self._lines: dict[bool, OrderedDict[asyncio.Future[None], None]] = {True: OrderedDict(), False: OrderedDict()}
-        """Those that wait, by whether they are urgent."""
-        self._in_a_row = 0
-        """Urgent ones let in since one that was not."""
+        self._lines = TwoLines[asyncio.Future[None]]()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -31,8 +24,7 @@ class Places:
         try:
             yield
         finally:
-            self._free += 1
-            self._let_in()
+            self._leave()
 
     async def _entered(self) -> None:
         if self._free > 0:  # then nobody waits
@@ -40,32 +32,25 @@ class Places:
             return
         turn = asyncio.get_running_loop().create_future()
         ours = standing.ours()
-        self._lines[ours.urgent][turn] = None
+        self._lines.join(turn, urgent=ours.urgent)
 
         def move_up() -> None:
-            if self._lines[False].pop(turn, turn) is None:
-                self._lines[True][turn] = None
+            if self._lines.has(turn):
+                self._lines.join(turn, urgent=True)
 
         try:
             with ours.in_line(move_up):
                 await turn
         except BaseException:
             if turn.done() and not turn.cancelled():  # it was let in while it gave up
-                self._free += 1
-                self._let_in()
-            for line in self._lines.values():
-                line.pop(turn, None)
+                self._leave()
+            self._lines.quit(turn)
             raise
 
-    def _let_in(self) -> None:
-        while self._free > 0:
-            preferred = self._in_a_row < MOST_IN_A_ROW
-            line = self._lines[preferred] or self._lines[not preferred]
-            if not line:
-                return
-            turn, _ = line.popitem(last=False)
-            if turn.done():
-                continue
-            self._in_a_row = self._in_a_row + 1 if line is self._lines[True] else 0
-            self._free -= 1
-            turn.set_result(None)
+    def _leave(self) -> None:
+        """Give a place back, to the next that still waits."""
+        self._free += 1
+        while self._free > 0 and (turn := self._lines.next()) is not None:
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
