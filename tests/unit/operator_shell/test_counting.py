@@ -7,6 +7,8 @@ from itertools import pairwise
 from math import inf
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sark_operator.core.observation import ArmWindow, Histogram
 from sark_operator.shell.answers import Requests, by_time, latency_by_arm, requests_by_arm
@@ -26,18 +28,14 @@ def test_a_window_is_asked_for_only_when_it_is_over_and_stored(seconds: float) -
 
 
 @pytest.mark.parametrize(
-    ("seconds", "end", "number"), [(16, 15, 2), (44, 30, 2), (47, 45, 4), (100, 90, 8), (7200, 7185, MOST_WINDOWS)]
+    ("seconds", "end", "number"), [(16, 15, 1), (44, 30, 2), (47, 45, 3), (100, 90, 6), (7200, 7185, MOST_WINDOWS)]
 )
-def test_all_windows_since_the_last_one_are_asked_for_in_a_number_that_many_share(
-    seconds: float, end: float, number: int
-) -> None:
+def test_all_windows_since_the_last_one_are_asked_for(seconds: float, end: float, number: int) -> None:
     assert after(seconds) == Grid(LENGTH, NOON + timedelta(seconds=end) - (number - 1) * LENGTH, NOON + timedelta(seconds=end))
 
 
-@pytest.mark.parametrize(("seconds", "sizes"), [(16, [2]), (100, [8]), (7200, [8] * 8)])
-def test_many_windows_are_asked_for_in_parts_that_leave_none_out_and_ask_for_none_twice(
-    seconds: float, sizes: list[int]
-) -> None:
+@pytest.mark.parametrize(("seconds", "sizes"), [(16, [1]), (100, [6]), (7200, [8] * 8)])
+def test_who_asks_alone_asks_in_few_parts_that_leave_none_out_and_ask_for_none_twice(seconds: float, sizes: list[int]) -> None:
     grid = after(seconds)
     assert grid is not None
 
@@ -46,6 +44,27 @@ def test_many_windows_are_asked_for_in_parts_that_leave_none_out_and_ask_for_non
     assert [1 + (part.end - part.start) // LENGTH for part in parts] == sizes
     assert (parts[0].start, parts[-1].end) == (grid.start, grid.end)
     assert all(later.start - earlier.end == LENGTH for earlier, later in pairwise(parts))
+
+
+@given(first=st.integers(0, 10**9), number=st.integers(1, MOST_WINDOWS), seconds=st.integers(1, 3600))
+def test_windows_are_asked_for_in_blocks_that_are_the_same_whoever_is_behind(first: int, number: int, seconds: int) -> None:
+    # Given some windows in a row
+    window = timedelta(seconds=seconds)
+    at = [datetime.fromtimestamp(seconds * place, UTC) for place in range(first % 10**6, first % 10**6 + number)]
+
+    # When they are divided
+    blocks = list(Grid(window, at[0], at[-1]).blocks())
+
+    # Then none is left out and none is there twice
+    ends = [block.start + step * window for block in blocks for step in range(1 + (block.end - block.start) // window)]
+    assert ends == at
+    # And each block lies on a multiple of its size, a power of two
+    for block in blocks:
+        size = 1 + (block.end - block.start) // window
+        assert size in {1, 2, 4, 8}
+        assert block.start.timestamp() / seconds % size == 0
+    # And there are few: a run of whole ones in the middle, and at most three on either side
+    assert len(blocks) <= number // 8 + 6
 
 
 def test_counting_that_began_off_the_grid_waits_for_a_window_that_lies_wholly_behind_its_beginning() -> None:

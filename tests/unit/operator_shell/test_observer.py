@@ -12,7 +12,7 @@ import pytest
 from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.observation import Metrics, Missing, ObservedFlags
 from sark_operator.shell.api import RolloutObject
-from sark_operator.shell.observer import Observer
+from sark_operator.shell.observer import UNASKED, Observer
 
 pytestmark = pytest.mark.asyncio
 
@@ -26,7 +26,11 @@ class Surroundings:
     hurried: bool = False
     """Whether the sidecars were to be asked soon or not at all."""
 
-    async def read(self, *_: object, **__: object) -> Metrics:
+    asked: dict[str, object] = field(default_factory=dict)
+    """What the metrics were asked with."""
+
+    async def read(self, *_: object, **asked: object) -> Metrics:
+        self.asked = asked
         return self.target.observe().metrics
 
     async def read_flags(self, _namespace: str, _name: str) -> ObservedFlags:
@@ -113,3 +117,24 @@ async def test_the_way_back_does_not_wait_for_silent_sidecars(asked: dict[str, s
     # When it is looked at, then its sidecars have little time only where a share is to be taken down first
     await Observer(**parts, version="1").observe(rollout, target.spec, target.status)
     assert around.hurried is hurried
+
+
+async def test_a_glimpse_waits_neither_for_silent_sidecars_nor_for_what_takes_prometheus_long() -> None:
+    # Given a rollout that serves 25 %
+    target = SimulatedTarget()
+    target.run_to(25)
+    around = Surroundings(target)
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": target.spec.to_wire()})
+    observer = Observer(**parts, version="1")
+
+    # When it is looked at for what is to be seen at once, then its tripwire stays as the last whole look has left it
+    await observer.glimpse(rollout, target.spec, target.status)
+    assert around.hurried
+    assert around.asked == {"expected": True, "unasked": UNASKED}
+
+    # And the next whole look waits again
+    await observer.observe(rollout, target.spec, target.status)
+    assert not around.hurried
+    assert "unasked" not in around.asked

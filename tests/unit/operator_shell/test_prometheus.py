@@ -35,7 +35,17 @@ from sark_api.names import (
 )
 from sark_api.spec import Prometheus, SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlert
-from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import (
+    ArmWindow,
+    Comparisons,
+    CountedWindow,
+    DataPlane,
+    Histogram,
+    MemorySeries,
+    Metrics,
+    Missing,
+)
+from sark_operator.core.sequential.weighing import countable
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import answers, audience, byte_budget, prometheus, promql, rooms
 from sark_operator.shell import question as question_module
@@ -44,6 +54,7 @@ from sark_operator.shell.audience import RARE
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.origin import origin
+from sark_operator.shell.precedence import Precedence
 from sark_operator.shell.prometheus import PrometheusDoor
 from sark_operator.shell.prometheus_access import Access, PrometheusServers
 from sark_operator.shell.question import clock_ahead
@@ -221,6 +232,11 @@ def missing(value: object) -> Missing:
     return value
 
 
+def _present(windows: tuple[CountedWindow, ...] | Missing) -> tuple[CountedWindow, ...]:
+    assert not isinstance(windows, Missing), windows
+    return windows
+
+
 def labels(arm: str, rollout: str = ROLLOUT, **more: str) -> dict[str, str]:
     return {"sark_rollout": rollout, "implementation": arm, **more}
 
@@ -261,6 +277,61 @@ async def test_arms_memory_and_queries_are_those_of_the_rollout(source: Promethe
     }
     assert metrics.queries["queue"] == "vector(1)"
     assert "[60s]" in metrics.queries["errorRate"]
+
+
+async def test_what_takes_long_can_be_left_unasked(source: PrometheusMetrics, server: Script) -> None:
+    # Given a server that knows the rollout, and counting windows that are over
+    healthy(server)
+    since = datetime.fromtimestamp(time.time() - 60, UTC)
+    why = Missing("MetricsTimeout", "not waited for")
+    given = spec(server.url, custom="queue_length")
+
+    # When only the newest samples are asked for
+    metrics = await source.read(ROLLOUT, given, expected=True, counted_until=since, unasked=why)
+
+    # Then what may show a breach is seen, and the rest says why it is not
+    assert not isinstance(metrics.arms, Missing)
+    assert metrics.arms["rust"].errors == 9.5
+    assert (metrics.memory, metrics.windows) == (why, why)
+    assert metrics.custom == {"queue": Missing("MetricsTimeout", "criterion queue: not waited for")}
+    plane = metrics.data_plane
+    assert (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu) == (why,) * 4
+    assert plane.shadow == Comparisons(0.0, 0.0)
+    assert (metrics.scraped, metrics.foreign, metrics.alerts) == (why, why, ())
+    # And nobody was asked for it
+    assert all("step" not in each and each["query"] != "queue_length" for each in server.asked)
+
+    # And who asks for all later gets all
+    whole = await source.read(ROLLOUT, given, expected=True, counted_until=since)
+    assert why not in (whole.memory, whole.windows, *whole.custom.values())
+    assert {"3"} < {each["step"] for each in server.asked if "step" in each}
+    assert "queue_length" in {each["query"] for each in server.asked}
+
+
+async def test_who_looks_for_a_breach_alone_takes_what_was_known_some_seconds_ago(telemetry: Telemetry, server: Script) -> None:
+    # Given answers that are nine seconds old, and a server that answers no more
+    clock, why = HandClock(), Missing("MetricsTimeout", "not waited for")
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    healthy(server)
+    await read(source, spec(server.url), expected=True)
+    clock.seconds += 9
+    held = Reply(b"", release=threading.Event())
+    server.replies = dict.fromkeys((METRIC_REQUESTS, METRIC_REQUEST_SECONDS, METRIC_FLAG_REVISION, "ALERTS", "shadow"), held)
+
+    # When somebody reads all, and somebody else looks for a breach
+    whole = asyncio.create_task(read(source, spec(server.url), expected=True))
+    assert await asyncio.to_thread(server.holding.wait, 10)
+    glimpse = await asyncio.wait_for(source.read(ROLLOUT, spec(server.url), expected=True, unasked=why), 10)
+
+    # Then only the former waits, and the latter says how old that is
+    assert not whole.done()
+    assert not isinstance(glimpse.arms, Missing)
+    assert glimpse.arms["rust"].errors == 9.5
+    assert glimpse.age == timedelta(seconds=9)
+    assert held.release is not None
+    held.release.set()
+    await whole
+    await source.close()
 
 
 async def test_how_many_sidecars_are_seen_is_told_where_their_series_tell_them_apart(
@@ -753,9 +824,9 @@ async def test_a_server_is_not_blamed_for_what_others_took(telemetry: Telemetry,
     door = PrometheusDoor(telemetry)
     premises = door._premises
     if taken == "desk":
-        assert premises.desk.enter(0.0, "others", awaited=True)
+        assert premises.desk.enter(0.0, "others", Precedence.AWAITED)
     else:
-        assert premises.turns.enter(origin(server.url), 0.0, awaited=True)
+        assert premises.turns.enter(origin(server.url), 0.0, Precedence.AWAITED)
 
     # When one more comes, then what is missing says that the server has answered
     answer = missing(await door.instant(prometheus.Server(server.url, 0.5), METRIC_REQUESTS))
@@ -997,15 +1068,15 @@ async def test_an_evaluation_does_not_wait_for_an_answer_that_renews_a_good_one(
 
 
 class NotingDoor(PrometheusDoor):
-    """Notes of each instant query whether its answer is awaited."""
+    """Notes what precedence each instant query has."""
 
     def __init__(self, telemetry: Telemetry) -> None:
         super().__init__(telemetry)
-        self.awaited: dict[str, list[bool]] = {}
+        self.noted: dict[str, list[Precedence]] = {}
 
-    async def instant(self, server: prometheus.Server, query: str, *args: Any, awaited: bool = True, **options: Any) -> Any:
-        self.awaited.setdefault(query, []).append(awaited)
-        return await super().instant(server, query, *args, awaited=awaited, **options)
+    async def instant(self, server: prometheus.Server, query: str, *args: Any, **options: Any) -> Any:
+        self.noted.setdefault(query, []).append(options["precedence"])
+        return await super().instant(server, query, *args, **options)
 
 
 async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemetry, server: Script) -> None:
@@ -1023,10 +1094,52 @@ async def test_an_answer_is_awaited_but_where_another_goes_on(telemetry: Telemet
     source.forget_alerts()
     await read(source, spec(server.url))
 
-    # Then nobody waits for any of them but the alerts
-    assert door.awaited.pop(promql.alerts()) == [True, True]
-    assert set(map(tuple, door.awaited.values())) == {(True, False)}
+    # Then nobody waits for most of them, and what may show a breach comes first all the same
+    minute = timedelta(minutes=1)
+    rates = (promql.requests, promql.latency, promql.comparisons, promql.mismatches)
+    for query in (promql.alerts(), promql.sample_age(""), *(each(minute, "") for each in rates)):
+        assert door.noted.pop(query) == [Precedence.SIGN, Precedence.SIGN], query
+    assert set(map(tuple, door.noted.values())) == {(Precedence.AWAITED, Precedence.RENEWED)}
     await source.close()
+
+
+@pytest.mark.parametrize(("query", "asked"), [(promql.requests, 2), (promql.fallbacks, 1)], ids=["a sign", "none"])
+async def test_a_sign_of_a_breach_is_asked_for_as_often_as_ever_by_who_is_behind(
+    telemetry: Telemetry, server: Script, query: promql.QueryOf, asked: int
+) -> None:
+    # Given answers that take six seconds to come, and are asked for every six
+    clock, door = HandClock(), NotingDoor(telemetry)
+    source = PrometheusMetrics(door, clock)
+    healthy(server)
+    for _ in range(3):
+        reading = asyncio.create_task(read(source, spec(server.url)))
+        await asyncio.sleep(0)
+        clock.seconds += 6
+        await reading
+
+    # Then those that may show a breach are asked for again, and the others not yet: they are good for twice as long
+    assert len(door.noted[query(timedelta(minutes=1), "")]) == asked
+    await source.close()
+
+
+async def test_questions_that_are_slow_leave_places_to_signs_of_a_breach(telemetry: Telemetry, server: Script) -> None:
+    # Given as many questions as may be under way at a server, and none is answered
+    held = Reply(b"", release=threading.Event())
+    server.replies = {"slow": held, METRIC_REQUESTS: vector()}
+    door, there = PrometheusDoor(telemetry), prometheus.Server(server.url, 30)
+    slow = [asyncio.create_task(door.instant(there, f"slow_{number}")) for number in range(rooms.PLACES)]
+    assert await asyncio.to_thread(server.holding.wait, 10)
+
+    # When one more is asked, then it waits, unless it may show a breach
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(door.instant(there, METRIC_REQUESTS), 0.3)
+    found = await asyncio.wait_for(door.instant(there, METRIC_REQUESTS, precedence=Precedence.SIGN), 10)
+    assert found == []
+
+    assert held.release is not None
+    held.release.set()
+    await asyncio.gather(*slow)
+    door.close()
 
 
 @pytest.fixture
@@ -1082,6 +1195,87 @@ async def test_an_address_in_a_spelling_of_its_own_asks_nothing_about_all(teleme
     # Then each of its questions is about itself
     assert len(server.asked) > shared
     assert all('sark_rollout="evil/gateway"' in each["query"] for each in server.asked[shared:])
+    await source.close()
+
+
+async def test_who_is_behind_asks_only_for_windows_that_nobody_has_asked_for(telemetry: Telemetry, server: Script) -> None:
+    # Given a rollout that has counted the latest window, by a clock set by hand
+    clock = HandClock()
+    clock.seconds = 1_700_000_000.0 // 3 * 3 + 4.0
+    source = PrometheusMetrics(PrometheusDoor(telemetry), clock)
+    latest = datetime.fromtimestamp(clock.seconds - 1, UTC)
+
+    async def asked(rollout: str, *, behind: int) -> set[tuple[str, str]]:
+        before, until = len(server.asked), latest - behind * timedelta(seconds=3)
+        await source.read(rollout, spec(server.url), expected=True, counted_until=until)
+        counted = [each for each in server.asked[before:] if each.get("step") == "3"]
+        assert len(counted) % 5 == 0
+        return {(each["start"], each["end"]) for each in counted}
+
+    assert len(await asked("shop/punctual", behind=1)) == 1
+
+    # When others read that are behind by more, then each window is asked for once in a block of each size
+    late = await asked("shop/late", behind=4)
+    assert late
+    assert await asked("shop/as-late", behind=4) == set()
+    later = await asked("shop/later", behind=12)
+    assert later
+    assert late.isdisjoint(later)
+    await source.close()
+
+
+class LateDoor:
+    """Answers with seven requests in each window of three seconds that it knows of by now, which it learns of so much later."""
+
+    def __init__(self, clock: HandClock, late: float) -> None:
+        self.clock, self.late = clock, late
+
+    async def instant(self, _server: prometheus.Server, _query: str, *, read: prometheus.Read, **_: Any) -> Any:
+        return read([])
+
+    async def over(
+        self,
+        _server: prometheus.Server,
+        query: str,
+        start: datetime,
+        end: datetime,
+        step: int,
+        *,
+        read: prometheus.Read,
+        **_: Any,
+    ) -> Any:
+        ends = range(int(start.timestamp()), int(end.timestamp()) + 1, step)
+        known = [[each, "7"] for each in ends if each <= self.clock.seconds - self.late]
+        asked = f"({METRIC_REQUESTS} - " in query
+        return read([{"metric": labels("rust", result="allow"), "values": known}] if asked and known else [])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize("late", [1, 3, 4, 7, 13, 29], ids="{} s late".format)
+@pytest.mark.parametrize("pauses", [[3], [6], [3, 9, 15]], ids=str)
+async def test_a_window_that_was_not_stored_yet_is_asked_for_again_with_the_one_after_it(late: int, pauses: list[int]) -> None:
+    # Given a server that stores what happened so much later, and two rollouts that are evaluated in turn
+    clock = HandClock()
+    begun = clock.seconds // 24 * 24
+    source = PrometheusMetrics(LateDoor(clock, late), clock)
+    until = dict.fromkeys((ROLLOUT, "shop/other"), datetime.fromtimestamp(begun, UTC))
+    seen = list[float]()
+
+    # When they read again and again, and count until the last window in which somebody asked anything
+    clock.seconds = begun + 1
+    for number in range(40):
+        clock.seconds += pauses[number % len(pauses)]
+        for rollout, since in until.items():
+            metrics = await source.read(rollout, spec("http://late"), expected=False, counted_until=since)
+            windows = countable(_present(metrics.windows), since, clock.now())
+            until[rollout] = windows[-1].end if windows else since
+            seen += [window.end.timestamp() - begun for window in windows if rollout == ROLLOUT]
+
+    # Then none is passed over: all that are stored have been counted, once
+    assert seen == [3 * number for number in range(1, len(seen) + 1)]
+    assert seen[-1] >= clock.seconds - begun - late - 2 * max(pauses)
     await source.close()
 
 

@@ -16,6 +16,7 @@ from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
 from sark_operator.core.observation import Identity, Missing, Observation
+from sark_operator.shell import standing
 from sark_operator.shell.api import (
     ClusterError,
     NamespaceEndingError,
@@ -26,6 +27,7 @@ from sark_operator.shell.api import (
     UnavailableError,
 )
 from sark_operator.shell.reconciler import Reconciler
+from sark_operator.shell.standing import Standing
 from sark_operator.shell.telemetry import Telemetry
 
 pytestmark = pytest.mark.asyncio
@@ -108,6 +110,9 @@ class Surroundings:
             self.blind = False
             self.looking.set()
             await asyncio.Event().wait()
+        return self.target.observe()
+
+    async def glimpse(self, *_: object) -> Any:
         return self.target.observe()
 
     async def act(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
@@ -296,3 +301,26 @@ async def test_people_hear_of_a_revert_whose_flags_are_refused(around: Surroundi
     assert warning.startswith(
         "BaselineNotRestored: The baseline is not restored yet: write ConfigMap shop/gateway-flags: flags are"
     )
+
+
+async def test_a_breach_in_sight_is_acted_on_while_the_rest_is_still_being_looked_for(
+    around: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an urgent evaluation whose observation waits for an answer that does not come, and a breach that is seen at once
+    monkeypatch.setattr("sark_operator.shell.looks.PATIENCE_SECONDS", 0.01)
+    around.blind = True
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+    urgent = Standing(urgent=True)
+
+    async def evaluate() -> timedelta:
+        standing.adopt(urgent)
+        return await around.tick()
+
+    # When it is evaluated, then the share is taken back, before the status says so
+    await asyncio.wait_for(asyncio.create_task(evaluate()), 5)
+    (decision,) = around.decisions
+    flags, status = decision.actions
+    assert isinstance(flags, WriteFlags)
+    assert (flags.document.percentage, flags.force) == (0, True)
+    assert isinstance(status, WriteStatus)
+    assert [record.reason for record in decision.records] == ["CriterionBreached"]

@@ -293,6 +293,30 @@ async def test_an_answer_asked_for_by_one_who_wants_younger_ones_goes_on_for_ano
     assert asker.source.asked == 2
 
 
+async def test_an_answer_too_old_for_one_goes_on_for_another_while_the_next_is_waited_for():
+    # Given an answer that is kept for nine seconds, and one who waits for a younger one
+    asker = Asker()
+    source, shared = asker.source, asker.shared
+    assert await shared.get("q", 1.0, source.ask, keep=9.0) == 1
+    asker.clock.seconds = 8.0
+    source.go.clear()
+    younger = shared.get("q", 1.0, source.ask, keep=9.0)
+
+    # When others ask that take one as old, or not quite, then only the latter waits
+    def goes_on(seconds: float) -> Callable[[int, float], float]:
+        return lambda _found, _took: seconds
+
+    assert await shared.get("q", 1.0, source.ask, meanwhile=goes_on(7.0)) == 1
+    other = shared.get("q", 1.0, source.ask, meanwhile=goes_on(6.0))
+    assert other.task is younger.task
+
+    # And when the next has come, the one before is no more
+    source.go.set()
+    assert await younger == 2
+    assert await shared.get("q", 1.0, source.ask, meanwhile=goes_on(7.0)) == 2
+    assert source.asked == 2
+
+
 async def test_an_answer_that_was_renewed_is_not_the_first_to_make_room():
     clock, source = HandClock(), Source()
     shared: SharedAnswers[int] = SharedAnswers(clock, most=2)

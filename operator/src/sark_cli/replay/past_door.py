@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.precedence import Precedence
 from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Read, Server, as_it_is
 from sark_operator.shell.rooms import Claim
 
@@ -57,7 +58,7 @@ class PastDoor:
         query: str,
         *,
         read: Read = as_it_is,
-        awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
+        precedence: Precedence = Precedence.AWAITED,  # noqa: ARG002 - a replay asks one question at a time
         claim: Claim | None = None,  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what an instant query gave at the replay's present."""
@@ -85,7 +86,7 @@ class PastDoor:
         step: int,
         *,
         read: Read = as_it_is,
-        awaited: bool = True,  # noqa: ARG002 - a replay asks one question at a time
+        precedence: Precedence = Precedence.AWAITED,  # noqa: ARG002 - a replay asks one question at a time
         claim: Claim | None = None,  # noqa: ARG002
     ) -> Any | Missing:
         """Return what `read` makes of what a range query gives; its end is never after the replay's present."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from sark_api import reasons
 from sark_api.flags import FlagDocument
 from sark_api.status import HistoryEntry, SarkRolloutStatus
 
@@ -49,3 +50,8 @@ class Decision:
     """Transitions of this tick, already in status.history; each becomes one event, one log line and one metric."""
     wake_at: datetime
     """When to look again at the latest."""
+
+
+def goes_back_for_a_breach(decision: Decision) -> bool:
+    """Return whether this tick takes the share back because a criterion is in breach, and for no want of sight."""
+    return any(record.reason == reasons.CRITERION_BREACHED.name and record.to_percent == 0 for record in decision.records)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from math import ceil
 from types import MappingProxyType
 from typing import Final
 
@@ -22,7 +21,7 @@ SETTLE: Final = timedelta(seconds=1)
 MOST_WINDOWS: Final = 64
 """Windows asked for at once. An operator that was away for longer leaves the older ones uncounted: on them no bet is made."""
 WINDOWS_AT_ONCE: Final = 8
-"""Windows in one answer of Prometheus."""
+"""Windows in one answer of Prometheus at most, a power of two: about a thousand rollouts it is megabytes."""
 _EMPTY: Final = Histogram((), ())
 
 
@@ -41,25 +40,38 @@ class Grid:
     def after(
         cls, counted_until: datetime | None, now: datetime, window: timedelta, *, most: int = MOST_WINDOWS
     ) -> Grid | None:
-        """Return the windows that are over and begin at `counted_until` or later, and a few before; None when there are none.
-
-        Their number is a power of two, so that rollouts that are behind by about as much ask the same question, and at most
-        `most`: the latest ones.
-        """
+        """Return the windows that are over and begin at `counted_until` or later, the latest `most`; None without any."""
         last = datetime.fromtimestamp((now - SETTLE).timestamp() // window.total_seconds() * window.total_seconds(), UTC)
         if counted_until is None or last - window < counted_until:
             return None
-        behind = min(most, ceil((last - counted_until) / window))
-        number = min(most, max(2, 1 << (behind - 1).bit_length()))
+        number = min(most, (last - counted_until) // window)
         return cls(window, last - (number - 1) * window, last)
 
     def parts(self) -> Iterator[Grid]:
-        """Yield the same windows, oldest first, so many at a time that an answer about a thousand rollouts stays small."""
+        """Yield the same windows, oldest first, in as few parts as may be."""
         start = self.start
         while start <= self.end:
             end = min(self.end, start + (WINDOWS_AT_ONCE - 1) * self.window)
             yield Grid(self.window, start, end)
             start = end + self.window
+
+    def blocks(self) -> Iterator[Grid]:
+        """Yield the same windows, oldest first, in blocks of 1, 2, 4 or 8, each from a multiple of its size on.
+
+        So rollouts that are behind by different times ask the same questions. Where each asked for what it is behind by, every
+        answer would have most windows of the one before it, and an operator with much to do would do nothing but read them.
+        """
+        seconds = self.window.total_seconds()
+        number, last = round(self.start.timestamp() / seconds), round(self.end.timestamp() / seconds)
+        while number <= last:
+            size = WINDOWS_AT_ONCE
+            while number % size or number + size - 1 > last:
+                size //= 2
+            yield Grid(self.window, self._at(number), self._at(number + size - 1))
+            number += size
+
+    def _at(self, number: int) -> datetime:
+        return datetime.fromtimestamp(number * self.window.total_seconds(), UTC)
 
 
 def counted_windows(

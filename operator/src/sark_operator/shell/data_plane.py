@@ -19,8 +19,8 @@ _Histograms = Mapping[str, Mapping[str, Histogram]]
 class Ask(Protocol):
     """Asks an instant query about the criteria's window."""
 
-    def __call__(self, query: QueryOf, parse: Callable[[Any], Any]) -> Awaitable[Any | Missing]:
-        """Ask, and return what gives the parsed answer."""
+    def __call__(self, query: QueryOf, parse: Callable[[Any], Any], *, sign: bool = False) -> Awaitable[Any | Missing]:
+        """Ask, and return what gives the parsed answer; `sign` says that it may be the first to show a breach."""
         ...
 
 
@@ -77,26 +77,29 @@ def data_plane_queries(window: timedelta) -> dict[str, str]:
 class DataPlaneQuestions:
     """The questions, all of which have been asked."""
 
-    asked: tuple[Awaitable[Any], ...]
+    asked: tuple[Awaitable[Any] | Missing, ...]
     """In the order of the fields of `DataPlaneAnswers`."""
 
     @classmethod
-    def ask(cls, ask: Ask) -> DataPlaneQuestions:
-        """Ask everything at once; each part is missing for itself."""
+    def ask(cls, ask: Ask, unasked: Missing | None = None) -> DataPlaneQuestions:
+        """Ask everything at once; each part is missing for itself.
+
+        `unasked` is why only the comparisons are asked for, which may show a breach that has just begun.
+        """
         return cls(
             (
-                ask(promql.fallbacks, _numbers),
-                ask(promql.evaluations, _histograms),
-                ask(promql.lookups, _histograms),
-                ask(promql.cpu, _cores),
-                ask(promql.comparisons, _results),
-                ask(promql.mismatches, _differences),
+                unasked or ask(promql.fallbacks, _numbers),
+                unasked or ask(promql.evaluations, _histograms),
+                unasked or ask(promql.lookups, _histograms),
+                unasked or ask(promql.cpu, _cores),
+                ask(promql.comparisons, _results, sign=True),
+                ask(promql.mismatches, _differences, sign=True),
             )
         )
 
     async def answers(self) -> DataPlaneAnswers:
         """Wait for the answers."""
-        return DataPlaneAnswers(*[await each for each in self.asked])
+        return DataPlaneAnswers(*[each if isinstance(each, Missing) else await each for each in self.asked])
 
 
 def _numbers(result: Any) -> Mapping[str, float]:

@@ -1,8 +1,8 @@
 """The desk at which one answer of Prometheus is read at a time.
 
-Several threads that read at once only wait for each other, and each holds an answer of megabytes. Some answers are waited for
-by hundreds of evaluations, and others only renew what goes on meanwhile: the former come first, but for one of the latter now
-and then, so that an operator with too much to read sees a little of everything.
+Several threads that read at once only wait for each other, and each holds an answer of megabytes. Some may show a breach, some
+are waited for by hundreds of evaluations, and others only renew what goes on meanwhile: they come in this order, but for one
+that has been passed over often, so that an operator with too much to read sees a little of everything.
 
 That is among the answers of one server. Between servers goes the time they have had at the desk: a server that sends much has
 its own answers wait, and another's for no longer than the one that is being read.
@@ -17,8 +17,10 @@ from collections.abc import Hashable
 from math import inf
 from typing import Final
 
+from sark_operator.shell.precedence import Precedence
+
 MOST_IN_A_ROW: Final = 8
-"""Answers read before one that nobody waits for has its turn: more than the questions about counting windows."""
+"""Answers that are read before one of lower precedence has its turn: more than the questions about counting windows."""
 
 
 class _Line:
@@ -27,19 +29,25 @@ class _Line:
     def __init__(self) -> None:
         self.had = 0.0
         """Seconds it has had at the desk; one that comes anew is taken to have had as many as that which reads."""
-        self.waiting: dict[bool, deque[object]] = {True: deque(), False: deque()}
-        """In their order, by whether their answer is awaited."""
-        self.in_a_row = 0
-        """Awaited answers read since one that was not."""
+        self.waiting: dict[Precedence, deque[object]] = {each: deque() for each in Precedence}
+        """In their order."""
+        self.passed_over = dict.fromkeys(Precedence, 0)
+        """Answers read, since the last of each precedence, while one of it waited."""
 
     def first(self) -> object | None:
-        awaited = self.in_a_row < MOST_IN_A_ROW
-        line = self.waiting[awaited] or self.waiting[not awaited]
-        return line[0] if line else None
+        present = [each for each in Precedence if self.waiting[each]]
+        late = [each for each in present if self.passed_over[each] >= MOST_IN_A_ROW]
+        whose = max(late, key=self.passed_over.__getitem__) if late else min(present, default=None)
+        return None if whose is None else self.waiting[whose][0]
+
+    def reads(self, precedence: Precedence) -> None:
+        """Take note that one of this precedence has its turn."""
+        for each in Precedence:
+            self.passed_over[each] = self.passed_over[each] + 1 if self.waiting[each] and each is not precedence else 0
 
 
 class Desk:
-    """A lock with a line for each server, and two classes in it. For threads; whoever has entered has to leave."""
+    """A lock with a line for each server, and in it one for each precedence. For threads; whoever has entered has to leave."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -50,21 +58,21 @@ class Desk:
         self._least = 0.0
         """The least that any line has had in which somebody waits or reads."""
 
-    def enter(self, deadline: float, server: Hashable, *, awaited: bool) -> bool:
+    def enter(self, deadline: float, server: Hashable, precedence: Precedence) -> bool:
         """Wait for the desk until `deadline` (monotonic seconds), and return whether it is the caller's."""
         me = object()
         with self._changed:
             line = self._lines.setdefault(server, _Line())
             if line.first() is None:
                 line.had = max(line.had, self._least)
-            line.waiting[awaited].append(me)
+            line.waiting[precedence].append(me)
             try:
                 entered = self._changed.wait_for(lambda: self._next() is me, max(0.0, deadline - time.monotonic()))
             finally:
-                line.waiting[awaited].remove(me)
+                line.waiting[precedence].remove(me)
             if entered:
                 self._reading, self._since = line, time.monotonic()
-                line.in_a_row = line.in_a_row + 1 if awaited else 0
+                line.reads(precedence)
             else:
                 self._changed.notify_all()  # others may have waited for this one
             return entered

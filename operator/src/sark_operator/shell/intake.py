@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from sark_operator.shell.byte_budget import ByteBudget
 from sark_operator.shell.desk import Desk
+from sark_operator.shell.precedence import Precedence
 from sark_operator.shell.turns import Turns
 
 
@@ -25,20 +26,20 @@ class Premises:
 class Intake:
     """What one answer has of it. For the thread that takes it in; whatever happens, it has to be closed."""
 
-    def __init__(self, premises: Premises, server: str, deadline: float, *, awaited: bool) -> None:
+    def __init__(self, premises: Premises, server: str, deadline: float, precedence: Precedence) -> None:
         """Wait until `deadline` (monotonic seconds) for whatever is needed, in the name of `server`: scheme, host and port.
 
-        Answers that are `awaited` come before others.
+        Where several want it, they come in the order of `precedence`.
         """
         self._premises, self._server = premises, server
-        self._deadline, self._awaited = deadline, awaited
+        self._deadline, self._precedence = deadline, precedence
         self._has_turn = self._at_desk = False
         self._held = 0
 
     def begin(self) -> bool:
         """Wait for the server's turn, and return whether it is the caller's; it is as well when it was before."""
         if not self._has_turn:
-            self._has_turn = self._premises.turns.enter(self._server, self._deadline, awaited=self._awaited)
+            self._has_turn = self._premises.turns.enter(self._server, self._deadline, self._precedence)
         return self._has_turn
 
     def keep(self, size: int) -> bool:
@@ -50,7 +51,7 @@ class Intake:
     def read(self) -> bool:
         """Wait for the desk, and return whether it is the caller's; it is as well when it was before."""
         if not self._at_desk:
-            self._at_desk = self._premises.desk.enter(self._deadline, self._server, awaited=self._awaited)
+            self._at_desk = self._premises.desk.enter(self._deadline, self._server, self._precedence)
         return self._at_desk
 
     def close(self) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf, isfinite
 from typing import Any, Final, Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
-from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, MemorySeries, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, Metrics, Missing
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import Requests
@@ -18,10 +17,11 @@ from sark_operator.shell.audience import Audience
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import arm_windows
 from sark_operator.shell.data_plane import data_plane_queries
-from sark_operator.shell.oddities import ODD, Oddities
+from sark_operator.shell.lasting import missing
+from sark_operator.shell.oddities import Oddities
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.prometheus_access import PrometheusServers, Servers
-from sark_operator.shell.question import Ages, Memory, Passage, Question, is_about_alerts
+from sark_operator.shell.question import Ages, Passage, Question, is_about_alerts
 from sark_operator.shell.shared_answers import SharedAnswers
 from sark_operator.shell.tripwires import Tripwires
 
@@ -42,11 +42,13 @@ class MetricsSource(Protocol):
         expected: bool,
         counted_until: datetime | None = None,
         tripwire: Tripwire | None = None,
+        unasked: Missing | None = None,
     ) -> Metrics:
         """Return what is known of `rollout` (namespace/name), with the counting windows after `counted_until`.
 
         `expected` says whether its sidecars have been told its name: until then there can be no series of it, and their absence
-        is not a fault. `tripwire` is what wakes it before it is read again.
+        is not a fault. `tripwire` is what wakes it before it is read again. `unasked` is why only that is asked for which may
+        be the first to show a breach: requests, latencies, comparisons and alerts.
         """
         ...
 
@@ -91,6 +93,7 @@ class PrometheusMetrics:
         expected: bool,
         counted_until: datetime | None = None,
         tripwire: Tripwire | None = None,
+        unasked: Missing | None = None,
     ) -> Metrics:
         """Ask everything at once; each part is missing for itself."""
         namespace = rollout.partition("/")[0]
@@ -100,34 +103,31 @@ class PrometheusMetrics:
                 self._tripwires.remove(tripwire.uid)
             return unread(access, spec)
         server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
-        question = Question(self._passage, rollout, spec, server)
+        question = Question(self._passage, rollout, spec, server, at_once=unasked is not None)
         if tripwire is not None:
             self._tripwires.put(tripwire, question.key)
         # All are asked before any is waited for. First the few without which nothing is seen, should they have to wait for
         # places, and then those about windows: their answers take longest.
         ages, requested, timed, firing = question.ages(), question.requests(), question.latency(), question.alerts()
-        counted = question.windows(counted_until)
-        grown, sustained, inside = question.memory(), question.sustained_memory(), question.data_plane()
-        numbers, seen, claiming = question.custom(), question.scraped(), question.claimants()
+        asked = unasked or question.lasting(counted_until)
+        inside = question.data_plane(unasked)
+        seen, claiming = unasked or question.scraped(), unasked or question.claimants()
 
         age, requests, latency = await ages, await requested, await timed
-        memory, long = _pods(rollout, await grown), _pods(rollout, await sustained) if sustained else None
-        plane, custom = await inside.answers(), {name: _about(name, await number) for name, number in numbers.items()}
-        scraped, claimants, alerts = await seen, await claiming, await firing
-        try:
-            windows = await counted.of(rollout) if counted else ()
-        except ODD as error:
-            windows = question.odd(promql.counted_requests(spec.criteria.counting()), error)
+        lasting = missing(asked, spec) if isinstance(asked, Missing) else await asked.answers(rollout)
+        plane, alerts = await inside.answers(), await firing
+        scraped = seen if isinstance(seen, Missing) else await seen
+        claimants = claiming if isinstance(claiming, Missing) else await claiming
         unseen = _unseen(rollout, spec, server, age, expected=expected)
         return Metrics(
             arms=unseen or _arms(rollout, requests, latency, server),
-            memory=unseen or memory,
-            sustained_memory=unseen or long if sustained else None,
+            memory=unseen or lasting.memory,
+            sustained_memory=None if lasting.sustained_memory is None else unseen or lasting.sustained_memory,
             data_plane=plane.of(rollout, unseen),
-            custom=custom,
+            custom=lasting.custom,
             alerts=alerts if isinstance(alerts, Missing) else alerts.about(rollout, spec.criteria.alerts),
             queries=_queries(spec),
-            windows=unseen or windows,
+            windows=unseen or lasting.windows,
             scraped=_scraped(rollout, scraped) if expected else None,
             foreign=claimants if isinstance(claimants, Missing) else _foreign(claimants.get(rollout), namespace),
             age=timedelta(seconds=self._clock.monotonic() - question.asked_at),
@@ -162,11 +162,6 @@ def unread(why: Missing, spec: SarkRolloutSpec) -> Metrics:
         queries=_queries(spec),
         windows=why,
     )
-
-
-def _about(criterion: str, value: float | Missing) -> float | Missing:
-    """Return the number of a custom criterion, or what is missing with its name."""
-    return replace(value, message=f"criterion {criterion}: {value.message}") if isinstance(value, Missing) else value
 
 
 def _unseen(rollout: str, spec: SarkRolloutSpec, server: Server, age: Ages | Missing, *, expected: bool) -> Missing | None:
@@ -220,7 +215,3 @@ def _arms(
         problem = 'that are not finite, or a histogram without the bucket le="+Inf"'
         return Missing(INVALID, f'Prometheus at {server.shown} has numbers of sark_rollout="{rollout}" {problem}')
     return arm_windows(counted, timed)
-
-
-def _pods(rollout: str, found: Memory | Missing) -> tuple[MemorySeries, ...] | Missing:
-    return found if isinstance(found, Missing) else found.get(rollout, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
@@ -23,6 +23,10 @@ from sark_operator.shell.rivalry import find_rival
 HURRIED_SECONDS: Final = 1.0
 """How long metrics are waited for where the baseline is asked for: it needs none."""
 NOT_WAITED_FOR: Final = "not waited for: the baseline is asked for"
+UNASKED: Final = Missing(
+    reasons.METRICS_TIMEOUT.name, reasons.METRICS_TIMEOUT.sentence(message="not waited for: a breach is in sight")
+)
+"""Why a glimpse has nothing that is never the first to show a breach."""
 
 
 class Flags(Protocol):
@@ -75,10 +79,21 @@ class Observer:
 
     async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
+        hurried = rollout.asks_back and wanted_percent(status) > 0  # later it is they who tell that the baseline is restored
+        return await self._seen(rollout, spec, self._read(rollout, spec, status), hurried=hurried)
+
+    async def glimpse(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
+        """Return what may be the first to show a breach; the rest is missing.
+
+        It is no ground for anything else: where it shows none, nobody has looked.
+        """
+        return await self._seen(rollout, spec, self._read(rollout, spec, status, unasked=UNASKED), hurried=True)
+
+    async def _seen(
+        self, rollout: RolloutObject, spec: SarkRolloutSpec, read: Awaitable[tuple[Metrics, float]], *, hurried: bool
+    ) -> Observation:
         flags, pods, (metrics, came_at) = await asyncio.gather(
-            self._flags(rollout, spec),
-            self._reports(rollout, spec, status),
-            self._read(rollout, spec, status),
+            self._flags(rollout, spec), self._reports(rollout, spec, hurried=hurried), read
         )
         # They have aged while the rest was waited for, and it is now that is decided.
         metrics = replace(metrics, age=metrics.age + timedelta(seconds=self._clock.monotonic() - came_at))
@@ -92,17 +107,28 @@ class Observer:
             filing=self._filing(rollout.uid),
         )
 
-    async def _read(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
+    async def _read(
+        self,
+        rollout: RolloutObject,
+        spec: SarkRolloutSpec,
+        status: SarkRolloutStatus,
+        *,
+        unasked: Missing | None = None,
+    ) -> tuple[Metrics, float]:
         """Return what Prometheus says, and when it had, by the monotonic clock."""
+        expected = status.flags is not None
         try:
             async with asyncio.timeout(HURRIED_SECONDS if rollout.asks_back else None):
-                metrics = await self._metrics.read(
-                    rollout.key,
-                    spec,
-                    expected=status.flags is not None,
-                    counted_until=status.counted_until or status.started_at,
-                    tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
-                )
+                if unasked is not None:
+                    metrics = await self._metrics.read(rollout.key, spec, expected=expected, unasked=unasked)
+                else:
+                    metrics = await self._metrics.read(
+                        rollout.key,
+                        spec,
+                        expected=expected,
+                        counted_until=status.counted_until or status.started_at,
+                        tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
+                    )
         except TimeoutError:
             late = reasons.METRICS_TIMEOUT
             metrics = unread(Missing(late.name, late.sentence(message=NOT_WAITED_FOR)), spec)
@@ -117,11 +143,10 @@ class Observer:
             return Missing(reasons.FLAGS_UNAVAILABLE.name, str(error))
 
     async def _reports(
-        self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus
+        self, rollout: RolloutObject, spec: SarkRolloutSpec, *, hurried: bool
     ) -> tuple[PodReport, ...] | Missing:
         try:
             pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
-        hurried = rollout.asks_back and wanted_percent(status) > 0  # later it is they who tell that the baseline is restored
         return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace, hurried=hurried)

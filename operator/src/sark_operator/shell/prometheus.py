@@ -32,13 +32,14 @@ from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.intake import Intake, Premises
 from sark_operator.shell.origin import origin
+from sark_operator.shell.precedence import Precedence
 from sark_operator.shell.prometheus_access import ACCESS, OPEN, Access
-from sark_operator.shell.rooms import MOST_ROOMS, PLACES, Claim, Place, Rooms
+from sark_operator.shell.rooms import MOST_ROOMS, PLACES, SIGNS, Claim, Place, Rooms
 from sark_operator.shell.series import MAX_SAID, Series, SeriesError, TooMuchError, said
 from sark_operator.shell.telemetry import Telemetry
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-WORKERS = PLACES * MOST_ROOMS
+WORKERS = (PLACES + SIGNS) * MOST_ROOMS
 """Questions under way at once: one for each place in each room. A thread is started only when it is needed."""
 _CHUNK = 64 * 1024
 _MAX_QUOTE = 300
@@ -81,11 +82,17 @@ def as_it_is(result: Any) -> Any:
 class Door(Protocol):
     """Who answers PromQL. Whatever goes wrong is a `Missing` with one sentence; nothing is raised but what `read` raises.
 
-    An answer that is `awaited` comes before those that only renew what goes on meanwhile.
+    Where there are more answers than can be read, they are in the order of `precedence`.
     """
 
     async def instant(
-        self, server: Server, query: str, *, read: Read = as_it_is, awaited: bool = True, claim: Claim | None = None
+        self,
+        server: Server,
+        query: str,
+        *,
+        read: Read = as_it_is,
+        precedence: Precedence = Precedence.AWAITED,
+        claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the present.
 
@@ -102,7 +109,7 @@ class Door(Protocol):
         step: int,
         *,
         read: Read = as_it_is,
-        awaited: bool = True,
+        precedence: Precedence = Precedence.AWAITED,
         claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
@@ -129,7 +136,7 @@ class PrometheusDoor:
         at: datetime | None = None,
         *,
         read: Read = as_it_is,
-        awaited: bool = True,
+        precedence: Precedence = Precedence.AWAITED,
         claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of an instant query at the server's own present, or at `at`."""
@@ -138,7 +145,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"} | ({"time": str(at.timestamp())} if at else {})
             return connect.custom_query(query, params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited, claim))
+        return await self._run(server, _Errand(ask, read, precedence, claim))
 
     async def over(
         self,
@@ -149,7 +156,7 @@ class PrometheusDoor:
         step: int,
         *,
         read: Read = as_it_is,
-        awaited: bool = True,
+        precedence: Precedence = Precedence.AWAITED,
         claim: Claim | None = None,
     ) -> Any | Missing:
         """Return what `read` makes of `data.result` of a range query; `step` is in seconds."""
@@ -158,7 +165,7 @@ class PrometheusDoor:
             params = {"timeout": f"{server.timeout:g}s"}
             return connect.custom_query_range(query, start_time=start, end_time=end, step=str(step), params=params)
 
-        return await self._run(server, _Errand(ask, read, awaited, claim))
+        return await self._run(server, _Errand(ask, read, precedence, claim))
 
     def close(self) -> None:
         """Give up the threads; questions under way end by their own deadlines."""
@@ -169,7 +176,7 @@ class PrometheusDoor:
         room, asked_at = self._rooms.of(server.address), None
         try:
             async with asyncio.timeout(server.timeout + _GRACE_SECONDS):
-                place = await room.enter(errand.claim)
+                place = await room.enter(errand.claim, sign=errand.precedence is Precedence.SIGN)
                 asked_at = time.monotonic()
                 answer = await self._asked(server, errand, place)
         except TimeoutError:
@@ -205,15 +212,14 @@ class _Errand:
 
     ask: Callable[[PrometheusConnect], Any]
     read: Read
-    awaited: bool
-    """Whether its answer is read before those that are not."""
+    precedence: Precedence
     claim: Claim | None = None
     """Whose own question it is; None for one about all rollouts."""
 
 
 def _ask(server: Server, errand: _Errand, call: Call, premises: Premises) -> Any | Missing:
     deadline = time.monotonic() + server.timeout
-    intake = Intake(premises, origin(server.address), deadline, awaited=errand.awaited)
+    intake = Intake(premises, origin(server.address), deadline, errand.precedence)
     with _BoundedSession(call, intake, deadline) as session:
         try:
             session.secrets = server.access.apply(session)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,15 +11,18 @@ from typing import Any, TypeVar
 
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlerts
-from sark_operator.core.observation import CountedWindow, Histogram, MemorySeries, Missing
+from sark_operator.core.observation import CountedWindow, Histogram, Missing
+from sark_operator.core.problems import CLOCKS_MAY_DIFFER
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Requests, Sample
 from sark_operator.shell.audience import Audience, Topic
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import MOST_WINDOWS, WINDOWS_AT_ONCE, Grid, counted_windows, plane_windows
 from sark_operator.shell.data_plane import DataPlaneQuestions
+from sark_operator.shell.lasting import LastingQuestions, Memory
 from sark_operator.shell.oddities import ODD, Oddities
 from sark_operator.shell.origin import origin
+from sark_operator.shell.precedence import Precedence
 from sark_operator.shell.prometheus import INVALID, Door, Server
 from sark_operator.shell.promql import QueryOf
 from sark_operator.shell.rooms import CUSTOM, NARROWED, Claim
@@ -31,13 +33,17 @@ MOST_SHARED_SECONDS = 5.0
 """An answer is shared between rollouts for this long, and for at most half of a rollout's interval."""
 MOST_SHARED_MEMORY_SECONDS = 60.0
 """The same for resident memory, and at most the time between two of its points, or an eighth of its window and one interval."""
-MOST_SHARED_WINDOWS_SECONDS = 15.0
-"""The same for counting windows, and at most the length of one and one interval: they are over, and are counted once."""
+MOST_SHARED_LATEST_SECONDS = 15.0
+"""The same for the latest counting windows, and at most the length of one and one interval: they may still be coming."""
+MOST_SHARED_WINDOWS_SECONDS = 30.0
+"""The same for those before, whatever the interval: who comes late counts what others have counted."""
 MOST_SHARED_BUSY_SECONDS = 15.0
 """The same for answers that are long in coming, and at most one interval."""
 MOST_MEANWHILE_SECONDS = 2.5
 """How long the last answer goes on beyond that while the next one is on its way: at most twice what it took, and at most a part
 of an interval and of the window."""
+GLIMPSE_SECONDS = 10.0
+"""The same for who looks for a breach alone: one that was there some seconds ago is one."""
 _MEANWHILE_INTERVALS = 1 / 4
 _MEANWHILE_WINDOWS = 1 / 10
 _MEMORY_PARTS = 8
@@ -46,8 +52,7 @@ _RATES, _COUNTED, _MEMORY = "rates", "counted", "memory"
 """What has a window of its own."""
 
 Parsed = TypeVar("Parsed")
-Memory = Mapping[str, tuple[MemorySeries, ...]]
-"""Memory of each pod, by rollout."""
+_Ask = Callable[[Precedence], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,10 @@ class Question:
     places of what one rollout asks for itself.
     """
 
-    def __init__(self, passage: Passage, rollout: str, spec: SarkRolloutSpec, server: Server) -> None:
+    def __init__(self, passage: Passage, rollout: str, spec: SarkRolloutSpec, server: Server, *, at_once: bool = False) -> None:
+        """`at_once` says that an older answer is better than a wait."""
         self.server = server
+        self._at_once = at_once
         self._passage, self._rollout = passage, rollout
         self._namespace = rollout.partition("/")[0]
         self._criteria = spec.criteria
@@ -121,14 +128,14 @@ class Question:
         about, clock = self._about(), self._passage.clock
         query = promql.sample_age(about.matcher)
 
-        async def ask(*, awaited: bool) -> Ages | Missing:
+        async def ask(precedence: Precedence) -> Ages | Missing:
             before, claim = clock.now(), about.claim
-            found = await self._passage.door.instant(self.server, query, read=answers.ages, awaited=awaited, claim=claim)
+            found = await self._passage.door.instant(self.server, query, read=answers.ages, precedence=precedence, claim=claim)
             if isinstance(found, Missing):
                 return found
             return Ages(found.seconds, clock_ahead(found.at, before, clock.now()))
 
-        return self._instant(query, ask, about)
+        return self._instant(query, ask, about, sign=True)
 
     def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         """Ask how many sidecars are seen, by rollout."""
@@ -140,48 +147,50 @@ class Question:
 
     def requests(self) -> Awaitable[Mapping[str, Mapping[str, Requests]] | Missing]:
         """Ask for the requests, by rollout and arm."""
-        return self._rates(promql.requests, lambda result: answers.requests_by_arm(answers.samples(result)))
+        return self._rates(promql.requests, lambda result: answers.requests_by_arm(answers.samples(result)), sign=True)
 
     def latency(self) -> Awaitable[Mapping[str, Mapping[str, Histogram]] | Missing]:
         """Ask how long they took, by rollout and arm."""
-        return self._rates(promql.latency, lambda result: answers.latency_by_arm(answers.samples(result)))
+        return self._rates(promql.latency, lambda result: answers.latency_by_arm(answers.samples(result)), sign=True)
 
-    def data_plane(self) -> DataPlaneQuestions:
-        """Ask for what goes on inside the new arm."""
-        return DataPlaneQuestions.ask(self._rates)
+    def data_plane(self, unasked: Missing | None = None) -> DataPlaneQuestions:
+        """Ask for what goes on inside the new arm; where `unasked` is given, for signs of a breach alone."""
+        return DataPlaneQuestions.ask(self._rates, unasked)
 
-    def _rates(self, query: QueryOf, parse: Callable[[Any], Parsed]) -> Awaitable[Parsed | Missing]:
+    def _rates(self, query: QueryOf, parse: Callable[[Any], Parsed], *, sign: bool = False) -> Awaitable[Parsed | Missing]:
         """Ask what has gone on in the window of the criteria."""
         window = self._criteria.window
         about = self._about(_RATES, window)
-        return self._vector(query(window, about.matcher), parse, about)
+        return self._vector(query(window, about.matcher), parse, about, sign=sign)
 
     def alerts(self) -> Awaitable[FiringAlerts | Missing]:
         """Ask which alerts fire."""
         # An alert that does not name the rollout is found by labels of any name, which are not spelt out in a query.
         about = self._about()
         matcher = "" if self._criteria.alerts.match_labels else about.matcher
-        return self._vector(promql.alerts(matcher), answers.firing, about)
+        return self._vector(promql.alerts(matcher), answers.firing, about, sign=True)
 
-    def memory(self) -> Awaitable[Memory | Missing]:
-        """Ask for memory over one window of it."""
-        return self._memory(self._criteria.memory_growth.window, MOST_SHARED_MEMORY_SECONDS)
-
-    def sustained_memory(self) -> Awaitable[Memory | Missing] | None:
-        """Ask for memory over all the windows growth must last; None where that is one."""
-        settings = self._criteria.memory_growth
-        if settings.sustained_windows == 1:
-            return None
-        return self._memory(settings.sustained, MOST_SHARED_MEMORY_SECONDS * settings.sustained_windows)
+    def lasting(self, counted_until: datetime | None) -> LastingQuestions:
+        """Ask for what goes on for long: the counting windows after `counted_until`, memory, and the user's own queries."""
+        counted = self.windows(counted_until)
+        growth = self._criteria.memory_growth
+        long = growth.sustained if growth.sustained_windows > 1 else None
+        return LastingQuestions(
+            windows=counted.of if counted else _no_windows,
+            memory=self._memory(growth.window, MOST_SHARED_MEMORY_SECONDS),
+            sustained_memory=self._memory(long, MOST_SHARED_MEMORY_SECONDS * growth.sustained_windows) if long else None,
+            custom=self.custom(),
+            odd=partial(self.odd, promql.counted_requests(self._criteria.counting())),
+        )
 
     def _memory(self, window: timedelta, most_shared: float) -> Awaitable[Memory | Missing]:
         step, about = promql.memory_step(window), self._about(_MEMORY, window)
         query = promql.memory(about.matcher)
 
-        async def ask(*, awaited: bool) -> Any:
+        async def ask(precedence: Precedence) -> Any:
             end, read = self._passage.clock.now(), answers.memory_by_rollout
             return await self._passage.door.over(
-                self.server, query, end - window, end, step, read=read, awaited=awaited, claim=about.claim
+                self.server, query, end - window, end, step, read=read, precedence=precedence, claim=about.claim
             )
 
         # The largest answer of all, about what has grown over the window: until a part of it has passed it hardly changes.
@@ -222,27 +231,28 @@ class Question:
         self, query_of: QueryOf, grid: Grid, parse: Callable[[list[Sample]], Parsed]
     ) -> Awaitable[Mapping[float, Parsed] | Missing]:
         about = self._about(_COUNTED, grid.window)
-        query, claim = query_of(grid.window, about.matcher), about.claim
+        query, claim, now = query_of(grid.window, about.matcher), about.claim, self._passage.clock.now()
 
         def read(result: Any) -> Mapping[float, Parsed]:
             return {at: parse(found) for at, found in answers.by_time(result).items()}
 
-        async def ask(*, awaited: bool) -> Mapping[float, Parsed] | Missing:
-            step = round(grid.window.total_seconds())
-            asked = [
-                self._passage.door.over(self.server, query, part.start, part.end, step, read=read, awaited=awaited, claim=claim)
-                for part in grid.parts()
-            ]
-            # One is awaited by itself: gathered, it would be sent a turn of the loop later, behind all other questions.
-            found: dict[float, Parsed] = {}
-            for answer in await asyncio.gather(*asked) if len(asked) > 1 else [await asked[0]]:
-                if isinstance(answer, Missing):
-                    return answer
-                found |= answer
-            return found
+        def asked(part: Grid) -> Coming[Mapping[float, Parsed] | Missing]:
+            step = round(part.window.total_seconds())
 
-        max_age = min(grid.window.total_seconds(), self._interval, MOST_SHARED_WINDOWS_SECONDS)
-        return self._parsed(self._key(query, ("windows", grid)), query, ask, about, max_age=lambda _: max_age)
+            async def ask(precedence: Precedence) -> Mapping[float, Parsed] | Missing:
+                return await self._passage.door.over(
+                    self.server, query, part.start, part.end, step, read=read, precedence=precedence, claim=claim
+                )
+
+            # Where a server's clock is behind, or samples come late, the latest windows look as if nobody had asked anything.
+            # They are left out for as long as no later one shows somebody, and asked for again with that one: so an answer that
+            # may have come too early is not shared with who knows of a later window.
+            early = now - part.end < CLOCKS_MAY_DIFFER
+            key = self._key(query, ("windows", part, grid.end if early else None))
+            most = min(step, self._interval, MOST_SHARED_LATEST_SECONDS) if early else MOST_SHARED_WINDOWS_SECONDS
+            return self._parsed(key, query, ask, about, max_age=lambda _: most)
+
+        return _Together([asked(part) for part in (grid.blocks() if claim is None else grid.parts())])
 
     def odd(self, query: str, error: Exception) -> Missing:
         """Return that an answer cannot be reckoned with, whoever is to blame: it must not end the evaluations of all others."""
@@ -262,20 +272,20 @@ class Question:
         return (self.server, query, *kind)
 
     def _vector(
-        self, query: str, parse: Callable[[Any], Parsed], about: Scope, *, alone: bool = False
+        self, query: str, parse: Callable[[Any], Parsed], about: Scope, *, alone: bool = False, sign: bool = False
     ) -> Awaitable[Parsed | Missing]:
         """Ask an instant query, and return what gives its parsed answer; one number is read from it when it stands `alone`."""
 
-        async def ask(*, awaited: bool) -> Any:
-            return await self._passage.door.instant(self.server, query, read=parse, awaited=awaited, claim=about.claim)
+        async def ask(precedence: Precedence) -> Any:
+            return await self._passage.door.instant(self.server, query, read=parse, precedence=precedence, claim=about.claim)
 
-        return self._instant(query, ask, about, alone=alone)
+        return self._instant(query, ask, about, alone=alone, sign=sign)
 
     def _instant(
-        self, query: str, ask: Callable[..., Awaitable[Any]], about: Scope, *, alone: bool = False
+        self, query: str, ask: _Ask, about: Scope, *, alone: bool = False, sign: bool = False
     ) -> Coming[Any | Missing]:
         """Ask, and note when."""
-        coming = self._parsed(self._key(query, ("instant", alone)), query, ask, about)
+        coming = self._parsed(self._key(query, ("instant", alone)), query, ask, about, sign=sign)
         self.asked_at = min(self.asked_at, coming.asked_at)
         return coming
 
@@ -283,24 +293,27 @@ class Question:
         self,
         key: Hashable,
         query: str,
-        ask: Callable[..., Awaitable[Any]],
+        ask: _Ask,
         about: Scope,
         *,
         max_age: Callable[[Any], float] = lambda _: 0.0,
+        sign: bool = False,
     ) -> Coming[Any | Missing]:
         """Ask, and return what gives that which was read from the answer. It is read once, not once for each rollout.
-
-        `ask` is told whether the answer is awaited.
 
         `max_age` says how old an answer may be, if that is older than others. One that was long in coming may be as old again
         as it was when it came: whoever is busy with answers would else ask for the next when the last has come, and do nothing
         but read. It also goes on for about as long as the next one takes, so that the evaluations due by then need not wait for
         that. What could not be seen is soon looked for again, and waited for.
-        """
 
-        async def answer(*, awaited: bool) -> Any | Missing:
+        A `sign` of a breach is asked for as often as ever however long it took, and read before all others: it must not be what
+        comes last to an operator that is behind.
+        """
+        sign = sign and about.claim is None
+
+        async def answer(precedence: Precedence) -> Any | Missing:
             try:
-                found = await ask(awaited=awaited)
+                found = await ask(Precedence.SIGN if sign else precedence)
             except AnswerError as error:
                 return Missing(INVALID, f"Prometheus at {self.server.shown}: the answer to {_short(query)} {error}")
             except ODD as error:
@@ -312,19 +325,23 @@ class Question:
         def good_for(found: Any | Missing, took: float) -> float:
             if isinstance(found, Missing):
                 return self._max_age
-            return max(self._max_age, max_age(found), min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS))
+            busy = 0.0 if sign else min(2 * took, self._interval, MOST_SHARED_BUSY_SECONDS)
+            return max(self._max_age, max_age(found), busy)
 
         def meanwhile(found: Any | Missing, took: float) -> float:
-            return 0.0 if isinstance(found, Missing) else min(2 * took, self._meanwhile)
+            if isinstance(found, Missing):
+                return 0.0
+            return GLIMPSE_SECONDS if self._at_once else min(2 * took, self._meanwhile)
 
         kept = self._passage.answers if about.claim is None else self._passage.own
         return kept.get(
             key,
             self._max_age,
-            partial(answer, awaited=True),
+            partial(answer, Precedence.AWAITED),
             good_for,
             meanwhile=meanwhile,
-            renew=partial(answer, awaited=False),
+            renew=partial(answer, Precedence.RENEWED),
+            keep=self._max_age + GLIMPSE_SECONDS if sign else 0.0,
         )
 
 
@@ -375,6 +392,26 @@ class Counted:
                 return part  # these windows are asked for again: none is counted in parts
         plane = plane_windows(_of(rollout, fallbacks), _of(rollout, evaluations), _of(rollout, lookups), _of(rollout, compared))
         return counted_windows(self.grid, _of(rollout, requests), _of(rollout, latency), plane)
+
+
+@dataclass(frozen=True, slots=True)
+class _Together:
+    """Answers about windows that follow each other, as one: missing where one of them is."""
+
+    parts: Sequence[Coming[Any]]
+
+    def __await__(self) -> Generator[Any, None, Mapping[float, Any] | Missing]:
+        found: dict[float, Any] = {}
+        for part in self.parts:
+            answer = yield from part.__await__()
+            if isinstance(answer, Missing):
+                return answer
+            found |= answer
+        return found
+
+
+async def _no_windows(_rollout: str) -> tuple[CountedWindow, ...]:
+    return ()
 
 
 def _short(query: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,9 +30,9 @@ from sark_operator.shell.api import (
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
+from sark_operator.shell.looks import Conclusion, Looks, Observing
 from sark_operator.shell.metrics import unread
 from sark_operator.shell.notifier import Notifier
-from sark_operator.shell.observer import Observer
 from sark_operator.shell.recorder import Recorder
 from sark_operator.shell.telemetry import Telemetry
 
@@ -50,7 +49,7 @@ class Reconciler:
         self,
         *,
         cluster: Cluster,
-        observer: Observer,
+        observer: Observing,
         actor: Actor,
         recorder: Recorder,
         leads: Leads,
@@ -59,7 +58,7 @@ class Reconciler:
         telemetry: Telemetry,
     ) -> None:
         self._cluster = cluster
-        self._observer = observer
+        self._looks = Looks(observer)
         self._actor = actor
         self._recorder = recorder
         self._leads = leads
@@ -67,8 +66,6 @@ class Reconciler:
         self._clock = clock
         self._telemetry = telemetry
         self._deferral = Deferral(clock)
-        self._looks: dict[str, asyncio.Task[Observation]] = {}
-        """Observations under way, by uid."""
         self._ending: set[str] = set()
         """Deleted rollouts, by uid, of which the API server has said that their namespace goes too."""
 
@@ -81,9 +78,7 @@ class Reconciler:
 
     def look_again(self, uid: str) -> None:
         """Begin anew what is only being observed: the user asks for the baseline, which waits for no metrics."""
-        look = self._looks.get(uid)
-        if look is not None:
-            look.cancel()
+        self._looks.begin_anew(uid)
 
     async def tick(self, namespace: str, name: str, uid: str) -> timedelta | None:
         """Do one tick and return after how long the next is due, or None when this rollout is none of ours any more.
@@ -113,12 +108,16 @@ class Reconciler:
         rollout, status, unsigned = await self._signed(rollout, self._deferral.latest(rollout))
         status = self._noted(rollout, status)
         spec = rollout.spec()
-        observation = await self._looked(rollout, spec, status)
-        observation = replace(observation, namespace_ending=uid in self._ending)
+
+        def conclude(seen: Observation) -> Conclusion:
+            reckoned_at, now = self._clock.monotonic(), self._clock.now()
+            decision = _decided(rollout, spec, status, replace(seen, namespace_ending=uid in self._ending), now)
+            self._telemetry.decided(self._clock.monotonic() - reckoned_at)
+            return Conclusion(decision, now, reckoned_at)
+
+        concluded = await self._looks.conclusion(rollout, spec, status, conclude)
+        decision = concluded.decision
         stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
-        reckoned_at, now = self._clock.monotonic(), self._clock.now()
-        decision = _decided(rollout, spec, status, observation, now)
-        self._telemetry.decided(self._clock.monotonic() - reckoned_at)
         if unsigned is not None:
             await self._actor.take_back(rollout, spec.target.flags_config_map, decision)
             raise unsigned
@@ -131,7 +130,7 @@ class Reconciler:
         self._telemetry.state(rollout.key, decision.status, len(spec.plan()))
         # What the rest of the tick took is told by the clock that nobody sets: one that is set back meanwhile must not make it
         # sleep for as long.
-        return decision.wake_at - now - timedelta(seconds=self._clock.monotonic() - reckoned_at)
+        return decision.wake_at - concluded.now - timedelta(seconds=self._clock.monotonic() - concluded.reckoned_at)
 
     async def _act(self, rollout: RolloutObject, spec: SarkRolloutSpec, stored: SarkRolloutStatus, decision: Decision) -> bool:
         """Carry out what was decided, and tell what keeps it from being done; return whether to decide anew at once."""
@@ -171,24 +170,6 @@ class Reconciler:
         if not written and not rollout.deleting and decision.status.notified != stored.notified:
             await self._cluster.write_status(rollout, decision.status.to_wire())
         self._notifier.tell(rollout, decision.status)
-
-    async def _looked(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
-        """Return what is to be seen.
-
-        Raises:
-            StaleVersionError: the user asked for the baseline meanwhile.
-        """
-        look = asyncio.create_task(self._observer.observe(rollout, spec, status))
-        self._looks[rollout.uid] = look
-        try:
-            return await look
-        except asyncio.CancelledError:
-            this = asyncio.current_task()
-            if this is None or this.cancelling():
-                raise
-            raise StaleVersionError(f"rollout {rollout.key}: its user asks for the baseline") from None
-        finally:
-            del self._looks[rollout.uid]
 
     async def _signed(
         self, rollout: RolloutObject, status: SarkRolloutStatus

@@ -25,6 +25,8 @@ from sark_operator.shell.shares import Shares
 
 PLACES: Final = 16
 """Questions under way in one room."""
+SIGNS: Final = 4
+"""The same for those that may be the first to show a breach, beside these: none of the others keeps them out."""
 MOST_ROOMS: Final = 16
 """Rooms, the one that is shared among them."""
 KEPT_SECONDS: Final = 600.0
@@ -61,6 +63,7 @@ class Room:
         self.name = name
         """Whose it is."""
         self._places = asyncio.Semaphore(PLACES)
+        self._signs = asyncio.Semaphore(SIGNS)
         self._own = {kind: asyncio.Semaphore(kind.places) for kind in (CUSTOM, NARROWED)}
         self._shares = {kind: Shares(kind.of_one) for kind in (CUSTOM, NARROWED)}
         """By namespace."""
@@ -72,16 +75,17 @@ class Room:
         """Whether it may become another server's."""
         return not self._inside and time.monotonic() > self._kept_until
 
-    async def enter(self, claim: Claim | None = None) -> Place:
+    async def enter(self, claim: Claim | None = None, *, sign: bool = False) -> Place:
         """Wait for a place. Whoever has one has to leave it.
 
-        `claim` says whose own question it is; None for one about all rollouts.
+        `claim` says whose own question it is; None for one about all rollouts. Of these those that are a `sign` have
+        their own places.
         """
         self._inside += 1
         passed: list[asyncio.Semaphore] = []
         try:
             # The narrowest first: who waits there keeps nobody else out.
-            for way in self._ways(claim):
+            for way in self._ways(claim, sign=sign):
                 await way.acquire()
                 passed.append(way)
         except BaseException:
@@ -89,9 +93,9 @@ class Room:
             raise
         return Place(self, passed)
 
-    def _ways(self, claim: Claim | None) -> Sequence[asyncio.Semaphore]:
+    def _ways(self, claim: Claim | None, *, sign: bool) -> Sequence[asyncio.Semaphore]:
         if claim is None:
-            return (self._places,)
+            return (self._signs if sign else self._places,)
         return self._shares[claim.kind].of(claim.namespace), self._own[claim.kind], self._places
 
     def left(self, passed: Sequence[asyncio.Semaphore], *, answered: bool) -> None:

@@ -29,6 +29,8 @@ class _Entry(Generic[Answer]):
     """Seconds until it was there."""
     following: _Entry[Answer] | None = None
     """The same question asked anew, while this answer goes on."""
+    before: _Entry[Answer] | None = None
+    """The answer that was there when this one was waited for: it may do for who is content with less, until this one comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +71,41 @@ class SharedAnswers(Generic[Answer]):
         *,
         meanwhile: Callable[[Answer, float], float] | None = None,
         renew: Callable[[], Awaitable[Answer]] | None = None,
+        keep: float = 0.0,
     ) -> Coming[Answer]:
         """Return what gives the answer to `key`, asked for at most `max_age` seconds ago; asked for by now, if it had to be.
 
         So who has many questions begins all, and then waits for one after another: most answers are there already, and a task
         for each, only to see that, would be much of what an evaluation costs. Where it depends on the answer how old it may be,
         `good_for` says so, from the answer and the seconds it took to come. `meanwhile` says from the same for how many seconds
-        longer it goes on while it is asked for anew, by `renew` where that is given; not at all by default. Neither of the two
-        that ask may raise for expected failures.
+        longer it goes on while it is asked for anew, by `renew` where that is given; not at all by default. For who is content
+        with it, it does so also when others wait for the next one already, and is kept until it is `keep` seconds old at least.
+        Neither of the two that ask may raise for expected failures.
         """
 
         def lasts(answer: Answer, took: float) -> tuple[float, float]:
             age = good_for(answer, took) if good_for else max_age
             return age, age + (meanwhile(answer, took) if meanwhile else 0.0)
 
+        kept_for = max(max_age, keep)
+
         entry = self._entries.get(key)
+        if (before := entry and entry.before) and not self._worn(before, lasts(before.task.result(), before.took)[1]):
+            return Coming(before.task, before.asked_at)
         age, longest = lasts(entry.task.result(), entry.took) if entry and _has_come(entry) else (max_age, max_age)
         if entry is not None and not self._worn(entry, age):
             entry.kept_for = max(entry.kept_for, longest)
             return Coming(entry.task, entry.asked_at)
         if entry is not None and not self._worn(entry, longest):
             if entry.following is None:
-                entry.following = self._begun(renew or ask, max_age, lasts)
+                entry.following = self._begun(renew or ask, kept_for, lasts)
                 entry.following.task.add_done_callback(lambda _: self._follow(key, entry))
                 self._drop_worn()  # not before: whoever asked for this answer may have wanted a younger one
             return Coming(entry.task, entry.asked_at)
         self._drop_worn()
-        following = (entry and entry.following) or self._begun(ask, max_age, lasts)
+        following = (entry and entry.following) or self._begun(ask, kept_for, lasts)
+        if entry is not None and _has_come(entry) and not following.task.done():
+            following.before = entry
         self._put(key, following)
         self._shrink()
         return Coming(following.task, following.asked_at)
@@ -119,13 +129,14 @@ class SharedAnswers(Generic[Answer]):
         self._entries.move_to_end(key)
 
     def _begun(
-        self, ask: Callable[[], Awaitable[Answer]], max_age: float, lasts: Callable[[Answer, float], tuple[float, float]]
+        self, ask: Callable[[], Awaitable[Answer]], kept_for: float, lasts: Callable[[Answer, float], tuple[float, float]]
     ) -> _Entry[Answer]:
-        entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), max_age)
+        entry = _Entry(self._clock.monotonic(), asyncio.ensure_future(_awaited(ask)), kept_for)
         self._under_way.add(entry.task)
 
         def come(task: asyncio.Task[Answer]) -> None:
             self._under_way.discard(task)
+            entry.before = None
             entry.took = self._clock.monotonic() - entry.asked_at
             if _has_come(entry):  # which also sees a failure that nobody may be waiting for
                 entry.kept_for = max(entry.kept_for, lasts(entry.task.result(), entry.took)[1])

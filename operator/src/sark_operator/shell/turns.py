@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 
 from sark_operator.shell.desk import Desk
+from sark_operator.shell.precedence import Precedence
 
 
 @dataclass(slots=True)
@@ -26,12 +27,12 @@ class Turns:
         self._lock = threading.Lock()
         self._servers: dict[str, _Server] = {}
 
-    def enter(self, server: str, deadline: float, *, awaited: bool) -> bool:
-        """Wait for the turn until `deadline` (monotonic seconds), `awaited` ones first; return whether it is the caller's."""
+    def enter(self, server: str, deadline: float, precedence: Precedence) -> bool:
+        """Wait for the turn until `deadline` (monotonic seconds), in order of `precedence`; return whether it is ours."""
         with self._lock:
             mine = self._servers.setdefault(server, _Server())
             mine.come += 1
-        entered = mine.desk.enter(deadline, server, awaited=awaited)
+        entered = mine.desk.enter(deadline, server, precedence)
         if not entered:
             self._go(server)
         return entered
