@@ -11,7 +11,7 @@ import yaml
 
 from .case import Case
 from .comparison import Disagreement
-from .outcome import Answer, Failed, Mistyped, Outcome, Panicked, Refused, Undefined, write
+from .outcome import Answer, Failed, Inconsistent, Mistyped, Outcome, Panicked, Refused, Undefined, write
 from .tokens import tokens
 
 _WORDS: Final = re.compile(r"[a-z]\w*\d+|x\d+")
@@ -35,7 +35,7 @@ def words(outcome: Outcome) -> str:
             return write(value)
         case Undefined():
             return "undefined"
-        case Failed(reason) | Panicked(reason):
+        case Failed(reason) | Panicked(reason) | Inconsistent(reason):
             return f"error: {' '.join(reason.split())}"
         case Refused(reason) | Mistyped(reason):
             return f"refused: {reason}"

@@ -39,6 +39,13 @@ class Panicked:
 
 
 @dataclass(frozen=True, slots=True)
+class Inconsistent:
+    """The engine decides otherwise than it evaluates: its cache took one question for another. Whatever OPA says, a finding."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """No answer, and said so: the question goes to the baseline, or no time was left for it."""
 
@@ -52,7 +59,7 @@ class Mistyped:
     reason: str
 
 
-Outcome = Answer | Undefined | Failed | Panicked | Refused | Mistyped
+Outcome = Answer | Undefined | Failed | Panicked | Inconsistent | Refused | Mistyped
 
 
 def read(text: str | bytes) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sark_engine import Engine, EvaluationError, InputError, Policies, PolicyError, UnsupportedPath
 
 from .case import Case, Text
-from .outcome import Answer, Failed, Mistyped, Outcome, Panicked, Refused, Undefined, read
+from .outcome import Answer, Failed, Inconsistent, Mistyped, Outcome, Panicked, Refused, Undefined, read, same
 
 TIMEOUT_SECONDS: Final = 5.0
 _DECLINED: Final = frozenset({"timeout", "unsupported_input", "unsupported_builtin"})
@@ -33,12 +33,30 @@ class Subject:
 
     def ask(self, paths: Sequence[str], inputs: Sequence[Text | None]) -> list[list[Outcome]]:
         """Return, for each input, the outcome of each path."""
-        return [[self.ask_one(path, given) for path in paths] for given in inputs]
+        evaluated = [[self.ask_one(path, given) for path in paths] for given in inputs]
+        # Once it decides on all it remembers them, under keys by which each has to be told from all others.
+        for _ in range(2):
+            for row, given in zip(evaluated, inputs, strict=True):
+                row[:] = [self._decided(path, given, outcome) for path, outcome in zip(paths, row, strict=True)]
+        return evaluated
 
     def ask_one(self, path: str, given: Text | None) -> Outcome:
         """Evaluate `path`, past the decision cache."""
+        return self._outcome(self._engine.evaluate, path, given)
+
+    def _decided(self, path: str, given: Text | None, evaluated: Outcome) -> Outcome:
+        """Return what was `evaluated` if that is decided too."""
+        decided = self._outcome(self._engine.decide, path, given)
+        if isinstance(evaluated, Inconsistent) or is_same(evaluated, decided):
+            return evaluated
+        if not is_same(evaluated, self.ask_one(path, given)):
+            return evaluated  # it is no matter of the input alone: what depends on the time is evaluated each time
+        return Inconsistent(f"it evaluates to {evaluated}, and is decided to be {decided}")
+
+    @staticmethod
+    def _outcome(ask: Callable[[str, bytes | None], bytes | None], path: str, given: Text | None) -> Outcome:
         try:
-            answer = self._engine.evaluate(path, None if given is None else given.encode())
+            answer = ask(path, None if given is None else given.encode())
         except UnsupportedPath as error:
             return Refused(f"baseline: {'; '.join(error.reasons) or error}")
         except EvaluationError as error:
@@ -48,6 +66,13 @@ class Subject:
         except InputError as error:
             return Refused(f"input: {error}")
         return Undefined() if answer is None else Answer(read(answer))
+
+
+def is_same(one: Outcome, other: Outcome) -> bool:
+    """Whether the engine said the same twice; errors by their kind, for their texts may tell of the moment."""
+    if isinstance(one, Answer) and isinstance(other, Answer):
+        return same(one.value, other.value)
+    return type(one) is type(other)
 
 
 def compile_or_reason(case: Case) -> Subject | Refused | Mistyped:
