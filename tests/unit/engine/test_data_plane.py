@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
@@ -93,6 +94,52 @@ def test_connections_beyond_the_limit_are_turned_away(start: Any):
     while plane.metric("sark_connections") > 0:
         time.sleep(0.01)
     assert plane.request("GET", "/health").status == 200
+
+
+def test_large_bodies_have_so_much_memory_together_and_small_ones_need_none_of_it(start: Any):
+    # Given clients that send most of a body each, of the largest there may be, and then nothing more
+    most = 128 << 10
+    plane = start(max_body_bytes=most, body_timeout_seconds=60.0, max_connections=200)
+    body = b'{"input": {"user": {"id": "alice"}, "rest": "' + b"x" * (most - 100) + b'"}}'
+    head = f"POST /v1/data/authz/allow HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    clients = [socket.create_connection(("127.0.0.1", plane.port), timeout=20) for _ in range(100)]
+    refused = []
+    for client in clients:
+        try:
+            client.sendall(head + body[:-1])
+            client.settimeout(0.05)
+            refused.append(client.recv(1000))
+        except TimeoutError:
+            continue
+        except OSError:  # it was closed while it was sent to
+            refused.append(b"HTTP/1.1 503 ")
+
+    # Then those that find no room are told so at once
+    assert 20 <= len(refused) < 100 - 20
+    assert all(reply.startswith(b"HTTP/1.1 503 ") for reply in refused)
+    assert any(b"too many large bodies are being read or answered; try again" in reply for reply in refused)
+    assert plane.metric("sark_requests_refused_total", reason="body") == len(refused)
+    # And small ones are answered as ever
+    assert plane.ask("authz/allow").json == {"result": True}
+
+    # And when the others have gone or have been answered there is room again
+    answered = 0
+    for client in clients:
+        client.settimeout(20)
+        try:
+            client.sendall(body[-1:])
+            answered += client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        except OSError:
+            continue
+        finally:
+            client.close()
+    assert answered == 100 - len(refused)
+    while plane.metric("sark_connections") > 0:
+        time.sleep(0.01)
+    assert plane.request("POST", "/v1/data/authz/allow", body).json == {"result": True}
+    for _ in range(200):  # of what was unpacked nothing is kept
+        packed = plane.request("POST", "/v1/data/authz/allow", gzip.compress(body), {"Content-Encoding": "gzip"})
+        assert packed.json == {"result": True}
 
 
 def test_several_workers_share_one_port(start: Any):

@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    bodies::Held,
     containing,
     deadlines::Watch,
     reply::{Delivery, Problem, Reply, status},
@@ -60,6 +61,8 @@ struct Line {
 pub(crate) struct Connection {
     line: Line,
     incoming: Incoming,
+    /// Of the memory for bodies.
+    held: Held,
     phase: Phase,
     drains: bool,
     in_a_row: u32,
@@ -69,8 +72,9 @@ impl Connection {
     pub(crate) fn new(thread: Rc<Thread>, stream: Stream) -> Self {
         let watch = thread.clock.watch();
         let asker = thread.shared.log.get().map(|_| stream.peer());
+        let held = thread.shared.bodies.held();
         let line = Line { thread, stream, outgoing: Vec::new(), watch, is_doubtful: false };
-        Self { line, incoming: Incoming::from_client(asker), phase: Phase::Other, drains: false, in_a_row: 0 }
+        Self { line, incoming: Incoming::from_client(asker), held, phase: Phase::Other, drains: false, in_a_row: 0 }
     }
 
     /// Serve until either side has had enough.
@@ -98,6 +102,8 @@ impl Connection {
                     let without_body = request.head.method == "HEAD";
                     let size = request.size();
                     self.incoming.consume(size);
+                    // What a connection gives back is not refused.
+                    let _ = self.hold();
                     // Once draining, the last answer of a connection is the one behind which nothing has come.
                     self.look_around();
                     if waited {
@@ -151,7 +157,7 @@ impl Connection {
         if let Missing::Body { head, length: Length::Chunked, .. } = missing {
             match self.incoming.unpack(head, &thread.rule) {
                 Err(problem) => return Ok(Err(problem)),
-                Ok(true) => return Ok(Ok(())),
+                Ok(true) => return Ok(self.hold()),
                 Ok(false) => {}
             }
         }
@@ -167,7 +173,7 @@ impl Connection {
         match self.line.wait(self.incoming.room(missing), self.drains).await {
             Waited::Arrived => {
                 self.incoming.arrived();
-                Ok(Ok(()))
+                Ok(self.hold())
             }
             Waited::Gone => Err(Gone),
             Waited::Draining => {
@@ -178,6 +184,11 @@ impl Connection {
             }
             Waited::Late => self.late(missing),
         }
+    }
+
+    /// Count what has arrived among all bodies.
+    fn hold(&mut self) -> Result<(), Problem> {
+        self.held.resize(self.incoming.taken())
     }
 
     /// The limit of what is waited for, when the wait begins.

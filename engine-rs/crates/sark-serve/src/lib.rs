@@ -9,6 +9,7 @@ mod answering;
 mod arms;
 mod asked;
 mod batch;
+mod bodies;
 mod compression;
 mod connection;
 mod containing;

@@ -1,6 +1,6 @@
 //! OPA's REST API around the decisions: what a request means, what is handed to the embedder whole, and how answers look.
 
-use std::{borrow::Cow, rc::Rc, time::Instant};
+use std::{borrow::Cow, ops::Deref, rc::Rc, time::Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -9,6 +9,7 @@ use crate::{
     answering::{Answering, Times, deliver},
     arms::{Arm, Cache, Opa},
     asked::Asked,
+    bodies::Held,
     compression::{self, Unpacking, unpack},
     dressing::{Look, Version},
     evaluating::no_decision,
@@ -36,10 +37,10 @@ impl Answering {
         if !posts && parameters.input.as_deref().is_some_and(|text| text.trim() == "null") {
             return Ok(self.pass_on(request).await);
         }
-        let body: Cow<'_, [u8]> = match (&parameters.input, posts) {
+        let body: Unpacked<'_> = match (&parameters.input, posts) {
             (_, true) => self.body(request)?,
             (Some(text), false) => body_around(text.as_bytes(), "parameter")?.into(),
-            (None, false) => Cow::Borrowed(&[]),
+            (None, false) => Unpacked::from([].as_slice()),
         };
         let question = Question::new(asked, &body, head.subject).asked_by(request.asker());
         let look = Look {
@@ -73,12 +74,16 @@ impl Answering {
     }
 
     /// The body, unpacked if need be.
-    pub(crate) fn body<'r>(&self, request: &Request<'r>) -> Result<Cow<'r, [u8]>, Problem> {
+    pub(crate) fn body<'r>(&self, request: &Request<'r>) -> Result<Unpacked<'r>, Problem> {
         let limit = self.shared.options.max_body_bytes;
         match request.head.encoding {
-            b"" => Ok(Cow::Borrowed(request.body)),
+            b"" => Ok(Unpacked::from(request.body)),
             b"gzip" => match unpack(request.body, limit) {
-                Ok(plain) => Ok(Cow::Owned(plain)),
+                Ok(plain) => {
+                    let mut held = self.shared.bodies.held();
+                    held.resize(plain.capacity())?;
+                    Ok(Unpacked { bytes: plain.into(), _held: Some(held) })
+                }
                 Err(Unpacking::Broken) => Err(Problem::invalid("could not decompress the body: it is not gzip")),
                 Err(Unpacking::TooMany) => Err(Problem::invalid("could not decompress the body: it has too many gzip members")),
                 Err(Unpacking::TooLarge) => {
@@ -128,6 +133,33 @@ impl Answering {
             log.admit(logged, &self.shared.metrics());
         }
         reply
+    }
+}
+
+/// A body as its sender meant it, and the memory for it.
+pub(crate) struct Unpacked<'r> {
+    bytes: Cow<'r, [u8]>,
+    /// What arrived is counted where it arrives.
+    _held: Option<Held>,
+}
+
+impl Deref for Unpacked<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<'r> From<&'r [u8]> for Unpacked<'r> {
+    fn from(bytes: &'r [u8]) -> Self {
+        Self { bytes: bytes.into(), _held: None }
+    }
+}
+
+impl From<Vec<u8>> for Unpacked<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into(), _held: None }
     }
 }
 

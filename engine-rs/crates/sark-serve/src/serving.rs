@@ -136,7 +136,7 @@ impl Thread {
     pub(crate) fn refused(&self, problem: &Problem) {
         let reason = match problem.status {
             status::NOT_FOUND | status::METHOD_NOT_ALLOWED => Refusal::NotFound,
-            status::TOO_LARGE | status::TOO_SLOW => Refusal::Body,
+            status::TOO_LARGE | status::TOO_SLOW | status::UNAVAILABLE => Refusal::Body,
             status::UNAUTHORIZED => Refusal::Unauthorized,
             status::HEAD_TOO_LARGE => Refusal::Head,
             _ => Refusal::BadRequest,

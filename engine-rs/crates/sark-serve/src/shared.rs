@@ -13,6 +13,7 @@ use sark_engine::Engine;
 
 use crate::{
     arms::Arm,
+    bodies::Bodies,
     events::EvaluationResult,
     faults::FaultInjector,
     flags::Flags,
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     /// Tokens that requests must show; set before the server starts, or none need be shown.
     pub tokens: OnceLock<ArcSwap<Tokens>>,
     pub connections: AtomicUsize,
+    pub bodies: Arc<Bodies>,
 }
 
 impl Shared {
@@ -64,6 +66,7 @@ impl Shared {
             log: OnceLock::new(),
             tls: OnceLock::new(),
             tokens: OnceLock::new(),
+            bodies: Bodies::of(options.max_body_bytes),
             engine,
             options,
             in_force: Arc::new(ArcSwap::from_pointee(InForce { flags, metrics: Arc::new(metrics) })),

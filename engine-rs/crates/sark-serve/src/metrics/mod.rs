@@ -53,7 +53,7 @@ pub(crate) enum Refusal {
     NotFound,
     /// Head too large.
     Head,
-    /// Body too large, or head or body too slow.
+    /// Body too large, head or body too slow, or no memory for another body.
     Body,
     /// Too many connections.
     Connections,

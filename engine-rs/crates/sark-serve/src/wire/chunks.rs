@@ -36,6 +36,11 @@ impl Chunks {
         (self.place == Place::End).then_some(self.body.as_slice())
     }
 
+    /// Bytes that it takes in memory.
+    pub(crate) const fn room(&self) -> usize {
+        self.body.capacity()
+    }
+
     /// Take what is complete at the start of `bytes`; how many bytes that was.
     pub(crate) fn take(&mut self, bytes: &[u8], rule: &HeadRule) -> Result<usize, Problem> {
         let mut rest = bytes;

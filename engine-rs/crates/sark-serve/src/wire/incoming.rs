@@ -170,6 +170,11 @@ impl Incoming {
         &mut self.buffer
     }
 
+    /// Bytes that it takes in memory.
+    pub(crate) fn taken(&self) -> usize {
+        self.buffer.capacity() + self.chunks.as_ref().map_or(0, Chunks::room)
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
