@@ -11,7 +11,7 @@ from typing import Self
 
 from .case import Case
 from .oracle import Oracle, Refusal
-from .outcome import Answer, Failed, Mistyped, Outcome, Refused, Undefined, same
+from .outcome import Answer, Failed, Inconsistent, Mistyped, Outcome, Panicked, Refused, Undefined, same
 from .subject import Subject, compile_or_reason
 
 
@@ -90,7 +90,7 @@ class Comparison:
     ) -> None:
         for number, path, opa, engine in _pairs(case, theirs, ours):
             match opa, engine:
-                case (_, Refused(reason)) | (Refused(reason), _):
+                case (_, Refused(reason)) | (Refused(reason), Answer() | Undefined() | Failed()):
                     into.refused.append(reason)
                     continue
                 case (Answer() | Undefined(), Failed(reason)) if is_conflict(reason):
@@ -118,6 +118,8 @@ class Comparison:
 def agree(opa: Outcome, engine: Outcome) -> bool:
     """Whether the two outcomes are the same answer, or one of them is none."""
     match opa, engine:
+        case (_, Inconsistent() | Panicked()):
+            return False
         case (Refused(), _) | (_, Refused()):
             return True
         case Answer(one), Answer(other):

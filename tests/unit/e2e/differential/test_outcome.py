@@ -3,7 +3,19 @@ from __future__ import annotations
 import pytest
 
 from sark_e2e.differential.comparison import agree
-from sark_e2e.differential.outcome import Answer, Failed, Mistyped, Outcome, Refused, Undefined, read, same, write
+from sark_e2e.differential.outcome import (
+    Answer,
+    Failed,
+    Inconsistent,
+    Mistyped,
+    Outcome,
+    Panicked,
+    Refused,
+    Undefined,
+    read,
+    same,
+    write,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +58,8 @@ def test_values_are_the_same_by_what_they_are_worth(one: str, other: str, equal:
         (Refused("rego_type_error"), Mistyped("operand 1"), True),
         (Undefined(), Mistyped("operand 1"), False),
         (Failed("x"), Mistyped("operand 1"), False),
+        (Refused("out of time"), Inconsistent("it is decided otherwise"), False),
+        (Refused("out of time"), Panicked("index out of bounds"), False),
     ],
 )
 def test_outcomes_agree_unless_both_answered_and_differ(opa: Outcome, engine: Outcome, alike: bool):

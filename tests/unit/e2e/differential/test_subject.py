@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from sark_engine import EvaluationTimeout
 
 from sark_e2e.differential.case import Case
 from sark_e2e.differential.outcome import Answer, Failed, Inconsistent, Mistyped, Outcome, Refused, Undefined
@@ -67,6 +68,23 @@ def test_a_decision_taken_for_another_is_a_finding_and_what_changes_by_itself_is
 
     # And what is another answer each time is none of the cache's
     assert isinstance(subject("r := time.now_ns()").ask(["p/r"], ["{}"])[0][0], Answer)
+
+
+@pytest.mark.parametrize("late", ["decide", "evaluate"])
+def test_a_machine_that_was_busy_is_no_finding(monkeypatch: pytest.MonkeyPatch, late: str):
+    # Given an engine that has no time for one of the two
+    busy = subject("r := input.n")
+    engine = busy._engine
+
+    def no_time(*_: object) -> bytes:
+        raise EvaluationTimeout("the evaluation took too long")
+
+    asks = {"evaluate": engine.evaluate, "decide": engine.decide} | {late: no_time}
+    monkeypatch.setattr(busy, "_engine", type("Busy", (), {name: staticmethod(ask) for name, ask in asks.items()}))
+
+    # When it is asked, then what it says is what it evaluated, which may be nothing
+    (outcome,) = busy.ask(["p/r"], INPUTS[:1])[0]
+    assert isinstance(outcome, Answer if late == "decide" else Refused)
 
 
 def test_errors_are_the_same_by_their_kind():
