@@ -9,9 +9,9 @@ use std::sync::{
 
 use crate::reply::Problem;
 
-/// What a connection holds without being counted. Most requests fit, and cost nothing more.
+/// A connection, or a body that was unpacked, is not counted up to here. Most requests fit, and cost nothing more.
 const FREE: usize = 64 << 10;
-/// So many of the largest bodies are held at a time.
+/// What is held in all, in bodies of the largest size; their buffers take up to twice as much as is in them.
 const LARGEST: usize = 64;
 
 /// What all requests hold.

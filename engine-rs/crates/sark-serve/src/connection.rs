@@ -146,6 +146,8 @@ impl Connection {
 
     async fn refuse(&mut self, problem: &Problem) -> Result<(), Gone> {
         self.line.thread.refused(problem);
+        self.incoming.forget();
+        let _ = self.hold();
         let delivery = Delivery { is_last: true, is_old: false, without_body: false };
         problem.reply().write(&mut self.line.outgoing, &self.line.thread.clock.opening(), delivery);
         self.line.flush().await
@@ -167,7 +169,7 @@ impl Connection {
             thread.clock.arm(&self.line.watch, limit);
         }
         if self.line.recall(&mut self.incoming) {
-            return Ok(Ok(()));
+            return Ok(self.hold());
         }
         self.in_a_row = 0;
         match self.line.wait(self.incoming.room(missing), self.drains).await {
@@ -180,7 +182,7 @@ impl Connection {
                 self.phase = Phase::Other;
                 self.look_around();
                 self.incoming.arrived();
-                Ok(Ok(()))
+                Ok(self.hold())
             }
             Waited::Late => self.late(missing),
         }
@@ -219,7 +221,7 @@ impl Connection {
             // What came at the last moment counts.
             Missing::All if self.line.stream.read_now(self.incoming.buffer()).is_ok_and(|length| length > 0) => {
                 self.incoming.arrived();
-                Ok(Ok(()))
+                Ok(self.hold())
             }
             Missing::All => Err(Gone),
             Missing::Head => slow("request's head", options.header_timeout),

@@ -15,13 +15,15 @@ use crate::reply::Problem;
 const ROOM: usize = 4 << 10;
 /// Most room made at once: a length that is only promised takes no memory.
 const MAX_ROOM: usize = 64 << 10;
-/// A buffer that grew beyond this is given back when it is empty.
+/// A buffer that grew beyond this is given back as soon as no more than that is in it.
 const KEPT: usize = 64 << 10;
 
 /// Bytes that wait, the first unanswered request in front.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     buffer: BytesMut,
+    /// The most that the buffer has had room for since it was made: it shows no longer what stands before what was answered.
+    made: usize,
     last_head: LastHead,
     /// The body of the first request, when it comes in chunks.
     chunks: Option<Chunks>,
@@ -171,8 +173,16 @@ impl Incoming {
     }
 
     /// Bytes that it takes in memory.
-    pub(crate) fn taken(&self) -> usize {
-        self.buffer.capacity() + self.chunks.as_ref().map_or(0, Chunks::room)
+    pub(crate) fn taken(&mut self) -> usize {
+        self.made = self.made.max(self.buffer.capacity());
+        self.made + self.chunks.as_ref().map_or(0, Chunks::room)
+    }
+
+    /// Give everything back.
+    pub(crate) fn forget(&mut self) {
+        self.buffer = BytesMut::new();
+        self.made = 0;
+        self.chunks = None;
     }
 
     /// Whether nothing waits.
@@ -183,12 +193,14 @@ impl Incoming {
     /// Forget the first request.
     pub(crate) fn consume(&mut self, size: usize) {
         self.chunks = None;
-        if size < self.buffer.len() {
-            self.buffer.advance(size);
-        } else if self.buffer.capacity() > KEPT {
-            self.buffer = BytesMut::new();
-        } else {
+        let rest = self.buffer.get(size..).unwrap_or_default();
+        if self.made.max(self.buffer.capacity()) > KEPT && rest.len() <= KEPT {
+            self.buffer = BytesMut::from(rest);
+            self.made = 0;
+        } else if rest.is_empty() {
             self.buffer.clear();
+        } else {
+            self.buffer.advance(size);
         }
     }
 }
@@ -200,6 +212,44 @@ mod tests {
     use super::*;
 
     const RULE: HeadRule = HeadRule { max_bytes: 1024, max_body_bytes: 1024, subject: None };
+
+    #[test]
+    fn what_was_large_is_given_back_also_with_something_behind_it() {
+        // Given a large body, and right behind it a small one
+        let rule = HeadRule { max_bytes: 1024, max_body_bytes: 1 << 20, subject: None };
+        let mut incoming = Incoming::default();
+        let large = "x".repeat(1 << 20);
+        let head = |length: usize| format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        for text in [head(large.len()), large, head(5), "small".to_owned()] {
+            incoming.buffer().extend_from_slice(text.as_bytes());
+        }
+        assert!(incoming.taken() > 1 << 20);
+
+        // When the first has been answered, then the second takes no more than it needs
+        for (length, most) in [(1 << 20, 1024), (5, 1024)] {
+            let Arrival::Request(request) = incoming.look(&rule).unwrap() else { panic!("it is all there") };
+            assert_eq!(request.body.len(), length);
+            let size = request.size();
+            incoming.consume(size);
+            assert!(incoming.taken() <= most, "{}", incoming.taken());
+        }
+        assert!(incoming.is_empty());
+    }
+
+    #[test]
+    fn what_stands_before_what_was_answered_is_still_taken() {
+        // Given many small requests that came together, in a buffer that is not large enough to be given back
+        let mut incoming = Incoming::default();
+        let request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        incoming.buffer().extend_from_slice(request.repeat(1000).as_bytes());
+        let taken = incoming.taken();
+        for _ in 0..999 {
+            incoming.consume(request.len());
+        }
+        assert_eq!(incoming.taken(), taken);
+        incoming.forget();
+        assert_eq!(incoming.taken(), 0);
+    }
 
     /// Every request in `pieces`, as method and body.
     fn requests(pieces: &[&[u8]]) -> Vec<(String, Vec<u8>)> {
