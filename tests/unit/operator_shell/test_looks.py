@@ -39,6 +39,8 @@ class Sight:
     glimpsed: int = 0
     failure: Exception | None = None
     """What comes of a glimpse."""
+    stumbles: bool = False
+    """Whether nothing can be decided on a part."""
     ended: list[str] = field(default_factory=list)
     """What was given up."""
     standing: Standing = field(default_factory=Standing)
@@ -72,6 +74,8 @@ class Sight:
     def conclude(self, seen: Observation) -> Conclusion:
         target = self.target
         self.concluded.append("part" if seen.metrics.memory is LATE else "all")
+        if self.stumbles and self.concluded[-1] == "part":
+            raise ZeroDivisionError
         return Conclusion(decide(target.identity, target.spec, target.status, seen, target.now), target.now, 0.0)
 
     def begin(self, *, urgent: bool) -> asyncio.Task[Conclusion]:
@@ -200,10 +204,12 @@ async def test_what_comes_while_a_glimpse_is_taken_is_decided_on() -> None:
     assert (around.ended, around.concluded) == (["glimpse"], ["all"])
 
 
-async def test_a_glimpse_that_fails_keeps_nobody_from_being_decided_on() -> None:
+@pytest.mark.parametrize("where", ["glimpse", "conclude"])
+async def test_a_glimpse_that_fails_keeps_nobody_from_being_decided_on(where: str) -> None:
     # Given a fault of ours in what is only done for a glimpse
-    around = sight()
-    around.failure = RuntimeError("a fault")
+    around = sight(FAILING)
+    around.failure = RuntimeError("a fault") if where == "glimpse" else None
+    around.stumbles = where == "conclude"
     around.target.arms = FAILING
     evaluation = around.begin(urgent=True)
     await settle()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sark_operator.shell import rooms
-from sark_operator.shell.rooms import CUSTOM, MOST_ROOMS, NARROWED, PLACES, Claim, Kind, Place, Room, Rooms
+from sark_operator.shell.rooms import CUSTOM, MOST_ROOMS, NARROWED, PLACES, SIGNS, Claim, Kind, Place, Room, Rooms
 
 pytestmark = pytest.mark.asyncio
 GOOD = "http://prometheus:9090"
@@ -106,3 +106,27 @@ async def test_one_namespace_has_some_of_the_places(kind: Kind) -> None:
     places = await enter(room, *([Claim("shop", kind)] * PLACES))
     assert len(places) == kind.of_one
     assert await enter(room, Claim("team", kind))
+
+
+async def test_signs_of_a_breach_have_places_of_their_own_and_any_that_is_free() -> None:
+    # Given a room in which nobody is
+    room = Rooms().of(GOOD)
+
+    async def signs(number: int) -> int:
+        entered = [asyncio.create_task(room.enter(sign=True)) for _ in range(number)]
+        done, waiting = await asyncio.wait(entered, timeout=0.05)
+        for task in waiting:
+            task.cancel()
+        return len(done)
+
+    # When more signs come than have places of their own, then they take others
+    assert await signs(SIGNS + 2) == SIGNS + 2
+    # And when all of those are taken by what is no sign, then no more than their own
+    assert len(await enter(room, *([None] * PLACES))) == PLACES - 2
+    assert await signs(1) == 0
+
+
+async def test_what_is_no_sign_takes_none_of_their_places() -> None:
+    room = Rooms().of(GOOD)
+    assert len(await enter(room, *([None] * (PLACES + 1)))) == PLACES
+    assert [(await room.enter(sign=True)) is not None for _ in range(SIGNS)] == [True] * SIGNS

@@ -317,6 +317,29 @@ async def test_an_answer_too_old_for_one_goes_on_for_another_while_the_next_is_w
     assert source.asked == 2
 
 
+async def test_an_answer_that_has_come_is_given_in_the_same_moment():
+    # Given an answer that may go on, and the next one under way, which others wait for
+    asker = Asker()
+    source, shared = asker.source, asker.shared
+    assert await shared.get("q", 1.0, source.ask, keep=9.0) == 1
+    asker.clock.seconds = 8.0
+    source.go.clear()
+    younger = shared.get("q", 1.0, source.ask, keep=9.0)
+
+    async def ask_when_it_has_come() -> int:
+        await source.go.wait()
+        assert younger.task.done()
+        return await shared.get("q", 1.0, source.ask, meanwhile=lambda _found, _took: 7.0)
+
+    await asyncio.sleep(0)
+    asking = asyncio.ensure_future(ask_when_it_has_come())
+    await asyncio.sleep(0)
+
+    # When it comes, then who is woken in that moment has it too
+    source.go.set()
+    assert await asking == 2
+
+
 async def test_an_answer_that_was_renewed_is_not_the_first_to_make_room():
     clock, source = HandClock(), Source()
     shared: SharedAnswers[int] = SharedAnswers(clock, most=2)

@@ -115,14 +115,19 @@ async def _breach(
             seen = asyncio.ensure_future(glimpse())
             if await _ends_before(look, seen):
                 return None
-            failure = asyncio.CancelledError() if seen.cancelled() else seen.exception()
-            if failure is not None:
-                _log.error("a glimpse failed, so all is waited for", rollout=rollout, exc_info=failure)
-                continue
-            conclusion = conclude(seen.result())
-            if goes_back_for_a_breach(conclusion.decision):
+            conclusion = _concluded(rollout, seen, conclude)
+            if conclusion is not None and goes_back_for_a_breach(conclusion.decision):
                 return conclusion
     return None
+
+
+def _concluded(rollout: str, glimpse: asyncio.Future[Observation], conclude: Conclude) -> Conclusion | None:
+    """Return what would be decided on a glimpse; None where it failed, which is a fault of ours and must hold up nobody."""
+    try:
+        return conclude(glimpse.result())
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all is waited for, and decided on
+        _log.error("a glimpse failed, so all is waited for", rollout=rollout, exc_info=error)
+        return None
 
 
 async def _ends_before(look: asyncio.Task[Observation], other: Awaitable[object]) -> bool:

@@ -180,7 +180,7 @@ class PrometheusDoor:
                 asked_at = time.monotonic()
                 answer = await self._asked(server, errand, place)
         except TimeoutError:
-            answer = _late(server, asked_at - started) if asked_at is not None else _crowded(server, errand.claim)
+            answer = _late(server, asked_at - started) if asked_at is not None else _crowded(server, errand)
         except Exception:
             self._telemetry.query(INVALID, time.monotonic() - started)
             raise
@@ -404,8 +404,9 @@ def _late(server: Server, waited: float = 0.0) -> Missing:
     return Missing(TIMEOUT, f"Prometheus at {server.shown} did not answer within {server.timeout:g} s{after}")
 
 
-def _crowded(server: Server, claim: Claim | None) -> Missing:
-    limit = f"{PLACES}"
+def _crowded(server: Server, errand: _Errand) -> Missing:
+    claim = errand.claim
+    limit = f"{PLACES}" if errand.precedence is not Precedence.SIGN else f"{PLACES}, and {SIGNS} for signs of a breach"
     if claim is not None:
         one, kind = f"{claim.kind.of_one} that rollouts of namespace {claim.namespace} ask", claim.kind
         limit = f"{one} for themselves, or {kind.places} in all namespaces"

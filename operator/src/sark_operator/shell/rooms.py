@@ -26,7 +26,7 @@ from sark_operator.shell.shares import Shares
 PLACES: Final = 16
 """Questions under way in one room."""
 SIGNS: Final = 4
-"""The same for those that may be the first to show a breach, beside these: none of the others keeps them out."""
+"""As many more for those that may be the first to show a breach: none of the others keeps them out."""
 MOST_ROOMS: Final = 16
 """Rooms, the one that is shared among them."""
 KEPT_SECONDS: Final = 600.0
@@ -78,8 +78,8 @@ class Room:
     async def enter(self, claim: Claim | None = None, *, sign: bool = False) -> Place:
         """Wait for a place. Whoever has one has to leave it.
 
-        `claim` says whose own question it is; None for one about all rollouts. Of these those that are a `sign` have
-        their own places.
+        `claim` says whose own question it is; None for one about all rollouts. Of these a `sign` has places of its
+        own, and any other that is free when there is none of them.
         """
         self._inside += 1
         passed: list[asyncio.Semaphore] = []
@@ -95,7 +95,8 @@ class Room:
 
     def _ways(self, claim: Claim | None, *, sign: bool) -> Sequence[asyncio.Semaphore]:
         if claim is None:
-            return (self._signs if sign else self._places,)
+            beside = sign and (self._places.locked() or not self._signs.locked())
+            return (self._signs if beside else self._places,)
         return self._shares[claim.kind].of(claim.namespace), self._own[claim.kind], self._places
 
     def left(self, passed: Sequence[asyncio.Semaphore], *, answered: bool) -> None:

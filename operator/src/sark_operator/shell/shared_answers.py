@@ -90,8 +90,10 @@ class SharedAnswers(Generic[Answer]):
         kept_for = max(max_age, keep)
 
         entry = self._entries.get(key)
-        if (before := entry and entry.before) and not self._worn(before, lasts(before.task.result(), before.took)[1]):
-            return Coming(before.task, before.asked_at)
+        if entry is not None and entry.before is not None and not entry.task.done():
+            before = entry.before
+            if not self._worn(before, lasts(before.task.result(), before.took)[1]):
+                return Coming(before.task, before.asked_at)
         age, longest = lasts(entry.task.result(), entry.took) if entry and _has_come(entry) else (max_age, max_age)
         if entry is not None and not self._worn(entry, age):
             entry.kept_for = max(entry.kept_for, longest)
