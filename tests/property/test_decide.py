@@ -97,6 +97,7 @@ IN_A_HUNDRED = [
         "advanced on proof",
         "advanced past a warning",
         "breach",
+        "back by a glimpse",
         "evidence grows",
         "rests",
         "blind for too long",

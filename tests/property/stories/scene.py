@@ -19,6 +19,7 @@ from sark_operator.core.observation import Missing
 from .conditions import check_conditions
 from .edits import check_edits, policy_of
 from .evidence import check_bake, check_evidence, check_what_lasts
+from .glimpses import check_glimpse
 from .memory import Memory
 from .moment import Moment
 from .requests import check_expiry, check_requests
@@ -100,6 +101,8 @@ class Scene(RuleBasedStateMachine):
         if decision.records or moment.writes or self.ticks % 5 == 0:
             assert target.decide() == decision, "the same input, another decision"
             self.check_idempotence(moment)
+        if decision.records or self.symptom.bad or self.ticks % 10 == 0:
+            check_glimpse(moment, observation)
         assert SarkRolloutStatus.model_validate(decision.status.to_wire()) == decision.status, "the status changes on the wire"
         assert decision.wake_at > target.now.replace(microsecond=0)
         check_advance(moment)
