@@ -22,7 +22,7 @@ from .rest_differences import DIFFERENCES, explained
 
 ARMS = {"python": 0, "rust": 100}
 HEADERS = ("content-type", "content-encoding", "allow")
-_TRIES = 3
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class Told:
 def ask_opa(base: str, case: Case) -> Told:
     """As `ask`, for OPA, which may lose its answer; it is asked again. The sidecar is asked once: a lost answer is a fault.
 
-    OPA may close before it has read a body that it refuses. And its reader of packed bodies, when it is a new one (they are
-    kept until the collector comes), panics at one that is not packed: it is given a packed one to read before.
+    OPA may close before it has read a body that it refuses. And its reader of packed bodies, when it is a new one, panics at a
+    body that is not packed: it is given a packed one to read before. That reader is kept by the processor it was made on, until
+    the collector comes, and the next question may come to another: so it is asked many times.
     """
     for _ in range(_TRIES):
         told = ask(base, case)
@@ -58,13 +59,12 @@ def ask_opa(base: str, case: Case) -> Told:
     return told
 
 
-def test_opa_that_has_read_nothing_packed_is_asked_again(opa: OpaServer):
-    # Given an OPA that loses its first answer to a body that is not packed
+def test_opa_that_loses_answers_is_asked_until_it_gives_one(opa: OpaServer):
+    # Given a body that is said to be packed, and is not
     case = next(case for case in cases() if case.note == "not packed")
-    assert ask(opa.url, case).status == 0
 
-    # Then it is asked until it answers
-    assert ask_opa(opa.url, case).status == 400
+    # When OPA is asked often, then each time it answers in the end
+    assert {ask_opa(opa.url, case).status for _ in range(20)} == {400}
 
 
 def ask(base: str, case: Case) -> Told:
