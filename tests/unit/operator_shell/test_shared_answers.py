@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sark_operator.shell.shared_answers import SharedAnswers
+from sark_operator.shell.shared_answers import Coming, SharedAnswers
 
 pytestmark = pytest.mark.asyncio
 
@@ -293,14 +293,19 @@ async def test_an_answer_asked_for_by_one_who_wants_younger_ones_goes_on_for_ano
     assert asker.source.asked == 2
 
 
-async def test_an_answer_too_old_for_one_goes_on_for_another_while_the_next_is_waited_for():
-    # Given an answer that is kept for nine seconds, and one who waits for a younger one
+async def one_that_is_waited_for() -> tuple[Source, SharedAnswers[int], Coming[int]]:
+    """Return a question whose answer is eight seconds old and kept for nine, and the next one, which somebody waits for."""
     asker = Asker()
     source, shared = asker.source, asker.shared
     assert await shared.get("q", 1.0, source.ask, keep=9.0) == 1
     asker.clock.seconds = 8.0
     source.go.clear()
-    younger = shared.get("q", 1.0, source.ask, keep=9.0)
+    return source, shared, shared.get("q", 1.0, source.ask, keep=9.0)
+
+
+async def test_an_answer_too_old_for_one_goes_on_for_another_while_the_next_is_waited_for():
+    # Given an answer that is kept for nine seconds, and one who waits for a younger one
+    source, shared, younger = await one_that_is_waited_for()
 
     # When others ask that take one as old, or not quite, then only the latter waits
     def goes_on(seconds: float) -> Callable[[int, float], float]:
@@ -319,12 +324,7 @@ async def test_an_answer_too_old_for_one_goes_on_for_another_while_the_next_is_w
 
 async def test_an_answer_that_has_come_is_given_in_the_same_moment():
     # Given an answer that may go on, and the next one under way, which others wait for
-    asker = Asker()
-    source, shared = asker.source, asker.shared
-    assert await shared.get("q", 1.0, source.ask, keep=9.0) == 1
-    asker.clock.seconds = 8.0
-    source.go.clear()
-    younger = shared.get("q", 1.0, source.ask, keep=9.0)
+    source, shared, younger = await one_that_is_waited_for()
 
     async def ask_when_it_has_come() -> int:
         await source.go.wait()

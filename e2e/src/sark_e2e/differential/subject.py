@@ -49,9 +49,9 @@ class Subject:
         if isinstance(evaluated, Inconsistent) or _is_late(evaluated):
             return evaluated
         decided = self._outcome(self._engine.decide, path, given)
-        if is_same(evaluated, decided) or _is_late(decided):
+        if _is_same(evaluated, decided) or _is_late(decided):
             return evaluated
-        if not is_same(evaluated, self.ask_one(path, given)):
+        if not _is_same(evaluated, self.ask_one(path, given)):
             return evaluated  # it is no matter of the input alone: what depends on the time is evaluated each time
         return Inconsistent(f"it evaluates to {evaluated}, and is decided to be {decided}")
 
@@ -70,7 +70,7 @@ class Subject:
         return Undefined() if answer is None else Answer(read(answer))
 
 
-def is_same(one: Outcome, other: Outcome) -> bool:
+def _is_same(one: Outcome, other: Outcome) -> bool:
     """Whether the engine said the same twice; errors by their kind, for their texts may tell of the moment."""
     if isinstance(one, Answer) and isinstance(other, Answer):
         return same(one.value, other.value)

@@ -151,16 +151,16 @@ def unread(why: Missing, spec: SarkRolloutSpec) -> Metrics:
     """Return what is known when nothing was read: everything is missing, for one reason."""
     plane = DataPlane(fallbacks=why, evaluations=why, lookups=why, cpu=why, shadow=why)
     custom = {criterion.name: why for criterion in spec.criteria.custom}
-    long = why if spec.criteria.memory_growth.sustained_windows > 1 else None
+    lasting = missing(why, spec)
     return Metrics(
         arms=why,
-        memory=why,
-        sustained_memory=long,
+        memory=lasting.memory,
+        sustained_memory=lasting.sustained_memory,
         data_plane=plane,
         custom=custom,
         alerts=why,
         queries=_queries(spec),
-        windows=why,
+        windows=lasting.windows,
     )
 
 

@@ -87,7 +87,7 @@ class Observer:
 
         It is no ground for anything else: where it shows none, nobody has looked.
         """
-        return await self._seen(rollout, spec, self._read(rollout, spec, status, unasked=UNASKED), hurried=True)
+        return await self._seen(rollout, spec, self._signs(rollout, spec, status), hurried=True)
 
     async def _seen(
         self, rollout: RolloutObject, spec: SarkRolloutSpec, read: Awaitable[tuple[Metrics, float]], *, hurried: bool
@@ -107,28 +107,22 @@ class Observer:
             filing=self._filing(rollout.uid),
         )
 
-    async def _read(
-        self,
-        rollout: RolloutObject,
-        spec: SarkRolloutSpec,
-        status: SarkRolloutStatus,
-        *,
-        unasked: Missing | None = None,
-    ) -> tuple[Metrics, float]:
+    async def _signs(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
+        """Return what Prometheus says that may be the first to show a breach, and when it had, by the monotonic clock."""
+        metrics = await self._metrics.read(rollout.key, spec, expected=status.flags is not None, unasked=UNASKED)
+        return metrics, self._clock.monotonic()
+
+    async def _read(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> tuple[Metrics, float]:
         """Return what Prometheus says, and when it had, by the monotonic clock."""
-        expected = status.flags is not None
         try:
             async with asyncio.timeout(HURRIED_SECONDS if rollout.asks_back else None):
-                if unasked is not None:
-                    metrics = await self._metrics.read(rollout.key, spec, expected=expected, unasked=unasked)
-                else:
-                    metrics = await self._metrics.read(
-                        rollout.key,
-                        spec,
-                        expected=expected,
-                        counted_until=status.counted_until or status.started_at,
-                        tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
-                    )
+                metrics = await self._metrics.read(
+                    rollout.key,
+                    spec,
+                    expected=status.flags is not None,
+                    counted_until=status.counted_until or status.started_at,
+                    tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
+                )
         except TimeoutError:
             late = reasons.METRICS_TIMEOUT
             metrics = unread(Missing(late.name, late.sentence(message=NOT_WAITED_FOR)), spec)
