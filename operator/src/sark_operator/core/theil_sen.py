@@ -48,7 +48,7 @@ class Slope:
 
 def plausible_points(points: Sequence[Point]) -> list[Point]:
     """Return the points whose two numbers are finite and can be reckoned with, by x."""
-    return sorted(point for point in points if all(abs(number) <= MOST for number in point))
+    return sorted([(x, y) for x, y in points if -MOST <= x <= MOST and -MOST <= y <= MOST])
 
 
 def thin(points: Sequence[Point], limit: int = MAX_POINTS) -> list[Point]:
@@ -68,7 +68,7 @@ def theil_sen(points: Sequence[Point], *, among: int = 1) -> Slope | None:
     size = len(kept)
     if size < MIN_POINTS:
         return None
-    slopes = sorted((y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(kept) for x2, y2 in kept[i + 1 :] if x2 > x1)
+    slopes = sorted([(y2 - y1) / (x2 - x1) for i, (x1, y1) in enumerate(kept) for x2, y2 in kept[i + 1 :] if x2 > x1])
     if not slopes:
         return None
     middle = median(slopes)

@@ -44,16 +44,17 @@ def find_rival(mine: RolloutObject, others: Iterable[RolloutObject], flags: Obse
     Raises:
         UnreadableError: `mine` cannot be read.
     """
-    document = readable_document(flags)
-    target, rank = mine.spec().target, _rank(mine, document)
-    competes = _has_work(mine, document, now)
-    stronger: list[tuple[_Rank, str]] = []
-    for other in others:
-        if other.uid == mine.uid or other.namespace != mine.namespace:
-            continue
-        if _competes_for(target, other, document, now) and (not competes or _rank(other, document) < rank):
-            stronger.append((_rank(other, document), other.key))
-    return min(stronger)[1] if stronger else ""
+    document, target = readable_document(flags), mine.spec().target
+    competing = [
+        other
+        for other in others
+        if other.uid != mine.uid and other.namespace == mine.namespace and _competes_for(target, other, document, now)
+    ]
+    if not competing:
+        return ""
+    rank, competes = _rank(mine, document), _has_work(mine, document, now)
+    stronger = ((_rank(other, document), other.key) for other in competing)
+    return min((theirs for theirs in stronger if not competes or theirs[0] < rank), default=(rank, ""))[1]
 
 
 def _competes_for(target: Target, other: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
