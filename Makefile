@@ -32,8 +32,8 @@ bench: setup tools ## Print decisions a second and latencies of both arms
 bench-engine: setup tools ## Print the engine's figures beside its goals (about 7 min)
 	$(BIN)/python -m sark_e2e.bench.engine
 
-bench-operator: setup tools ## Print what one operator costs with 100, 300 and 1,000 rollouts, and how soon it answers (ROLLOUTS="100 300")
-	$(BIN)/python -m sark_e2e.bench.operator $(if $(ROLLOUTS),--rollouts $(ROLLOUTS))
+bench-operator: setup tools ## Print what one operator costs with 100, 300 and 1,000 rollouts, and how soon it answers (ROLLOUTS="100 300", INTERVAL=30)
+	$(BIN)/python -m sark_e2e.bench.operator $(if $(ROLLOUTS),--rollouts $(ROLLOUTS)) $(if $(INTERVAL),--interval $(INTERVAL))
 
 report: performance-tools ## Run the performance suite scaled down (about 30 min; SCALE=) and write docs/PERFORMANCE_REPORT.md
 	$(BIN)/python -m sark_e2e.performance $(if $(SCALE),--scale $(SCALE)) $(if $(RUN),--run $(RUN))

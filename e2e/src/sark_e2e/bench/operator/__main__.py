@@ -28,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"operator-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    found: dict[str, Any] = {"load": os.getloadavg()[0], "cores": len(os.sched_getaffinity(0)), "sizes": {}}
+    found: dict[str, Any] = {
+        "load": os.getloadavg()[0],
+        "cores": len(os.sched_getaffinity(0)),
+        "options": vars(options),
+        "sizes": {},
+    }
     try:
         for size in options.rollouts:
             found["sizes"][size] = measured(size, options)
@@ -103,9 +108,9 @@ def _parser() -> argparse.ArgumentParser:
         "--rollouts", type=int, nargs="+", default=[100, 300, 1000], help="numbers of rollouts, one after another"
     )
     parser.add_argument("--seconds", type=float, default=60, help="how long each steady state is watched")
-    parser.add_argument("--interval", type=int, default=15, help="spec.interval")
-    parser.add_argument("--scrape", type=int, default=15, help="Prometheus' scrape interval")
-    parser.add_argument("--window", type=int, default=60, help="criteria.window")
+    parser.add_argument("--interval", type=int, default=15, help="spec.interval, seconds")
+    parser.add_argument("--scrape", type=int, default=15, help="Prometheus' scrape interval, seconds")
+    parser.add_argument("--window", type=int, default=60, help="criteria.window, seconds")
     parser.add_argument("--failing", type=int, default=20, help="rollouts whose new arm fails")
     parser.add_argument("--watchers", type=int, default=500, help="watching sidecars; 0 leaves them out")
     parser.add_argument("--rounds", type=int, default=3, help="how often the watched flags go to 0")
