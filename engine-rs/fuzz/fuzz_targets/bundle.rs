@@ -3,7 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, EvaluationError, EvaluationErrorKind, Module, Policies};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits, Module, Policies,
+};
 use std::{
     sync::{Arc, Once},
     time::{Duration, Instant},

@@ -3,7 +3,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sark_engine::{CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Policies, document::{read_input, write}};
+use sark_engine::{
+    CacheLimits, DecisionPath, Engine, EngineOptions, EvaluationLimits, Module, Policies,
+    document::{read_input, write},
+};
 use std::{
     sync::{Arc, LazyLock},
     time::Duration,
@@ -15,7 +18,8 @@ static ENGINE: LazyLock<Engine> = LazyLock::new(|| {
     let policies = Policies::compile(vec![module], b"{}").expect("a policy");
     // Small enough that decisions are evicted all the time.
     let cache = CacheLimits { max_entries: 64, max_bytes: 64 << 10, ttl: Duration::from_secs(3_600) };
-    Engine::new(Arc::new(policies), EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(5)) }).expect("an engine")
+    Engine::new(Arc::new(policies), EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(5)) })
+        .expect("an engine")
 });
 
 fuzz_target!(|bytes: &[u8]| {
