@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from math import inf
+from math import inf, nan
 
 from sark_api.flags import FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
@@ -162,6 +162,8 @@ class SimulatedTarget:
     """Requests of the new arm that Prometheus shows although it should have none, as at 0 %."""
     windows_missing: Missing | None = None
     """Why counting windows cannot be read, though all else can."""
+    windows_unsound: bool = False
+    """Whether what the counting windows say of the arms are no counts, though all else can be read."""
     clock_behind: timedelta = timedelta(0)
     """How far Prometheus' clock is behind: windows that end later than its present are empty."""
     clock_ahead: timedelta = timedelta(0)
@@ -267,6 +269,8 @@ class SimulatedTarget:
         ends = [last - age * length for age in reversed(range(MOST_WINDOWS if self.clock_behind else 4))]
         ends += [last + (age + 1) * length for age in range(self.clock_ahead // length)]
         empty = dict.fromkeys(arms, arm(0))
+        if self.windows_unsound:
+            arms = {name: replace(window, errors=nan) for name, window in arms.items()}
         return tuple(
             CountedWindow(end - length, end, arms, _counted(self.plane))
             if end <= self.now - self.clock_behind

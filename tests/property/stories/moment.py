@@ -14,6 +14,7 @@ from sark_api.flags import FlagDocument
 from sark_api.spec import Action, Approval, Mode, SarkRolloutSpec
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget
+from sark_operator.core.buckets import MAX_COUNT
 from sark_operator.core.decision import Decision, WriteFlags
 from sark_operator.core.lifecycle import in_step, wanted_percent
 from sark_operator.core.observation import CountedWindow, Metrics, Missing
@@ -163,12 +164,12 @@ class Moment:
 
     @cached_property
     def new_windows(self) -> list[CountedWindow]:
-        """The counting windows that have ended and were not to be had before, without those after the last request."""
+        """The counting windows that have ended and were not to be had before, up to the last that can be counted."""
         since, windows = self._counted_before or self.before.started_at, self.metrics.windows
         if isinstance(windows, Missing) or since is None:
             return []
         new = [window for window in windows if window.start >= since and window.end <= self.now]
-        while new and not any(arm.requests for arm in new[-1].arms.values()):
+        while new and not (any(arm.requests for arm in new[-1].arms.values()) and _counts(new[-1])):
             new.pop()
         return new
 
@@ -311,6 +312,13 @@ def gates_between(moment: Moment, wanted: int) -> set[int]:
         for step in moment.spec.plan()
         if moment.share < step.percent <= wanted and step.approval is Approval.REQUIRED
     }
+
+
+def _counts(window: CountedWindow) -> bool:
+    """Return whether all that the window says of the arms can be numbers of requests."""
+    arms = window.arms.values()
+    numbers = [number for arm in arms for number in (arm.requests, arm.errors, arm.refusals, *arm.latency.counts)]
+    return all(0 <= number <= MAX_COUNT for number in numbers)
 
 
 def _since(since: datetime | None, now: datetime) -> datetime:

@@ -14,7 +14,7 @@ from sark_operator.core.observation import Comparisons, CountedPlane, CountedWin
 from sark_operator.core.sequential import wager
 from sark_operator.core.sequential.sides import Setting
 from sark_operator.core.sequential.weighing import needed, weigh
-from sark_operator.core.verdicts.decision_mismatch import judge_decision_mismatch
+from sark_operator.core.verdicts.decision_mismatch import is_seen, judge_decision_mismatch
 
 BAKE = timedelta(seconds=15)
 DIFFERENT = Comparisons(1201, 3, (("authz/reason", "reason", 2.0), ("authz/allow", "allow", 1.0)))
@@ -246,3 +246,11 @@ def test_at_rest_nothing_is_compared_any_more(target: SimulatedTarget) -> None:
     written = len(target.written)
     target.run(40)
     assert len(target.written) == written
+
+
+@pytest.mark.parametrize(
+    ("shadow", "seen"),
+    [(Comparisons(), True), (Comparisons(9, 1), True), (Comparisons(nan, 0), False), (Comparisons(9, -1), False)],
+)
+def test_comparisons_that_are_no_counts_are_not_seen(shadow: Comparisons, seen: bool) -> None:
+    assert is_seen(shadow) is seen

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from math import inf, nan
+from typing import Any
 
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Step
+from sark_api.spec import Action, Features, Rollback, Step, Toggle
 from sark_api.status import Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
-from sark_operator.core.observation import Missing
+from sark_operator.core.observation import Histogram, Missing
 
 LATE = Missing("MetricsTimeout", "Prometheus did not answer within 5 s")
 LONGEST = 10 + 4 + 60
@@ -129,3 +132,51 @@ def test_where_a_clock_was_wrong_by_a_day_evidence_does_not_wait_for_a_day(slow:
     slow.run(10)
 
     assert counted(slow) == before + 10
+
+
+def test_windows_that_are_no_counts_are_silence_too(slow: SimulatedTarget) -> None:
+    slow.windows_unsound = True
+    slow.run(LONGEST + 5)
+
+    assert (slow.percent, slow.status.reason, slow.status.blind_since) == (5, "CriterionUnknown", None)
+    assert "no counting window" in slow.status.message
+
+    # And once they can be counted again they are
+    slow.windows_unsound = False
+    slow.run(10)
+    assert slow.status.summary.verdict == "Pass"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"action": Action.WARN},
+        {"features": Features(cache=Toggle.DISABLED)},
+    ],
+    ids=["reverting", "warning", "no cache"],
+)
+def test_errors_are_proven_whatever_cannot_be_read_inside_the_arm(baking: SimulatedTarget, changes: dict[str, Any]) -> None:
+    # Given look-ups that cannot be read, as when one sidecar's series has no bucket for the rest
+    action = changes.pop("action", Action.REVERT)
+    lookups = baking.spec.criteria.cache_p95.model_copy(update={"action": action})
+    baking.ask(**changes, criteria=baking.spec.criteria.model_copy(update={"cache_p95": lookups}))
+    baking.tick(1)
+    baking.plane = replace(baking.plane, lookups=Histogram((inf,), (nan,)))
+
+    # When the arm fails three times as often as allowed, then it is taken back for its errors
+    baking.arms = {ARM_NEW: arm(1000, 30), ARM_BASELINE: arm()}
+    records = [record for decision in baking.run(40) for record in decision.records]
+    assert next(record.reason for record in records if record.to_percent == 0) == "CriterionBreached"
+    assert baking.percent == 0
+
+
+@pytest.mark.parametrize("part", ["evaluations", "lookups"])
+def test_what_cannot_be_read_for_too_long_is_blindness(baking: SimulatedTarget, part: str) -> None:
+    baking.ask(rollback=Rollback(blind_for=timedelta(seconds=30)))
+    baking.plane = replace(baking.plane, **{part: Histogram((inf,), (nan,))})
+
+    records = [record.reason for decision in baking.run(40) for record in decision.records]
+
+    assert "BlindTooLong" in records
+    assert baking.percent == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from math import nan
+from math import inf, nan
 
 import pytest
 
@@ -12,7 +12,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Criteria, DecisionMismatch
 from sark_api.status import Evidence
 from sark_e2e.simulated_target import arm, times
-from sark_operator.core.observation import ArmWindow, CountedPlane, CountedWindow, Histogram
+from sark_operator.core.observation import ArmWindow, Comparisons, CountedPlane, CountedWindow, Histogram
 from sark_operator.core.sequential.sides import Setting
 from sark_operator.core.sequential.weighing import Weighing, countable, needed, weigh
 
@@ -134,8 +134,31 @@ def test_one_window_is_too_few_for_the_floor_until_the_attempt_has_lasted() -> N
 @pytest.mark.parametrize("number", [nan, -1.0, 1e300])
 def test_a_window_with_a_number_that_is_no_count_is_passed_over(number: float) -> None:
     for broken in (ArmWindow(number, 0), ArmWindow(10, number), ArmWindow(10, 0, Histogram((1.0,), (number,)))):
-        found = weighed(window(0, broken))
-        assert found.weights["errorRate"].windows == 0
+        windows = [window(0), window(1, broken), window(2), window(3, ArmWindow(), ArmWindow()), window(4, broken)]
+        # As the last one it is left for later; between others it is none of the evidence.
+        assert countable(windows, NOON, NOON + 9 * LENGTH) == windows[:3]
+        found = weighed(*windows[:3])
+        assert found.weights["errorRate"].windows == 2
+        assert found.counted_until == NOON + 3 * LENGTH
+
+
+@pytest.mark.parametrize("number", [nan, -1.0, 1e300])
+def test_a_number_from_inside_the_new_arm_that_is_no_count_keeps_only_its_own_criterion_from_betting(number: float) -> None:
+    sound = CountedPlane(1, times(100, 0.001), times(100, 0.0001), Comparisons(100, 0))
+    broken = Histogram((inf,), (number,))
+    criteria = Criteria(decision_mismatch=DecisionMismatch(limit_parts_per_million=10))
+    tests = ("errorRate", "fallbackRate", "opaP95", "cacheP95", "decisionMismatch")
+    planes = {
+        "": sound,
+        "fallbackRate": replace(sound, fallbacks=number),
+        "opaP95": replace(sound, evaluations=broken),
+        "cacheP95": replace(sound, lookups=broken),
+        "decisionMismatch": replace(sound, compared=Comparisons(100, number)),
+    }
+    for kept_out, plane in planes.items():
+        setting = Setting(criteria, 25, {}, slow_seconds=None)
+        found = weigh([], setting, [window(0, plane=plane)], None)
+        assert {name for name in tests if not found.weights[name].windows} == {kept_out} - {""}
         assert found.counted_until == NOON + LENGTH
 
 

@@ -54,10 +54,10 @@ def _seen(criterion: CriterionStatus, metrics: Metrics) -> bool:
         case memory_growth.NAME:
             return memory_growth.is_seen(metrics.memory)
         case service_time.OPA_NAME:
-            return not isinstance(metrics.data_plane.evaluations, Missing)
+            return service_time.is_seen(metrics.data_plane.evaluations)
         case service_time.CACHE_NAME:
-            return not isinstance(metrics.data_plane.lookups, Missing)
+            return service_time.is_seen(metrics.data_plane.lookups)
         case decision_mismatch.NAME:
-            return not isinstance(metrics.data_plane.shadow, Missing)
+            return decision_mismatch.is_seen(metrics.data_plane.shadow)
         case _:
             return criterion.samples >= criterion.min_samples > 0

@@ -2,7 +2,11 @@
 
 The evidence lives in the status, together with the end of the last window in it. An operator that dies before the status is
 stored leaves both as they were, and the next one counts the same windows from the same point: nothing is lost and nothing
-counts twice. A window with a number that is no count is left out: no bet is made on it, whatever it would have shown.
+counts twice.
+
+A window in which the requests of an arm are no counts is left out: no bet is made on it, whatever it would have shown. A number
+from inside the new arm that is no count keeps only its own criterion from betting: look-ups that cannot be read must not hide
+errors.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from typing import Final
 from sark_api.spec import Criteria
 from sark_api.status import Evidence
 from sark_operator.core.buckets import plausible_count
-from sark_operator.core.observation import Comparisons, CountedWindow
+from sark_operator.core.observation import CountedWindow
 
 from . import sides, wager
 from .fractions import Fraction
@@ -62,13 +66,14 @@ def countable(windows: Iterable[CountedWindow], since: datetime, now: datetime) 
     """Return the windows that begin at `since` or later and have ended, oldest first, none overlapping another.
 
     Those at the end in which nobody asked anything of either arm are left for later: a Prometheus whose clock is behind answers
-    so for windows that lie in its future, by the last samples it has. Were they counted, no evidence would ever be gathered.
+    so for windows that lie in its future, by the last samples it has. Were they counted, no evidence would ever be gathered. So
+    are those that are no counts: it is to show when nothing can be counted any more.
     """
     kept: list[CountedWindow] = []
     for window in sorted(windows, key=lambda window: window.end):
         if (kept[-1].end if kept else since) <= window.start < window.end <= now:
             kept.append(window)
-    while kept and not any(arm.requests for arm in kept[-1].arms.values()):
+    while kept and not (_is_sound(kept[-1]) and any(arm.requests for arm in kept[-1].arms.values())):
         kept.pop()
     return kept
 
@@ -80,7 +85,7 @@ def weigh(
     known = {evidence.name: evidence for evidence in before}
     stored: list[Evidence] = []
     weights: dict[str, Weight] = {}
-    sound = [window for window in windows if _sound(window)]
+    sound = [_readable(window) for window in windows if _is_sound(window)]
     for criterion, tests in TESTS.items():
         enough = needed(setting.criteria, len(tests))
         found: list[Weight] = []
@@ -119,22 +124,20 @@ def _added(
     return evidence, Weight(odds, enough, windows, samples, hits)
 
 
-def _sound(window: CountedWindow) -> bool:
-    """Return whether every number of the window can be a count."""
-    plane, compared = window.plane, window.plane.compared or Comparisons()
+def _is_sound(window: CountedWindow) -> bool:
+    """Return whether every number of the arms can be a count."""
     return all(
         plausible_count(number)
         for arm in window.arms.values()
         for number in (arm.requests, arm.errors, arm.refusals, *arm.latency.counts)
-    ) and all(
-        map(
-            plausible_count,
-            (
-                plane.fallbacks or 0.0,
-                *plane.evaluations.counts,
-                *plane.lookups.counts,
-                compared.matches,
-                compared.mismatches,
-            ),
-        )
     )
+
+
+def _readable(window: CountedWindow) -> CountedWindow:
+    """Return the window without what cannot be a count inside the new arm; a side reads its histogram only where it can."""
+    fallbacks, compared = window.plane.fallbacks, window.plane.compared
+    if fallbacks is not None and not plausible_count(fallbacks):
+        fallbacks = None
+    if compared is not None and not (plausible_count(compared.matches) and plausible_count(compared.mismatches)):
+        compared = None
+    return replace(window, plane=replace(window.plane, fallbacks=fallbacks, compared=compared))

@@ -62,6 +62,11 @@ def judge_decision_mismatch(
     return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
 
 
+def is_seen(shadow: Comparisons | Missing) -> bool:
+    """Return whether decisions are being compared, however few they are; numbers that are no counts are none of it."""
+    return not isinstance(shadow, Missing) and not _uncounted(shadow, "")
+
+
 def _uncounted(shadow: Comparisons, over: str) -> str:
     """Return which numbers are no counts; empty when all are."""
     if not all(map(plausible_count, (shadow.matches, shadow.mismatches, shadow.unconfirmed))):

@@ -58,6 +58,11 @@ def judge_service_time(
     return _compare(ruling, settings, mended(times), format_duration(window))
 
 
+def is_seen(times: Histogram | Missing) -> bool:
+    """Return whether the times are being measured, however few they are; what cannot be read is not."""
+    return not isinstance(times, Missing) and (times == _EMPTY or not readable(times))
+
+
 def _few(ruling: Ruling, arms: Mapping[str, ArmWindow] | Missing, total: float, *, over: str, limit: str) -> CriterionStatus:
     seen, needed = count(total, _NOUNS[ruling.name]), ruling.min_samples
     if isinstance(arms, Missing):
