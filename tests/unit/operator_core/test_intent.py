@@ -8,7 +8,7 @@ import pytest
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Features, FlagEdits, Mode, Step, Toggle
 from sark_api.status import Phase
-from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.observation import ObservedFlags
 
 SHORT = timedelta(seconds=15)
@@ -212,6 +212,72 @@ def test_edited_features_are_proven_anew(baking: SimulatedTarget) -> None:
     assert decision.status.convergence.since is None
     assert [record.reason for each in baking.run(5) for record in each.records] == []
     assert proven(baking) > 0
+
+
+@pytest.mark.parametrize("document", ["mangled", "emptied", "gone", "written already"])
+def test_edited_features_are_proven_anew_whatever_the_document_says(baking: SimulatedTarget, document: str) -> None:
+    # Given a step that is nearly proven, and an edit of the features
+    baking.run(8)
+    assert proven(baking) > 8000
+    if document == "written already":
+        # Somebody owns a key, so that the flags are written first; and the operator dies before the status
+        baking.ask(features=Features(cache=Toggle.DISABLED))
+        baking.put(baking.document, by="kubectl-edit")
+        baking.tick(1, die_after=1, deliver=False)
+        assert baking.document is not None
+        assert not baking.document.feature_flags.rust_cache_enabled
+    # When the document does not tell of it
+    elif document == "mangled":
+        baking.ask(features=Features(cache=Toggle.DISABLED))
+        baking.put(None, "not JSON", by="kubectl-edit")
+    elif document == "emptied":
+        baking.ask(features=Features(cache=Toggle.DISABLED))
+        baking.put(None)
+    else:
+        baking.lose_config_map()
+        baking.tick(1)
+        baking.ask(features=Features(cache=Toggle.DISABLED))
+
+    # Then nothing counts that was proven before, and one record says so
+    first = baking.tick(1)
+    assert [record.reason for record in first.records if record.reason != "FlagsRepaired"] == ["FeaturesEdited"]
+    assert proven(baking) == 0
+    if document == "gone":
+        baking.put(None)
+    edited = baking.now
+    while baking.status.step is not None and baking.status.step.percent == 25:
+        baking.tick(1)
+    assert baking.status.history[-1].reason == "Advanced"
+    assert baking.now - edited >= timedelta(seconds=15)
+    assert [entry.reason for entry in baking.status.history].count("FeaturesEdited") == 1
+
+
+def test_sidecars_must_confirm_the_features_that_a_dead_operator_wrote(baking: SimulatedTarget) -> None:
+    # Given flags with edited features that a sidecar has not heard of, whose operator died before the status
+    baking.ask(features=Features(cache=Toggle.DISABLED))
+    baking.put(baking.document, by="kubectl-edit")
+    baking.sidecars["gw-0"].following = False
+    baking.tick(1, die_after=1)
+
+    # Then its successor waits for that sidecar
+    baking.run(3)
+    assert (baking.percent, proven(baking), baking.status.reason) == (25, 0, "Converging")
+    assert "gw-0: is at flag revision" in baking.status.message
+
+
+def test_an_approval_is_asked_for_anew_once_the_features_were_edited(target: SimulatedTarget) -> None:
+    # Given an approval that has been waited for nearly as long as it may
+    plan = [{"percent": 5, "bake": "15s"}, {"percent": 100, "bake": "15s", "approval": "Required"}]
+    target.spec = quick_spec(steps=plan, approvals={"expireAfter": "20s", "onExpiry": "Revert"})
+    while target.status.awaited is None:
+        target.tick(1)
+    target.run(15)
+
+    # When the features are edited, then the step is proven first, and the wait begins anew
+    target.ask(features=Features(cache=Toggle.DISABLED))
+    records = [record.reason for decision in target.run(30) for record in decision.records]
+    assert records == ["FeaturesEdited", "ApprovalAwaited"]
+    assert target.percent == 5
 
 
 @pytest.mark.parametrize("obstacle", ["held", "refused"])

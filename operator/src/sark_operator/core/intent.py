@@ -8,7 +8,7 @@ from typing import Final
 
 from sark_api import reasons
 from sark_api.spec import Mode, OnDelete
-from sark_api.status import Phase
+from sark_api.status import FlagsApplied, Phase, StepProgress
 
 from .edits import Edit, record_spec_edits, spec_edits, told
 from .figures import span
@@ -132,16 +132,20 @@ def _follow_plan(tick: Tick, edits: Sequence[Edit]) -> bool:
 
 
 def _follow_features(tick: Tick, edits: Sequence[Edit]) -> bool:
-    """Start the step again when the features were edited, and return whether: what was proven was proven for other switches."""
-    step, document = tick.status.step, readable_document(tick.observation.flags)
-    if step is None or document is None or not is_ours(tick.identity, document) or document.percentage != step.percent:
-        return False
-    if tick.status.phase is Phase.COMPLETED or document.feature_flags == feature_flags(tick.spec.features, step.percent):
+    """Start the step again when the features were edited, and return whether: what was proven was proven for other switches.
+
+    The edit tells, also where the document does not: it may be gone, be unreadable, or say so already, written by an operator
+    that died before the status. The document tells where an older operator has not kept what the spec said.
+    """
+    step = tick.status.step
+    if step is None or tick.status.phase is Phase.COMPLETED or not (edits or _serves_other_features(tick, step)):
         return False
     tick.change(
         step=step.model_copy(update={"started_at": tick.now, "promoted_to": None}),
         bake=fresh_bake(tick.spec, step.percent),
+        flags=_to_be_confirmed(tick),
         convergence=None,
+        awaited=None,
     )
     # Until the document says so too the step begins anew in each tick; the edit itself is told once, with what it was.
     if edits or tick.before.evaluated_spec is None:
@@ -149,3 +153,18 @@ def _follow_features(tick: Tick, edits: Sequence[Edit]) -> bool:
         tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
     tick.look_again()
     return True
+
+
+def _serves_other_features(tick: Tick, step: StepProgress) -> bool:
+    document = readable_document(tick.observation.flags)
+    if document is None or not is_ours(tick.identity, document) or document.percentage != step.percent:
+        return False
+    return document.feature_flags != feature_flags(tick.spec.features, step.percent)
+
+
+def _to_be_confirmed(tick: Tick) -> FlagsApplied | None:
+    """Return the flags in force as those that sidecars must confirm, if the status does not know them: they are of the edit."""
+    flags, known = tick.status.flags, tick.before.flags
+    if flags is None or known is None or flags.revision == known.revision:
+        return flags
+    return flags.model_copy(update={"share_revision": flags.revision})
