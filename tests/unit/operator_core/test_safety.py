@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Action, Mode, Rollback
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, criteria_that, quick_spec
+from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, WriteFlags, WriteStatus
-from sark_operator.core.observation import ArmWindow, Missing
+from sark_operator.core.observation import ArmWindow, Missing, PodReport
 
 BAD = {ARM_NEW: arm(1204, 144.48), ARM_BASELINE: arm()}
 AWAY = Missing("MetricsUnreachable", "http://prometheus:9090 did not answer in 5s")
@@ -316,6 +318,50 @@ def test_a_revert_whose_operator_died_before_the_status_is_never_raised_again(ba
     assert not any(isinstance(action, WriteFlags) for action in decision.actions)
     baking.run(100)
     assert (baking.percent, baking.status.phase) == (0, Phase.REVERTED)
+
+
+@pytest.mark.parametrize("percent", [25, 100])
+@pytest.mark.parametrize("age", [timedelta(minutes=1), timedelta(hours=1)])
+def test_a_backup_from_before_a_revert_raises_nobodys_share(target: SimulatedTarget, percent: int, age: timedelta) -> None:
+    # Given a rollout that was taken back after its backup was made
+    good = target.arms
+    target.run_to(percent)
+    target.run(3)
+    backup = (target.status, target.flags, dict(target.filed))
+    target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+    target.run(6)
+    assert (target.percent, target.status.phase) == (0, Phase.REVERTED)
+
+    # When status and flags are restored, with all looking well
+    target.arms, target.now = good, target.now + age
+    (target.status, target.flags, target.filed), target.filing = backup, None
+    shares = []
+    for _ in range(90):
+        target.tick(1)
+        shares += [sidecar.report("gw", target.now).percent for sidecar in target.sidecars.values()]
+
+    # Then what the sidecars have heard counts
+    assert set(shares) == {0}
+    assert (target.percent, target.status.phase, target.status.reason) == (0, Phase.REVERTED, "RevertAdopted")
+    assert "the flag document that pod gw-0 follows, revision" in target.status.message
+
+
+@pytest.mark.parametrize("pod", ["silent", "of another", "older", "unbelievable"])
+def test_what_a_sidecar_says_takes_a_share_back_only_where_it_tells_of_a_newer_one(baking: SimulatedTarget, pod: str) -> None:
+    assert baking.document is not None
+    newest = baking.document.revision
+    said = {
+        "silent": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/gateway", error="GET /flags: timed out"),
+        "of another": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/other"),
+        "older": PodReport("gw-9", percent=0, revision=newest, rollout="shop/gateway"),
+        "unbelievable": PodReport("gw-9", percent=0, revision=2**53, rollout="shop/gateway"),
+    }[pod]
+    seen = baking.observe()
+    assert not isinstance(seen.pods, Missing)
+
+    decision = decide(baking.identity, baking.spec, baking.status, replace(seen, pods=(*seen.pods, said)), baking.now)
+
+    assert (decision.status.phase, decision.actions and decision.records) == (Phase.PROGRESSING, ())
 
 
 def test_a_lower_share_written_by_hand_is_taken_as_a_revert(baking: SimulatedTarget) -> None:

@@ -36,7 +36,7 @@ from .plan import sample
 from .problems import config_map_missing
 
 MAX_REVISION: Final = 2**53 - 1
-_MAX_REPORTED_REVISION: Final = 2**52
+MAX_REPORTED_REVISION: Final = 2**52
 """A sidecar that claims a higher one is not believed: it would use up all revisions."""
 
 
@@ -147,7 +147,7 @@ def _next_revision(claim: Claim, document: FlagDocument | None) -> int:
     revision.
     """
     pods = () if isinstance(claim.observation.pods, Missing) else claim.observation.pods
-    reported = (pod.revision for pod in pods if pod.revision is not None and pod.revision <= _MAX_REPORTED_REVISION)
+    reported = (pod.revision for pod in pods if pod.revision is not None and pod.revision <= MAX_REPORTED_REVISION)
     known = claim.status.flags.revision if claim.status.flags else 0
     return max(known, document.revision if document else 0, *reported, 0) + 1
 

@@ -17,6 +17,7 @@ from sark_api.status import CriterionStatus, Verdict
 from .blindness import half_seen, unseen, what_is_unseen
 from .figures import span
 from .flag_document import is_ours, readable_document
+from .flag_plan import MAX_REPORTED_REVISION
 from .judgement import dated, judge, spoken, weigh_windows, with_verdict
 from .lifecycle import is_split
 from .observation import Metrics, Missing
@@ -34,6 +35,7 @@ def safety(tick: Tick) -> None:
         _revert_on_breach(tick)
         _revert_when_blind(tick)
     _adopt_revert_in_force(tick)
+    _adopt_revert_of_sidecars(tick)
 
 
 def _evaluate(tick: Tick) -> None:
@@ -113,9 +115,27 @@ def _adopt_revert_in_force(tick: Tick) -> None:
     if is_ours(tick.identity, document):
         if document.percentage < percent:
             lower = document.percentage
-            revert(tick, reasons.REVERT_ADOPTED, revision=document.revision, lower=lower)
+            revert(tick, reasons.REVERT_ADOPTED, where="in force", revision=document.revision, lower=lower)
     elif not tick.resting:
         revert(tick, reasons.FLAGS_TAKEN_OVER, revision=document.revision, owner=document.rollout or "nobody")
+
+
+def _adopt_revert_of_sidecars(tick: Tick) -> None:
+    """Follow sidecars that were told of less by a document newer than any that is known here: it was taken back since.
+
+    So it is after cluster and status were restored from a backup, and where the document of a revert was lost before the status
+    was written. A share whose validity has ended reads 0 % as well, under the revision that is known.
+    """
+    document, known = readable_document(tick.observation.flags), tick.before.flags
+    newest = max(known.revision if known else 0, document.revision if document else 0)
+    pods = () if isinstance(tick.observation.pods, Missing) else tick.observation.pods
+    for pod in pods:
+        told, lower = pod.revision, pod.percent
+        if pod.error or pod.rollout != tick.identity.key or told is None or lower is None:
+            continue
+        if lower < tick.percent and newest < told <= MAX_REPORTED_REVISION:
+            revert(tick, reasons.REVERT_ADOPTED, where=f"that pod {pod.name} follows", revision=told, lower=lower)
+            return
 
 
 def _observed_basis_points(metrics: Metrics) -> int | None:
