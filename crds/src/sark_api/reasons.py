@@ -100,9 +100,10 @@ ROLLOUT_DELETED: Final = _reason(
 REVERT_ADOPTED: Final = _reason(
     "RevertAdopted",
     _W,
-    "Reverted from {percent}%: the flag document in force, revision {revision}, is newer than the status and asks for "
+    "Reverted from {percent}%: the flag document {where}, revision {revision}, is newer than the status and asks for "
     "{lower}% only; a share that was taken back is never raised again without a new attempt",
-    "A revert was written to the flags but not to the status: by an operator that died in between, or by hand.",
+    "A revert was written to the flags but not to the status, by an operator that died in between, or by hand; or the cluster "
+    "was restored from a backup made before a revert that sidecars still follow.",
 )
 FLAGS_TAKEN_OVER: Final = _reason(
     "FlagsTakenOver",
@@ -233,6 +234,13 @@ OUTSIDE_WINDOW: Final = _reason(
 )
 RETRY_WAITS: Final = _reason(
     "RetryWaits", _N, "{why}; retry {retry} of {limit} in {left}", "The cool-down before an automatic retry is under way."
+)
+RETRY_SUPERSEDED: Final = _reason(
+    "RetrySuperseded",
+    _N,
+    "{why}; retry {retry} of {limit} is not begun, since rollout {owner} has the target's flags by now: raise spec.attempt to "
+    "take the target back",
+    "Another rollout has taken the target since the revert. What it has moved is not taken from it without being asked.",
 )
 ATTEMPT_WAITS: Final = _reason(
     "AttemptWaits",

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from sark_api.flags import FeatureFlags
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Mode, Retry, Rollback
 from sark_api.status import Phase
@@ -107,3 +108,22 @@ def test_a_clock_set_back_only_lengthens_the_cool_down(stubborn: SimulatedTarget
 )
 def test_the_cool_down_is_bounded_both_ways(after: str, retries: int, wait: timedelta) -> None:
     assert cool_down(quick_spec(rollback={"retry": {"limit": 10, "after": after}}), retries) == wait
+
+
+def test_it_does_not_take_the_target_from_another_rollout_that_rests(stubborn: SimulatedTarget) -> None:
+    # Given another rollout that has taken the target, and come to its end: it is no rival any more
+    assert stubborn.document is not None
+    theirs = FeatureFlags(rust_opa_enabled=True, rust_cache_enabled=True, rollout_percentage=100)
+    taken = {"rollout": "shop/other", "salt": "uid-2", "feature_flags": theirs, "revision": stubborn.document.revision + 9}
+    stubborn.put(stubborn.document.model_copy(update={**taken, "valid_until": None}).sealed())
+    stubborn.deliver()
+
+    # When the cool-down is over, then nothing begins, and it says what to do instead
+    stubborn.run(300, every=5)
+    assert (stubborn.status.phase, stubborn.status.retries, stubborn.percent) == (Phase.REVERTED, 0, 100)
+    assert "since rollout shop/other has the target's flags by now: raise spec.attempt" in stubborn.status.message
+
+    # And who asks for it gets it
+    stubborn.ask(attempt=2)
+    stubborn.run_to(5)
+    assert stubborn.percent == 5

@@ -12,6 +12,7 @@ from sark_api.status import Phase, SarkRolloutStatus
 
 from .figures import span
 from .finding import Finding
+from .flag_document import is_ours, readable_document
 from .tick import OPERATOR, Tick
 
 LONGEST: Final = timedelta(days=7)
@@ -28,6 +29,13 @@ def retry(tick: Tick) -> None:
     if due is None or tick.identity.deleting or tick.observation.rival:
         return
     number, wait = status.retries + 1, cool_down(tick.spec, status.retries)
+    document = readable_document(tick.observation.flags)
+    if document is not None and not is_ours(tick.identity, document):
+        # Its rollout may rest by now and be no rival any more: the fleet that it has moved is not begun anew unasked.
+        owner = document.rollout or "of no name"
+        message = reasons.RETRY_SUPERSEDED.sentence(why=last.message, retry=number, limit=limit, owner=owner)
+        tick.hold = Finding(REASONS[last.reason], message)
+        return
     left = due - tick.now
     if left > timedelta(0):
         message = reasons.RETRY_WAITS.sentence(why=last.message, retry=number, limit=limit, left=span(left))
