@@ -49,6 +49,7 @@ ODD = [
     "%22",
     "%5C",
     "%60",
+    "%EF%BB%BF",
     "*",
     "[0]",
     "1.0",
@@ -140,3 +141,20 @@ def test_random_paths_and_parameters_are_answered_as_by_opa(start_sidecar: Start
     compare()
     # Decisions, undefined ones and refusals were among them.
     assert {(200, True), (200, False), (400, False)} <= kinds
+
+
+@pytest.mark.parametrize("arm", list(ARMS))
+def test_a_path_that_opa_cannot_read_is_no_outage_for_everybody(start_sidecar: StartSidecar, opa: OpaServer, arm: str) -> None:
+    # Given a sidecar, and a path that is an error of OPA's server
+    sidecar = in_arm(start_sidecar, arm)
+    odd = Case("GET", "/v1/data/probe/%EF%BB%BF")
+    expected = ask_opa(opa.url, odd)
+    assert expected.status == 500
+
+    # When it is asked for more often than OPA may fail before it is spared
+    told = [ask(sidecar.data, odd) for _ in range(6)]
+
+    # Then each answer is OPA's, and others are answered as before
+    assert [(one.status, one.body) for one in told] == [(expected.status, expected.body)] * 6
+    assert sidecar.get("/v1/status")["opa"]["breaker"]["state"] == "closed"
+    assert ask(sidecar.data, Case("GET", "/v1/data/probe/allow")).status == 200

@@ -18,8 +18,12 @@ IMPOSSIBLE = {
     "message": "1 error occurred: 1:1: rego_type_error: undefined ref: data[0]\n\tdata[0]\n\t     have (type): number",
 }
 
+UNREADABLE = {"code": "internal_error", "message": "invalid_parameter: invalid path: failed to parse query"}
 
-@pytest.mark.parametrize("body", [CONFLICT, IMPOSSIBLE], ids=["a conflict", "a path that cannot be"])
+
+@pytest.mark.parametrize(
+    "body", [CONFLICT, IMPOSSIBLE, UNREADABLE], ids=["a conflict", "a path that cannot be", "a path that cannot be read"]
+)
 def test_an_error_of_one_question_is_no_outage(body: dict[str, object]):
     message, is_evaluation = _complaint(json.dumps(body).encode())
     assert is_evaluation
@@ -34,6 +38,7 @@ def test_an_error_of_one_question_is_no_outage(body: dict[str, object]):
         b"{}",
         b'{"code": "internal_error", "message": "context deadline exceeded"}',
         b'{"code": "internal_error", "message": "storage_internal_error: disk"}',
+        b'{"code": "internal_error", "message": "disk: invalid_parameter: sector"}',
         b'{"code": "internal_error", "errors": "none"}',
     ],
 )

@@ -75,9 +75,10 @@ fn check_segment(segment: &str) -> Result<(), PathError> {
     if segment.len() > MAX_SEGMENT_BYTES {
         return Err(PathError(format!("a path segment has {} bytes; at most {MAX_SEGMENT_BYTES} are allowed", segment.len())));
     }
-    if segment.is_empty() || segment.chars().any(|c| c.is_control() || matches!(c, '/' | '"' | '\\' | '`')) {
+    // OPA quotes a byte order mark as it is, and then cannot parse its own query.
+    if segment.is_empty() || segment.chars().any(|c| c.is_control() || matches!(c, '/' | '"' | '\\' | '`' | '\u{feff}')) {
         return Err(PathError(format!(
-            "the path segment {segment:?} is empty or contains a slash, quote, backslash or control character"
+            "the path segment {segment:?} is empty or contains a slash, quote, backslash, control character or byte order mark"
         )));
     }
     Ok(())
@@ -122,11 +123,21 @@ mod tests {
 
     #[test]
     fn what_could_end_a_quoted_segment_is_refused() {
-        for path in ["a\"b", "a\\b", "a`b", "a\nb", "a\0b"] {
+        for path in ["a\"b", "a\\b", "a`b", "a\nb", "a\0b", "a\x7fb"] {
             assert!(DecisionPath::parse(path).is_err(), "{path:?}");
         }
         assert!(DecisionPath::from_segments(vec!["a/b".into()]).is_err());
         assert!(DecisionPath::parse(&"a/".repeat(32)).is_err());
         assert!(DecisionPath::parse(&"a".repeat(257)).is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_refused_wherever_it_stands_and_no_other_character_beyond_ascii() {
+        for path in ["\u{feff}", "a/\u{feff}b", "a/b\u{feff}"] {
+            assert!(DecisionPath::parse(path).is_err(), "{path:?}");
+        }
+        for path in ["\u{200b}", "\u{2028}", "\u{fffd}", "\u{fffe}", "\u{ffff}", "\u{e0001}", "\u{10ffff}"] {
+            assert_eq!(DecisionPath::parse(path).unwrap().joined(), path, "{path:?}");
+        }
     }
 }

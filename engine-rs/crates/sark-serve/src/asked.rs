@@ -225,6 +225,7 @@ mod tests {
             ("GET", "/v1/data/a%22b", Ok("elsewhere")),
             ("GET", "/v1/data/a%2Fb", Ok("elsewhere")),
             ("GET", "/v1/data/%ff", Ok("elsewhere")),
+            ("GET", "/v1/data/a/%EF%BB%BF", Ok("elsewhere")),
             ("GET", "/v1/data/%zz", Ok("elsewhere")),
             ("GET", "/v1/data/%2e%2e/policies", Ok("elsewhere")),
             ("GET", "/v1/data/../policies", Ok("elsewhere")),

@@ -24,7 +24,7 @@ _MAX_POLICY_BYTES = 134_217_728
 _OK = 200
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
-_OF_THE_QUESTION = re.compile(r"\brego_[a-z_]+_error\b")
+_OF_THE_QUESTION = re.compile(r"\Ainvalid_parameter:|\brego_[a-z_]+_error\b")
 
 
 class OpaFailure(Exception):  # noqa: N818 - OPA's, not ours
@@ -168,7 +168,8 @@ def _complaint(raw: bytes) -> tuple[str, bool]:
     """Return what an error says, and whether it is OPA's own about this question, which says nothing about the next one.
 
     An evaluation that fails lists `errors`. A path that cannot be, as one with a number below `data`, fails to compile: then
-    the compiler's kind of error is in the message. Without that look a few such questions would open the circuit for all.
+    the compiler's kind of error is in the message. One that OPA cannot even parse is an `invalid_parameter`, which OPA puts in
+    the message of an `internal_error`. Without that look a few such questions would open the circuit for all.
     """
     try:
         members = exact_json.loads(raw)
