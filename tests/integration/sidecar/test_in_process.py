@@ -105,6 +105,22 @@ def test_an_event_loop_and_many_threads_ask_at_once(make: Make):
     assert {decision.arm for decision in decisions} == {"rust", "python"}
 
 
+@pytest.mark.parametrize("nobody", ["", "  "])
+def test_an_empty_subject_is_none(make: Make, nobody: str):
+    # Given users of both arms
+    questions = [{**QUESTION, "user": {**QUESTION["user"], "id": f"user-{number}"}} for number in range(50)]
+    with make(feature_flags={**MOVED, "rollout_percentage": 50}) as point:
+        arms = [point.decide(question).arm for question in questions]
+        assert set(arms) == {"rust", "python"}
+
+        # When an empty subject is named, then nobody is in another arm for it
+        async def asked() -> list[str]:
+            return [(await point.decide_async(question, subject=nobody)).arm for question in questions]
+
+        assert [point.decide(question, subject=nobody).arm for question in questions] == arms
+        assert asyncio.run(asked()) == arms
+
+
 def test_several_event_loops_one_after_the_other(make: Make):
     with make(feature_flags={"rollout_percentage": 0}) as point:
         for _ in range(3):

@@ -80,6 +80,20 @@ def test_the_subject_is_in_the_arm_it_would_be_in_over_http(start: Any):
     assert arms == {"rust", "python"}
 
 
+@pytest.mark.parametrize("nobody", ["", " \t"])
+def test_who_names_nobody_as_the_subject_leaves_it_to_the_input(inside: Any, engine: Engine, nobody: str):
+    # Given users of both arms
+    inside.flags(percentage=50)
+    bodies = [json.dumps({"input": {"user": {"id": f"user-{number}"}}}).encode() for number in range(50)]
+    arms = [inside.server.ask("authz/allow", body)[2] for body in bodies]
+    assert set(arms) == {"rust", "python"}
+
+    # When an empty subject is named, before a decision is kept and after, then each is in the arm of its own
+    engine.cache_clear()
+    for _ in range(2):
+        assert [inside.server.ask("authz/allow", body, nobody)[2] for body in bodies] == arms
+
+
 def test_what_the_engine_cannot_decide_falls_back(inside: Any):
     told = inside.server.ask("authz/conflict", ALICE)
     assert told == (200, b'{"result":true}\n', "rust", "opa", "evaluation")

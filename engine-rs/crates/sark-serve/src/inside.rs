@@ -28,10 +28,18 @@ pub struct Inquiry<'a> {
     pub path: &'a Arc<DecisionPath>,
     /// Body in the shape of version 1 of the Data API, `{"input": ...}`; empty when there is none.
     pub body: &'a [u8],
-    /// Whose question it is; None: it is looked for in the input.
+    /// Whose question it is; None: it is looked for in the input. It is read as the value of a header is: space around it is no
+    /// part of it, and an empty one names nobody.
     pub subject: Option<&'a str>,
     /// When it was asked.
     pub began: Instant,
+}
+
+impl<'a> Inquiry<'a> {
+    /// The subject that is named. Taken for one, an empty name would put everybody's questions into one bucket.
+    fn named(&self) -> Option<&'a str> {
+        self.subject.map(|subject| subject.trim_matches([' ', '\t'])).filter(|subject| !subject.is_empty())
+    }
 }
 
 /// What is at hand for a question.
@@ -95,7 +103,7 @@ impl Server {
         {
             return AtHand::Nothing { drawn };
         }
-        let question = Question::new(Asked::of(inquiry.path), inquiry.body, inquiry.subject.map(str::as_bytes));
+        let question = Question::new(Asked::of(inquiry.path), inquiry.body, inquiry.named().map(str::as_bytes));
         if in_force.flags.everybodys_arm() != Some(Arm::Rust) && shared.arm(&question, &in_force) != Ok(Arm::Rust) {
             return AtHand::Nothing { drawn };
         }
@@ -115,7 +123,7 @@ impl Server {
         let call = Call {
             path: Arc::clone(inquiry.path),
             body: inquiry.body.to_vec(),
-            subject: inquiry.subject.map(str::to_owned),
+            subject: inquiry.named().map(str::to_owned),
             began: inquiry.began,
             drawn,
             asker: Asker(Some(Box::new(tell))),
@@ -141,4 +149,26 @@ fn kept(shared: &Shared, question: &Question<'_>) -> Option<(Decision, Instant)>
     let key = shared.engine.cache_key(&question.asked.path, question.spelling())?;
     let asked_at = Instant::now();
     shared.engine.cache().find(&key).map(|decision| (decision, asked_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_is_read_as_the_value_of_a_header() {
+        let path = Arc::new(DecisionPath::parse("p").unwrap());
+        for (subject, named) in [
+            (None, None),
+            (Some(""), None),
+            (Some(" \t"), None),
+            (Some("alice"), Some("alice")),
+            (Some("\talice b "), Some("alice b")),
+            // No space in a header.
+            (Some("\u{a0}"), Some("\u{a0}")),
+        ] {
+            let inquiry = Inquiry { path: &path, body: b"", subject, began: Instant::now() };
+            assert_eq!(inquiry.named(), named, "{subject:?}");
+        }
+    }
 }

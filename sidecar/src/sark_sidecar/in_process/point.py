@@ -95,7 +95,7 @@ class DecisionPoint:
         """Return the decision about `document`, the policy's input: what JSON can hold, or its text as bytes.
 
         Blocks the calling thread, with the GIL released, unless the decision is kept in process. `subject` says whose question
-        it is, where that is not to be found in the input.
+        it is, where that is not to be found in the input; an empty one counts as none.
 
         Raises:
             QuestionError: the path or the input is refused.

@@ -362,10 +362,11 @@ class Server:
     def ask(self, path: str, body: bytes, subject: str | None = None) -> tuple[int, bytes, str, str, str]:
         """Answer a question from inside the process, as a request: (status, body, arm, origin, fallback).
 
-        `body` is `{"input": ...}` or empty, and `subject` stands for the subject header. The arm is `rust`, `python` or `none`;
-        the origin of a decision `cache`, `engine` or `opa`, and empty when there is none; fallback is as in BaselineJob. A
-        decision that is kept is answered on the caller's thread with the GIL held; everything else on the threads that `start`
-        has made, and the GIL is released meanwhile. Who asks takes the place of a connection. Raises PathError.
+        `body` is `{"input": ...}` or empty, and `subject` stands for the subject header: an empty one, or one of nothing but
+        space, counts as none. The arm is `rust`, `python` or `none`; the origin of a decision `cache`, `engine` or `opa`, and
+        empty when there is none; fallback is as in BaselineJob. A decision that is kept is answered on the caller's thread with
+        the GIL held; everything else on the threads that `start` has made, and the GIL is released meanwhile. Who asks takes the
+        place of a connection. Raises PathError.
         """
 
     def ask_later(

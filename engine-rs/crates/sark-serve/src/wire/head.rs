@@ -280,6 +280,15 @@ mod tests {
     }
 
     #[test]
+    fn a_subject_is_named_without_the_space_around_it_and_an_empty_one_is_none() {
+        for (value, named) in [("", None), (" \t ", None), ("\talice b ", Some("alice b")), ("\r\nX-Subject: bob", Some("bob"))]
+        {
+            let text = format!("GET / HTTP/1.1\r\nX-Subject: {value}\r\n\r\n");
+            assert_eq!(read(&text).subject, named.map(str::as_bytes), "{value:?}");
+        }
+    }
+
+    #[test]
     fn a_connection_stays_unless_it_is_told_or_is_old() {
         for (text, stays) in [
             ("GET / HTTP/1.1\r\n\r\n", true),
