@@ -42,13 +42,12 @@ class OpaUpstream:
         self._base = settings.url.rstrip("/")
         self._places = asyncio.Semaphore(AT_A_TIME)
         self._waiting = 0
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=AT_A_TIME, keepalive_timeout=30, ttl_dns_cache=10),
-            timeout=aiohttp.ClientTimeout(total=settings.timeout),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The client unpacks what it asked to be packed.
-            auto_decompress=False,
-            skip_auto_headers=("Accept-Encoding", "Content-Type", "User-Agent"),
+        self._reads = _session(
+            aiohttp.TCPConnector(limit=AT_A_TIME, keepalive_timeout=30, ttl_dns_cache=10), timeout=settings.timeout
+        )
+        # What goes over a kept connection may meet one that OPA is closing: nobody could say whether it was taken.
+        self._changes = _session(
+            aiohttp.TCPConnector(limit=AT_A_TIME, force_close=True, ttl_dns_cache=10), _sent_once, timeout=settings.timeout
         )
 
     async def __aenter__(self) -> Self:
@@ -57,7 +56,8 @@ class OpaUpstream:
 
     async def __aexit__(self, *_: object) -> None:
         """Close its connections."""
-        await self._session.close()
+        await self._reads.close()
+        await self._changes.close()
 
     async def forward(self, request: RestRequest) -> RestAnswer:
         """Return OPA's answer, whatever it is; 500 or 503 in OPA's shape when there is none."""
@@ -68,7 +68,7 @@ class OpaUpstream:
         self._waiting += 1
         try:
             async with asyncio.timeout(self._timeout), self._places:
-                return await self._ask(request)
+                return await self._ask(self._reads, request)
         except TimeoutError:
             return problem(500, "internal_error", f"OPA did not answer within {self._timeout:g} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -80,7 +80,7 @@ class OpaUpstream:
             self._waiting -= 1
 
     async def change(self, request: RestRequest) -> RestAnswer:
-        """Return OPA's answer to a write.
+        """Return OPA's answer to a write, which is sent once.
 
         Raises:
             NothingSent: OPA could not be reached.
@@ -88,7 +88,7 @@ class OpaUpstream:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ask(request)
+                return await self._ask(self._changes, request)
         except aiohttp.ClientConnectorError as error:
             raise NothingSent(str(error)) from error
         except TimeoutError as error:
@@ -96,13 +96,38 @@ class OpaUpstream:
         except (aiohttp.ClientError, OSError, AnswerTooLarge) as error:
             raise Undetermined(f"OPA gave no whole answer: {error}") from error
 
-    async def _ask(self, request: RestRequest) -> RestAnswer:
+    async def _ask(self, session: aiohttp.ClientSession, request: RestRequest) -> RestAnswer:
         # Percent-encoding stays the client's: decoded and encoded anew it could name another path.
         url = URL(self._base + request.target, encoded=True)
         # Go's HTTP client and aiohttp agree that a missing Accept-Encoding lets anything come; say what was said.
         headers = {"Accept-Encoding": "identity", **dict(request.headers)}
         body = None if request.method in {"GET", "HEAD"} else request.body
-        async with self._session.request(request.method, url, data=body, headers=headers, allow_redirects=False) as reply:
+        async with session.request(request.method, url, data=body, headers=headers, allow_redirects=False) as reply:
             raw = await read_at_most(reply, self._max_bytes)
             shown = tuple((name, value) for name in _SHOWN if (value := reply.headers.get(name)) is not None)
             return RestAnswer(reply.status, raw, shown)
+
+
+def _session(
+    connector: aiohttp.TCPConnector, *middlewares: aiohttp.ClientMiddlewareType, timeout: float
+) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        middlewares=middlewares,
+        timeout=aiohttp.ClientTimeout(total=timeout),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # The client unpacks what it asked to be packed.
+        auto_decompress=False,
+        skip_auto_headers=("Accept-Encoding", "Content-Type", "User-Agent"),
+    )
+
+
+async def _sent_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a PUT or DELETE again: the answer to the second would hide what came of the first."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, TimeoutError):
+        raise
+    except (aiohttp.ClientError, OSError) as error:
+        # aiohttp knows no such error, so it hands it on.
+        raise Undetermined(f"OPA gave no whole answer: {error}") from error
