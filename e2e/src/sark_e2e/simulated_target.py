@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
 
+from sark_api.evidence import digest
 from sark_api.flags import FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.reasons import FLAGS_CONFIG_MAP_MISSING
@@ -374,14 +375,14 @@ class SimulatedTarget:
         if died:
             self.filing = None
             return
-        number, segments = 0, {}
+        last, segments = "", {}
         for number, text in () if self.filing_fails else numbered(self.status.ledger.unfiled):
             if self.filed.setdefault(number, text) != text:
                 raise AssertionError(f"record {number} was decided twice")
             index = (number - 1) // 4 + 1
-            segments[index] = LedgerSegment(index=index, first=4 * index - 3)
-        if number or self.filing_fails:
-            self.filing = Filing(number, tuple(segments.values()), self.filing_fails)
+            last, segments[index] = digest(text), LedgerSegment(index=index, first=4 * index - 3)
+        if last or self.filing_fails:
+            self.filing = Filing(last, tuple(segments.values()), self.filing_fails)
 
     def _write(self, write: WriteFlags) -> bool:
         version = self.flags.resource_version if isinstance(self.flags, ObservedFlags) else ""

@@ -209,4 +209,4 @@ def check_rest(moment: Moment, *, asked: bool) -> None:
 def unfiled(moment: Moment) -> bool:
     """Return whether a record waits that the present operator does not know to be filed."""
     ledger, filing = moment.before.ledger, moment.target.filing
-    return bool(ledger.unfiled) and (filing is None or filing.number < ledger.records)
+    return bool(ledger.unfiled) and (filing is None or filing.last != ledger.head)

@@ -9,9 +9,10 @@ import pytest
 from sark_api.evidence import MAX_RECORD_BYTES, canonical, digest, to_record, verify
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import CustomCriterion, Mode
-from sark_api.status import ConditionStatus, LedgerSegment, Phase, SarkRolloutStatus
+from sark_api.status import ConditionStatus, Ledger, LedgerSegment, Phase, SarkRolloutStatus
+from sark_e2e.decided import decided
 from sark_e2e.simulated_target import SimulatedTarget, arm
-from sark_operator.core.ledger import MAX_SEGMENTS, MAX_UNFILED
+from sark_operator.core.ledger import MAX_SEGMENTS, MAX_UNFILED, settled
 from sark_operator.core.observation import Filing
 
 
@@ -19,6 +20,11 @@ def broken(target: SimulatedTarget) -> str:
     """Return where the chain of the target breaks, or nothing."""
     found = verify(target.identity.uid, target.status.ledger, target.filed.items())
     return found.message if found else ""
+
+
+def waiting(ledger: Ledger, count: int) -> Ledger:
+    """Return the ledger with `count` more decisions that wait."""
+    return decided(ledger, count, rollout="shop/gateway", uid="uid-1")
 
 
 def test_every_transition_has_its_record_with_the_numbers_it_rests_on(completed: SimulatedTarget) -> None:
@@ -149,10 +155,10 @@ def test_a_record_of_any_length_is_cut_to_what_a_config_map_takes(baking: Simula
 
 def test_only_so_many_config_maps_are_kept(target: SimulatedTarget) -> None:
     segments = tuple(LedgerSegment(index=index, first=10 * index - 9) for index in range(1, MAX_SEGMENTS + 1))
-    ledger = target.status.ledger.model_copy(update={"records": 10 * MAX_SEGMENTS, "segments": list(segments)})
+    ledger = waiting(Ledger(records=10 * MAX_SEGMENTS, segments=list(segments)), 1)
     target.status = target.status.model_copy(update={"ledger": ledger})
     newest = LedgerSegment(index=MAX_SEGMENTS + 1, first=10 * MAX_SEGMENTS + 1)
-    target.filing = Filing(10 * MAX_SEGMENTS, (segments[-1], newest))
+    target.filing = Filing(ledger.head, (segments[-1], newest))
 
     target.tick(1)
 
@@ -161,9 +167,46 @@ def test_only_so_many_config_maps_are_kept(target: SimulatedTarget) -> None:
     assert kept.kept_from == 11
 
     # And a segment that was given up is not taken in again
-    target.filing = Filing(10 * MAX_SEGMENTS, (segments[0], newest))
+    ledger = waiting(kept, 1)
+    target.status = target.status.model_copy(update={"ledger": ledger})
+    target.filing = Filing(ledger.head, (segments[0], newest))
     target.tick(1)
+    assert target.status.ledger.unfiled == []
     assert target.status.ledger.kept_from == 11
+
+
+ONE = LedgerSegment(index=1, first=1)
+
+
+@pytest.mark.parametrize(("filed", "left"), [(0, 3), (1, 3), (2, 3), (3, 2), (4, 1), (5, 0)])
+def test_a_filing_takes_off_what_it_knows_and_one_that_is_behind_nothing(filed: int, left: int) -> None:
+    # Given five records, of which the first two have left the status, and an operator that has filed so many
+    five = waiting(Ledger(), 5)
+    ledger = five.model_copy(update={"unfiled": five.unfiled[2:]})
+    last = digest(five.unfiled[filed - 1]) if filed else ""
+
+    # Then those that it has filed leave the status, and the others wait
+    assert settled(ledger, Filing(last, (ONE,))).unfiled == five.unfiled[5 - left :]
+
+
+@pytest.mark.parametrize("filed", [1, 2, 3, 9])
+def test_a_filing_of_other_records_with_the_same_numbers_takes_nothing_off(filed: int) -> None:
+    # Given a status that was set back, and decided anew in other words what was filed from it before
+    before = waiting(Ledger(), filed)
+    ledger = decided(Ledger(), 3, rollout="shop/other", uid="uid-1")
+
+    # Then its records wait, and the ConfigMaps of the others are not taken for theirs
+    assert settled(ledger, Filing(before.head, (ONE,))) == ledger
+
+
+def test_a_status_that_can_be_edited_into_anything_is_no_obstacle_to_the_tick(baking: SimulatedTarget) -> None:
+    # Given a status of which someone has made nonsense, and a breach
+    nonsense = baking.status.ledger.model_copy(update={"records": 0, "unfiled": ["", "{}", "no JSON"]})
+    baking.status = baking.status.model_copy(update={"ledger": nonsense})
+    baking.arms = {ARM_NEW: arm(1000, 300), ARM_BASELINE: arm()}
+
+    # Then the share is taken back
+    assert baking.decide().status.phase is Phase.REVERTING
 
 
 def test_the_decision_is_the_same_whoever_makes_it(baking: SimulatedTarget) -> None:

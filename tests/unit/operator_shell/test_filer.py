@@ -10,8 +10,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from sark_api.evidence import EvidenceRecord, digest, record_key, record_number, segment_name, to_text, verify
-from sark_api.status import Ledger
+from sark_api.status import Ledger, SarkRolloutStatus
 from sark_e2e.decided import decided
+from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.ledger import settled
 from sark_operator.shell.api import ObjectMissingError, RefusedError, RolloutObject, StaleVersionError, UnavailableError
 from sark_operator.shell.evidence_store import StoredSegment
@@ -228,7 +229,7 @@ async def test_what_cannot_be_filed_waits_and_is_told(error: Exception):
     await present.file(ROLLOUT, ledger)
     filing = present.filing(UID)
     assert filing is not None
-    assert (filing.number, filing.problem) == (1, "")
+    assert (filing.last, filing.problem) == (ledger.head, "")
 
 
 async def test_the_oldest_config_map_is_given_up_only_when_the_status_no_longer_keeps_it():
@@ -256,3 +257,126 @@ async def test_the_log_has_every_record_with_its_digest_before_it_is_filed():
     told = [line for line in lines if line["event"] == "evidence"]
     assert [(line["number"], line["record"]) for line in told] == list(enumerate(ledger.unfiled, start=1))
     assert [line["sha256"] for line in told] == [digest(text) for text in ledger.unfiled]
+
+
+class Target(SimulatedTarget):
+    """A rollout whose evidence is filed by the test, as an operator does it after each tick."""
+
+    def _file(self, *, died: bool) -> None:
+        pass
+
+    async def live(self, present: Filer, seconds: int) -> list[int]:
+        """Tick for so long, and return the numbers of what was decided."""
+        numbers = []
+        for _ in range(seconds):
+            self.filing = present.filing(UID)
+            numbers += [record.number for record in self.tick(1).records]
+            if self.status.ledger.unfiled:
+                await present.file(ROLLOUT, self.status.ledger)
+        return numbers
+
+
+async def at_25_percent(shelf: Shelf, present: Filer) -> tuple[Target, list[SarkRolloutStatus]]:
+    """Return a rollout that has come to 25 % with three records, all filed, and the statuses it had on the way."""
+    target, statuses = Target(), []
+    while target.percent < 25:
+        await target.live(present, 1)
+        statuses.append(target.status)
+    await target.live(present, 1)
+    assert (len(shelf.filed()), target.status.ledger.unfiled) == (3, [])
+    return target, statuses
+
+
+@pytest.mark.parametrize("kept", [None, 0, 1], ids=["wiped", "one record left", "one record left, as before it was filed"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["living", "restarted"])
+async def test_a_status_that_was_set_back_holds_its_advance_and_overwrites_nothing(kept: int | None, restarted: bool):
+    # Given a rollout with three records filed, whose status somebody wipes or sets back to where it had one
+    structlog.reset_defaults()
+    shelf = Shelf()
+    present = filer(shelf, room_for=100)
+    target, statuses = await at_25_percent(shelf, present)
+    before = shelf.filed()
+    one = [status for status in statuses if status.ledger.records == 1]
+    waits = [bool(status.ledger.unfiled) for status in one]
+    target.status = SarkRolloutStatus() if kept is None else one[waits.index(bool(kept))]
+
+    # When the operator that has filed them goes on, or another one that knows of nothing
+    present = filer(shelf, room_for=100) if restarted else present
+    with capture_logs() as lines:
+        numbers = await target.live(present, 90)
+
+    # Then it decides once more, in a number that is taken, and then holds, saying where it is taken
+    assert numbers == [1 if kept is None else 2]
+    assert target.status.reason == "EvidenceNotFiled"
+    assert f"ConfigMap {segment_name('gateway', UID, 1)} has another text under" in target.status.message
+    assert target.percent == target.status.step.percent <= 10
+
+    # And what is filed stays as it is, what waits is in the status, and the log has it once
+    assert shelf.filed() == before
+    told = [line["record"] for line in lines if line["event"] == "evidence"]
+    assert told[-1:] == target.status.ledger.unfiled
+    assert len(told) == len(set(told))
+
+    # And when the keys are taken away, as the message says, it goes on
+    for name, segment in shelf.segments.items():
+        records = {key: text for key, text in segment.records.items() if (record_number(key) or 0) < numbers[0]}
+        shelf.segments[name] = replace(segment, records=records)
+    await target.live(present, 20)
+    assert target.status.history[-1].reason == "Advanced"
+    assert [number for number, _ in shelf.filed()] == list(range(1, target.status.ledger.records + 1))
+
+
+async def test_operators_that_lead_by_turns_file_each_record_once():
+    # Given two operators that lead by turns, each knowing only what it has filed itself
+    shelf, ledger = Shelf(), Ledger()
+    operators = [filer(shelf), filer(shelf)]
+    for turn in (0, 0, 1, 1, 0, 1, 0, 0):
+        ledger = chain(settled(ledger, operators[turn].filing(UID)), 1)
+        await operators[turn].file(ROLLOUT, ledger)
+
+    # Then each record is filed once, and nothing waits
+    ledger = settled(ledger, operators[0].filing(UID))
+    assert ledger.unfiled == []
+    assert [number for number, _ in shelf.filed()] == list(range(1, 9))
+    assert verify(UID, ledger, shelf.filed()) is None
+
+
+async def test_a_status_that_is_read_too_old_once_is_no_trouble():
+    # Given an operator that has filed three records, each known to the status by the next
+    shelf = Shelf()
+    present = filer(shelf)
+    first = chain(Ledger(), 1)
+    await present.file(ROLLOUT, first)
+    third = chain(settled(first, present.filing(UID)), 2)
+    await present.file(ROLLOUT, third)
+
+    # When it sees once more what was stored before, then it finds that filed
+    await present.file(ROLLOUT, first)
+    assert settled(first, present.filing(UID)).unfiled == []
+
+    # And what was filed since is found as well
+    await present.file(ROLLOUT, third)
+    filing = present.filing(UID)
+    assert filing is not None
+    assert filing.problem == ""
+    assert settled(third, filing).unfiled == []
+    assert [number for number, _ in shelf.filed()] == [1, 2, 3]
+
+
+async def test_a_record_of_many_that_wait_is_logged_once_while_they_cannot_be_filed():
+    # Given ConfigMaps that cannot be written, and decisions that come meanwhile
+    structlog.reset_defaults()
+    shelf, ledger = Shelf(), chain(Ledger(), 1)
+    present = filer(shelf)
+    with capture_logs() as lines:
+        await present.file(ROLLOUT, ledger)
+        shelf.refuse = UnavailableError("503")
+        ledger = settled(ledger, present.filing(UID))
+        for _ in range(4):
+            ledger = chain(ledger, 1)
+            await present.file(ROLLOUT, ledger)
+        shelf.refuse = None
+        await present.file(ROLLOUT, ledger)
+
+    # Then each is in the log once
+    assert [line["number"] for line in lines if line["event"] == "evidence"] == [1, 2, 3, 4, 5]

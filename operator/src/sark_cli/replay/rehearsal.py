@@ -140,7 +140,7 @@ class Rehearsal:
             directory=Directory(),
             clock=clock,
             version="backtest",
-            filing=lambda _: Filing(self.status.ledger.records),
+            filing=lambda _: Filing(self.status.ledger.head),
         )
         self.status = SarkRolloutStatus()
         self.journal = Journal()

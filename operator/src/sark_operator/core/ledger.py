@@ -29,14 +29,17 @@ _FULL_UNFILED: Final = 8
 
 
 def settled(ledger: Ledger, filing: Filing | None) -> Ledger:
-    """Return the ledger without what is known to be filed, and with the ConfigMaps it was filed in."""
-    if filing is None:
+    """Return the ledger without what is known to be filed, and with the ConfigMaps it was filed in.
+
+    A filing of none of the records that wait says nothing of this ledger: another operator has filed since, or the status was
+    set back, and its records are others.
+    """
+    if filing is None or not (filed := count_through(ledger.unfiled, filing.last)):
         return ledger
-    unfiled = [text for place, text in enumerate(ledger.unfiled) if ledger.first_unfiled + place > filing.number]
     known = {segment.index: segment for segment in (*filing.segments, *ledger.segments)}
     oldest = ledger.segments[0].index if ledger.segments else 1
     segments = [known[index] for index in sorted(known) if index >= oldest][-MAX_SEGMENTS:]
-    return ledger.model_copy(update={"unfiled": unfiled, "segments": segments})
+    return ledger.model_copy(update={"unfiled": ledger.unfiled[filed:], "segments": segments})
 
 
 def recorded(tick: Tick, entries: Sequence[HistoryEntry]) -> Ledger:
@@ -76,6 +79,15 @@ def filing_trouble(tick: Tick) -> Finding | None:
 def numbered(texts: Sequence[str]) -> tuple[tuple[int, str], ...]:
     """Return records with their numbers."""
     return tuple((to_record(text).number, text) for text in texts)
+
+
+def count_through(texts: Sequence[str], last: str) -> int:
+    """Return how many records there are up to and with the one whose digest is `last`; 0 when it is not among them.
+
+    The number of a record does not tell it: a status that was set back gives its numbers a second time.
+    """
+    digests = [digest(text) for text in texts] if last else []
+    return digests.index(last) + 1 if last in digests else 0
 
 
 def _record(tick: Tick, ledger: Ledger, entry: HistoryEntry) -> EvidenceRecord:

@@ -203,8 +203,8 @@ class ObservedFlags:
 class Filing:
     """What this process has put into ConfigMaps of a rollout's evidence."""
 
-    number: int = 0
-    """The highest record up to which all are known to be there; 0 for none."""
+    last: str = ""
+    """SHA-256 of the record up to which all are known to be there, in hexadecimal; empty for none."""
     segments: tuple[LedgerSegment, ...] = ()
     """The ConfigMaps it found or made."""
     problem: str = ""

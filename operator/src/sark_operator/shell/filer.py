@@ -11,6 +11,7 @@ in between is followed by one that walks from the last ConfigMap the status know
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +19,7 @@ import structlog
 
 from sark_api.evidence import digest, record_key, segment_name
 from sark_api.status import Ledger, LedgerSegment
-from sark_operator.core.ledger import numbered
+from sark_operator.core.ledger import count_through, numbered
 from sark_operator.core.observation import Filing
 from sark_operator.shell.api import ClusterError, ObjectMissingError, RolloutObject, StaleVersionError
 from sark_operator.shell.evidence_store import EvidenceStore, StoredSegment
@@ -58,8 +59,8 @@ class Filer:
         self._telemetry = telemetry
         self._segment_bytes = segment_bytes
         self._filings: OrderedDict[str, Filing] = OrderedDict()
-        self._logged: OrderedDict[str, int] = OrderedDict()
-        """By uid of the rollout: the highest record this process has logged."""
+        self._logged: OrderedDict[str, str] = OrderedDict()
+        """By uid of the rollout: the digest of the last record this process has logged."""
         self._given_up: OrderedDict[str, int] = OrderedDict()
         """By uid of the rollout: the last of the segments that this process knows to be gone."""
 
@@ -70,8 +71,13 @@ class Filer:
     async def file(self, rollout: RolloutObject, ledger: Ledger) -> None:
         """File what `ledger`, as it is stored in the status of `rollout`, has unfiled. Never raises for what can go wrong."""
         before = self._filings.get(rollout.uid) or Filing()
+        filed = count_through(ledger.unfiled, before.last)
+        if not filed:
+            # Where the status was set back, its records belong nowhere behind those that were filed from it before: they must
+            # meet what is there under their numbers.
+            before = Filing()
         try:
-            records = [(number, text) for number, text in numbered(ledger.unfiled) if number > before.number]
+            records = numbered(ledger.unfiled[filed:])
             self._log_records(rollout, records)
             filing = await self._filed(rollout, ledger, before, records)
         except (ClusterError, _RefusedError) as error:
@@ -89,21 +95,24 @@ class Filer:
         _log.warning("evidence not filed", rollout=rollout.key, uid=rollout.uid, problem=problem)
         return replace(before, problem=problem)
 
-    def _log_records(self, rollout: RolloutObject, records: list[tuple[int, str]]) -> None:
-        """Put each record into the log before it is tried: at least once; its number tells doubles of a restart apart."""
-        for number, text in records:
-            if number > self._logged.get(rollout.uid, 0):
-                _log.info("evidence", rollout=rollout.key, uid=rollout.uid, number=number, sha256=digest(text), record=text)
-                self._logged[rollout.uid] = number
+    def _log_records(self, rollout: RolloutObject, records: Sequence[tuple[int, str]]) -> None:
+        """Put each record into the log before it is tried: at least once; its digest tells doubles of a restart apart."""
+        logged = count_through([text for _, text in records], self._logged.get(rollout.uid, ""))
+        for number, text in records[logged:]:
+            sha256 = digest(text)
+            _log.info("evidence", rollout=rollout.key, uid=rollout.uid, number=number, sha256=sha256, record=text)
+            self._logged[rollout.uid] = sha256
 
-    async def _filed(self, rollout: RolloutObject, ledger: Ledger, before: Filing, records: list[tuple[int, str]]) -> Filing:
+    async def _filed(
+        self, rollout: RolloutObject, ledger: Ledger, before: Filing, records: Sequence[tuple[int, str]]
+    ) -> Filing:
         known = {segment.index: segment for segment in (*ledger.segments, *before.segments)}
         filing = before
         for number, text in records:
             segment = await self._put(rollout, known, number, text)
             known.setdefault(segment.index, segment)
             latest = tuple(known[index] for index in sorted(known))[-_MAX_WALK:]
-            filing = Filing(number, latest)
+            filing = Filing(digest(text), latest)
         await self._give_up_older(rollout, ledger)
         return replace(filing, problem="")
 
@@ -194,6 +203,6 @@ def _segment(index: int, stored: StoredSegment) -> LedgerSegment:
 def _check_same(stored: StoredSegment, key: str, text: str) -> None:
     if stored.records[key] != text:
         raise _RefusedError(
-            f"ConfigMap {stored.name} has another text under {key} than was decided: someone wrote it; "
+            f"ConfigMap {stored.name} has another text under {key} than was decided: someone wrote it, or set the status back; "
             "export it for the inquiry, then delete that key"
         )
