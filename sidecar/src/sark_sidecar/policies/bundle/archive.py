@@ -1,7 +1,7 @@
 """The files of a bundle: a gzipped tar archive, unpacked in memory within limits. Nothing of it ever touches the disk.
 
-Accepted are plain files and folders. A link, a device, a sparse file, a path that leaves the archive, a name twice, or bytes
-behind the archive's end are refused: what is not read as its author meant it must not decide.
+Accepted are plain files and folders. A link, a device, a sparse file, a path that leaves the archive, a name twice, bytes
+behind the end of the archive, or odd headers are refused: what is not read as its author meant it must not decide.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import tarfile
 from dataclasses import dataclass
 
 from sark_sidecar.policies.sources import MAX_DEPTH, PolicySourceError
+
+from .layout import Place, places
 
 _MAX_NAME = 1024
 _FOLDERS_PER_FILE = 4
@@ -44,13 +46,13 @@ def unpack(raw: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
 
 
 def _files(archive: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
+    # Before tarfile: what it would read for minutes must not come to it.
+    expected = places(archive, max_members=limits.files * (1 + _FOLDERS_PER_FILE))
     files: dict[str, bytes] = {}
-    members = 0
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:", errors="strict") as tar:
+    read: list[Place] = []
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:", encoding="utf-8", errors="strict") as tar:
         while (member := tar.next()) is not None:
-            members += 1
-            if members > limits.files * (1 + _FOLDERS_PER_FILE):
-                raise PolicySourceError(f"the bundle has more than {members - 1} members")
+            read.append(Place(member.offset_data, member.size))
             if member.isdir():
                 continue
             name = _name(member)
@@ -59,9 +61,9 @@ def _files(archive: bytes, limits: ArchiveLimits) -> dict[str, bytes]:
             if len(files) == limits.files:
                 raise PolicySourceError(f"the bundle holds more than {limits.files} files; raise policies.max_files if it must")
             files[name] = _content(tar, member)
-        # A header that is none ends the archive for tarfile; what comes behind would silently be missing.
-        if archive[tar.offset :].strip(b"\0"):
-            raise PolicySourceError("the bundle's archive is broken: there is more behind its end")
+    # A header that is none ends the archive for tarfile; what comes behind would silently be missing.
+    if tuple(read) != expected:
+        raise PolicySourceError("the bundle's archive is broken: its members can be read in two ways")
     return files
 
 
