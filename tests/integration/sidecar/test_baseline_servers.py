@@ -131,8 +131,8 @@ async def test_the_real_syntax_trees_are_understood(opa_process: OpaProcess):
     assert [each["raw"] for each in modules] == [POLICY]
     graph = rule_graph(each["ast"] for each in modules)
     assert graph.rules == {("probe", name) for name in ("allow", "echo", "fresh", "broken", "slow")}
-    assert not graph.may_be_kept(("probe", "fresh"))
-    assert graph.may_be_kept(("probe", "allow"))
+    assert not graph.is_deterministic(("probe", "fresh"))
+    assert graph.is_deterministic(("probe", "allow"))
 
 
 @pytest.mark.asyncio

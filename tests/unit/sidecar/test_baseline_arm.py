@@ -21,7 +21,7 @@ from sark_sidecar.opa.client import OpaFailure
 from sark_sidecar.opa.guarded import OpaNotAsked
 from sark_sidecar.opa.lineage import Lineage
 from sark_sidecar.opa.question import Question
-from sark_sidecar.opa.rule_graph import RuleGraph
+from sark_sidecar.opa.rule_graph import DataPath, RuleGraph, Subtrees
 from sark_sidecar.opa.view import OpaPolicies
 
 ALLOW = {"allow": True, "reason": "ok"}
@@ -144,6 +144,8 @@ class Parts:
     looks: Looks = field(default_factory=Looks)
     trust: int = 0
     is_current: bool = True
+    compared: frozenset[DataPath] = frozenset()
+    """Documents that looks at OPA read back."""
 
     def __post_init__(self) -> None:
         self.keeping = Keeping(self.decisions, self.looks.again, clock=lambda: 1000.0)
@@ -161,7 +163,8 @@ class Parts:
         if self.opa_revision is None:
             return None
         kept_under = f"{self.opa_revision}{self.lineage.leading_to(self.opa_revision)}"
-        return OpaPolicies(self.opa_revision, graph, datetime.now(UTC), kept_under, self.trust, self.is_current)
+        compared = Subtrees(self.compared)
+        return OpaPolicies(self.opa_revision, graph, datetime.now(UTC), kept_under, self.trust, self.is_current, compared)
 
     async def serve_and_look(self, *jobs: Job) -> DataPlane:
         data_plane = await self.serve(*jobs)
@@ -299,7 +302,21 @@ async def test_a_decision_during_which_policies_changed_is_kept_nowhere(parts: P
     assert (data_plane.completed[1][3] == "no-store") is (job.cache == "rust")
 
 
-@pytest.mark.parametrize("change", ["policies", "unknown", "trust", "away"])
+@pytest.mark.parametrize("compared", [False, True])
+@pytest.mark.asyncio
+async def test_what_a_document_says_is_kept_only_where_looks_read_it(parts: Parts, compared: bool):
+    # Given a document that OPA has, and that looks read back or not
+    parts.compared = frozenset({("grants",)} if compared else ())
+    # When it is asked for, by who keeps in Redis and by who keeps in process
+    await parts.serve_and_look(Job(1, path="grants/bob"))
+    data_plane = await parts.serve(Job(2, path="grants/bob"), Job(3, path="grants/bob", cache="rust"))
+    # Then what no look reads is kept nowhere
+    assert data_plane.found == ([2] if compared else [])
+    assert (data_plane.completed[3][3] == "no-store") is not compared
+    assert bool(parts.decisions.kept) is compared
+
+
+@pytest.mark.parametrize("change", ["policies", "unknown", "trust", "away", "compared"])
 @pytest.mark.asyncio
 async def test_a_decision_that_the_next_look_does_not_confirm_is_found_by_nobody(parts: Parts, change: str):
     # Given policies that OPA has replaced already while the last look still says r1: they allow
@@ -312,8 +329,10 @@ async def test_a_decision_that_the_next_look_does_not_confirm_is_found_by_nobody
         parts.opa_revision = None
     elif change == "trust":
         parts.trust = 1
-    else:
+    elif change == "away":
         parts.is_current = False
+    else:
+        parts.compared = frozenset({("roles",)})
     await parts.look()
     # Then it is in no Redis, neither now nor later
     await parts.look()

@@ -55,12 +55,12 @@ def test_the_pause_after_a_look(took: float, interval: float, pause: float):
     assert pause_after(took, interval=interval) == pytest.approx(pause)
 
 
-async def seen(server: Server, written: Written | None = None) -> tuple[OpaView, list[str]]:
-    """Return a view that knows what OPA serves, and what it will have told of changes."""
+async def seen(server: Server, written: Written | None = None, data: dict[str, Any] | None = None) -> tuple[OpaView, list[str]]:
+    """Return a view that knows what OPA serves, and what it will have told of changes; `data` are the engine's."""
     changes: list[str] = []
     view = OpaView(
         server,
-        ours=lambda: (PolicySources((), {}, ""), "r1"),
+        ours=lambda: (PolicySources((), data or {}, ""), "r1"),
         interval=1.0,
         telemetry=Gauge(),
         on_change=lambda: changes.append("changed"),
@@ -70,6 +70,37 @@ async def seen(server: Server, written: Written | None = None) -> tuple[OpaView,
     assert view.known is not None
     assert view.known.is_current
     return view, changes
+
+
+def policies_with(*names: str) -> bytes:
+    """OPA's answer: a rule `data.authz.allow` that names these documents."""
+    data = {"type": "var", "value": "data"}
+    terms = [{"type": "ref", "value": [data, {"type": "string", "value": name}]} for name in names]
+    allow = {"head": {"name": "allow"}, "body": [{"terms": terms}]}
+    package = {"path": [data, {"type": "string", "value": "authz"}]}
+    return json.dumps({"result": [{"raw": "package authz", "ast": {"package": package, "rules": [allow]}}]}).encode()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("ours", "named", "kept"),
+    [
+        pytest.param({}, [], False, id="only OPA has it"),
+        pytest.param({"grants": {}}, [], True, id="the engine has it"),
+        pytest.param({}, ["grants"], True, id="a rule names it"),
+        pytest.param({"roles": {}}, ["limits"], False, id="others are compared"),
+    ],
+)
+async def test_a_document_may_be_kept_when_looks_read_it(ours: dict[str, Any], named: list[str], kept: bool):
+    server = Server()
+    server.answer = policies_with(*named)
+    view, _ = await seen(server, data=ours)
+    assert view.known is not None
+    assert view.known.may_be_kept(("grants", "bob")) is kept
+    # A rule's answer may be kept either way, and never that of all that lies beside it
+    assert view.known.may_be_kept(("authz", "allow"))
+    assert not view.known.may_be_kept(("authz",))
+    assert not view.known.may_be_kept(())
 
 
 @pytest.mark.asyncio

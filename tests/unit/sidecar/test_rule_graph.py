@@ -10,7 +10,7 @@ import pytest
 
 from sark_sidecar import exact_json
 from sark_sidecar.opa.base_data import MAX_PATHS, DataTooScattered, assemble, base_paths
-from sark_sidecar.opa.rule_graph import DataPath, RuleGraph, rule_graph
+from sark_sidecar.opa.rule_graph import DataPath, RuleGraph, Subtrees, rule_graph
 
 
 def related(one: DataPath, other: DataPath) -> bool:
@@ -68,33 +68,33 @@ def graph() -> RuleGraph:
 )
 def test_a_path_that_reaches_a_certificate_s_validity_or_a_schema_from_elsewhere_must_not_be_kept(builtin: str):
     graph = rule_graph([module("door", rule("allow", "data.door.known"), rule("known", builtin), rule("name", "input.name"))])
-    assert not graph.may_be_kept(("door", "allow"))
-    assert graph.may_be_kept(("door", "name"))
+    assert not graph.is_deterministic(("door", "allow"))
+    assert graph.is_deterministic(("door", "name"))
 
 
 def test_a_path_that_reaches_the_clock_must_not_be_kept(graph: RuleGraph):
-    assert not graph.may_be_kept(("mcp", "gateway", "fresh"))
-    assert not graph.may_be_kept(("lib", "clock", "hour"))
+    assert not graph.is_deterministic(("mcp", "gateway", "fresh"))
+    assert not graph.is_deterministic(("lib", "clock", "hour"))
     # A package is all its rules; so is everything above it.
-    assert not graph.may_be_kept(("mcp", "gateway"))
-    assert not graph.may_be_kept(())
+    assert not graph.is_deterministic(("mcp", "gateway"))
+    assert not graph.is_deterministic(())
 
 
 def test_a_path_that_does_not_may(graph: RuleGraph):
-    assert graph.may_be_kept(("mcp", "gateway", "decision"))
-    assert graph.may_be_kept(("mcp", "gateway", "decision", "allow"))
-    assert graph.may_be_kept(("nothing", "here"))
+    assert graph.is_deterministic(("mcp", "gateway", "decision"))
+    assert graph.is_deterministic(("mcp", "gateway", "decision", "allow"))
+    assert graph.is_deterministic(("nothing", "here"))
 
 
 def test_a_rule_that_names_a_package_by_variable_reaches_all_of_it():
     graph = rule_graph([module("a", rule("x", "data.lib.<any>")), module("lib.r", rule("dice", "rand.intn"))])
-    assert not graph.may_be_kept(("a", "x"))
+    assert not graph.is_deterministic(("a", "x"))
 
 
 def test_data_as_a_whole_reaches_everything():
     whole = {"head": {"name": "x"}, "body": [{"terms": {"type": "var", "value": "data"}}]}
     graph = rule_graph([module("a", whole), module("b", rule("id", "uuid.rfc4122"))])
-    assert not graph.may_be_kept(("a", "x"))
+    assert not graph.is_deterministic(("a", "x"))
 
 
 def test_what_reaches_data_by_a_variable_right_below_it_must_not_be_kept():
@@ -107,10 +107,62 @@ def test_what_reaches_data_by_a_variable_right_below_it_must_not_be_kept():
         ]
     )
     # Then no look can know all that decides, whatever the revision says
-    assert not graph.may_be_kept(("authz", "allow"))
-    assert not graph.may_be_kept(("authz", "main"))
-    assert not graph.may_be_kept(("authz",))
-    assert graph.may_be_kept(("authz", "plain"))
+    assert not graph.is_deterministic(("authz", "allow"))
+    assert not graph.is_deterministic(("authz", "main"))
+    assert not graph.is_deterministic(("authz",))
+    assert graph.is_deterministic(("authz", "plain"))
+
+
+NOTHING = Subtrees(frozenset())
+
+
+@pytest.mark.parametrize(
+    ("path", "stays"),
+    [
+        pytest.param("grants", True, id="what is read back"),
+        pytest.param("grants.bob.admin", True, id="what lies below it"),
+        pytest.param("limits.max", True, id="a part that is read back"),
+        pytest.param("limits", False, id="more than that part"),
+        pytest.param("limits.min", False, id="what lies beside it"),
+        pytest.param("others.bob", False, id="what nobody reads"),
+        pytest.param("authz.allow", True, id="a rule"),
+        pytest.param("authz.allow.reason", True, id="below a rule"),
+        pytest.param("authz.limits", False, id="beside a rule"),
+        pytest.param("authz", False, id="a package, beside whose rules anything may lie"),
+        pytest.param("", False, id="all there is"),
+    ],
+)
+def test_an_answer_stays_only_when_all_it_can_come_from_is_compared(path: str, stays: bool):
+    # Given a rule, and looks that read a document and a part of another one back
+    graph = rule_graph([module("authz", rule("allow", "data.limits.max"))])
+    compared = Subtrees(frozenset({("grants",), ("limits", "max")}))
+    # Then what is put straight to base data stays no longer than what a revision stands for
+    assert graph.stays_with(tuple(part for part in path.split(".") if part), compared) is stays
+
+
+@pytest.mark.parametrize("reference", ["data.mcp.<name>.admin", "data.mcp"])
+def test_a_rule_that_reaches_what_lies_beside_rules_does_not_stay(reference: str):
+    # Given a rule that reads a document beside a package by a name that is known only when it is evaluated, and who needs it
+    graph = rule_graph(
+        [
+            module("authz", rule("allow", reference), rule("main", "data.authz.allow"), rule("plain", "data.mcp.tenants.<t>")),
+            module("mcp.gateway", rule("decision", "data.mcp.gateway.on"), rule("on", "input.on")),
+        ]
+    )
+    # Then no look knows which it reads
+    assert not graph.stays_with(("authz", "allow"), NOTHING)
+    assert not graph.stays_with(("authz", "main"), NOTHING)
+    # But it is the same every time, and one that names its document is compared
+    assert graph.is_deterministic(("authz", "main"))
+    assert graph.stays_with(("authz", "plain"), NOTHING)
+    assert graph.stays_with(("mcp", "gateway", "decision"), NOTHING)
+
+
+def test_a_rule_with_others_below_it_stays():
+    # Given rules that make up one document, where OPA takes no base data
+    graph = rule_graph([module("a", rule("b"), rule("b.c"), rule("all", "data.a.b"))])
+    for path in (("a", "b"), ("a", "b", "c"), ("a", "b", "other"), ("a", "all")):
+        assert graph.stays_with(path, NOTHING)
 
 
 def test_verdicts_are_those_of_a_plain_walk():
@@ -124,7 +176,7 @@ def test_verdicts_are_those_of_a_plain_walk():
         # Then each path has the verdict of who goes from rule to rule
         for path in product("abc", repeat=3):
             for length in range(4):
-                assert graph.may_be_kept(path[:length]) is walked(graph, path[:length])
+                assert graph.is_deterministic(path[:length]) is walked(graph, path[:length])
 
 
 def walked(graph: RuleGraph, path: tuple[str, ...]) -> bool:
@@ -160,14 +212,14 @@ def test_a_question_costs_the_same_in_a_graph_of_any_size(rules: int):
     graph = RuleGraph(frozenset(paths), edges, frozenset())
     # When a path is asked about that nobody defines, and has many parts
     Counted.cut = 0
-    assert graph.may_be_kept(Counted(["p", *("x" * 500)]))
-    # Then no more of it is looked at than a rule is long
-    assert Counted.cut <= 3
+    assert not graph.stays_with(Counted(["p", *("x" * 500)]), Subtrees(frozenset({("q", "r")})))
+    # Then no more of it is looked at than a rule is long, or a path that is compared
+    assert Counted.cut <= 9
 
 
 def test_rules_that_name_each_other_end():
     graph = rule_graph([module("a", rule("x", "data.a.y"), rule("y", "data.a.x"))])
-    assert graph.may_be_kept(("a", "x"))
+    assert graph.is_deterministic(("a", "x"))
 
 
 def test_references_inside_references_are_seen():

@@ -184,7 +184,8 @@ class BaselineArm:
         now = self._opa_policies()
         if before is None or now is None or not (before.is_current and now.is_current):
             return False
-        if (now.kept_under, now.trust) != (before.kept_under, before.trust):
+        # Of a document that the later look did not read, the same revision says nothing.
+        if (now.kept_under, now.trust, now.compared) != (before.kept_under, before.trust, before.compared):
             return False
         return not needs_both or now.revision == self._embedded_revision()
 

@@ -3,8 +3,8 @@
 `GET /v1/data` mixes base documents with what rules derive. From the rules' paths one can tell them apart: below a path where
 no rule lies, everything is base data. Read back are all our own top-level documents, split further where packages share their
 name, and every base document a rule names by a constant path, loaded by us or not. Not seen: a document that OPA has and we
-lack, that no rule names except through a variable at the top (`data[x]`), or that sits directly beside rules under a name we
-do not have.
+lack, and that no rule names at all, or only through a variable at the top (`data[x]`), or that sits directly beside rules under
+a name we do not have. No answer that could come from one is kept.
 """
 
 from __future__ import annotations

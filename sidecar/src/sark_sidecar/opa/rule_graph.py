@@ -36,6 +36,33 @@ and those that hold certificates against the clock."""
 
 
 @dataclass(frozen=True, slots=True)
+class Subtrees:
+    """Everything at and below some paths."""
+
+    tops: frozenset[DataPath]
+
+    _above: frozenset[DataPath] = field(init=False, repr=False, compare=False)
+    _longest: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find out once what makes a look-up cheap, however long the path that is looked up."""
+        object.__setattr__(self, "_above", frozenset(above for top in self.tops for above in _beginnings(top)))
+        object.__setattr__(self, "_longest", max(map(len, self.tops), default=0))
+
+    def hold(self, path: DataPath) -> bool:
+        """Return whether `path` is one of them or lies below one."""
+        return any(path[:length] in self.tops for length in range(min(len(path), self._longest) + 1))
+
+    def lie_below(self, path: DataPath) -> bool:
+        """Return whether one of them lies below `path`."""
+        return path in self._above
+
+    def touch(self, path: DataPath) -> bool:
+        """Return whether one of them is, lies above or lies below `path`."""
+        return self.lie_below(path) or self.hold(path)
+
+
+@dataclass(frozen=True, slots=True)
 class RuleGraph:
     """Rules, what they reach, and whether their answers may be kept."""
 
@@ -45,22 +72,24 @@ class RuleGraph:
     volatile: frozenset[DataPath]
     """Rules that call a nondeterministic builtin themselves."""
 
-    _above: frozenset[DataPath] = field(init=False, repr=False, compare=False)
-    """All that lies above a rule."""
-    _fleeting: frozenset[DataPath] = field(init=False, repr=False, compare=False)
-    """Rules whose answers may not be kept."""
-    _above_fleeting: frozenset[DataPath] = field(init=False, repr=False, compare=False)
-    """These, and all that lies above them."""
-    _longest: int = field(init=False, repr=False, compare=False)
+    _defined: Subtrees = field(init=False, repr=False, compare=False)
+    """The rules."""
+    _fleeting: Subtrees = field(init=False, repr=False, compare=False)
+    """Rules whose answers change by themselves, or with any document there is."""
+    _unbounded: Subtrees = field(init=False, repr=False, compare=False)
+    """Rules that reach whatever lies beside other rules."""
 
     def __post_init__(self) -> None:
         """Find the rules that may not be kept, once: who asks about a path is answered without a walk."""
-        fleeting = self._reaching({rule for rule in self.rules if rule in self.volatile or () in self.edges.get(rule, ())})
-        object.__setattr__(self, "_above", frozenset(above for rule in self.rules for above in _beginnings(rule)))
-        object.__setattr__(self, "_fleeting", fleeting)
-        above = frozenset(above for rule in fleeting for above in _beginnings(rule))
-        object.__setattr__(self, "_above_fleeting", above | fleeting)
-        object.__setattr__(self, "_longest", max(map(len, self.rules), default=0))
+        object.__setattr__(self, "_defined", Subtrees(self.rules))
+        fleeting = {rule for rule in self.rules if rule in self.volatile or () in self.edges.get(rule, ())}
+        object.__setattr__(self, "_fleeting", Subtrees(self._reaching(fleeting)))
+        unbounded = {rule for rule in self.rules if any(map(self._is_mixed, self.edges.get(rule, ())))}
+        object.__setattr__(self, "_unbounded", Subtrees(self._reaching(unbounded)))
+
+    def _is_mixed(self, path: DataPath) -> bool:
+        """Return whether base data can lie below `path` beside rules, under names that no look asks for."""
+        return self.has_rules_below(path) and not self.is_virtual(path)
 
     def _reaching(self, rules: set[DataPath]) -> frozenset[DataPath]:
         """Return `rules` and all that reach one of them; every reference is gone along once, against its direction."""
@@ -81,23 +110,30 @@ class RuleGraph:
             waiting.extend(new)
         return frozenset(found)
 
-    def may_be_kept(self, path: DataPath) -> bool:
+    def is_deterministic(self, path: DataPath) -> bool:
         """Return whether the same question about `path` always has the same answer while policies and data stay.
 
         Not so by a variable right below `data`: what is reached are documents that no look reads and no revision stands for.
         """
-        return path not in self._above_fleeting and not self._lies_at_or_below(path, self._fleeting)
+        return not self._fleeting.touch(path)
+
+    def stays_with(self, path: DataPath, compared: Subtrees) -> bool:
+        """Return whether the answer about `path` stays for as long as policies and the base data in `compared` do.
+
+        Of a path that has rules below it, as a package, nobody knows what else OPA has there or will be given.
+        """
+        if not self.is_deterministic(path):
+            return False
+        # OPA refuses base data at or below a rule: all that such a path is comes from what the rules reach.
+        return compared.hold(path) or (self.is_virtual(path) and not self._unbounded.touch(path))
 
     def is_virtual(self, path: DataPath) -> bool:
         """Return whether a rule defines `path` or something above it."""
-        return self._lies_at_or_below(path, self.rules)
+        return self._defined.hold(path)
 
     def has_rules_below(self, path: DataPath) -> bool:
         """Return whether a rule defines something below `path`."""
-        return path in self._above
-
-    def _lies_at_or_below(self, path: DataPath, rules: frozenset[DataPath]) -> bool:
-        return any(path[:length] in rules for length in range(min(len(path), self._longest) + 1))
+        return self._defined.lie_below(path)
 
     def base_references(self) -> set[DataPath]:
         """Return the constant paths of base data the rules name."""

@@ -19,7 +19,7 @@ from sark_sidecar.unforeseen import unforeseen
 from .base_data import DataTooScattered, assemble, base_paths
 from .client import OpaFailure
 from .lineage import Lineage
-from .rule_graph import DataPath, RuleGraph, rule_graph
+from .rule_graph import DataPath, RuleGraph, Subtrees, rule_graph
 
 log = structlog.get_logger()
 _MOST_OF_THE_TIME = 20
@@ -28,6 +28,7 @@ _LONGEST_PAUSE_SECONDS = 30.0
 """A single slow look, as in a busy start, must not leave a change of OPA's policies unseen for minutes."""
 
 _OTHER_SHAPE = "OPA's answer to GET /v1/policies has a shape this version does not know"
+_NOTHING = Subtrees(frozenset())
 LONGEST_LOOK_SECONDS = 30.0
 """A look that takes longer has failed: what OPA served when it began says nothing about now."""
 _T = TypeVar("_T")
@@ -77,10 +78,12 @@ class OpaPolicies:
     """Grows whenever it was not known for a while what OPA serves."""
     is_current: bool = True
     """Whether OPA could be asked the last time. What it decides while it cannot may be by others, and is not kept."""
+    compared: Subtrees = _NOTHING
+    """Where base data was read back: there, and nowhere else, the revision stands for it."""
 
     def may_be_kept(self, path: DataPath) -> bool:
         """Return whether decisions of `path` may be kept in a cache."""
-        return self.graph.may_be_kept(path)
+        return self.graph.stays_with(path, self.compared)
 
 
 class OpaView:
@@ -270,7 +273,8 @@ class OpaView:
         documents = await self._in_time(self._server.documents(paths), until)
         revision = await asyncio.to_thread(_revision, sources, ours.data, graph, documents)
         kept_under = f"{revision}{self._lineage.leading_to(revision)}"
-        return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted)
+        compared = Subtrees(frozenset(paths))
+        return OpaPolicies(revision, graph, datetime.now(UTC), kept_under, self._distrusted, compared=compared)
 
 
 def pause_after(took: float, *, interval: float) -> float:

@@ -135,7 +135,7 @@ class Replay:
 
     def _is_deterministic(self, path: str) -> bool:
         known = self._view.known
-        return known is not None and known.may_be_kept(tuple(segment for segment in path.split("/") if segment))
+        return known is not None and known.graph.is_deterministic(tuple(segment for segment in path.split("/") if segment))
 
 
 class _Nowhere:

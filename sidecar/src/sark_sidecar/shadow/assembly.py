@@ -60,4 +60,4 @@ async def open_shadow(
 
 def _is_deterministic(view: OpaView, path: str) -> bool:
     known = view.known
-    return known is not None and known.may_be_kept(tuple(segment for segment in path.split("/") if segment))
+    return known is not None and known.graph.is_deterministic(tuple(segment for segment in path.split("/") if segment))
