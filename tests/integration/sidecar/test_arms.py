@@ -76,6 +76,28 @@ def test_every_combination_answers_as_opa_does(start_sidecar: StartSidecar, opa:
     assert sidecar.metric("sark_requests_total", result="error") == 0
 
 
+def test_a_large_question_is_asked_of_opa_as_it_is_written_and_not_kept(start_sidecar: StartSidecar, opa: OpaServer):
+    # Given everybody in the baseline arm, and a large body with a second input before the one that counts
+    sidecar = start_sidecar(feature_flags={"rollout_percentage": 0})
+    fill = "x" * 20_000
+    asked = {"user": USERS[2], "action": "invoke", "tool": TOOLS[0], "parameters": {"query": fill, "limit": 12.5}}
+    other = {"user": USERS[6], "action": "invoke", "tool": TOOLS[3]}
+    body = b'{ "Input": %s, "x": [1e1], "input" : %s }' % (json.dumps(other).encode(), json.dumps(asked, indent=1).encode())
+    expected = request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": asked})
+    assert expected != request(f"{opa.url}/v1/data/mcp/gateway/decision", {"input": other})
+
+    # When it is asked again and again, then the decision is OPA's about that input
+    for _ in range(3):
+        address = Request(  # noqa: S310 - the address is the sidecar's own
+            f"{sidecar.data}/v1/data/mcp/gateway/decision", data=body, headers={"Content-Type": "application/json"}
+        )
+        with build_opener(ProxyHandler({})).open(address, timeout=60) as answer:
+            assert (answer.status, json.loads(answer.read())) == expected
+    # And Redis is neither asked nor given anything
+    assert sidecar.metric("opa_evaluation_total", implementation="python") == 3
+    assert sidecar.metric("cache_operations_total", implementation="python") == 0
+
+
 def test_a_share_is_split_by_subject_and_each_arm_is_counted(start_sidecar: StartSidecar):
     # Given half of the subjects in the new arm
     flags = {"rollout_percentage": 50, "rust_opa_enabled": True, "rust_cache_enabled": True}

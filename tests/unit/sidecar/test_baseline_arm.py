@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sark_engine import EvaluationError, InputError
 
 from sark_sidecar import exact_json
-from sark_sidecar.baseline.arm import BaselineArm
+from sark_sidecar.baseline.arm import TURN_BYTES, Asked, BaselineArm
 from sark_sidecar.baseline.keeping import Keeping
 from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import UNDEFINED, Answer
@@ -173,19 +174,43 @@ class Parts:
 
     async def serve(self, *jobs: Job) -> DataPlane:
         with ThreadPoolExecutor(1) as threads:
-            arm = BaselineArm(
-                data_plane=self.data_plane,
-                opa=self.opa,
-                decisions=self.keeping,
-                engine=self.engine,
-                threads=threads,
-                opa_policies=self._known,
-                embedded_revision=lambda: self.embedded_revision,
-                lifetimes=self.lifetimes,
-            )
+            arm = self.arm(threads)
             for asked in await arm.begin(jobs):
                 await arm.finish(asked)
         return self.data_plane
+
+    def arm(self, threads: ThreadPoolExecutor) -> BaselineArm:
+        return BaselineArm(
+            data_plane=self.data_plane,
+            opa=self.opa,
+            decisions=self.keeping,
+            engine=self.engine,
+            threads=threads,
+            opa_policies=self._known,
+            embedded_revision=lambda: self.embedded_revision,
+            lifetimes=self.lifetimes,
+        )
+
+
+def body_of(size: int) -> bytes:
+    """Return a body of about that size of what takes longest to read: many small arrays of numbers with an exponent."""
+    return b'{"input":{"user":"a","x":[' + b",".join([b"[1e1]"] * (size // 6 - 8)) + b"]}}"
+
+
+async def turns_during(work: Coroutine[Any, Any, object]) -> int:
+    """Return how often another task had its turn while `work` was done."""
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.ensure_future(other())
+    await work
+    task.cancel()
+    return turns
 
 
 @pytest.fixture
@@ -358,6 +383,54 @@ async def test_what_is_confirmed_under_one_revision_is_found_again_when_it_comes
     asked = len(parts.opa.questions)
     await parts.serve(Job(5))
     assert len(parts.opa.questions) == asked
+
+
+@pytest.mark.asyncio
+async def test_large_questions_are_asked_as_they_are_written_and_not_read_here(parts: Parts, monkeypatch: pytest.MonkeyPatch):
+    # Given a batch of the largest bodies there may be
+    body = body_of(1_048_576)
+    jobs = [Job(number, body=body) for number in range(1, 65)]
+    read: list[int] = []
+    loads = exact_json.loads
+    monkeypatch.setattr(exact_json, "loads", lambda text: (read.append(len(text)), loads(text))[1])
+    # When it begins
+    with ThreadPoolExecutor(1) as threads:
+        arm = parts.arm(threads)
+        begun: list[Asked] = []
+
+        async def begin() -> None:
+            begun.extend(await arm.begin(jobs))
+
+        turns = await turns_during(begin())
+        # Then none of them was read, and others had their turn between any two
+        assert read == []
+        assert turns >= len(jobs) - 1
+        # And OPA is asked the same bytes, and no Redis
+        assert [(one.job.id, one.question.body) for one in begun] == [(job.id, job.body) for job in jobs]
+        await arm.finish(begun[0])
+    await parts.look()
+    assert parts.data_plane.completed[1][:3] == (200, {"result": ALLOW}, "allow")
+    assert (parts.decisions.asked, parts.decisions.kept) == ([], {})
+
+
+@pytest.mark.asyncio
+async def test_a_large_question_is_kept_in_process_as_any_other(parts: Parts):
+    body = json.dumps({"input": {"class": "high", "fill": "x" * TURN_BYTES}}).replace('{"input": ', '{"input":').encode()
+    data_plane = await parts.serve(Job(1, body=body, cache="rust"))
+    assert (data_plane.completed[1][3], data_plane.keep_seconds[1]) == ("", 60.0)
+
+
+@pytest.mark.asyncio
+async def test_a_batch_of_questions_that_are_read_is_not_read_in_one_go(parts: Parts):
+    jobs = [Job(number, body=body_of(TURN_BYTES - 100)) for number in range(1, 65)]
+    assert await turns_during(parts.serve(*jobs)) >= len(jobs) - 1
+    # Nor are its answers, when they are kept
+    parts.opa.answers = {"allow": True, "why": "x" * TURN_BYTES}
+    jobs = [Job(number, body=b'{"input":{"n":%d}}' % number) for number in range(101, 165)]
+    await parts.serve_and_look(*jobs)
+    again = [Job(100 + job.id, body=job.body) for job in jobs]
+    assert await turns_during(parts.serve(*again)) >= len(again) - 1
+    assert parts.data_plane.found == [job.id for job in again]
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"{", b"\xff", b"NaN"])

@@ -6,8 +6,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from sark_sidecar import exact_json
 from sark_sidecar.opa.client import OpaFailure, OpaServer
-from sark_sidecar.opa.question import parse_question
+from sark_sidecar.opa.question import MOST_READ_BYTES, parse_question
 from sark_sidecar.settings import OpaSettings
 
 
@@ -44,11 +45,23 @@ A_QUESTION = parse_question("authz/allow", b'{"input":{}}', "")
         (b'{"result":' + b"[" * 2000 + b"]" * 2000 + b"}\n", False),
         (b'{"result":' + b"[" * 1000 + b"12.50" + b"]" * 1000 + b"}\n", False),
         (b'{"result":1e999}\n', False),
+        (b'{"result":' + b"[" * DEEP + b'"' + b"x" * 20_000 + b'"' + b"]" * DEEP + b"}\n", False),
+        (b'{"result":["' + b"x" * 20_000 + b'",1e999]}\n', False),
         (b"<html>moved</html>", True),
         (b"", True),
         (b'"ok"', True),
     ],
-    ids=["deep", "too deep to be read", "deep with long numbers", "too large a number", "HTML", "empty", "text"],
+    ids=[
+        "deep",
+        "too deep to be read",
+        "deep with long numbers",
+        "too large a number",
+        "large and deep",
+        "large with such a number",
+        "HTML",
+        "empty",
+        "text",
+    ],
 )
 async def test_a_decision_that_cannot_be_handed_on_is_no_outage_of_opa(body: bytes, is_outage: bool):
     # Given an OPA that answers 200 with a body of which no decision comes
@@ -65,3 +78,42 @@ async def test_a_decision_that_cannot_be_handed_on_is_no_outage_of_opa(body: byt
                 await opa.decide(A_QUESTION)
     assert failure.value.kind == "evaluation"
     assert failure.value.is_outage is is_outage
+
+
+FILL = b'"' + b"x" * MOST_READ_BYTES + b'"'
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("around", "result", "handed_on", "outcome"),
+    [
+        ((b'{"result":', b"}\n"), b'{"allow":true,"b":12.50,"a":' + FILL + b"}", None, "allow"),
+        ((b'{"decision_id":"4ca6","result":', b"}"), b'{"allow":false,"b":1e1,"a":' + FILL + b"}", None, "deny"),
+        # With more in the answer than its result, or written otherwise, it is read as a small one.
+        ((b'{"result":', b',"x":1}'), b'{"b":12.50,"a":' + FILL + b"}", b'{"a":' + FILL + b',"b":12.50}', "deny"),
+        ((b'{"result":', b',"result":true}'), b'{"b":1,"allow":true,"a":' + FILL + b"}", b"true", "allow"),
+        ((b'{ "result":', b"}"), b"[1e1," + FILL + b"]", b"[1e1," + FILL + b"]", "deny"),
+    ],
+    ids=["result", "decision id", "another member", "two results", "white space"],
+)
+async def test_the_result_of_a_large_answer_stays_as_opa_wrote_it(
+    around: tuple[bytes, bytes], result: bytes, handed_on: bytes | None, outcome: str, monkeypatch: pytest.MonkeyPatch
+):
+    # Given an OPA whose answer is large
+    async def decide(_: web.Request) -> web.Response:
+        return web.Response(body=around[0] + result + around[1], content_type="application/json")
+
+    read: list[int] = []
+    loads = exact_json.loads
+    monkeypatch.setattr(exact_json, "loads", lambda text: (read.append(len(text)), loads(text))[1])
+    app = web.Application()
+    app.router.add_post("/v1/data/authz/allow", decide)
+    async with (
+        TestServer(app) as server,
+        OpaServer(OpaSettings(url=str(server.make_url("/"))), max_decision_bytes=100_000) as opa,
+    ):
+        # When it decides, then every digit is there, and the slow way was only taken where it had to be
+        decided = await opa.decide(A_QUESTION)
+    assert decided.body == b'{"result":' + (handed_on or result) + b"}\n"
+    assert (decided.outcome, decided.keep) == (outcome, True)
+    assert bool(read) is (handed_on is not None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sark_sidecar.opa.question import KEY_PREFIX, BadQuestion, Question, parse_question
+from sark_sidecar.opa.question import KEY_PREFIX, MOST_READ_BYTES, BadQuestion, Question, parse_question
 
 json_values = st.recursive(
     st.none()
@@ -96,6 +96,29 @@ def test_of_a_member_given_twice_the_last_counts_for_the_key_and_for_opa():
 def test_only_input_is_asked_however_other_members_are_spelled():
     assert parse_question("p", b'{"Input":{"user":"root"},"input":{"user":"a"}}', "").body == b'{"input":{"user":"a"}}'
     assert parse_question("p", b'{"Input":{"user":"root"}}', "").body == b"{}"
+
+
+def test_a_large_input_is_asked_as_it_is_written():
+    # Given an input that no canonical form has: with white space, a member twice, an escape and a number beyond all floats
+    text = b'{ "b" : 1e400, "a": "\\u00e9", "a": 2, "fill": "' + b"x" * MOST_READ_BYTES + b'" }'
+    body = b'{"input":' + text + b"}"
+    # When it is read, then OPA is sent the same bytes, and there is nothing to make a key of
+    question = parse_question("p", body, "")
+    assert (question.input, question.body, question.is_canonical) == (text, body, False)
+
+
+def test_the_largest_body_that_is_read_is_canonical():
+    around = len(b'{"input":""}')
+    for size in (MOST_READ_BYTES, MOST_READ_BYTES + 1):
+        body = b'{"input":"' + b"x" * (size - around) + b'"}'
+        assert parse_question("p", body, "").is_canonical is (size == MOST_READ_BYTES)
+
+
+def test_a_large_body_that_the_data_plane_does_not_hand_over_is_refused():
+    fill = b'"' + b"x" * MOST_READ_BYTES + b'"'
+    for body in (b'{"Input":1,"input":' + fill + b"}", b'{"input":' + fill, fill, b"[" + fill + b"]"):
+        with pytest.raises(BadQuestion, match="malformed input document"):
+            parse_question("p", body, "")
 
 
 def test_a_get_asks_with_its_query():

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+import orjson
 import structlog
 from sark_engine import EngineError, InputError
 
-from sark_sidecar import exact_json
 from sark_sidecar.opa import answer
 from sark_sidecar.opa.answer import NO_STORE, UNDEFINED, Answer
 from sark_sidecar.opa.client import OpaFailure
@@ -22,6 +22,8 @@ from sark_sidecar.opa.question import BadQuestion, Question, parse_question
 from sark_sidecar.opa.view import OpaPolicies
 
 log = structlog.get_logger()
+TURN_BYTES = 16_384
+"""After so much was read of questions or of what is kept, everything else has its turn on the event loop."""
 
 
 class Job(Protocol):
@@ -32,7 +34,9 @@ class Job(Protocol):
     @property
     def path(self) -> str: ...  # noqa: D102
     @property
-    def body(self) -> bytes: ...  # noqa: D102
+    def body(self) -> bytes:
+        """The text of an input that is known to be JSON, as `{"input":...}`; empty when there is none."""
+
     @property
     def query(self) -> str: ...  # noqa: D102
     @property
@@ -134,10 +138,22 @@ class BaselineArm:
 
     async def begin(self, jobs: Sequence[Job]) -> list[Asked]:
         """Look all jobs up in one round trip, answer those found, and return the rest."""
-        asked = [one for job in jobs if (one := self._ask(job)) is not None]
+        turns = _Turns()
+        asked = []
+        for job in jobs:
+            body = job.body
+            await turns.before(len(body))
+            if (one := self._ask(job, body)) is not None:
+                asked.append(one)
         keys = [one.key for one in asked if one.key]
         kept = dict(zip(keys, await self._decisions.get(keys), strict=True)) if keys else {}
-        return [one for one in asked if not self._answer_from(one, kept.get(one.key))]
+        rest = []
+        for one in asked:
+            found = kept.get(one.key)
+            await turns.before(len(found or b""))
+            if not self._answer_from(one, found):
+                rest.append(one)
+        return rest
 
     async def finish(self, asked: Asked) -> None:
         """Evaluate, answer, and keep the decision where it may be kept."""
@@ -155,14 +171,15 @@ class BaselineArm:
         if asked.key and keep:
             self._decisions.keep(asked.key, _result(decided), seconds, holds)
 
-    def _ask(self, job: Job) -> Asked | None:
+    def _ask(self, job: Job, body: bytes) -> Asked | None:
         try:
-            question = parse_question(job.path, job.body, job.query)
+            question = parse_question(job.path, body, job.query)
         except BadQuestion as error:
             self._complete(job, answer.error(400, "invalid_parameter", str(error)))
             return None
         policies = self._opa_policies()
-        if question.parameters or policies is None or not policies.may_be_kept(question.segments):
+        is_too_large = job.cache == "redis" and not question.is_canonical
+        if question.parameters or is_too_large or policies is None or not policies.may_be_kept(question.segments):
             return Asked(job, question, "", keep_in_process=False)
         # A cache shared by both arms is only sound while both serve the same policies.
         agree = policies.revision == self._embedded_revision()
@@ -193,8 +210,8 @@ class BaselineArm:
         if kept is None:
             return False
         try:
-            value = exact_json.loads(kept)
-        except exact_json.JsonError:
+            value = orjson.loads(kept)
+        except orjson.JSONDecodeError:
             log.warning("a kept decision is not JSON and is not used", key=asked.key)
             return False
         self._complete(asked.job, answer.decision(kept, value), was_kept=True)
@@ -213,7 +230,7 @@ class BaselineArm:
             return replace(await self._over_http(question), outcome="error", keep=False)
         if result is None:
             return UNDEFINED
-        return answer.decision(result, exact_json.loads(result), keep=True)
+        return answer.decision(result, orjson.loads(result), keep=True)
 
     async def _over_http(self, question: Question) -> Answer:
         began = time.perf_counter()
@@ -247,6 +264,21 @@ class BaselineArm:
             keep_seconds=keep_seconds,
             was_kept=was_kept,
         )
+
+
+class _Turns:
+    """Gives the event loop its turn in between, so that a batch is not read in one go."""
+
+    def __init__(self) -> None:
+        self._since = 0
+        """Bytes since the last turn."""
+
+    async def before(self, size: int) -> None:
+        """Let everything else have its turn before so many bytes are read, if it is time."""
+        if self._since and self._since + size > TURN_BYTES:
+            await asyncio.sleep(0)
+            self._since = 0
+        self._since += size
 
 
 def _result(decided: Answer) -> bytes:

@@ -24,7 +24,7 @@ class Answer:
 
 
 def decision(result: bytes, value: Any, *, keep: bool = False) -> Answer:
-    """Return the answer whose result is the JSON `result`, parsed as `value`."""
+    """Return the answer whose result is the JSON `result`, parsed as `value`; how exactly its numbers are does not matter."""
     return Answer(200, b'{"result":' + result + b"}\n", outcome_of(value), keep)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, Self
 
 import aiohttp
+import orjson
 from yarl import URL
 
 from sark_sidecar import exact_json
@@ -16,7 +17,7 @@ from sark_sidecar.settings import OpaSettings
 
 from . import answer
 from .answer import Answer
-from .question import Question
+from .question import MOST_READ_BYTES, Question
 from .rule_graph import DataPath
 
 FailureKind = Literal["timeout", "connection", "evaluation"]
@@ -24,6 +25,8 @@ _MAX_POLICY_BYTES = 134_217_728
 _OK = 200
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
+_BEFORE_RESULT = re.compile(rb'\{(?:"decision_id":"[^"\\]*",)?"result":')
+"""What OPA writes before a result."""
 _OF_THE_QUESTION = re.compile(r"\Ainvalid_parameter:|\brego_[a-z_]+_error\b")
 
 
@@ -148,6 +151,8 @@ class OpaServer:
 
 def _read(raw: bytes, question: Question) -> Answer:
     try:
+        if len(raw) > MOST_READ_BYTES and not question.parameters and (decided := _as_written(raw)) is not None:
+            return decided
         members = exact_json.loads(raw)
         if not isinstance(members, dict):
             raise OpaFailure("evaluation", "OPA's answer is not a JSON object")
@@ -162,6 +167,27 @@ def _read(raw: bytes, question: Question) -> Answer:
         # It nests too deeply for us, or has a number beyond all bounds: whoever asks that must not open the circuit for all.
         is_object = raw.startswith(b"{") and raw.rstrip().endswith(b"}")
         raise OpaFailure("evaluation", f"OPA's answer cannot be read: {error}", is_outage=not is_object) from error
+
+
+def _as_written(raw: bytes) -> Answer | None:
+    """Return the decision in a large answer, its result as OPA wrote it; None when there is more in the answer.
+
+    To write it anew with every digit takes the event loop several times as long, and with it everything else.
+
+    Raises:
+        JsonError: it nests too deeply.
+    """
+    before, text = _BEFORE_RESULT.match(raw), raw.rstrip()
+    if before is None or not text.endswith(b"}"):
+        return None
+    result = text[before.end() : -1]
+    try:
+        # Only if nothing but the result stands there it is a document by itself.
+        value = orjson.loads(result)
+    except orjson.JSONDecodeError:
+        return None
+    exact_json.dumps(value)
+    return answer.decision(result.strip(), value, keep=True)
 
 
 def _complaint(raw: bytes) -> tuple[str, bool]:

@@ -10,6 +10,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 from sark_sidecar import exact_json
 
 KEY_PREFIX = "policy:decision:v2:"
+MOST_READ_BYTES = 16_384
+"""A larger body is asked as it is written. Reading and writing it anew would take the event loop's time, for a second and more
+per MiB of numbers, and whoever sends some of them at once would stop everything else, a rollback included."""
+_OPENING, _CLOSING = b'{"input":', b"}"
 _MAX_PARAMETERS = 32
 
 
@@ -23,9 +27,11 @@ class Question:
 
     path: str
     input: bytes | None
-    """Canonical JSON; None when the request has no input, which is not the same as null."""
+    """JSON; None when the request has no input, which is not the same as null."""
     parameters: str = ""
     """Query string for OPA (`metrics=true`); a question with parameters is neither kept nor answered from a cache."""
+    is_canonical: bool = True
+    """Whether equal inputs are equal bytes here; only then it has a key."""
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -58,18 +64,28 @@ class Question:
 def parse_question(path: str, body: bytes, query: str) -> Question:
     """Return the question in a request.
 
+    A large body must be what the data plane hands over: the text of an input that it has found to be JSON, as `{"input":...}`.
+
     Raises:
         BadQuestion: the body is no JSON object, or the path has a segment that HTTP would swallow.
     """
     if any(segment in {".", ".."} for segment in path.split("/")):
         raise BadQuestion("a segment of the path must not be `.` or `..`")
     parameters, asked = _parameters(query)
+    if len(body) > MOST_READ_BYTES:
+        return Question(path, _as_written(body), parameters, is_canonical=False)
     if body.strip():
         members = _parse(body, "body")
         if not isinstance(members, dict):
             raise BadQuestion('the body must be a JSON object such as {"input": {...}}')
         return Question(path, _canonical(members["input"]) if "input" in members else None, parameters)
     return Question(path, None if asked is None else _canonical(_parse(asked, "query parameter input")), parameters)
+
+
+def _as_written(body: bytes) -> bytes:
+    if not (body.startswith(_OPENING) and body.endswith(_CLOSING)):
+        raise BadQuestion("body contains malformed input document: it is large, and not the data plane's")
+    return body[len(_OPENING) : -len(_CLOSING)]
 
 
 def _parameters(query: str) -> tuple[str, str | None]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from sark_sidecar import exact_json
 from sark_sidecar.flags.state import Share
 from sark_sidecar.opa.client import OpaFailure
 from sark_sidecar.opa.rule_graph import RuleGraph
@@ -257,6 +260,33 @@ async def test_what_cannot_be_written_never_reaches_opa(request_: RestRequest, s
     assert answer.status == status
     assert set(json.loads(answer.body)) == {"code", "message"}
     assert (world.requests, world.engine_decides) == ([], True)
+
+
+@pytest.mark.asyncio
+async def test_what_is_to_be_written_is_read_beside_the_event_loop_and_one_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    # Given some writes at once
+    threads: list[threading.Thread] = []
+    reading, most = 0, 0
+    loads = exact_json.loads
+
+    def read(text: bytes | str) -> Any:
+        nonlocal reading, most
+        threads.append(threading.current_thread())
+        reading += 1
+        most = max(most, reading)
+        time.sleep(0.01)
+        reading -= 1
+        return loads(text)
+
+    monkeypatch.setattr(exact_json, "loads", read)
+    writer = World().writer()
+    # When they are answered
+    answers = await asyncio.gather(*(writer.answer(put(number)) for number in range(8)))
+    # Then no body was read on the loop's thread, nor two at a time: other work needs these threads
+    assert [answer.status for answer in answers] == [204] * 8
+    assert len(threads) == 8
+    assert threading.current_thread() not in threads
+    assert most == 1
 
 
 @pytest.mark.asyncio
