@@ -63,7 +63,7 @@ async def secure_admin_port(credentials: Credentials, settings: AdminSettings, a
     """
 
     async def use_tls(_: Mapping[str, bytes]) -> None:
-        await admin.use_tls(server_context(settings.tls))
+        admin.use_tls(server_context(settings.tls))
 
     async def use_tokens(contents: Mapping[str, bytes]) -> None:
         admin.use_tokens(tokens_in(contents["token_file"]))

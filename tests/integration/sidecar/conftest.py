@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sys
 import urllib.error
 import urllib.request
@@ -53,6 +54,14 @@ def _body(raw: bytes) -> Any:
         return json.loads(raw)
     except ValueError:
         return raw.decode()
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Wait for the end of a connection on which nothing comes."""
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 class RunningSidecar(Process):

@@ -25,7 +25,7 @@ from sark_e2e.control_plane import ControlPlane
 from sark_e2e.deadline import eventually
 from sark_e2e.service_account import create_service_account
 
-from .conftest import RunningSidecar, StartSidecar, request
+from .conftest import RunningSidecar, StartSidecar, is_closed, request
 
 QUESTION = {
     "user": {"id": "user-00001", "tenant": "acme", "roles": ["developer"]},
@@ -258,14 +258,6 @@ def test_the_admin_port_only_reads(start_sidecar: StartSidecar):
             assert request(f"{sidecar.admin}{path}", b"{}", method=method)[0] == 405
     assert request(f"{sidecar.admin}/v1/data/mcp")[0] == 404
     assert request(f"{sidecar.admin}/health?{'x' * 20_000}")[0] == 400
-
-
-def is_closed(connection: socket.socket) -> bool:
-    """Wait for the end of a connection on which nothing comes."""
-    try:
-        return connection.recv(1) == b""
-    except ConnectionResetError:
-        return True
 
 
 @pytest.mark.parametrize("asked", [b"", b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"], ids=["silent", "served once"])

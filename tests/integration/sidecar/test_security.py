@@ -12,7 +12,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from sark_e2e.loopback import LoopbackNetwork
 from sark_operator.shell.api import ReadyPod
 from sark_operator.shell.sidecar_access import PLAIN, SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
+from sark_sidecar.admin.connection import FIRST_REQUEST_SECONDS
 
-from .conftest import RunningSidecar, StartSidecar
+from .conftest import RunningSidecar, StartSidecar, is_closed
 
 NEW = {"rust_opa_enabled": True, "rust_cache_enabled": True, "rollout_percentage": 100}
 CANARY = "canary-4711-secret"
@@ -258,6 +259,30 @@ def test_clients_must_show_certificates(start_sidecar: StartSidecar, network: Lo
     assert ask(8180, DECISION, good) == 200
     strangers = [None, Authority(tmp_path / "other").client("app", "team"), authority.client("old", "team", expired=True)]
     assert [ask(port, "/health", shown) for port in (8180, 8182) for shown in strangers] == [0] * 6
+
+
+def test_who_never_shakes_hands_holds_no_more_than_the_connections_of_the_admin_port(
+    start_sidecar: StartSidecar, network: LoopbackNetwork, tmp_path: Path
+):
+    most, others = 8, 10
+    secured = Secured(start_sidecar, network, tmp_path, admin={"max_connections": most})
+
+    def descriptors() -> int:
+        return len(list(Path(f"/proc/{secured.sidecar.pid}/fd").iterdir()))
+
+    before = descriptors()
+    with ExitStack() as stack:
+        # Given somebody who opens one connection after the other, and says nothing on any
+        address = (secured.address, 8182)
+        held = [stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(300)]
+
+        # Then the process holds a few of them, long before the time for a handshake is over
+        eventually(lambda: descriptors() <= before + most + others, what="few descriptors", seconds=FIRST_REQUEST_SECONDS / 2)
+
+        # And whoever shakes hands is answered, while they crowd and when they are gone
+        assert [secured.admin("/health")[0] for _ in range(20)] == [200] * 20
+        assert all(is_closed(each) for each in held)
+        assert secured.admin("/health")[0] == 200
 
 
 def test_sighup_reads_policies_again_and_says_what_it_does_not(start_sidecar: StartSidecar, policies: Path):

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Self
 
 import structlog
 from aiohttp import web
@@ -16,12 +16,11 @@ from sark_sidecar.bearer import shows_token
 from sark_sidecar.settings import AdminSettings
 
 from . import status
-from .connection import FIRST_REQUEST_SECONDS, IDLE_SECONDS, Busy, Connection
+from .connection import IDLE_SECONDS, Busy, Connection
 from .status import Parts
 
 log = structlog.get_logger()
 _BACKLOG = 64
-_SHUTDOWN_SECONDS = 2.0
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -47,7 +46,7 @@ class AdminServer:
         self._runner = web.AppRunner(
             app, access_log=None, keepalive_timeout=IDLE_SECONDS, max_line_size=4096, max_field_size=4096, handle_signals=False
         )
-        self._listeners: list[asyncio.Server] = []
+        self._listener: asyncio.Server | None = None
         self._tls: ssl.SSLContext | None = None
         self._tokens: list[str] | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -61,11 +60,8 @@ class AdminServer:
         """
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        first = await loop.create_server(
-            self._accept, self._settings.host, self._settings.port, backlog=_BACKLOG, **self._tls_options()
-        )
-        self._listeners = [first]
-        self.port = int(first.sockets[0].getsockname()[1])
+        self._listener = await loop.create_server(self._accept, self._settings.host, self._settings.port, backlog=_BACKLOG)
+        self.port = int(self._listener.sockets[0].getsockname()[1])
         self._sweeper = loop.create_task(self._sweep())
         return self
 
@@ -74,40 +70,25 @@ class AdminServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        for listener in self._listeners:
-            listener.close()
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
+        for connection in list(self._connections.values()):  # those that aiohttp does not know: they have not shaken hands
+            connection.give_way()
 
     def use_tokens(self, tokens: list[str]) -> None:
         """Answer nobody who shows none of these from now on."""
         self._tokens = tokens
 
-    async def use_tls(self, context: ssl.SSLContext) -> None:
-        """Speak TLS; connections that are open stay as they are.
-
-        Raises:
-            OSError: the sockets cannot be taken over.
-        """
+    def use_tls(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on; connections that are open stay as they are."""
         self._tls = context
-        loop = asyncio.get_running_loop()
-        for listener in list(self._listeners):
-            # The kernel's queue belongs to the socket and not to its descriptor: nobody who waits in it is lost.
-            for socket in listener.sockets:
-                renewed = await loop.create_server(self._accept, sock=socket.dup(), backlog=_BACKLOG, **self._tls_options())
-                self._listeners.append(renewed)
-            self._listeners.remove(listener)
-            listener.close()
-
-    def _tls_options(self) -> dict[str, Any]:
-        if self._tls is None:
-            return {}
-        return {"ssl": self._tls, "ssl_handshake_timeout": FIRST_REQUEST_SECONDS, "ssl_shutdown_timeout": _SHUTDOWN_SECONDS}
 
     def _accept(self) -> asyncio.Protocol:
         server = self._runner.server
         if server is None or not self._has_room():
-            return Busy()
-        return Connection(server(), self._connections)
+            return Busy(is_told=self._tls is None)
+        return Connection(server(), self._connections, self._tls)
 
     def _has_room(self) -> bool:
         """Return whether one more connection may be open. Where there is no place, who has been idle longest gives way.
