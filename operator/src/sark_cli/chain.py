@@ -115,12 +115,16 @@ def from_file(path: str) -> Chain:
     """Return the chain in a file: an export, or the ConfigMaps as `kubectl get -o json` or `-o yaml` prints them."""
     import yaml
 
+    from sark_api.yaml_problem import yaml_problem
+
     try:
         if Path(path).stat().st_size > MAX_FILE_BYTES:
             raise CommandError(f"{path} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB")
         text = Path(path).read_text(encoding="utf-8")
         document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
+        raise CommandError(f"cannot read {path}: it is not YAML: {yaml_problem(error)}") from error
+    except (OSError, ValueError, RecursionError) as error:
         raise CommandError(f"cannot read {path}: {' '.join(str(error).split())[:300]}") from error
     kind = document.get("kind") if isinstance(document, dict) else None
     try:

@@ -70,8 +70,12 @@ def _context_namespace(source: str, context: str) -> str:
 
 
 def _complaint(source: str, context: str, error: Exception) -> str:
+    from yaml import YAMLError
+
+    from sark_api.yaml_problem import yaml_problem
+
     if not _exists(source):
         return f"there is no kubeconfig at {source}: give --kubeconfig, or set KUBECONFIG"
-    said = " ".join(str(error).split())[:300]
+    said = yaml_problem(error) if isinstance(error, YAMLError) else " ".join(str(error).split())[:300]
     which = f" with context {context!r}" if context else ""
     return f"cannot use the kubeconfig {source}{which}: {said}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import SettingsError
 
+from sark_api.yaml_problem import yaml_problem
+
 from .settings import ENVIRONMENT_PREFIX, Settings
 
 CONFIG_VARIABLE = f"{ENVIRONMENT_PREFIX}CONFIG"
 _MAX_CONFIG_BYTES = 262_144
 _MOST_SENTENCES = 5
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 _PLACES = f"set one in the file or in the environment, as {ENVIRONMENT_PREFIX}POLICIES__DIRECTORY"
 
 
@@ -44,7 +48,8 @@ def settings_of(members: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**members)
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_sentences(error))) from error
+        # From None: a stack would show what pydantic says, which quotes a key that holds a value.
+        raise ConfigurationError("\n".join(_sentences(error))) from None
     except SettingsError as error:
         raise ConfigurationError(f"environment: {error}; a list or section is written as JSON") from error
 
@@ -76,8 +81,11 @@ def _read(file: Path) -> dict[str, Any]:
         raise ConfigurationError(f"configuration file {file} has {len(raw)} bytes; at most {_MAX_CONFIG_BYTES} are read")
     try:
         members = yaml.load(raw, Loader=_UniqueKeys)  # noqa: S506 - a SafeLoader with one more refusal
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigurationError(f"configuration file {file} is not YAML: {_one_line(error)}") from error
+    except _RefusedError as error:
+        raise ConfigurationError(f"configuration file {file}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - what a reader makes of a tag or an escape is not for us to list
+        # From None: a stack, as an application's, would show the reader's own text, which quotes the file.
+        raise ConfigurationError(f"configuration file {file} is not YAML: {yaml_problem(error)}") from None
     if members is None:
         return {}
     if not isinstance(members, dict) or not all(isinstance(key, str) for key in members):
@@ -85,19 +93,25 @@ def _read(file: Path) -> dict[str, Any]:
     return members
 
 
+class _RefusedError(Exception):
+    """YAML that is not accepted; the message says where."""
+
+
 class _UniqueKeys(yaml.SafeLoader):
     """A SafeLoader that refuses a key given twice, and aliases, which could grow without bound."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not accepted")
+            place = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise _RefusedError(f"aliases (*name) are not accepted, line {place.line + 1}")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} appears twice")
+                shown = repr(key) if _is_name(str(key)) else "that is no name"
+                raise _RefusedError(f"the key {shown} appears twice, line {node.start_mark.line + 1} or below")
         return super().construct_mapping(node, deep)
 
 
@@ -114,7 +128,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
     for problem in problems[:_MOST_SENTENCES]:
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            yield f"{key} is not a setting{_nearest(key, known)}"
+            yield _unknown([str(part) for part in problem["loc"]], known)
         elif problem["type"] == "missing":
             if key == "policies":
                 yield f"policies.directory, policies.bundle.file or policies.bundle.url is missing; {_PLACES}"
@@ -128,6 +142,18 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         yield f"and {len(problems) - _MOST_SENTENCES} more"
 
 
+def _unknown(place: list[str], known: set[str]) -> str:
+    key = ".".join(place)
+    if _is_name(place[-1]):
+        return f"{key} is not a setting{_nearest(key, known)}"
+    # A value whose colon was forgotten is part of its key, and may be a secret.
+    return f"{'.'.join(place[:-1]) or 'the file'} has a key that is no name; write each as `name: value`"
+
+
+def _is_name(key: str) -> bool:
+    return _NAME.fullmatch(key) is not None
+
+
 def _where(key: str) -> str:
     variable = variable_name(key)
     return f"{key} (from {variable})" if variable in os.environ else key
@@ -136,7 +162,3 @@ def _where(key: str) -> str:
 def _nearest(name: str, known: set[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else "; see docs/sidecar.md for the settings"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -85,7 +85,13 @@ class FaultHook:
         try:
             text = await asyncio.to_thread(read_document_file, self._file)
             faults = Faults() if text is None else Faults.model_validate_json(text)
-        except (ValidationError, ValueError, OSError) as error:
+        except ValidationError as error:
+            # Without the input, which its own text quotes: the path may be that of another file.
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            self._refuse(f"{where + ': ' if where else ''}{first['msg']}", None)
+            return
+        except (ValueError, OSError) as error:
             self._refuse(" ".join(str(error).split()), None)
             return
         except Exception as error:  # noqa: BLE001 - a rehearsal must not end a sidecar in a way that it did not ask for

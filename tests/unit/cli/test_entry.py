@@ -94,6 +94,15 @@ def test_bash_completes_what_is_typed(typed: str, offered: set[str]):
     assert set(done.stdout.split()) == offered, done.stderr
 
 
+def test_what_is_wrong_with_a_kubeconfig_is_said_without_what_it_holds(tmp_path: Path):
+    broken = tmp_path / "config"
+    broken.write_text("users:\n- name: x\n  user:\n    token: S3CRET: x\n", encoding="utf-8")
+    done = start("sark-rollout", "list", KUBECONFIG=str(broken), HOME=str(tmp_path))
+    assert done.returncode == 1
+    said = "mapping values are not allowed here, line 4, column 18"
+    assert done.stderr == f"error: cannot use the kubeconfig {broken}: {said}\n"
+
+
 def test_a_missing_kubeconfig_is_said_without_a_traceback(tmp_path: Path):
     done = start("sark-rollout", "list", KUBECONFIG=str(tmp_path / "none"), HOME=str(tmp_path))
     assert done.returncode == 1

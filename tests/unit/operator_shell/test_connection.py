@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,14 @@ def test_a_kubeconfig_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     broken.write_text(text, encoding="utf-8")
     with pytest.raises(ConnectionSettingsError, match=f"cannot use the kubeconfig {broken}: "):
         asyncio.run(load_configuration(settings(broken)))
+
+
+def test_a_kubeconfig_that_is_not_yaml_is_told_without_what_it_holds(tmp_path: Path) -> None:
+    broken = tmp_path / "config"
+    broken.write_text("users:\n- name: x\n  user:\n    token: S3CRET: x\n", encoding="utf-8")
+    with pytest.raises(ConnectionSettingsError, match="mapping values are not allowed here, line 4, column 18") as caught:
+        asyncio.run(load_configuration(settings(broken)))
+    assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_plugin_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,7 +257,12 @@ def test_a_bad_file_is_refused_with_its_place_and_without_what_stands_there(
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("servers: [", "is not YAML, line 1"), ("- hush", "the document"), (None, "cannot be read")]
+    ("text", "says"),
+    [
+        ("servers: [", "found '<stream end>', line 1, column 11"),
+        ("- hush", "the document"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_file_that_is_none_is_refused(tmp_path: Path, text: str | None, says: str):
     path = tmp_path / "prometheus.yaml"

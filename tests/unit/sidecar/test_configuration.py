@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,39 @@ def test_a_wrong_key_or_value_is_refused_with_one_sentence(tmp_path: Path, text:
 )
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, sentence: str):
     assert sentence in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("cache", "said"),
+    [
+        ("redis_url: redis://:S3CRET: x@redis:6379/0", "mapping values are not allowed here, line 3, column 29"),
+        ('redis_url: "redis://:S3CRET"x@redis:6379/0"', "line 3, column 31"),
+        ("redis_url: redis://:S3CRET@redis:6379/0\n   ttl: 10s", "mapping values are not allowed here, line 4, column 7"),
+        ('redis_url: "redis://:S3CRET\\q@redis:6379/0"', "found unknown escape character ..., line 3, column 31"),
+        ("redis_url: *S3CRET", "aliases (*name) are not accepted, line 3"),
+        ("redis_url: !S3CRET", "could not determine a constructor for the tag ..., line 3, column 14"),
+        ("ttl: !!int S3CRET", "a value in it cannot be read"),
+        ("{redis_url redis://:S3CRET@redis:6379/0}", "cache has a key that is no name"),
+        ("{S3CRET@redis, S3CRET@redis}", "the key that is no name appears twice, line 3"),
+    ],
+    ids=["colon", "behind a quote", "next line", "backslash", "alias", "tag", "type", "no colon", "twice"],
+)
+def test_what_is_wrong_with_a_file_is_said_without_what_it_holds(tmp_path: Path, cache: str, said: str):
+    file = written(tmp_path, f"{POLICIES}cache:\n  {cache}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(file)
+    assert said in str(caught.value)
+
+    # Nor does the stack, which an application shows
+    assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_variable_that_is_refused_is_not_shown(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SARK_SIDECAR_POLICIES__DIRECTORY", "/policies")
+    monkeypatch.setenv("SARK_SIDECAR_CACHE__REDIS_URL", "S3CRET-no-url")
+    with pytest.raises(ConfigurationError, match="redis_url must be an address") as caught:
+        load_settings(None)
+    assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path):

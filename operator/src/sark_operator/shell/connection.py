@@ -11,6 +11,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
 
+from sark_api.yaml_problem import yaml_problem
 from sark_operator.shell.pod_watch import MAX_NAMESPACES
 from sark_operator.shell.settings import Settings
 
@@ -54,7 +55,11 @@ async def load_configuration(settings: Settings) -> Configuration:
     except TimeoutError:
         reason = f"its plugin for credentials told none within {LOAD_SECONDS:g} s; run it by hand to see what it waits for"
         raise ConnectionSettingsError(f"cannot use the kubeconfig {settings.kubeconfig}: {reason}") from None
-    except (ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError, YAMLError) as error:
+    except YAMLError as error:
+        # From None: no stack may show the reader's own text, which quotes the file, and with it a token.
+        reason = f"it is not YAML: {yaml_problem(error)}"
+        raise ConnectionSettingsError(f"cannot use the kubeconfig {settings.kubeconfig}: {reason}") from None
+    except (ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         source = f"kubeconfig {settings.kubeconfig}" if settings.kubeconfig else "service account of this pod"
         raise ConnectionSettingsError(f"cannot use the {source}: {error}") from error
     return configuration

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Self, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
+from sark_api.yaml_problem import yaml_problem
+
 MAX_SECRET_BYTES: Final = 16 * 1024
 MAX_FILE_BYTES: Final = 1024 * 1024
 
@@ -69,8 +71,7 @@ def read_document(path: Path, model: type[Document]) -> Document:
         raise AccessFileError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         # The parser's own text quotes the file, in which somebody may have put a secret by mistake.
-        mark = getattr(error, "problem_mark", None)
-        raise AccessFileError(f"{path} is not YAML{f', line {mark.line + 1}' if mark else ''}") from error
+        raise AccessFileError(f"{path} is not YAML: {yaml_problem(error)}") from None
     except ValidationError as error:
         raise AccessFileError(f"{path}: {_complaint(error)}") from error
 

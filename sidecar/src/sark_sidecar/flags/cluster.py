@@ -6,7 +6,10 @@ import threading
 from pathlib import Path
 from typing import Final
 
+import yaml
 from kubernetes.aio import client, config
+
+from sark_api.yaml_problem import yaml_problem
 
 _LOADING: Final = threading.RLock()
 """Held while a kubeconfig is read: the library remembers the file of a certificate before it has written it, and another
@@ -30,7 +33,11 @@ async def cluster_client(kubeconfig: Path | None) -> client.ApiClient:
                 await config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError, ValueError) as error:
+    except yaml.YAMLError as error:
+        # From None: no stack may show the reader's own text, which quotes the file, and with it a token.
+        problem = f"flags.kubeconfig {kubeconfig} is not YAML: {yaml_problem(error)}"
+        raise ClusterAccessError(f"the Kubernetes API cannot be used: {problem}") from None
+    except (config.ConfigException, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         advice = (
             f"flags.kubeconfig {kubeconfig}" if kubeconfig else "no service account here; outside a pod set flags.kubeconfig"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from sark_api.yaml_problem import yaml_problem
 from sark_sidecar.exact_json import loads_unique
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\Z")
@@ -34,14 +35,15 @@ def load_plain_yaml(text: str) -> Any:
     try:
         return _load(text)
     except yaml.YAMLError as error:
-        raise PlainYamlError(" ".join(str(error).split())) from error
+        # From None: no stack may show the reader's own text, which quotes the file.
+        raise PlainYamlError(yaml_problem(error)) from None
     except PlainYamlError:
         raise
     except RecursionError as error:
         raise PlainYamlError("it nests too deeply") from error
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the file is refused
         # The scanner hands on what Python says to an escape that names no character, and what else is not for us to list.
-        raise PlainYamlError(f"it is not YAML: {type(error).__name__}: {error}") from error
+        raise PlainYamlError(f"it is not YAML: {type(error).__name__}") from None
 
 
 def _load(text: str) -> Any:
@@ -85,7 +87,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         return loads_unique(text)
     if _DISPUTED.match(text):
         raise PlainYamlError(
-            f"{_at(node)}: YAML readers disagree about {text}; quote it if it is text, else write it as in JSON"
+            f"{_at(node)}: YAML readers disagree about this value; quote it if it is text, else write it as in JSON"
         )
     return text
 
