@@ -65,7 +65,7 @@ pub struct Job {
     pub id: u64,
     /// Decision path.
     pub path: String,
-    /// Body as received.
+    /// Of a question `{"input":...}` around its input as it was found, and nothing where it has none; else the body as received.
     pub body: Bytes,
     /// Query string without its question mark.
     pub query: String,

@@ -157,6 +157,18 @@ mod tests {
     }
 
     #[test]
+    fn a_question_is_handed_over_as_its_input_alone() {
+        for (body, handed) in [
+            (r#" {"other":1, "Input":2, "\u0069nput" : {"a": [1e1]} } "#, r#"{"input":{"a": [1e1]}}"#),
+            (r#"{"input":null}"#, ""),
+            (r#"{"other":1}"#, ""),
+            ("", ""),
+        ] {
+            assert_eq!(question(body).handed_over(), handed.as_bytes(), "{body}");
+        }
+    }
+
+    #[test]
     fn a_question_without_input_is_told_apart() {
         for (body, lacks) in
             [("", true), ("{}", true), ("{\"input\":null}", true), ("{\"input\": {}}", false), ("{\"input\":1}", false)]

@@ -183,7 +183,7 @@ class BaselineJob:
 
     @property
     def body(self) -> bytes:
-        """A JSON object with optional `input`; empty when there is none. As received when `method` is set."""
+        """`{"input":...}` around the input as it was written; empty when there is none. As received when `method` is set."""
 
     @property
     def query(self) -> str:
