@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis as redis_client
 
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.flags import Shadow as ShadowShare
 from sark_e2e.deadline import eventually
 from sark_e2e.opa import OpaServer
+from sark_e2e.redis import RedisServer
 
 from .conftest import RunningSidecar, StartSidecar, request
 
@@ -31,6 +34,8 @@ package door
 default decision := {"allow": false, "reason": "unknown list"}
 
 decision := {"allow": data.lists[input.list].open, "reason": data.lists[input.list].reason}
+
+bolt := {"allow": false, "reason": "bolted"}
 
 clock := time.now_ns()
 """
@@ -137,22 +142,20 @@ def test_places_named_by_the_configuration_are_shown(start_sidecar: StartSidecar
     assert shown["input"]["user"]["id"].startswith("<string 5 ")
 
 
-def test_other_policies_a_clock_and_a_stale_answer_are_skipped(start_sidecar: StartSidecar, opa: OpaServer):
+def test_other_policies_a_clock_and_a_stale_answer_are_skipped(start_sidecar: StartSidecar, opa: OpaServer, redis: RedisServer):
     sidecar = start(start_sidecar, 0)
 
     # A clock never shows the same time twice
     assert sidecar.decide({}, path="door/clock")[0] == 200
     eventually(lambda: skipped(sidecar, "nondeterministic") == 1, what="the clock", seconds=20)
 
-    # What Redis keeps is older than what OPA says once it has forgotten the list
-    learn(opa, "guests", {"open": True, "reason": "welcome"})
-    question = {"list": "guests", "user": {"id": "bob"}}
-    assert sidecar.decide(question, path="door/decision")[1]["result"]["allow"] is True
-    eventually(lambda: compared(sidecar, "mismatch") == 1, what="the mismatch", seconds=30)
-    kept = {"operation": "set", "result": "ok"}
-    eventually(lambda: sidecar.metric("cache_operations_total", **kept) > 0, what="the kept one", seconds=20)
-    assert request(f"{opa.url}/v1/data/lists/guests", method="DELETE")[0] == 204
-    assert sidecar.decide(question, path="door/decision")[1]["result"]["allow"] is True
+    # What Redis keeps may be older than what OPA says, as from policies that came and went between two looks
+    question = {"user": {"id": "bob"}}
+    sidecar.await_kept(question, "door/bolt")
+    with closing(redis_client.Redis.from_url(redis.url)) as kept:
+        for key in kept.scan_iter("*"):
+            kept.set(key, b'{"allow":true,"reason":"open"}', keepttl=True)
+    assert sidecar.decide(question, path="door/bolt")[1]["result"]["allow"] is True
     eventually(lambda: skipped(sidecar, "stale") == 1, what="the stale answer", seconds=20)
 
     # Under other policies a difference means nothing
@@ -160,7 +163,7 @@ def test_other_policies_a_clock_and_a_stale_answer_are_skipped(start_sidecar: St
     eventually(lambda: not same_policies(sidecar), what="the difference", seconds=20)
     sidecar.decide({"list": "closed", "n": 1}, path="door/decision")
     eventually(lambda: skipped(sidecar, "revision") == 1, what="the other policies", seconds=20)
-    assert compared(sidecar, "mismatch") == 1
+    assert compared(sidecar, "mismatch") == 0
 
 
 def test_a_hung_opa_costs_comparisons_and_no_request(start_sidecar: StartSidecar, opa: OpaServer):
