@@ -124,10 +124,14 @@ class SimulatedSidecar:
     baseline_policy: str = "policy-1"
     baseline_only: tuple[tuple[str, str], ...] = ()
     """Paths its engine leaves to OPA, each with the reason."""
+    since: datetime | None = None
+    """Since when it applies its share."""
 
-    def hear(self, document: FlagDocument | None) -> None:
+    def hear(self, document: FlagDocument | None, now: datetime) -> None:
         """Take over a document with a higher revision."""
-        if document is not None and self.following and (self.document is None or document.revision > self.document.revision):
+        before = self.document
+        if document is not None and self.following and (before is None or document.revision > before.revision):
+            self.since = self.since if before and before.percentage == document.percentage else now
             self.document = document
 
     def report(self, name: str, now: datetime) -> PodReport:
@@ -141,6 +145,8 @@ class SimulatedSidecar:
             revision=document.revision if document else 0,
             sha256=document.digest() if document else "",
             rollout=document.rollout if document else "",
+            expired=bool(document and document.expired(now)),
+            since=self.since,
             policy_revision=self.policy,
             baseline_policy_revision=self.baseline_policy,
             baseline_only_count=len(self.baseline_only),
@@ -329,7 +335,7 @@ class SimulatedTarget:
         """Let the sidecars hear of the document in force."""
         if isinstance(self.flags, ObservedFlags) and not self.flags.error:
             for sidecar in self.sidecars.values():
-                sidecar.hear(self.flags.document)
+                sidecar.hear(self.flags.document, self.now)
 
     def put(self, document: FlagDocument | None, error: str = "", *, by: str = "") -> None:
         """Change the ConfigMap behind the operator's back, as the field manager `by` when it is given."""

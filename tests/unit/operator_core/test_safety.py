@@ -346,15 +346,72 @@ def test_a_backup_from_before_a_revert_raises_nobodys_share(target: SimulatedTar
     assert "the flag document that pod gw-0 follows, revision" in target.status.message
 
 
-@pytest.mark.parametrize("pod", ["silent", "of another", "older", "unbelievable"])
+@pytest.mark.parametrize("raised", [False, True], ids=["renewed since", "gone up since"])
+def test_a_backup_from_before_a_renewal_goes_on_however_long_the_restore_took(target: SimulatedTarget, raised: bool) -> None:
+    # Given a backup of a rollout that was never taken back, older than what the sidecars follow
+    target.run_to(25)
+    target.run(3)
+    backup = (target.status, target.flags, dict(target.filed))
+    if raised:
+        target.run_to(50)
+    else:
+        target.run(6)
+    target.ask(valid_for=timedelta(minutes=4))
+    target.tick(1)
+    newest = target.document
+    assert newest is not None
+
+    # When it is restored after their documents have expired
+    target.now += timedelta(hours=1)
+    (target.status, target.flags, target.filed), target.filing = backup, None
+    assert target.document is not None
+    assert target.document.revision < newest.revision
+    records = [record.reason for decision in target.run(60) for record in decision.records]
+
+    # Then it goes on from there
+    assert "RevertAdopted" not in records
+    assert "Advanced" in records
+
+
+def test_a_revert_counts_though_another_document_has_its_revision_by_now(target: SimulatedTarget) -> None:
+    # Given a rollout that was taken back by the write that followed its backup
+    good = target.arms
+    target.run_to(25)
+    target.run(3)
+    backup = (target.status, target.flags, dict(target.filed))
+    target.arms = BAD
+    target.run(4)
+    reverted = target.document
+    target.arms, target.now = good, target.now + timedelta(hours=1)
+    (target.status, target.flags, target.filed), target.filing = backup, None
+
+    # When nobody answers at the first evaluation, which renews the old share under the same revision
+    for sidecar in target.sidecars.values():
+        sidecar.reachable = False
+    target.tick(1)
+    assert reverted is not None
+    assert target.document is not None
+    assert (target.document.revision, target.percent) == (reverted.revision, 25)
+
+    # Then the next one is told that it is another
+    for sidecar in target.sidecars.values():
+        sidecar.reachable = True
+    decision = target.tick(1)
+    assert [record.reason for record in decision.records] == ["RevertAdopted"]
+    assert {sidecar.report("gw", target.now).percent for sidecar in target.sidecars.values()} == {0}
+
+
+@pytest.mark.parametrize("pod", ["silent", "of another", "older", "unbelievable", "expired", "told before"])
 def test_what_a_sidecar_says_takes_a_share_back_only_where_it_tells_of_a_newer_one(baking: SimulatedTarget, pod: str) -> None:
     assert baking.document is not None
-    newest = baking.document.revision
+    newest, early = baking.document.revision, baking.now - timedelta(hours=1)
     said = {
         "silent": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/gateway", error="GET /flags: timed out"),
         "of another": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/other"),
         "older": PodReport("gw-9", percent=0, revision=newest, rollout="shop/gateway"),
         "unbelievable": PodReport("gw-9", percent=0, revision=2**53, rollout="shop/gateway"),
+        "expired": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/gateway", expired=True),
+        "told before": PodReport("gw-9", percent=0, revision=newest + 1, rollout="shop/gateway", since=early),
     }[pod]
     seen = baking.observe()
     assert not isinstance(seen.pods, Missing)

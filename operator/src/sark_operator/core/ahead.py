@@ -40,7 +40,8 @@ def ahead(spec: SarkRolloutSpec, status: SarkRolloutStatus, now: datetime) -> Ne
             if due is None:
                 return None
             retry = f"retry {status.retries + 1} of {spec.rollback.retry.limit} after its cool-down"
-            return _next(first(spec), [_wait(WaitKind.RETRY, retry, due)])
+            # Once it is due something else holds it, which the message tells.
+            return _next(first(spec), [_wait(WaitKind.RETRY, retry, due if due > now else None)])
         case Phase.COMPLETED if (left := watch_left(spec, status, now)) > timedelta(0):
             return _next(None, [_wait(WaitKind.WATCH, "a breach still reverts until the watch is over", now + left)])
         case _:

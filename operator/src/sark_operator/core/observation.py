@@ -39,6 +39,10 @@ class PodReport:
     revision: int | None = None
     sha256: str = ""
     rollout: str = ""
+    expired: bool = False
+    """Whether it serves 0 % because its document has expired, and not because that says so."""
+    since: datetime | None = None
+    """Since when it applies this share, by its own clock."""
     policy_revision: str = ""
     """Revision of the policies its embedded engine serves."""
     baseline_policy_revision: str = ""

@@ -20,7 +20,7 @@ from .flag_document import is_ours, readable_document
 from .flag_plan import MAX_REPORTED_REVISION
 from .judgement import dated, judge, spoken, weigh_windows, with_verdict
 from .lifecycle import is_split
-from .observation import Metrics, Missing
+from .observation import Metrics, Missing, PodReport
 from .revert import revert
 from .tick import Tick
 from .verdicts.latency_p95 import baseline_p95_microseconds
@@ -121,21 +121,34 @@ def _adopt_revert_in_force(tick: Tick) -> None:
 
 
 def _adopt_revert_of_sidecars(tick: Tick) -> None:
-    """Follow sidecars that were told of less by a document newer than any that is known here: it was taken back since.
+    """Follow sidecars that were told of less by a document that is not known here, and is no older: it was taken back since.
 
     So it is after cluster and status were restored from a backup, and where the document of a revert was lost before the status
-    was written. A share whose validity has ended reads 0 % as well, under the revision that is known.
+    was written.
     """
-    document, known = readable_document(tick.observation.flags), tick.before.flags
-    newest = max(known.revision if known else 0, document.revision if document else 0)
     pods = () if isinstance(tick.observation.pods, Missing) else tick.observation.pods
     for pod in pods:
-        told, lower = pod.revision, pod.percent
-        if pod.error or pod.rollout != tick.identity.key or told is None or lower is None:
-            continue
-        if lower < tick.percent and newest < told <= MAX_REPORTED_REVISION:
-            revert(tick, reasons.REVERT_ADOPTED, where=f"that pod {pod.name} follows", revision=told, lower=lower)
+        if pod.percent is not None and pod.percent < tick.percent and _follows_unknown(tick, pod):
+            where = f"that pod {pod.name} follows"
+            revert(tick, reasons.REVERT_ADOPTED, where=where, revision=pod.revision, lower=pod.percent)
             return
+
+
+def _follows_unknown(tick: Tick, pod: PodReport) -> bool:
+    """Return whether the pod applies a document of this rollout that neither status nor ConfigMap has, and no older one.
+
+    One that has expired may have been renewed since the backup, as any share is; it tells nothing. Nor does one that was told
+    before this attempt began: it may be of a rollout that had the name before, whose revisions began anew with its ConfigMap.
+    """
+    revision, began = pod.revision, tick.status.started_at
+    if pod.error or pod.expired or pod.rollout != tick.identity.key or revision is None:
+        return False
+    if revision > MAX_REPORTED_REVISION or (pod.since is not None and began is not None and pod.since < began):
+        return False
+    here = [each for each in (tick.before.flags, readable_document(tick.observation.flags)) if each is not None]
+    newest = max((each.revision for each in here), default=0)
+    # Where the revert was the next write after the backup, another may have its revision by now.
+    return revision > newest or (revision == newest and pod.sha256 not in {"", *(each.sha256 for each in here)})
 
 
 def _observed_basis_points(metrics: Metrics) -> int | None:

@@ -204,5 +204,5 @@ def _check_same(stored: StoredSegment, key: str, text: str) -> None:
     if stored.records[key] != text:
         raise _RefusedError(
             f"ConfigMap {stored.name} has another text under {key} than was decided: someone wrote it, or set the status back; "
-            "export it for the inquiry, then delete that key"
+            f"export it for the inquiry, then delete that {'ConfigMap, which is closed' if stored.closed else 'key'}"
         )

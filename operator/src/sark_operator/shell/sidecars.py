@@ -11,7 +11,7 @@ import aiohttp
 from pydantic import ValidationError
 from yarl import URL
 
-from sark_api.report import FLAGS_PATH, MAX_REPORT_BYTES, FlagReport
+from sark_api.report import FLAGS_PATH, MAX_REPORT_BYTES, FlagReport, FlagState
 from sark_operator.core.observation import PodReport
 from sark_operator.shell.api import ReadyPod
 from sark_operator.shell.credential_files import AccessError
@@ -164,6 +164,8 @@ def _confirmed(pod: ReadyPod, report: FlagReport) -> PodReport:
         revision=report.revision,
         sha256=report.sha256,
         rollout=report.rollout,
+        expired=report.state is FlagState.EXPIRED,
+        since=report.since,
         policy_revision=report.policy_revision,
         baseline_policy_revision=report.baseline_policy_revision,
         baseline_only_count=report.baseline_only_count,
