@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-_QUOTED = re.compile(r"""(?<!\w)(['"]).*?\1""")
+_QUOTED = re.compile(r"""(?<!\w)(['"])(?:\\.|.)*?\1""", re.DOTALL)
 _OF_YAML = re.compile(r"""(['"])(?:<[a-z ]+>|[^\w\s])\1""")
 """What a parser names and no file holds, as '<block end>', and single marks such as '%'."""
 _WITHOUT_CONTEXT = {

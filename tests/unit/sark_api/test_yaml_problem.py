@@ -15,6 +15,7 @@ from sark_api.yaml_problem import yaml_problem
         ("k: %S3CRET", "found character '%' that cannot start any token, line 1, column 4"),
         ("k: *S3CRET", "found undefined alias ..., line 1, column 4"),
         ("k: !S3C'RET x", "could not determine a constructor for the tag ..., line 1, column 4"),
+        ("k: !a'b%22S3CRET x", "could not determine a constructor for the tag ..., line 1, column 4"),
         ("k: !h!S3CRET x", "found undefined tag handle ..., line 1, column 4"),
         ("a: &S3CRET 1\nb: &S3CRET 2", "it has an anchor twice, line 2, column 4"),
         ("a: S3CRET\n---\nb: 1", "it holds more than one document, line 2, column 1"),

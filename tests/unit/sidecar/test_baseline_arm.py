@@ -414,10 +414,17 @@ async def test_large_questions_are_asked_as_they_are_written_and_not_read_here(p
 
 
 @pytest.mark.asyncio
-async def test_a_large_question_is_kept_in_process_as_any_other(parts: Parts):
-    body = json.dumps({"input": {"class": "high", "fill": "x" * TURN_BYTES}}).replace('{"input": ', '{"input":').encode()
-    data_plane = await parts.serve(Job(1, body=body, cache="rust"))
-    assert (data_plane.completed[1][3], data_plane.keep_seconds[1]) == ("", 60.0)
+async def test_a_large_question_is_not_kept_in_process_either(parts: Parts, monkeypatch: pytest.MonkeyPatch):
+    # Given a body of which nobody has read how long its decision may be kept
+    read: list[bytes | None] = []
+    monkeypatch.setattr(type(parts.engine), "cache_seconds", lambda _, text, *__: read.append(text) or 60.0)
+    small, large = (body_of(size) for size in (1000, 2 * TURN_BYTES))
+    # When both are asked while only the cache has moved
+    data_plane = await parts.serve(Job(1, body=small, cache="rust"), Job(2, body=large, cache="rust"))
+    # Then the large one is not, and is not read for it
+    assert data_plane.completed[1][3] == ""
+    assert (data_plane.completed[2][:3], data_plane.completed[2][3]) == ((200, {"result": ALLOW}, "allow"), "no-store")
+    assert [text is not None and len(text) < TURN_BYTES for text in read] == [True]
 
 
 @pytest.mark.asyncio

@@ -81,6 +81,7 @@ async def test_a_decision_that_cannot_be_handed_on_is_no_outage_of_opa(body: byt
 
 
 FILL = b'"' + b"x" * MOST_READ_BYTES + b'"'
+WITHOUT_INPUT = b',"warning":{"code":"api_usage_warning","message":"\'input\' key missing from the request"}}\n'
 
 
 @pytest.mark.asyncio
@@ -89,12 +90,13 @@ FILL = b'"' + b"x" * MOST_READ_BYTES + b'"'
     [
         ((b'{"result":', b"}\n"), b'{"allow":true,"b":12.50,"a":' + FILL + b"}", None, "allow"),
         ((b'{"decision_id":"4ca6","result":', b"}"), b'{"allow":false,"b":1e1,"a":' + FILL + b"}", None, "deny"),
+        ((b'{"result":', WITHOUT_INPUT), b'{"allow":true,"b":12.50,"a":' + FILL + b"}", None, "allow"),
         # With more in the answer than its result, or written otherwise, it is read as a small one.
         ((b'{"result":', b',"x":1}'), b'{"b":12.50,"a":' + FILL + b"}", b'{"a":' + FILL + b',"b":12.50}', "deny"),
         ((b'{"result":', b',"result":true}'), b'{"b":1,"allow":true,"a":' + FILL + b"}", b"true", "allow"),
         ((b'{ "result":', b"}"), b"[1e1," + FILL + b"]", b"[1e1," + FILL + b"]", "deny"),
     ],
-    ids=["result", "decision id", "another member", "two results", "white space"],
+    ids=["result", "decision id", "no input", "another member", "two results", "white space"],
 )
 async def test_the_result_of_a_large_answer_stays_as_opa_wrote_it(
     around: tuple[bytes, bytes], result: bytes, handed_on: bytes | None, outcome: str, monkeypatch: pytest.MonkeyPatch

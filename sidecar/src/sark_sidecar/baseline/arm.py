@@ -178,8 +178,9 @@ class BaselineArm:
             self._complete(job, answer.error(400, "invalid_parameter", str(error)))
             return None
         policies = self._opa_policies()
-        is_too_large = job.cache == "redis" and not question.is_canonical
-        if question.parameters or is_too_large or policies is None or not policies.may_be_kept(question.segments):
+        # How long a large one may be kept stands in its input, which nobody reads here.
+        may_be_kept = question.is_canonical and not question.parameters
+        if not may_be_kept or policies is None or not policies.may_be_kept(question.segments):
             return Asked(job, question, "", keep_in_process=False)
         # A cache shared by both arms is only sound while both serve the same policies.
         agree = policies.revision == self._embedded_revision()

@@ -27,6 +27,8 @@ _BAD_REQUEST = 400
 _SERVER_ERROR = 500
 _BEFORE_RESULT = re.compile(rb'\{(?:"decision_id":"[^"\\]*",)?"result":')
 """What OPA writes before a result."""
+_WARNING = re.compile(rb',"warning":\{"code":"api_usage_warning","message":"[^"\\]*"\}\Z')
+"""What it writes behind one when the question has no input."""
 _OF_THE_QUESTION = re.compile(r"\Ainvalid_parameter:|\brego_[a-z_]+_error\b")
 
 
@@ -180,7 +182,7 @@ def _as_written(raw: bytes) -> Answer | None:
     before, text = _BEFORE_RESULT.match(raw), raw.rstrip()
     if before is None or not text.endswith(b"}"):
         return None
-    result = text[before.end() : -1]
+    result = _WARNING.sub(b"", text[before.end() : -1])
     try:
         # Only if nothing but the result stands there it is a document by itself.
         value = orjson.loads(result)
