@@ -4,8 +4,17 @@ from math import isnan
 
 import pytest
 
+from sark_api.spec import Alerts
 from sark_operator.core.points import Points
-from sark_operator.shell.answers import finite, latency_by_arm, memory_by_rollout, samples
+from sark_operator.shell.answers import (
+    MOST_FIRING,
+    AnswerError,
+    finite,
+    firing,
+    latency_by_arm,
+    memory_by_rollout,
+    samples,
+)
 
 
 def vector(*buckets: tuple[str, str, str]) -> list[dict[str, object]]:
@@ -50,3 +59,13 @@ def test_one_rollouts_bad_histogram_is_its_own_fault_only(bad: tuple[str, str, s
     assert not finite([], read["shop/bad"].values())
     assert isnan(read["shop/bad"]["rust"].total)
     assert read["shop/good"]["rust"].counts == (3.0, 4.0)
+
+
+def test_more_alerts_than_are_looked_at_are_refused() -> None:
+    # Given as many as may fire, beside one that is resolved
+    alerts = [{"metric": {"alertname": str(number)}, "value": [1.0, "1"]} for number in range(MOST_FIRING)]
+    resolved = {"metric": {"alertname": "over"}, "value": [1.0, "0"]}
+    assert firing([*alerts, resolved]).about("shop/gateway", Alerts(match_labels={"alertname": "7"}))
+
+    with pytest.raises(AnswerError, match=r"has 10,001 alerts that fire, and at most 10,000 are looked at"):
+        firing([*alerts, {**resolved, "value": [1.0, "1"]}])

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from sark_operator.shell.bounded_server import BoundedServer
 from sark_operator.shell.probes import MAX_CONNECTIONS, ProbeServer
 from sark_operator.shell.settings import Address
 from sark_operator.shell.telemetry import Telemetry
@@ -164,21 +166,50 @@ async def test_a_silent_connection_is_closed() -> None:
         writer.close()
 
 
-async def test_one_connection_too_many_is_closed_and_makes_room_again() -> None:
+async def test_connections_that_ask_nothing_keep_no_probe_out() -> None:
     async with Operator().served() as server:
-        # Given as many silent connections as are allowed
-        streams = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(MAX_CONNECTIONS)]
+        # Given more connections than are allowed, all of them silent or in the middle of a line
+        streams = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(MAX_CONNECTIONS + 8)]
+        for _, writer in streams[::2]:
+            writer.write(b"GET /heal")
 
-        # When one more comes, then it is closed at once
+        # When a probe comes, then it is answered, and the oldest have given way
+        assert await ask(server, "/healthz") == (200, "ok\n")
+        assert all([await closed(reader) for reader, _ in streams[:9]])
+        for _, writer in streams:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def test_one_request_too_many_is_closed_and_makes_room_again() -> None:
+    # Given as many requests under way as are allowed
+    answers = asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        await answers.wait()
+        return web.Response(text="at last")
+
+    app = web.Application()
+    app.router.add_get("/", slow)
+    server = BoundedServer(app, Address("127.0.0.1", 0), max_connections=2, connection_seconds=10)
+    await server.start()
+    try:
+        streams = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(2)]
+        for _, writer in streams:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.05)
+
+        # When one more comes, then it is closed at once, and they are answered
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         assert await closed(reader)
-
-        # And when the others have gone, probes are answered again
-        for _, each in (*streams, (reader, writer)):
-            each.close()
-            with contextlib.suppress(ConnectionError):
-                await each.wait_closed()
-        assert await ask(server, "/healthz") == (200, "ok\n")
+        writer.close()
+        answers.set()
+        for reader, writer in streams:
+            assert (await reader.read()).endswith(b"at last")
+            writer.close()
+    finally:
+        await server.stop()
 
 
 async def test_an_address_in_use_is_an_error() -> None:

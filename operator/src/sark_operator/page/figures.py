@@ -10,6 +10,7 @@ import asyncio
 from itertools import count
 from typing import Any, Final
 
+from sark_api import reasons
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.prometheus import PrometheusDoor, Server
@@ -73,7 +74,7 @@ class Figures:
         for name, answer in zip(asked, answers, strict=True):
             if isinstance(answer, Missing):
                 problems.append(answer.message)
-            elif isinstance(answer, list) and len(answer) <= MOST_SERIES:
+            else:
                 found[name] = read_series(answer)
         different = await self._different(server, seen, part) if COMPARISONS in asked else []
         problem = f"{problems[0]}." if problems else ""
@@ -81,9 +82,17 @@ class Figures:
 
     async def _over(self, server: Server, query: str, part: Stretch) -> Any | Missing:
         async with self._room:
-            return await self._door.over(server, query, part.start, part.end, part.step)
+            return await self._door.over(server, query, part.start, part.end, part.step, read=_few)
 
     async def _different(self, server: Server, seen: Seen, part: Stretch) -> Any:
         async with self._room:
-            answer = await self._door.instant(server, mismatches(seen, part), part.end)
+            answer = await self._door.instant(server, mismatches(seen, part), part.end, read=_few)
         return [] if isinstance(answer, Missing) else answer
+
+
+def _few(result: Any) -> Any | Missing:
+    """Return the series of an answer as a list, unless there are more than are drawn: as values they take many times the room."""
+    if len(result) > MOST_SERIES:
+        name, said = reasons.METRICS_INVALID, f"Prometheus gave {len(result):,} series, and at most {MOST_SERIES} are drawn"
+        return Missing(name.name, name.sentence(message=said))
+    return list(result)

@@ -23,6 +23,8 @@ _TEXT = {str}
 _LAST_TIME = 253402300799.0
 """The end of the year 9999 in Unix seconds; a calendar knows none after it."""
 _REFUSALS = frozenset({"deny", "undefined"})
+MOST_FIRING = 10_000
+"""Alerts that may fire in one answer."""
 
 
 class AnswerError(ValueError):
@@ -61,8 +63,15 @@ def samples(result: Any) -> Iterator[Sample]:
 
 
 def firing(result: Any) -> FiringAlerts:
-    """Return the alerts in an instant vector of ALERTS. Raises `AnswerError`."""
-    return FiringAlerts(FiringAlert.of(_own_labels(labels)) for labels, value in samples(result) if value > 0)
+    """Return the alerts in an instant vector of ALERTS. Raises `AnswerError`.
+
+    Every rollout that asks for labels which many have looks through all of them, on the event loop: what one server answers
+    must not keep the others waiting.
+    """
+    found = [FiringAlert.of(_own_labels(labels)) for labels, value in samples(result) if value > 0]
+    if len(found) > MOST_FIRING:
+        raise AnswerError(f"has {len(found):,} alerts that fire, and at most {MOST_FIRING:,} are looked at")
+    return FiringAlerts(found)
 
 
 def _own_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
