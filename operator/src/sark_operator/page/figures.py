@@ -91,7 +91,7 @@ class Figures:
 
 
 def _few(result: Any) -> Any | Missing:
-    """Return the series of an answer as a list, unless there are more than are drawn: as values they take many times the room."""
+    """Return the series of an answer as a list, or why not if there are more than are drawn: they take many times the room."""
     if len(result) > MOST_SERIES:
         name, said = reasons.METRICS_INVALID, f"Prometheus gave {len(result):,} series, and at most {MOST_SERIES} are drawn"
         return Missing(name.name, name.sentence(message=said))
