@@ -174,12 +174,30 @@ fn a_policy_is_refused_with_its_place_and_its_reason() {
         ("package p\nallow if x", "{}", "m.rego:2:10: var x is unsafe"),
         ("package p\na := 1\na contains 2", "{}", "m.rego:3:1: data.p.a is defined with different kinds of rule"),
         ("package p\nallow if true", r#"{"p": {"allow": false}}"#, "the data has a value at p/allow"),
+        ("package p\nallow if true", r#"{"p": 1}"#, "the data has a value above p/allow"),
+        ("package d.b.a\nr := 1", r#"{"d": {"b": "x"}}"#, "the data has a value above d/b/a"),
+        // What OPA makes of it hangs on how a reference reaches it.
+        ("package d.b.a", r#"{"d": {"b": ["x"]}}"#, "the data has a value above d/b/a"),
         ("package p", "[1]", "the data must be a JSON object"),
         ("package p", "{", "the data is not valid JSON"),
     ] {
         let modules = vec![Module { name: "m.rego".into(), source: source.into() }];
         let error = Policies::compile(modules, data.as_bytes()).unwrap_err().to_string();
         assert!(error.contains(message) && !error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_package_may_lie_in_base_data_and_at_a_value_where_it_has_no_rules() {
+    for (data, whole) in [
+        (r#"{"d": {"b": {"x": 1}}}"#, r#"{"a":{},"x":1}"#),
+        (r#"{"d": {"b": {"a": {"y": 2}}}}"#, r#"{"a":{"y":2}}"#),
+        (r#"{"d": {"b": {"a": "r"}}}"#, r#"{"a":"r"}"#),
+    ] {
+        let sources = ["package d.b.a", "package q\nall := {k: v | some k; v := data.d.b[k]}"];
+        let engine = Engine::new(policies(&sources, data), options()).unwrap();
+        assert_eq!(result(&engine, "d/b", None).as_deref(), Some(whole), "{data}");
+        assert_eq!(result(&engine, "q/all", None).as_deref(), Some(whole), "{data}");
     }
 }
 

@@ -2,6 +2,9 @@
 
 use regorus::{Value, unstable::ArithOp};
 
+// regorus orders a set before an object, and OPA after it.
+use crate::document::compare as order;
+
 use super::{
     BuiltinError, Circumstances, OwnBuiltin,
     arithmetic::{Unreckoned, reckon},
@@ -16,12 +19,12 @@ pub(super) const OWN: &[OwnBuiltin] = &[
     },
     OwnBuiltin { name: "div", arity: 2, call: |operands, _| reckoned(&ArithOp::Div, operands) },
     OwnBuiltin { name: "equal", arity: 2, call: |operands, _| compare(operands, |left, right| left == right) },
-    OwnBuiltin { name: "gt", arity: 2, call: |operands, _| compare(operands, |left, right| left > right) },
-    OwnBuiltin { name: "gte", arity: 2, call: |operands, _| compare(operands, |left, right| left >= right) },
+    OwnBuiltin { name: "gt", arity: 2, call: |operands, _| compare(operands, |left, right| order(left, right).is_gt()) },
+    OwnBuiltin { name: "gte", arity: 2, call: |operands, _| compare(operands, |left, right| order(left, right).is_ge()) },
     OwnBuiltin { name: "internal.member_2", arity: 2, call: member },
     OwnBuiltin { name: "internal.member_3", arity: 3, call: member_with_key },
-    OwnBuiltin { name: "lt", arity: 2, call: |operands, _| compare(operands, |left, right| left < right) },
-    OwnBuiltin { name: "lte", arity: 2, call: |operands, _| compare(operands, |left, right| left <= right) },
+    OwnBuiltin { name: "lt", arity: 2, call: |operands, _| compare(operands, |left, right| order(left, right).is_lt()) },
+    OwnBuiltin { name: "lte", arity: 2, call: |operands, _| compare(operands, |left, right| order(left, right).is_le()) },
     OwnBuiltin { name: "minus", arity: 2, call: minus },
     OwnBuiltin { name: "mul", arity: 2, call: |operands, _| reckoned(&ArithOp::Mul, operands) },
     OwnBuiltin { name: "neq", arity: 2, call: |operands, _| compare(operands, |left, right| left != right) },
@@ -126,6 +129,33 @@ mod tests {
             assert_eq!(of(name, "1", "\"1\""), Ok(Value::from(holds)), "{name}");
         }
         assert_eq!(of("equal", "1", "1.0"), Ok(Value::from(true)));
+    }
+
+    #[test]
+    fn values_are_in_the_order_that_operators_have_them() {
+        let kinds = ["null", "true", "1", "1.5", "\"a\"", "[1]", "{}", "{\"a\": 1}"].map(json);
+        let sets = ["[]", "[1]", "[{}]"].map(set_of);
+        let plain: Vec<Value> = kinds.into_iter().chain(sets).collect();
+        let nested = plain.iter().map(|value| Value::from(vec![value.clone()]));
+        let all: Vec<Value> = plain.iter().cloned().chain(nested).collect();
+        for (number, left) in all.iter().enumerate() {
+            for right in &all {
+                let ordering = order(left, right);
+                for (name, holds) in [
+                    ("lt", ordering.is_lt()),
+                    ("lte", ordering.is_le()),
+                    ("gt", ordering.is_gt()),
+                    ("gte", ordering.is_ge()),
+                    ("equal", ordering.is_eq()),
+                    ("neq", ordering.is_ne()),
+                ] {
+                    let found = called(name, &[left.clone(), right.clone()]);
+                    assert_eq!(found, Ok(Value::from(holds)), "{name} of {number}: {left} and {right}");
+                }
+            }
+        }
+        // An object comes before a set, whatever is in them.
+        assert_eq!(called("lt", &[json("{\"a\": 1}"), set_of("[]")]), Ok(Value::from(true)));
     }
 
     #[test]

@@ -144,18 +144,24 @@ impl Builder {
         Ok(())
     }
 
-    /// Base data and a rule at one path would hide each other; OPA refuses it, and so do we.
+    /// Base data and a rule at one path would hide each other; OPA refuses it, and so do we. It does not refuse a package without
+    /// rules below a value that has no members, whose empty document some references of its find and others do not: we do.
     fn refuse_conflicts(&self, data: &Value) -> Result<(), PolicyError> {
-        let mut conflicts: Vec<String> = Vec::new();
+        let mut conflicts: Vec<(String, &str)> = Vec::new();
         for outline in &self.shared.outlines {
             if place::descend(data, &outline.path).is_some() {
-                conflicts.push(outline.path.iter().map(text_of).collect::<Vec<_>>().join("/"));
+                conflicts.push((spelled(&outline.path), "at"));
+            } else if is_cut_off(data, &outline.path) {
+                conflicts.push((spelled(&outline.path), "above"));
             }
         }
+        let packages = self.names.iter().map(|names| names.package.as_slice());
+        conflicts.extend(packages.filter(|path| is_cut_off(data, path)).map(|path| (spelled(path), "above")));
         conflicts.sort_unstable();
         match conflicts.first() {
-            Some(path) => {
-                Err(PolicyError(format!("the data has a value at {path}, where a rule is defined: rename one of them")))
+            Some((path, place)) => {
+                let what = "where a rule or a package is defined: rename one of them";
+                Err(PolicyError(format!("the data has a value {place} {path}, {what}")))
             }
             None => Ok(()),
         }
@@ -327,6 +333,22 @@ fn shape(head: &Head<'_>) -> (Kind, usize) {
 /// A path as a sentence names it, as in `authz.allow`.
 fn dotted(path: &[Value]) -> String {
     path.iter().map(text_of).collect::<Vec<_>>().join(".")
+}
+
+/// A path as it stands in data.
+fn spelled(path: &[Value]) -> String {
+    path.iter().map(text_of).collect::<Vec<_>>().join("/")
+}
+
+/// Whether a value of `data` above `path` has no members, so that nothing can lie there.
+fn is_cut_off(data: &Value, path: &[Value]) -> bool {
+    let mut above = data;
+    for key in path {
+        let Value::Object(fields) = above else { return true };
+        let Some(value) = fields.get(key) else { return false };
+        above = value;
+    }
+    false
 }
 
 fn place_of(rule: &Rule) -> String {
