@@ -228,7 +228,7 @@ impl Engine {
             Some(Begun::Hit(decision)) => Ok(decision),
             Some(Begun::Wait(waiter)) => waiter.wait(self.limits.time).map_or_else(|| evaluate(input), Ok),
             Some(Begun::Lead(lead)) => {
-                let input = Input::of_value(input);
+                let (input, lead) = (Input::of_value(input), &mut Some(lead));
                 let answer = self.with_evaluator(&serving, |evaluator| self.lead(&serving, evaluator, lead, path, input));
                 answer.map(|(decision, _)| decision)
             }
@@ -244,7 +244,8 @@ impl Engine {
             Begun::Lead(lead) => {
                 let serving = self.serving.load_full();
                 let mut evaluator = serving.take(self.limits).map_err(|error| rebuild_failed(&error))?;
-                let answer = evaluator.contained(|evaluator| self.lead(&serving, evaluator, lead, path, Input::of(input)));
+                let (input, lead) = (Input::of(input), &mut Some(lead));
+                let answer = evaluator.contained(|evaluator| self.lead(&serving, evaluator, lead, path, input));
                 serving.give_back(evaluator);
                 answer.map(|(decision, _)| decision)
             }
@@ -252,11 +253,12 @@ impl Engine {
     }
 
     /// As [`Self::evaluate_in`] for who leads a question of the cache: looks up the input's canonical form before it
-    /// evaluates, and keeps the decision.
+    /// evaluates, and keeps the decision. The lead is taken once there is one: with an error it stays, for who goes on with it
+    /// elsewhere while the others wait.
     pub fn lead_in(
         &self,
         lane: &mut Lane,
-        lead: Lead,
+        lead: &mut Option<Lead>,
         path: &DecisionPath,
         input: Input<'_>,
         limit: Duration,
@@ -280,7 +282,7 @@ impl Engine {
         &self,
         serving: &Serving,
         evaluator: &mut Evaluator,
-        lead: Lead,
+        lead: &mut Option<Lead>,
         path: &DecisionPath,
         input: Input<'_>,
     ) -> Result<(Decision, Source), EvaluationError> {
@@ -288,15 +290,15 @@ impl Engine {
             serving.refuse_unsupported(prospect, path)?;
             let length = input.length();
             let input = input.read(prospect.view_to_keep(length))?;
-            let lead = match &input {
-                Sight::Whole(document) if prospect.is_worth_a_look(length) => {
-                    match serving.find_canonical(prospect, lead, document) {
-                        Ok(decision) => return Ok((decision, Source::CanonicalInput)),
-                        Err(lead) => lead,
-                    }
+            if let Sight::Whole(document) = &input
+                && prospect.is_worth_a_look(length)
+                && let Some(taken) = lead.take()
+            {
+                match serving.find_canonical(prospect, taken, document) {
+                    Ok(decision) => return Ok((decision, Source::CanonicalInput)),
+                    Err(back) => *lead = Some(back),
                 }
-                _ => lead,
-            };
+            }
             self.lead_with(prospect, evaluator, lead, path, input)
         })
     }
@@ -306,7 +308,7 @@ impl Engine {
         &self,
         prospect: &Prospect,
         evaluator: &mut Evaluator,
-        lead: Lead,
+        lead: &mut Option<Lead>,
         path: &DecisionPath,
         input: Sight<'_>,
     ) -> Result<(Decision, Source), EvaluationError> {
@@ -317,8 +319,8 @@ impl Engine {
         let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
         prospect.took(keeping.saturating_duration_since(began));
-        lead.complete_for(&decision, longest);
-        Ok((decision, Source::Evaluation { kept_since: (!longest.is_zero()).then_some(keeping) }))
+        let kept = lead.take().map(|lead| lead.complete_for(&decision, longest));
+        Ok((decision, Source::Evaluation { kept_since: kept.filter(|()| !longest.is_zero()).map(|()| keeping) }))
     }
 
     /// Longest an evaluation may run.

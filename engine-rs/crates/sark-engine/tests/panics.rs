@@ -35,7 +35,7 @@ fn answers(engine: &Engine, input: &str) -> Vec<Result<Decision, EvaluationError
         contained(|| engine.decide_value(&path, document())),
         contained(|| {
             let other = format!(" {input}");
-            let lead = lead(&other);
+            let lead = &mut Some(lead(&other));
             let mut lane = engine.lane().unwrap();
             let answer = engine.lead_in(&mut lane, lead, &path, Input::of(Some(other.as_bytes())), limit);
             answer.map(|(decision, _)| decision)

@@ -172,7 +172,7 @@ fn an_evaluation_that_began_before_a_replacement_is_not_kept_after_it() {
     engine.replace_policies(compile(&rule(2), "{}")).unwrap();
     // The lane follows the new policies, so this is the new policies' answer to the old policies' question.
     let mut lane = engine.lane().unwrap();
-    let (decision, _) = engine.lead_in(&mut lane, lead, &path("p/v"), Input::of(None), LIMIT).unwrap();
+    let (decision, _) = engine.lead_in(&mut lane, &mut Some(lead), &path("p/v"), Input::of(None), LIMIT).unwrap();
     assert_eq!(decision.result(), Some(b"2".as_slice()));
     assert_eq!(waiter.wait(LIMIT), None);
     engine.cache().insert(asked_early, &Decision::undefined());

@@ -5,7 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use sark_engine::{
-    Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationLimits, Input, Module, Policies, Source,
+    Begun, CacheLimits, Decision, DecisionPath, Engine, EngineOptions, EvaluationError, EvaluationErrorKind, EvaluationLimits,
+    Input, Module, Policies, Source,
 };
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -182,7 +183,25 @@ fn a_lane_leads_for_all() {
             panic!("nobody answered it yet");
         };
         let input = Input::of(Some(input.as_bytes()));
-        sources.push(engine.lead_in(&mut lane, lead, &path("p/v"), input, LIMIT).unwrap().1);
+        sources.push(engine.lead_in(&mut lane, &mut Some(lead), &path("p/v"), input, LIMIT).unwrap().1);
     }
     assert!(matches!(sources[..], [Source::Evaluation { kept_since: Some(_) }, Source::CanonicalInput]), "{sources:?}");
+}
+
+#[test]
+fn a_lead_stays_with_who_did_not_come_to_an_answer() {
+    let engine = engine("package p\nv := count([1 | some i in numbers.range(1, input.n); some j in numbers.range(1, i)])", 100);
+    let input = br#"{"n":2000}"#.as_slice();
+    let key = || engine.cache_key(&path("p/v"), Some(input)).unwrap();
+    let Begun::Lead(lead) = engine.cache().begin(key()) else { panic!("nobody answered it yet") };
+    let Begun::Wait(waiter) = engine.cache().begin(key()) else { panic!("somebody leads") };
+    let (mut lane, mut lead) = (engine.lane().unwrap(), Some(lead));
+
+    let stopped = engine.lead_in(&mut lane, &mut lead, &path("p/v"), Input::of(Some(input)), Duration::from_millis(1));
+
+    assert!(matches!(stopped, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. })), "{stopped:?}");
+    assert!(matches!(engine.cache().begin(key()), Begun::Wait(_)), "whoever asks now waits too");
+    // Whoever goes on with it answers those who waited all the while.
+    lead.take().unwrap().complete(&Decision::undefined());
+    assert_eq!(waiter.wait(LIMIT), Some(Decision::undefined()));
 }

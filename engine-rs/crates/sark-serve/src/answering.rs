@@ -350,16 +350,20 @@ impl Answering {
             Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine, None)),
             Err(lead) => lead,
         };
-        if !self.evaluating.is_slow(question) {
+        let lead = if self.evaluating.is_slow(question) {
+            lead
+        } else {
             // Whoever waited for another has to look at the clock anew.
             let start = if evaluates { told_at } else { Instant::now() };
-            if let Some(evaluated) = self.evaluating.here(question, input, lead, start) {
-                return Ok(settled(evaluated, metrics));
+            match self.evaluating.here(question, input, lead, start) {
+                Ok(evaluated) => return Ok(settled(evaluated, metrics)),
+                Err(lead) => lead,
             }
-        } else if lead.is_some() {
+        };
+        if lead.is_some() {
             return Ok(self.evaluate(question, input, lead, metrics).await);
         }
-        // Whoever led gave up because it takes long. One leads again, on the pool, and the others wait for that one.
+        // Whoever led has failed or is gone, and it takes long. One leads again, on the pool, and the others wait for that one.
         Ok(match self.follow(self.shared.engine.cache().begin(key)).await {
             Ok(decision) => Step::Decided(decision, Origin::Engine, None),
             Err(lead) => self.evaluate(question, input, lead, metrics).await,
@@ -383,8 +387,8 @@ impl Answering {
             lead
         } else {
             match self.evaluating.here(question, input, lead, Instant::now()) {
-                Some(evaluated) => return settled(evaluated, metrics),
-                None => None,
+                Ok(evaluated) => return settled(evaluated, metrics),
+                Err(lead) => lead,
             }
         };
         if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, metrics).await {

@@ -33,25 +33,26 @@ impl Evaluating {
         question.asked.pace.is_slower_than(self.shared.options.inline_evaluation)
     }
 
-    /// Evaluate on this thread; None when that would have taken so long that it was stopped. Then the lead is given up too.
+    /// Evaluate on this thread. Err when that would have taken so long that it was stopped, with the lead for who evaluates
+    /// elsewhere.
     pub(crate) fn here(
         &self,
         question: &Question<'_>,
         input: Option<&[u8]>,
-        lead: Option<Lead>,
+        mut lead: Option<Lead>,
         began: Instant,
-    ) -> Option<Evaluated> {
+    ) -> Result<Evaluated, Option<Lead>> {
         let (engine, asked) = (&self.shared.engine, &question.asked);
         let limit = self.shared.options.inline_evaluation;
         let (lane, input) = (&mut self.lane.borrow_mut(), question.to_evaluate(input));
-        let evaluated = evaluate(engine, lane, lead, &asked.path, input, Span { began, limit });
+        let evaluated = evaluate(engine, lane, &mut lead, &asked.path, input, Span { began, limit });
         let stopped = matches!(evaluated.answer, Err(EvaluationError::Failed { kind: EvaluationErrorKind::Timeout, .. }));
         if stopped && limit < engine.time_limit() {
             asked.pace.exceeded(limit);
-            return None;
+            return Err(lead);
         }
         asked.pace.took(evaluated.took);
-        Some(evaluated)
+        Ok(evaluated)
     }
 
     /// Evaluate on a thread of the pool, within the engine's own limit.

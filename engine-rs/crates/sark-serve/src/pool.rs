@@ -128,14 +128,16 @@ impl Pool {
         // Made with the first task: a sidecar without slow paths needs no evaluators for them.
         let mut lane = None;
         while let Some(task) = self.next() {
-            let Task { path, input, lead, answer } = task;
+            let Task { path, input, mut lead, answer } = task;
             let evaluated = unless_it_panics(|| {
                 let mut own = lane.take().map_or_else(|| engine.lane(), Ok)?;
                 let span = Span { began: Instant::now(), limit: engine.time_limit() };
-                let evaluated = evaluate(engine, &mut own, lead, &path, Input::of(input.as_deref()), span);
+                let evaluated = evaluate(engine, &mut own, &mut lead, &path, Input::of(input.as_deref()), span);
                 lane = Some(own);
                 Ok(evaluated)
             });
+            // What failed is nobody's answer: those who wait evaluate for themselves.
+            drop(lead);
             // Whoever asked may have gone.
             let _ = answer.send(evaluated);
         }
@@ -149,20 +151,19 @@ impl Task {
     }
 }
 
-/// Evaluate in `lane`, and keep the decision for those who ask the same if `lead` says so.
+/// Evaluate in `lane`, and keep the decision for those who ask the same if there is a `lead`. That stays with an error.
 pub(crate) fn evaluate(
     engine: &Engine,
     lane: &mut Lane,
-    lead: Option<Lead>,
+    lead: &mut Option<Lead>,
     path: &DecisionPath,
     input: Input<'_>,
     Span { began, limit }: Span,
 ) -> Evaluated {
-    let answer = match lead {
-        Some(lead) => engine.lead_in(lane, lead, path, input, limit),
-        None => {
-            engine.evaluate_in(lane, path, input, limit).map(|decision| (decision, Source::Evaluation { kept_since: None }))
-        }
+    let answer = if lead.is_some() {
+        engine.lead_in(lane, lead, path, input, limit)
+    } else {
+        engine.evaluate_in(lane, path, input, limit).map(|decision| (decision, Source::Evaluation { kept_since: None }))
     };
     let ended = Instant::now();
     Evaluated { answer, took: ended.saturating_duration_since(began), ended }
