@@ -15,7 +15,7 @@ use crate::{
     reach::Reached,
     revision::revision_of,
     rules::RuleTable,
-    source::Reading,
+    source::{Reading, without_mark},
 };
 
 /// The syntax that modules without `import rego.v1` are written in.
@@ -97,6 +97,8 @@ impl Policies {
             return Err(PolicyError::too_large(most_bytes));
         }
         let data_text = data_text(&data.value)?;
+        let unmarked = |module: Module| Module { source: without_mark(module.source), ..module };
+        let modules: Vec<Module> = modules.into_iter().map(unmarked).collect();
         let compiled = compile(version, &modules, &data.value, Reading::default(), most_bytes)?;
         let Compilation { table, reached, dependencies, program } = compiled;
         let mut spelled = program.spelled().clone();

@@ -1,5 +1,6 @@
 //! Parsing modules.
 
+mod characters;
 mod line;
 mod nesting;
 mod parts;
@@ -7,6 +8,7 @@ mod separated;
 mod statements;
 mod tokens;
 
+pub(crate) use characters::without_mark;
 pub(crate) use parts::{Outline, PartId, Parts, Reading};
 
 use std::num::{NonZeroU32, NonZeroUsize};

@@ -45,7 +45,7 @@ pub(super) fn check(name: &str, text: &str) -> Result<(), PolicyError> {
     )))
 }
 
-fn place(name: &str, text: &str, at: usize) -> String {
+pub(super) fn place(name: &str, text: &str, at: usize) -> String {
     let before = text.get(..at).unwrap_or_default();
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

@@ -9,6 +9,7 @@ use std::{collections::HashSet, fmt::Display, thread};
 use regorus::unstable::{Module as Ast, Ref};
 
 use super::{
+    characters,
     line::{Closing, Line},
     nesting, parse_one,
     statements::statements,
@@ -74,7 +75,10 @@ pub(crate) enum Outline {
 impl<'m> Parts<'m> {
     /// Parse `modules` if they are small, else find their parts.
     pub(crate) fn of(version: RegoVersion, modules: &'m [Module], reading: Reading) -> Result<Self, PolicyError> {
-        modules.iter().try_for_each(|module| nesting::check(&module.name, &module.source))?;
+        for Module { name, source } in modules {
+            characters::check(name, source)?;
+            nesting::check(name, source)?;
+        }
         let mut new = Self { version, modules, held: Vec::new(), divided: Vec::new() };
         let size: usize = modules.iter().map(|module| module.source.len()).sum();
         if size <= reading.held {
