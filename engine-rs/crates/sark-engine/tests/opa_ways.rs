@@ -326,6 +326,28 @@ fn a_number_in_another_spelling_finds_no_entry_here() {
 }
 
 #[test]
+fn base_data_around_an_object_that_is_replaced_is_left_to_opa() {
+    let data = r#"{"p": {"d": {"f": {}}, "e": 1}, "a": {"s": {"f": 1}}}"#;
+    check(&[
+        // OPA has the rest of what was there in the first of each pair, and nothing of it in the second.
+        ("r := x if { x := data.p with data.p.d as {} }", data, "{}", Told::InOpa),
+        ("r := x if { x := data.p.d with data.p.d as {} }", data, "{}", here("{}")),
+        (r#"r := x if { x := {y | walk(data.p, y)} with data.p.d as {"x": 1} }"#, data, "{}", Told::InOpa),
+        (
+            r#"r := x if { x := {y | walk(data.p.d, y)} with data.p.d as {"x": 1} }"#,
+            data,
+            "{}",
+            here(r#"[[[],{"x":1}],[["x"],1]]"#),
+        ),
+        ("r := x if { x := data.a.s with data.a.s.f as {} }", data, "{}", here(r#"{"f":{}}"#)),
+        // What is no object takes the place of another, and what has all that was there loses nothing.
+        ("r := x if { x := data.p with data.p.d as 7 }", data, "{}", here(r#"{"d":7,"e":1}"#)),
+        ("r := x if { x := data.p with data.p.e as {} }", data, "{}", here(r#"{"d":{"f":{}},"e":{}}"#)),
+        (r#"r := x if { x := data.p with data.p.d as {"f": {}, "g": 1} }"#, data, "{}", here(r#"{"d":{"f":{},"g":1},"e":1}"#)),
+    ]);
+}
+
+#[test]
 fn sets_come_behind_objects() {
     check(&[
         ("r := [type_name(x) | some x in {{1}, {\"a\": 1}}]", "{}", INPUT, here(r#"["object","set"]"#)),

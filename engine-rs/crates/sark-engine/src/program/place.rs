@@ -98,6 +98,14 @@ pub(crate) fn descend_base<'v>(base: Option<&'v Value>, path: &[Value]) -> Resul
     })
 }
 
+/// Whether two objects put together have something that `other` alone has not.
+pub(crate) fn adds(base: &Value, other: &Value) -> bool {
+    let (Value::Object(base), Value::Object(other)) = (base, other) else {
+        return false;
+    };
+    base.iter().any(|(key, value)| other.get(key).is_none_or(|known| adds(value, known)))
+}
+
 /// `value` with `leaf` at `path`; objects are made on the way, and what is no object gives way to one. The fields of the objects that
 /// were there are added to `copied`.
 pub(crate) fn with_part(value: Value, path: &[Value], leaf: Value, copied: &mut usize) -> Value {

@@ -100,7 +100,7 @@ impl Machine<'_> {
         }
         let mut path = self.path_to(node);
         path.extend_from_slice(keys);
-        self.patched(&path, value)
+        self.patched(&path, &value.clone(), value)
     }
 
     /// The path of a node; only needed when something is replaced, so it is searched for.
@@ -126,10 +126,11 @@ impl Machine<'_> {
         if !self.scope.is_plain() {
             let path = self.path_to(id);
             if self.scope.covers(&path) {
-                return self.patched(&path, Value::Undefined);
+                return self.patched(&path, &Value::Undefined, Value::Undefined);
             }
+            let base = self.program.tree.node(id).and_then(|node| node.base.clone()).unwrap_or(Value::Undefined);
             let whole = self.assembled(id)?;
-            return self.patched(&path, whole);
+            return self.patched(&path, &base, whole);
         }
         self.assembled(id)
     }

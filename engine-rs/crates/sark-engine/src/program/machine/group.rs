@@ -36,11 +36,15 @@ impl<'p> Machine<'p> {
         self.refuse_unsupported(id)?;
         let noted = self.notes;
         let value = if self.scope.covers(&group.path) {
-            self.patched(&group.path, Value::Undefined)?
+            self.patched(&group.path, &Value::Undefined, Value::Undefined)?
         } else {
             let value = self.deeper(|machine| machine.evaluated(group))?;
             // The one value of a complete rule was weighed where it was made.
-            if self.scope.is_plain() && group.kind == Kind::Complete { value } else { self.patched(&group.path, value)? }
+            if self.scope.is_plain() && group.kind == Kind::Complete {
+                value
+            } else {
+                self.patched(&group.path, &Value::Undefined, value)?
+            }
         };
         if is_fixed {
             if noted == self.notes

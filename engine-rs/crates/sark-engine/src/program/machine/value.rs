@@ -62,7 +62,7 @@ impl<'p> Machine<'p> {
                 if self.scope.is_plain() {
                     Ok(base.value.clone())
                 } else {
-                    self.patched(&base.path, base.value.clone())
+                    self.patched(&base.path, &base.value, base.value.clone())
                 }
             }
             Expr::Group(group) => self.group_value(*group),

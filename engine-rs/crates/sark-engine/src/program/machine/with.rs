@@ -8,8 +8,10 @@ use super::{
         place,
         weights::{MAX_LEVELS, Weight},
     },
-    Flow, Machine, Outcome,
+    Failure, Flow, Machine, Outcome,
 };
+
+const AROUND: &str = "base data read around an object that `with` replaces by one with less in it";
 
 /// What stands for a function.
 #[derive(Debug, Clone)]
@@ -55,6 +57,14 @@ impl Scope {
         self.overrides.iter().any(|(target, _)| path.starts_with(target))
     }
 
+    /// Whether a read of `path`, where base data has `base`, goes around an object that is replaced by one with less in it.
+    fn adds_to_a_replacement(&self, path: &[Value], base: &Value) -> bool {
+        self.overrides.iter().any(|(target, replacement)| {
+            let part = target.strip_prefix(path).and_then(|rest| place::descend(base, rest));
+            part.is_some_and(|part| place::adds(part, replacement))
+        })
+    }
+
     /// `value`, which is at `path`, with the replacements at, above and below it.
     fn patched(&self, path: &[Value], mut value: Value, copied: &mut usize) -> Value {
         for (target, replacement) in &self.overrides {
@@ -69,8 +79,12 @@ impl Scope {
 }
 
 impl<'p> Machine<'p> {
-    /// `value`, which is at `path` of the data, with what this scope puts there.
-    pub(super) fn patched(&mut self, path: &[Value], value: Value) -> Outcome<Value> {
+    /// `value`, which is at `path` of the data, with what this scope puts there. Base data alone has `base` there.
+    pub(super) fn patched(&mut self, path: &[Value], base: &Value, value: Value) -> Outcome<Value> {
+        // Of what lies around a replacement OPA makes one of base data and the replacement, of which each path below sees only that.
+        if !self.scope.covers(path) && self.scope.adds_to_a_replacement(path, base) {
+            return Err(Failure::Unsupported(AROUND.to_owned()));
+        }
         let is_bounded = self.stays_bounded(path, &value)?;
         let mut copied = 0;
         let value = self.scope.patched(path, value, &mut copied);
