@@ -82,9 +82,14 @@ class Oracle:
         if status == _OK:
             return Answer(reply["result"]) if "result" in reply else Undefined()
         reason = _reason(reply)
-        # OPA keeps a number as it was spelt, and then cannot write one like to_number("+1") as JSON. And it evaluates some
-        # closures before what they read: an error of its own, which no policy means.
-        own = "MarshalJSON" in reason or ("eval_internal_error" in reason and "requires evaluation" in reason)
+        # OPA keeps a number as it was spelt, and then cannot write one like to_number("+1") as JSON. It evaluates some closures
+        # before what they read. And a path into a value that its types know to have no such part is an error to it, where
+        # nothing is there either: errors of its own, which no policy means.
+        own = (
+            "MarshalJSON" in reason
+            or ("eval_internal_error" in reason and "requires evaluation" in reason)
+            or "rego_type_error: undefined ref" in reason
+        )
         return Refused(f"OPA: {reason}") if status != _HTTP_ERROR or own else Failed(reason)
 
     def _ask_given(self, paths: Sequence[str], inputs: list[Text]) -> list[list[Outcome]]:
@@ -115,9 +120,13 @@ class Oracle:
 
     def _unload(self) -> None:
         for name in reversed(self._modules):  # What was put later may use what was put earlier.
-            status, _ = self._request("DELETE", f"/v1/policies/{name}")
+            status, reply = self._request("DELETE", f"/v1/policies/{name}")
+            if status is None and self._revive is not None:
+                self._revive()  # There are packages at which its writers wait for each other for ever.
+                self._data = None
+                break
             if status not in {_OK, _GONE}:
-                raise OracleError(f"OPA did not delete module {name} (HTTP {status})")
+                raise OracleError(f"OPA did not delete module {name}: {reply if status is None else f'HTTP {status}'}")
         self._modules = []
 
     def _put_data(self, data: Text) -> Refusal | None:

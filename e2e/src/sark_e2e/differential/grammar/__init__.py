@@ -4,6 +4,7 @@ from .call import calls
 from .guard import guards
 from .module import policy
 from .numeral import numerals
+from .overlap import overlap
 from .tangle import tangle
 
-__all__ = ["calls", "guards", "numerals", "policy", "tangle"]
+__all__ = ["calls", "guards", "numerals", "overlap", "policy", "tangle"]
