@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote
 
 BASE = "/v1/data"
 _WELL_ESCAPED = re.compile(r"(?:[^%]|%[0-9A-Fa-f]{2})*\Z")
-_MISREAD = re.compile(r'[\x00-\x1f\x7f/"\\]')
+# A byte order mark is an internal error to OPA: it makes a query of the path.
+_MISREAD = re.compile(r'[\x00-\x1f\x7f/"\\\ufeff]')
 _MAX_SEGMENTS = 32
 _MAX_SEGMENT = 256
 
@@ -57,6 +58,6 @@ def _decoded(segment: str) -> str:
     ):
         raise UnclearPlace(
             f"a segment of the path is empty, a dot, longer than {_MAX_SEGMENT} characters, badly escaped, or has a slash, "
-            "quote, backslash or control character in it"
+            "quote, backslash, control character or byte order mark in it"
         )
     return decoded

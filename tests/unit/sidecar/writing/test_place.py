@@ -49,6 +49,8 @@ def test_nothing_else_may_be_written(path: str):
         "/v1/data/users/%00",
         "/v1/data/users/%ff",
         "/v1/data/users/%zz",
+        "/v1/data/users/%EF%BB%BF",
+        "/v1/data/users/a%EF%BB%BF",
         "/v1/data/users/" + "/".join("a" * 40),
         "/v1/data/users/" + "x" * 300,
         "/v1/data/users/../mcp",
