@@ -343,8 +343,8 @@ impl Answering {
             metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
             return Ok(Step::Decided(decision, Origin::Cache, Some(told_at)));
         }
-        let evaluates = matches!(begun, Begun::Lead(_)) && !self.evaluating.is_slow(question);
-        let input = if evaluates { question.input_to_evaluate(&self.shared.engine)? } else { question.input()? };
+        let is_at_hand = matches!(begun, Begun::Lead(_)) && !self.evaluating.is_slow(question);
+        let input = if is_at_hand { question.input_to_evaluate(&self.shared.engine)? } else { question.input()? };
         metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
             Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine, None)),
@@ -354,7 +354,7 @@ impl Answering {
             lead
         } else {
             // Whoever waited for another has to look at the clock anew.
-            let start = if evaluates { told_at } else { Instant::now() };
+            let start = if is_at_hand { told_at } else { Instant::now() };
             match self.evaluating.here(question, input, lead, start) {
                 Ok(evaluated) => return Ok(settled(evaluated, metrics)),
                 Err(lead) => lead,
