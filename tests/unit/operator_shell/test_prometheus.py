@@ -802,9 +802,11 @@ async def test_an_answer_for_which_there_is_no_memory_is_late(
     server: Script, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given that others have left no memory
-    monkeypatch.setattr(byte_budget, "OF_A_SERVER", 0)
+    monkeypatch.setattr(byte_budget, "PARTS", 1)
     door = PrometheusDoor(telemetry)
-    assert door._premises.budget.take("others", byte_budget.MOST, 0.0)
+    shares = {"common": byte_budget.MOST - byte_budget.RESERVE, "ahead": byte_budget.RESERVE}
+    for name, size in shares.items():
+        assert door._premises.budget.take(name, size, 0.0, Precedence.AWAITED, lambda: None)
     healthy(server)
 
     # Then an answer is not taken in, and the message says so
@@ -812,8 +814,33 @@ async def test_an_answer_for_which_there_is_no_memory_is_late(
     assert (answer.reason, "other answers left no memory" in answer.message) == ("MetricsTimeout", True)
 
     # And when they have gone it is
-    door._premises.budget.give("others", byte_budget.MOST)
+    for name, size in shares.items():
+        door._premises.budget.give(name, size)
     assert not isinstance(await door.instant(prometheus.Server(server.url, 5), METRIC_REQUESTS), Missing)
+
+
+async def test_an_answer_that_stalls_with_the_last_memory_is_ended_for_others(
+    server: Script, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a server that stalls within an answer for which there is only the reserve
+    monkeypatch.setattr(byte_budget, "HELD_SECONDS", 0.2)
+    monkeypatch.setattr(byte_budget, "PARTS", 1)
+    stall, door = threading.Event(), PrometheusDoor(telemetry)
+    budget = door._premises.budget
+    assert budget.take("common", byte_budget.MOST - byte_budget.RESERVE, 0.0, Precedence.AWAITED, lambda: None)
+    server.all_metrics(Reply(b" " * 250_000, headers={"Content-Length": "300000"}, stall=stall))
+    stalled = asyncio.create_task(door.instant(prometheus.Server(server.url, 20), METRIC_REQUESTS))
+    while sum(budget._taken.values()) < byte_budget.MOST - byte_budget.RESERVE + 250_000:  # noqa: ASYNC110 - it is read in a thread
+        await asyncio.sleep(0.01)
+
+    # When another answer needs that, then it has it long before the time of the first is over, and that says why it is missing
+    begun = time.monotonic()
+    took = await asyncio.to_thread(budget.take, "other", 1000, begun + 15, Precedence.AWAITED, lambda: None)
+    assert (took, time.monotonic() - begun < 10) == (True, True)
+    answer = missing(await stalled)
+    assert (answer.reason, "came too slowly" in answer.message) == ("MetricsTimeout", True)
+    stall.set()
+    await asyncio.to_thread(door._pool.shutdown, wait=True)
 
 
 @pytest.mark.parametrize(

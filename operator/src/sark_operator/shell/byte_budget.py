@@ -1,8 +1,14 @@
-"""How many bytes of answers there may be in memory at once, whoever sends them.
+"""How many bytes of answers there may be in memory at once, whoever sends them and however many they are.
 
 An answer has a limit of its own, and of each server one is taken in at a time. But there may be many servers, and one that
 sends nearly as much as it may and then stalls would hold all of it until its time is over. So a reader takes room before it
-keeps a piece, and waits where there is none. Each server has some bytes that no other can take from it.
+keeps a piece, and waits where there is none.
+
+Of what is common a server may have a part of what is left: the more there are the less each has, and something is left for one
+that comes anew. Answers that have grown beyond that would wait for each other until the time of all is over. So there is a
+reserve, in which any answer comes to its end, for one of them at a time: next is the server that has had it for the least time,
+and between those that had it for about as long goes precedence. Who sends slowly loses it, with the answer, once others wait
+for it.
 """
 
 from __future__ import annotations
@@ -10,40 +16,136 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
 from typing import Final
 
+from sark_operator.shell.precedence import Precedence
+
 MOST: Final = 96 * 1024 * 1024
-"""Bytes of all answers together, above what each server has for itself."""
-OF_A_SERVER: Final = 8 * 1024 * 1024
-"""Bytes that each server has for itself: about what one question about a thousand rollouts is answered with."""
+"""Bytes of all answers together."""
+RESERVE: Final = 33 * 1024 * 1024
+"""Of these, what one answer may have beyond its part of what is common: more than any is long."""
+PARTS: Final = 8
+"""A server may have one of so many parts of what is left: alone 7 MiB, which is about what one question about a thousand
+rollouts is answered with."""
+HELD_SECONDS: Final = 2.0
+"""How long an answer may take to come while it has the reserve and others wait for it: less than by default these wait."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    server: str
+    precedence: Precedence
+
+
+@dataclass(slots=True)
+class _Ahead:
+    """Whoever has the reserve."""
+
+    server: str
+    end: Callable[[], None]
+    since: float
+    until: float
+    """When it may be ended for others; infinite when it has come to its end, or is being ended."""
+    taken: int = 0
+    """Bytes of the reserve."""
 
 
 class ByteBudget:
-    """Bytes by server. For threads."""
+    """Bytes by server, of which each takes in one answer at a time. For threads."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken: defaultdict[str, int] = defaultdict(int)
+        self._common = 0
+        """Bytes taken of what is common."""
+        self._waiting: list[_Waiting] = []
+        """In order of arrival."""
+        self._ahead: _Ahead | None = None
+        self._had: dict[str, float] = {}
+        """Seconds a server has had the reserve; one that comes anew is taken to have had as many as the least that waits."""
+        self._least = 0.0
 
-    def take(self, server: str, size: int, deadline: float) -> bool:
-        """Take `size` bytes, waiting until `deadline` (monotonic seconds) for them; return whether they are the caller's."""
+    def take(self, server: str, size: int, deadline: float, precedence: Precedence, end: Callable[[], None]) -> bool:
+        """Take `size` bytes, waiting until `deadline` (monotonic seconds) for them; return whether they are the caller's.
+
+        `end` is called, in another thread, where the answer takes so long that others have to have its room.
+        """
         with self._changed:
-            taken = self._changed.wait_for(lambda: self._fits(server, size), max(0.0, deadline - time.monotonic()))
+            if self._has_room(server, size):
+                self._put(server, size)
+                return True
+            me = _Waiting(server, precedence)
+            self._had.setdefault(server, self._least)
+            self._waiting.append(me)
+            try:
+                taken = self._waited(lambda: self._has_room(server, size) or self._is_next(me), deadline)
+            finally:
+                self._waiting.remove(me)
             if taken:
-                self._taken[server] += size
+                if not self._has_room(server, size):
+                    now = time.monotonic()
+                    self._ahead = _Ahead(server, end, now, now + HELD_SECONDS)
+                self._put(server, size)
+            self._changed.notify_all()  # others may have waited for this one
             return taken
 
+    def all_is_here(self, server: str) -> None:
+        """Take note that the answer of `server` has come: it is not its fault any more how long that takes."""
+        with self._changed:
+            if self._ahead is not None and self._ahead.server == server:
+                self._ahead.until = inf
+
     def give(self, server: str, size: int) -> None:
-        """Give back what was taken."""
+        """Give back what was taken for an answer."""
         with self._changed:
             self._taken[server] -= size
             if not self._taken[server]:
                 del self._taken[server]
+            if self._ahead is not None and self._ahead.server == server:
+                size -= self._ahead.taken
+                self._leave(self._ahead)
+            self._common -= size
+            if not self._waiting and self._ahead is None:
+                self._had.clear()
+                self._least = 0.0
             self._changed.notify_all()
 
-    def _fits(self, server: str, size: int) -> bool:
-        mine = self._taken.get(server, 0) + size
-        if mine <= OF_A_SERVER:
-            return True
-        beyond = sum(max(0, taken - OF_A_SERVER) for name, taken in self._taken.items() if name != server)
-        return beyond + mine - OF_A_SERVER <= MOST
+    def _waited(self, fits: Callable[[], bool], deadline: float) -> bool:
+        """Wait until it fits, and end the answer that is in the way when its time has come; return whether it fits."""
+        while not fits():
+            ahead, now = self._ahead, time.monotonic()
+            if now >= deadline:
+                return False
+            if ahead is not None and now >= ahead.until:
+                ahead.until = inf
+                ahead.end()
+            self._changed.wait(min(deadline, ahead.until if ahead is not None else inf) - now)
+        return True
+
+    def _has_room(self, server: str, size: int) -> bool:
+        if self._ahead is not None and self._ahead.server == server:
+            return self._ahead.taken + size <= RESERVE
+        return (self._taken.get(server, 0) + size) * PARTS <= MOST - RESERVE - self._common
+
+    def _put(self, server: str, size: int) -> None:
+        self._taken[server] += size
+        if self._ahead is not None and self._ahead.server == server:
+            self._ahead.taken += size
+        else:
+            self._common += size
+
+    def _is_next(self, me: _Waiting) -> bool:
+        """Return whether the reserve is free, and nobody comes before."""
+        return self._ahead is None and me is min(self._waiting, key=lambda each: (int(self._had[each.server]), each.precedence))
+
+    def _leave(self, ahead: _Ahead) -> None:
+        """Leave the reserve to the next one."""
+        self._ahead = None
+        self._had[ahead.server] += time.monotonic() - ahead.since
+        waiting = {each.server for each in self._waiting}
+        self._least = min((self._had[server] for server in waiting), default=inf)
+        # Of those that do not wait, one is remembered only for as long as it would be taken to have had less.
+        self._had = {server: had for server, had in self._had.items() if server in waiting or had > self._least}

@@ -6,6 +6,7 @@ byte on the desk, at which one answer is read at a time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sark_operator.shell.byte_budget import ByteBudget
@@ -26,13 +27,18 @@ class Premises:
 class Intake:
     """What one answer has of it. For the thread that takes it in; whatever happens, it has to be closed."""
 
-    def __init__(self, premises: Premises, server: str, deadline: float, precedence: Precedence) -> None:
+    def __init__(
+        self, premises: Premises, server: str, deadline: float, precedence: Precedence, end: Callable[[], None]
+    ) -> None:
         """Wait until `deadline` (monotonic seconds) for whatever is needed, in the name of `server`: scheme, host and port.
 
-        Where several want it, they come in the order of `precedence`.
+        Where several want it, they come in the order of `precedence`. `end` lets no more of the answer come.
         """
         self._premises, self._server = premises, server
         self._deadline, self._precedence = deadline, precedence
+        self._end = end
+        self.is_ended = False
+        """Whether it took so long to come that others needed its room."""
         self._has_turn = self._at_desk = False
         self._held = 0
 
@@ -44,13 +50,15 @@ class Intake:
 
     def keep(self, size: int) -> bool:
         """Wait for memory for `size` bytes more, and return whether it is the caller's."""
-        kept = self._premises.budget.take(self._server, size, self._deadline)
+        budget = self._premises.budget
+        kept = not self.is_ended and budget.take(self._server, size, self._deadline, self._precedence, self._ended)
         self._held += size if kept else 0
         return kept
 
     def read(self) -> bool:
-        """Wait for the desk, and return whether it is the caller's; it is as well when it was before."""
+        """Wait for the desk, now that all has come, and return whether it is the caller's; it is as well when it was before."""
         if not self._at_desk:
+            self._premises.budget.all_is_here(self._server)
             self._at_desk = self._premises.desk.enter(self._deadline, self._server, self._precedence)
         return self._at_desk
 
@@ -59,9 +67,13 @@ class Intake:
         if self._at_desk:
             self._at_desk = False
             self._premises.desk.leave()
-        if self._has_turn:
-            self._has_turn = False
-            self._premises.turns.leave(self._server)
         if self._held:
             self._premises.budget.give(self._server, self._held)
             self._held = 0
+        if self._has_turn:  # after the memory, which is counted for one answer of a server
+            self._has_turn = False
+            self._premises.turns.leave(self._server)
+
+    def _ended(self) -> None:
+        self.is_ended = True
+        self._end()

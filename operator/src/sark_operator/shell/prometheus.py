@@ -28,6 +28,7 @@ from urllib3.util.retry import Retry
 
 from sark_api import reasons
 from sark_operator.core.observation import Missing
+from sark_operator.shell.byte_budget import HELD_SECONDS
 from sark_operator.shell.call import Call, CallAdapter
 from sark_operator.shell.credential_files import AccessError
 from sark_operator.shell.intake import Intake, Premises
@@ -219,7 +220,7 @@ class _Errand:
 
 def _ask(server: Server, errand: _Errand, call: Call, premises: Premises) -> Any | Missing:
     deadline = time.monotonic() + server.timeout
-    intake = Intake(premises, origin(server.address), deadline, errand.precedence)
+    intake = Intake(premises, origin(server.address), deadline, errand.precedence, call.end)
     with _BoundedSession(call, intake, deadline) as session:
         try:
             session.secrets = server.access.apply(session)
@@ -239,8 +240,8 @@ def _answered(server: Server, session: _BoundedSession, ask: Callable[[Prometheu
         result = ask(connect)
     except PrometheusApiClientException:
         return _refused(server, session)
-    except _NoRoomError:
-        return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and other answers left no memory to take it in")
+    except _NoRoomError as error:
+        return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and {error}")
     except _NoTimeError as error:
         return Missing(TIMEOUT, f"Prometheus at {server.shown} answered, and was not read within {server.timeout:g} s: {error}")
     except (OSError, _TooLongError, TooMuchError) as error:
@@ -268,7 +269,7 @@ class _TooLongError(Exception):
 
 
 class _NoRoomError(Exception):
-    """Answers that are on their way have left no memory for this one."""
+    """Answers that are on their way have left no memory for this one; the text says so."""
 
 
 class _NoTimeError(Exception):
@@ -308,10 +309,12 @@ class _BoundedSession(requests.Session):
         except ReadTimeoutError as error:
             raise requests.ReadTimeout from error
         except HTTPError as error:
+            self._insist_on_room()
             raise requests.ConnectionError(error) from error
         finally:
             response.close()
             self._call.forget()
+        self._insist_on_room()
         if not self._intake.read() or self._call.is_over:  # nobody waits for it any more
             raise _NoTimeError("other answers were read before it")
         response._content = self.body = body  # noqa: SLF001 - what requests itself does when it reads an answer whole
@@ -337,7 +340,8 @@ class _BoundedSession(requests.Session):
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             if not self._intake.keep(len(chunk)):
-                raise _NoRoomError
+                self._insist_on_room()
+                raise _NoRoomError("other answers left no memory to take it in")
             body += chunk
             if response.status_code != HTTPStatus.OK and len(body) >= MAX_SAID:
                 break
@@ -346,6 +350,11 @@ class _BoundedSession(requests.Session):
             if time.monotonic() > self._deadline:
                 raise requests.ReadTimeout
         return bytes(body)
+
+    def _insist_on_room(self) -> None:
+        """Raise `_NoRoomError` where the connection was ended for the sake of others: the server has not cut it off."""
+        if self._intake.is_ended:
+            raise _NoRoomError(f"came too slowly: after {HELD_SECONDS:g} s other answers needed the memory")
 
     def _document(self, **_: Any) -> Any:
         """Return what the library reads of an answer. Raises `SeriesError`."""
