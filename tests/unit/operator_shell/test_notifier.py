@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sark_api.status import HistoryEntry, Leader, SarkRolloutStatus
+from sark_api.status import HISTORY_LIMIT, HistoryEntry, Leader, SarkRolloutStatus
 from sark_operator.core.notices import Notice, from_now_on
 from sark_operator.shell import notifier as module
 from sark_operator.shell.api import RolloutObject
@@ -85,8 +85,8 @@ def notifier(*receivers: Receiver, leads: Any = Leading) -> tuple[Notifier, Tele
 
 
 async def settled(subject: Notifier) -> None:
-    while subject._under_way:
-        await asyncio.gather(*subject._under_way.values(), return_exceptions=True)
+    while tasks := [task for news in subject._news.values() for task in news.tasks.values()]:
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)
 
 
@@ -102,7 +102,7 @@ async def test_each_transition_is_told_once_and_the_mark_moves() -> None:
         await settled(subject)
 
     # Then each was told once, in order, and the next tick learns how far
-    assert [text.split("\n")[0] for _, text in receiver.taken] == ["at 0", "at 1"]
+    assert words(receiver) == ["at 0", "at 1"]
     assert receiver.taken[0][0] == "SarkRollout shop/gateway: Advanced (5% to 10%)"
     mark = subject.mark(ROLLOUT, seen, NOW)
     assert (mark.until, mark.count) == (NOW + timedelta(seconds=1), 1)
@@ -258,3 +258,81 @@ async def test_what_is_stored_last_of_a_rollout_that_is_gone_is_told_too() -> No
     hang.set()
     await settled(subject)
     assert [text.split("\n")[0] for _, text in receiver.taken] == ["at 1", "at 2"]
+
+
+def words(receiver: Receiver) -> list[str]:
+    return [text.split("\n")[0] for _, text in receiver.taken]
+
+
+async def test_an_address_that_is_dead_keeps_no_later_notice_from_another() -> None:
+    # Given an address that hangs on the first of three transitions, of which the third is stored meanwhile
+    release = threading.Event()
+    dead, good = Receiver("dead", hang=release), Receiver("good")
+    subject, _ = notifier(dead, good)
+    subject.tell(ROLLOUT, status(0, 1))
+    subject.tell(ROLLOUT, status(0, 1, 2))
+
+    # Then the other one is told of all of them in order, and none counts as told: a successor has to begin with the first
+    async with asyncio.timeout(5):
+        while len(good.taken) < 3:  # noqa: ASYNC110 - it is told in threads
+            await asyncio.sleep(0.01)
+    assert words(good) == ["at 0", "at 1", "at 2"]
+    assert subject.mark(ROLLOUT, status(0, 1, 2), NOW) == from_now_on([], NOW)
+
+    # And when it answers again it is told of the same, once each, and that is noted
+    release.set()
+    await settled(subject)
+    assert words(dead) == words(good)
+    assert (dead.tries, good.tries) == (3, 3)
+    assert subject.mark(ROLLOUT, status(0, 1, 2), NOW).until == NOW + timedelta(seconds=2)
+    await subject.close()
+
+
+async def test_what_an_address_refuses_it_is_told_before_what_comes_after_it() -> None:
+    receiver, good = Receiver(failures=2), Receiver()
+    subject, _ = notifier(receiver, good)
+    subject.tell(ROLLOUT, status(0, 1))
+    await settled(subject)
+    assert words(receiver) == words(good) == ["at 0", "at 1"]
+    assert (receiver.tries, good.tries) == (4, 2)
+    await subject.close()
+
+
+async def test_of_what_waits_for_a_dead_address_the_oldest_is_given_up() -> None:
+    # Given an address that hangs, and more transitions meanwhile than a history holds
+    release = threading.Event()
+    dead, good = Receiver("dead", hang=release), Receiver("good")
+    subject, telemetry = notifier(dead, good)
+    for last in range(HISTORY_LIMIT + 5):
+        subject.tell(ROLLOUT, status(*range(max(0, last - HISTORY_LIMIT + 1), last + 1)))
+        await asyncio.sleep(0.01)
+
+    # Then it is told of as many as that, and of the one it had begun with, and the other one of all
+    release.set()
+    await settled(subject)
+    assert words(dead) == ["at 0", *(f"at {number}" for number in range(5, HISTORY_LIMIT + 5))]
+    assert words(good) == [f"at {number}" for number in range(HISTORY_LIMIT + 5)]
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) == 5
+    await subject.close()
+
+
+async def test_nobody_waits_for_an_address_that_is_taken_out_of_the_file() -> None:
+    # Given an address that takes nothing, and a file without it before it is tried again
+    dead, good = Receiver("dead", failures=99), Receiver("good")
+    files = [(dead, good), (good,)]
+    subject = Notifier(lambda: files.pop(0) if len(files) > 1 else files[0], Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject.tell(ROLLOUT, status(0))
+    await settled(subject)
+
+    # Then the notice counts as told
+    assert (dead.tries, len(good.taken)) == (1, 1)
+    assert subject.mark(ROLLOUT, status(0), NOW).count == 1
+    assert not subject._news
+    await subject.close()
+
+
+async def test_where_there_is_nobody_to_tell_the_mark_moves_all_the_same() -> None:
+    subject, _ = notifier()
+    subject.tell(ROLLOUT, status(0, 1))
+    assert subject.mark(ROLLOUT, status(0, 1), NOW).until == NOW + timedelta(seconds=1)
+    assert not subject._news

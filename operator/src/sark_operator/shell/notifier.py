@@ -1,9 +1,12 @@
 """Telling people: every transition once to every address, beside the ticks and never in their way.
 
-A tick hands over what is stored and untold, and goes on; sending happens in a task of its own with a deadline for everything.
-How far people were told is handed back to the next tick, which stores it. Most receivers take no part in a transaction, so a
-process that dies between the two tells a transition again: delivery is at least once, and each notice carries an id that is the
-same both times. An address that was reached is not told again because another one was not, while the process lives.
+A tick hands over what is stored and untold, and goes on; sending happens in tasks of its own, one for each rollout and address,
+with a deadline for everything. An address is told of a rollout in order, and waits for no other one.
+
+How far people were told, which is how far every address has come, is handed back to the next tick, which stores it. Most
+receivers take no part in a transaction, so a process that dies between the two tells a transition again: delivery is at least
+once, and each notice carries an id that is the same both times. An address that was reached is not told again because another
+one was not, while the process lives; after its death it is told again of what the slowest one had not come to.
 """
 
 from __future__ import annotations
@@ -11,15 +14,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from sark_api.status import Notified, SarkRolloutStatus
-from sark_operator.core.notices import Notice, from_now_on, untold
+from sark_operator.core.notices import Notice, from_now_on
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.fence import Leads
 from sark_operator.shell.lines import Lines
+from sark_operator.shell.news import Address, News
 from sark_operator.shell.telemetry import Telemetry
 
 SEND_SECONDS: Final = 20.0
@@ -27,31 +31,9 @@ SEND_SECONDS: Final = 20.0
 WAITS: Final = (1.0, 3.0, 9.0, 27.0)
 """Seconds between the attempts for one notice; after the last it is given up."""
 NOTICE_SECONDS: Final = 600.0
-"""Deadline of one notice with all its waiting in line, for what happens to its rollout next is told after it."""
+"""Deadline of one notice at one address with all its waiting in line, for what happens to its rollout next is told after it."""
 
 _log = structlog.get_logger("sark.notifier")
-
-
-class Address(Protocol):
-    """One place to tell."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in logs: nothing secret."""
-        ...
-
-    @property
-    def key(self) -> str:
-        """What tells it from the others, wherever in the file it stands."""
-        ...
-
-    def wants(self, rollout: str, notice: Notice) -> bool:
-        """Whether it is told of this transition of `rollout` (namespace/name)."""
-        ...
-
-    def send(self, title: str, text: str, *, warning: bool) -> bool:
-        """Tell it, in a thread, and return whether it has taken it."""
-        ...
 
 
 Addresses = Callable[[], Sequence[Address]]
@@ -69,9 +51,8 @@ class Notifier:
         self._lines = Lines()
         self._marks: dict[str, Notified] = {}
         """By uid of the rollout: how far people were told by this process."""
-        self._under_way: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, tuple[RolloutObject, SarkRolloutStatus]] = {}
-        """By uid: what was stored while something was under way. No tick may come after it."""
+        self._news: dict[str, News] = {}
+        """By uid: what is under way."""
         self._gone: set[str] = set()
         """Rollouts that are gone, by uid, while something is under way for them."""
         self.on_told: Callable[[str], None] = lambda _: None
@@ -85,54 +66,72 @@ class Notifier:
         """Begin to tell what `status`, which is stored, holds and nobody was told; return at once."""
         if status.notified is None:
             return
-        if rollout.uid in self._under_way:
-            self._waiting[rollout.uid] = rollout, status
+        news = self._news.get(rollout.uid) or News(rollout, self._marks.get(rollout.uid) or status.notified)
+        if not news.take_over(status.history):
             return
-        notices = untold(status.history, self._marks.get(rollout.uid) or status.notified)
-        if notices:
-            task = asyncio.create_task(self._tell(rollout, notices), name=f"notices of {rollout.key}")
-            self._under_way[rollout.uid] = task
-            task.add_done_callback(lambda task: self._told(rollout.uid, task))
+        self._news[rollout.uid] = news
+        for notice, addresses in news.give_up_oldest():
+            self._give_up(news, notice, addresses)
+            self._note(news)
+        self._begin(news)
 
     def forget(self, uid: str) -> None:
-        """Drop what is known of a rollout that is gone, once all of it is told that is under way or waits."""
-        if uid in self._under_way:
+        """Drop what is known of a rollout that is gone, once all of it is told that is under way."""
+        if uid in self._news:
             self._gone.add(uid)
         else:
             self._marks.pop(uid, None)
 
     async def close(self) -> None:
         """Stop telling. What is not marked yet is told by the next leader."""
-        tasks = list(self._under_way.values())
+        tasks = [task for news in self._news.values() for task in news.tasks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._lines.close()
 
-    def _told(self, uid: str, task: asyncio.Task[None]) -> None:
-        """Go on with what was stored meanwhile."""
-        del self._under_way[uid]
-        waiting = self._waiting.pop(uid, None)
-        if waiting is not None and not task.cancelled():
-            self.tell(*waiting)
-        if uid not in self._under_way and uid in self._gone:
+    def _begin(self, news: News) -> None:
+        """Read who is to be told, and begin with each of them for whom there is something and nothing is under way."""
+        news.set_addresses(self._addresses())
+        for key in news.addresses:
+            if key not in news.tasks and news.next_for(key) is not None:
+                news.tasks[key] = asyncio.create_task(self._tell(news, key), name=f"notices of {news.rollout.key}")
+        if not news.tasks:
+            self._end(news)
+
+    async def _tell(self, news: News, key: str) -> None:
+        """Tell one address what there is for it, in order, whatever becomes of the others."""
+        try:
+            while (notice := news.next_for(key)) is not None and await self._is_settled(news, key, notice):
+                news.settle(key, notice)
+                self._advance(news)
+        finally:
+            del news.tasks[key]
+            if not news.tasks:
+                self._end(news)
+
+    def _end(self, news: News) -> None:
+        """Come to the end: all is settled, or left to the process that leads."""
+        self._advance(news)
+        uid = news.rollout.uid
+        del self._news[uid]
+        if uid in self._gone:
             self._gone.discard(uid)
             self._marks.pop(uid, None)
 
-    async def _tell(self, rollout: RolloutObject, notices: Sequence[Notice]) -> None:
-        for notice in notices:
-            if not await self._delivered(rollout, notice):
-                return
-            self._marks[rollout.uid] = notice.mark
-            self.on_told(rollout.uid)
+    def _advance(self, news: News) -> None:
+        if self._leads.held and news.advance():
+            self._note(news)
 
-    async def _delivered(self, rollout: RolloutObject, notice: Notice) -> bool:
-        """Tell every address, again and again for those that do not take it, then give them up.
+    def _note(self, news: News) -> None:
+        self._marks[news.rollout.uid] = news.mark
+        self.on_told(news.rollout.uid)
+
+    async def _is_settled(self, news: News, key: str, notice: Notice) -> bool:
+        """Tell an address, again and again if it does not take it, then give it up.
 
         Return whether that is settled; a process that does not lead any more leaves it to its successor.
         """
-        reached: set[str] = set()
-        wanted: list[Address] = []
         attempts = 0
         try:
             async with asyncio.timeout(NOTICE_SECONDS):
@@ -140,30 +139,28 @@ class Notifier:
                     await asyncio.sleep(wait)
                     if not self._leads.held:
                         return False
+                    if attempts:
+                        self._begin(news)  # the file may have been mended meanwhile
+                    address = news.wanted(key, notice)
+                    if address is None:
+                        return True
                     attempts += 1
-                    wanted = [each for each in self._addresses() if each.key not in reached and each.wants(rollout.key, notice)]
-                    await self._round(rollout, notice, wanted, reached)
-                    if reached.issuperset(each.key for each in wanted):
+                    if await self._is_sent(news.rollout, notice, address):
                         return True
         except TimeoutError:
             pass
         if not self._leads.held:
             return False
-        left = [each.name for each in wanted if each.key not in reached]
-        self._telemetry.notification("given up", len(left))
-        _log.warning("not told", rollout=rollout.key, reason=notice.entry.reason, addresses=left, attempts=attempts)
+        if (address := news.wanted(key, notice)) is not None:
+            self._give_up(news, notice, [address], attempts)
         return True
 
-    async def _round(self, rollout: RolloutObject, notice: Notice, wanted: Sequence[Address], reached: set[str]) -> None:
-        """Try every address of `wanted`, all at once, and note in `reached` each as soon as it is."""
+    def _give_up(self, news: News, notice: Notice, addresses: Sequence[Address], attempts: int = 0) -> None:
+        names = [address.name for address in addresses]
+        self._telemetry.notification("given up", len(names))
+        _log.warning("not told", rollout=news.rollout.key, reason=notice.entry.reason, addresses=names, attempts=attempts)
 
-        async def attempt(address: Address) -> None:
-            if await self._sent(rollout, notice, address):
-                reached.add(address.key)
-
-        await asyncio.gather(*map(attempt, wanted))
-
-    async def _sent(self, rollout: RolloutObject, notice: Notice, address: Address) -> bool:
+    async def _is_sent(self, rollout: RolloutObject, notice: Notice, address: Address) -> bool:
         title, text = told_title(rollout, notice), told_text(rollout, notice)
         try:
             sent = await self._lines.send(
