@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sark_api.spec import Action, Alerts
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget
-from sark_operator.core.alerts import FiringAlert, FiringAlerts, is_about
+from sark_operator.core.alerts import AlertIndex, FiringAlert, FiringAlerts, is_about
 from sark_operator.core.observation import Missing
 from sark_operator.core.verdicts.alerts import judge_alerts
 
@@ -59,6 +61,15 @@ def test_each_finds_its_own_among_many() -> None:
     assert about(team="authz", region="eu") == "ABE"
     assert about(region="eu") == "ABDE"
     assert about(region="mars") == "AE"
+
+
+LABELS = st.dictionaries(st.sampled_from(["sark_rollout", "team", "region"]), st.sampled_from(["", "a", "b"]))
+
+
+@given(st.lists(LABELS, max_size=5), LABELS, st.sampled_from(["a", "b"]))
+def test_an_index_says_of_whom_there_is_an_alert(alerts: list[dict[str, str]], match: dict[str, str], rollout: str) -> None:
+    settings = Alerts(match_labels=match)
+    assert AlertIndex(alerts).concerns(rollout, settings) is any(is_about(rollout, settings, labels) for labels in alerts)
 
 
 @pytest.mark.parametrize(

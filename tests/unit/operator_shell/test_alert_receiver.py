@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,26 @@ def test_the_directory_knows_whom_an_alert_is_about():
     assert directory.concerned([{"team": "authz"}]) == ("tools",)
     assert directory.concerned([{"sark_rollout": "shop/odd", "team": "authz"}]) == ("tools", "odd")
     assert directory.concerned([]) == ()
+
+
+@pytest.mark.parametrize("common", [1000, 500], ids=["all are about all", "none is about any"])
+def test_a_thousand_alerts_are_held_against_a_thousand_rollouts_in_no_time(common: int):
+    # Given rollouts that ask for two labels, and alerts of which each carries one of these at least
+    directory = Directory()
+    for number in range(1000):
+        metadata = {"namespace": "shop", "name": f"r{number}", "uid": f"u{number}", "resourceVersion": "1"}
+        alerts = {"matchLabels": {"team": "authz", "env": "prod"}}
+        directory.put(RolloutObject({"metadata": metadata, "spec": {"criteria": {"alerts": alerts}}}))
+    alerts = [
+        {
+            "alertname": f"a{number}",
+            "team": "authz" if number < common else "x",
+            "env": "prod" if number >= 1000 - common else "y",
+        }
+        for number in range(MAX_ALERTS)
+    ]
+
+    # When they come, then the event loop is held up for a moment
+    begun = time.thread_time()
+    assert len(directory.concerned(alerts)) == (1000 if common == MAX_ALERTS else 0)
+    assert time.thread_time() - begun < 0.15

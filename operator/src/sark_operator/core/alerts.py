@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Final
 
 from sark_api.names import LABEL_ALERT_ACTION, LABEL_ROLLOUT
@@ -64,6 +66,28 @@ class FiringAlerts:
         """Yield those that carry all of `labels`: among those that carry the rarest of them."""
         fewest = min((self._by_label.get(label, []) for label in labels), key=len)
         return (alert for alert in fewest if labels.issubset(alert.labels))
+
+
+class AlertIndex:
+    """Alerts by their labels, to be asked by thousands of rollouts whether any of a thousand is about them.
+
+    For each label there is a number that has a bit for every alert which carries it. So what a rollout costs does not grow with
+    how many alerts carry some of what it asks for.
+    """
+
+    def __init__(self, alerts: Iterable[Mapping[str, str]]) -> None:
+        """Take the labels of each."""
+        self._carrying: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for place, labels in enumerate(alerts):
+            for label in labels.items():
+                self._carrying[label] |= 1 << place
+
+    def concerns(self, rollout: str, settings: Alerts) -> bool:
+        """Return whether one of them is about `rollout` (namespace/name), as `is_about` has it."""
+        if (LABEL_ROLLOUT, rollout) in self._carrying:
+            return True
+        carrying = [self._carrying.get(label, 0) for label in settings.match_labels.items()]
+        return bool(carrying) and reduce(and_, carrying) != 0
 
 
 def _labels(alert: FiringAlert) -> tuple[tuple[str, str], ...]:

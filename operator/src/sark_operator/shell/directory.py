@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from sark_api.spec import Alerts
-from sark_operator.core.alerts import FiringAlert, FiringAlerts
+from sark_operator.core.alerts import AlertIndex
 from sark_operator.shell.api import RolloutObject, UnreadableError
 
 _TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledger", "message", "next", "policies", "summary"})
@@ -24,24 +24,28 @@ class Directory:
 
     def __init__(self) -> None:
         self._rollouts: dict[str, RolloutObject] = {}
+        self._alerts: dict[str, Alerts] = {}
+        """criteria.alerts by uid, read once: an alert is held against all of them."""
         self._by_namespace: dict[str, dict[str, RolloutObject]] = {}
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
         rollout = _lean(rollout)
         self._rollouts[rollout.uid] = rollout
+        self._alerts[rollout.uid] = _alert_settings(rollout)
         self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = rollout
 
     def drop(self, uid: str) -> None:
         """Forget a rollout that is gone."""
         gone = self._rollouts.pop(uid, None)
+        self._alerts.pop(uid, None)
         if gone is not None:
             self._by_namespace[gone.namespace].pop(uid, None)
 
     def concerned(self, alerts: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
         """Return the uids of the rollouts that one of `alerts`, by its labels, is about."""
-        firing = FiringAlerts(map(FiringAlert.of, alerts))
-        return tuple(rollout.uid for rollout in self._rollouts.values() if firing.about(rollout.key, _alert_settings(rollout)))
+        index = AlertIndex(alerts)
+        return tuple(uid for uid, rollout in self._rollouts.items() if index.concerns(rollout.key, self._alerts[uid]))
 
     def others(self, rollout: RolloutObject) -> Iterator[RolloutObject]:
         """Yield the other rollouts of the same namespace."""
