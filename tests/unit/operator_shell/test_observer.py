@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from sark_e2e.simulated_target import SimulatedTarget
-from sark_operator.core.observation import Metrics, Missing, ObservedFlags
+from sark_api.spec import Criteria
+from sark_e2e.simulated_target import SimulatedTarget, memory
+from sark_operator.core import observation
+from sark_operator.core.observation import MemorySeries, Metrics, Missing, ObservedFlags
+from sark_operator.core.verdicts.memory_growth import judge_memory_growth
+from sark_operator.shell import pieces
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.observer import UNASKED, Observer
 
@@ -63,10 +67,10 @@ async def test_metrics_age_while_slow_sidecars_are_waited_for() -> None:
     metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
     rollout = RolloutObject({"metadata": metadata, "spec": around.target.spec.to_wire()})
 
-    observation = await Observer(**parts, version="1").observe(rollout, around.target.spec, around.target.status)
+    seen = await Observer(**parts, version="1").observe(rollout, around.target.spec, around.target.status)
 
     # Then what is decided now knows how long ago they were asked for: a step's last window must lie inside it
-    assert observation.metrics.age == timedelta(seconds=21)
+    assert seen.metrics.age == timedelta(seconds=21)
 
 
 @pytest.mark.parametrize(("asked", "waited"), [({"mode": "Rollback"}, False), ({}, True)])
@@ -138,3 +142,33 @@ async def test_a_glimpse_waits_neither_for_silent_sidecars_nor_for_what_takes_pr
     await observer.observe(rollout, target.spec, target.status)
     assert not around.hurried
     assert "unasked" not in around.asked
+
+
+async def test_the_trends_of_a_large_fleet_keep_nobody_else_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a fleet whose trends take many pieces, each as short as can be
+    monkeypatch.setattr(pieces, "PIECE_SECONDS", 0.0)
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    fleet, long = (tuple(memory(0, noon, timedelta(hours=hours), f"gw-{number}") for number in range(200)) for hours in (1, 4))
+    around = Surroundings()
+    spec = around.target.spec.model_copy(update={"criteria": Criteria()})
+
+    async def read(*_: object, **__: object) -> Metrics:
+        return replace(around.target.observe().metrics, memory=fleet, sustained_memory=long)
+
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "directory", "clock"), around)
+    rollout = RolloutObject({"metadata": {"namespace": "shop", "name": "gateway", "uid": "uid-1"}, "spec": spec.to_wire()})
+    observer = Observer(**parts, metrics=type("Full", (), {"read": staticmethod(read)})(), version="1")
+
+    # When it is looked at, then the loop comes round between them
+    look, rounds = asyncio.create_task(observer.observe(rollout, spec, around.target.status)), 0
+    while not look.done():
+        await asyncio.sleep(0)
+        rounds += 1
+    assert rounds >= len(fleet) + len(long)
+
+    # And nothing is left to be reckoned when the fleet is judged, nor is anything else said of it
+    seen = (await look).metrics
+    anew = [tuple(MemorySeries(series.pod, series.points) for series in each) for each in (fleet, long)]
+    expected = judge_memory_growth(spec.criteria.memory_growth, *anew)
+    monkeypatch.setattr(observation, "theil_sen", None)
+    assert judge_memory_growth(spec.criteria.memory_growth, seen.memory, seen.sustained_memory) == expected

@@ -16,7 +16,7 @@ from sark_api.status import LedgerSegment
 
 from .alerts import FiringAlert
 from .points import Point
-from .theil_sen import Slope, theil_sen
+from .theil_sen import Slope, plausible_points, theil_sen
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,15 @@ class MemorySeries:
     points: Sequence[Point]
     """Pairs of (Unix seconds, bytes), oldest first."""
     _slopes: dict[int, Slope | None] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lengths: list[float] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first plausible point to the last; 0 where there are none. They are reckoned once."""
+        if not self._lengths:
+            times = [at for at, _ in plausible_points(self.points)]
+            self._lengths.append(times[-1] - times[0] if times else 0.0)
+        return self._lengths[0]
 
     def slope(self, among: int = 1) -> Slope | None:
         """Return the trend in bytes per second, as sure as the worst of `among` pods must be; None where the points tell none.

@@ -14,10 +14,12 @@ from sark_api.status import SarkRolloutStatus
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
+from sark_operator.core.verdicts.memory_growth import reckoned
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
 from sark_operator.shell.metrics import MetricsSource, unread
+from sark_operator.shell.pieces import Pieces
 from sark_operator.shell.rivalry import find_rival
 
 HURRIED_SECONDS: Final = 1.0
@@ -76,6 +78,7 @@ class Observer:
         self._clock = clock
         self._version = version
         self._filing = filing
+        self._pieces = Pieces()
 
     async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
@@ -123,10 +126,12 @@ class Observer:
                     counted_until=status.counted_until or status.started_at,
                     tripwire=Tripwire.of(rollout.uid, rollout.key, spec, status, self._clock.now()),
                 )
+                came_at = self._clock.monotonic()
+                await self._pieces.reckon(reckoned(spec.criteria.memory_growth, metrics.memory, metrics.sustained_memory))
         except TimeoutError:
             late = reasons.METRICS_TIMEOUT
-            metrics = unread(Missing(late.name, late.sentence(message=NOT_WAITED_FOR)), spec)
-        return metrics, self._clock.monotonic()
+            metrics, came_at = unread(Missing(late.name, late.sentence(message=NOT_WAITED_FOR)), spec), self._clock.monotonic()
+        return metrics, came_at
 
     async def _flags(self, rollout: RolloutObject, spec: SarkRolloutSpec) -> ObservedFlags | Missing:
         try:

@@ -12,7 +12,7 @@ growth; it does not block the others, but at least one pod must be old enough, e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -135,15 +135,27 @@ def _worst(slopes: _Slopes, limit: float, over: timedelta, why: str = "") -> _Gr
     return _Growth(pod, slopes[pod], limit, over, why)
 
 
+def reckoned(
+    settings: MemoryGrowth, memory: Sequence[MemorySeries] | Missing, sustained: Sequence[MemorySeries] | Missing | None
+) -> Iterator[None]:
+    """Reckon what `judge_memory_growth` rests on, one pod a step.
+
+    Series remember what was reckoned of them, so whoever has other things to do between the steps judges at once afterwards.
+    """
+    for pods, length in ((memory, settings.window), (sustained or (), settings.sustained)):
+        if isinstance(pods, Missing):
+            continue
+        for series in pods:
+            _slope(series, length, len(pods))
+            yield
+
+
 def _slopes(memory: Sequence[MemorySeries], length: timedelta) -> _Slopes:
     """Return the slope of every pod known for nearly `length`, each as sure as the worst of all must be."""
-    needed = length.total_seconds() * _OLD_ENOUGH
-    slopes: dict[str, Slope] = {}
-    for series in memory:
-        points = plausible_points(series.points)
-        if not points or points[-1][0] - points[0][0] < needed:
-            continue
-        slope = series.slope(len(memory))
-        if slope is not None:
-            slopes[series.pod] = slope.times(_BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR)
-    return slopes
+    slopes = {series.pod: _slope(series, length, len(memory)) for series in memory}
+    return {pod: slope.times(_BYTES_PER_SECOND_IN_KIBIBYTES_PER_HOUR) for pod, slope in slopes.items() if slope is not None}
+
+
+def _slope(series: MemorySeries, length: timedelta, among: int) -> Slope | None:
+    """Return the slope of a pod, or None where it is not known for nearly `length`."""
+    return series.slope(among) if series.seconds >= length.total_seconds() * _OLD_ENOUGH else None
