@@ -130,9 +130,16 @@ def test_it_does_not_let_go_while_the_config_map_cannot_be_read(baking: Simulate
     assert (baking.percent, baking.released) == (0, True)
 
 
-def test_nothing_advances_while_it_is_being_deleted(target: SimulatedTarget) -> None:
-    target.flags = Missing("FlagsUnavailable", "503")
-    target.delete()
+def test_nothing_advances_while_it_is_being_deleted(baking: SimulatedTarget) -> None:
+    # Given a share that is kept, and whose next step would begin in the next evaluation
+    baking.ask(rollback=KEEP)
+    while baking.status.bake is None or baking.status.bake.proven_milliseconds < 14_000:
+        baking.tick(1)
 
-    assert target.run(5)[-1].status.reason != "Started"
-    assert target.written == []
+    # When the rollout is deleted before that
+    baking.delete()
+    baking.tick(1)
+
+    # Then it goes as it is
+    assert (baking.percent, baking.released) == (25, True)
+    assert baking.status.history[-1].to_percent == 25

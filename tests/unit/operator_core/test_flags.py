@@ -80,11 +80,17 @@ def test_a_mangled_document_is_written_anew_and_said_so(baking: SimulatedTarget)
 
 
 def test_a_mangled_document_that_cannot_be_mended_leaves_one_record(baking: SimulatedTarget) -> None:
+    # Given a document that cannot be read, and an API server that refuses to have it written anew
     baking.put(None, error="not JSON")
-    records = [baking.tick(1, die_after=0).records for _ in range(5)]
-
+    baking.flags_refused = True
+    records = [baking.tick(1).records for _ in range(5)]
     assert all([record.reason for record in each] == ["FlagsRepaired"] for each in records)
     assert "FlagsRepaired" not in [entry.reason for entry in baking.status.history]
+
+    # When it takes it, then that is told once
+    baking.flags_refused = False
+    baking.run(5)
+    assert [entry.reason for entry in baking.status.history].count("FlagsRepaired") == 1
 
 
 def test_the_revision_of_what_sidecars_remember_is_surpassed(target: SimulatedTarget) -> None:
