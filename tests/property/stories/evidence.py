@@ -6,15 +6,13 @@ from sark_api.spec import Action
 from sark_api.status import Verdict
 from sark_operator.core.lifecycle import wanted_percent
 
-from .moment import Moment
+from .moment import ROUNDING, Moment
 from .tally import TALLY, noted
 
 ENOUGH = 70
 """Counting windows of a criterion far beyond its limit that are a breach by any reckoning, at a share where they can be."""
 FEW_CROWD = 25
 """Share in percent up to which requests that crowd into the new arm stand out so much."""
-ROUNDING = 1
-"""Milliseconds."""
 
 
 def check_bake(moment: Moment) -> None:

@@ -27,5 +27,7 @@ class Memory:
     """A criterion that looks bad, the share at which it does, and the counting windows that have shown it since it began."""
     counted_until: datetime | None = None
     """End of the last counting window that can have been counted."""
+    promoted: int | None = None
+    """The share up to which a promotion was granted that no step has used yet, and no edit of the features made void."""
     granted: Mapping[int, datetime] = field(default_factory=dict)
     """When which request was granted."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from sark_api.flags import FlagDocument
-from sark_api.spec import Action, Approval, Mode, SarkRolloutSpec
+from sark_api.spec import Action, Approval, Mode, RequestAction, SarkRolloutSpec
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.buckets import MAX_COUNT
@@ -25,6 +25,8 @@ from .symptoms import Found, Symptom
 
 SETTLING = timedelta(minutes=1)
 CLOCKS_MAY_DIFFER = timedelta(seconds=30)
+ROUNDING = 1
+"""Milliseconds."""
 GRACE = 4
 """Counting windows, criteria.window and a minute for which they may fail to come before nothing is proven any more."""
 
@@ -246,6 +248,7 @@ class Moment:
             suffered=frozenset() if started else known.suffered | self.suffers,
             lasting=self._lasting,
             counted_until=None if started or restarted else self.counted_until if self.running else self._counted_before,
+            promoted=self.promoted if wanted_percent(self.after) == self.share else None,
             granted=granted,
         )
 
@@ -272,6 +275,25 @@ class Moment:
             return 0.0
         begun = after.step.percent != before.step.percent or after.bake.proven_milliseconds < before.bake.proven_milliseconds
         return 0.0 if begun else self.known.allowance + self.most
+
+    @cached_property
+    def promoted(self) -> int | None:
+        """The share up to which the present step may end early, by what was granted now or before, whatever the status says."""
+        before, after, asked = self.before, self.after, self.spec.request
+        if before.step is None or after.step is None:
+            return None
+        now = after.request if after.request != before.request else None
+        if now is not None and now.granted and asked is not None and asked.action is not RequestAction.APPROVE:
+            above = [step.percent for step in self.spec.plan() if step.percent > self.share]
+            return asked.to or (above[0] if above else self.share)
+        return None if "FeaturesEdited" in self.reasons else self.known.promoted
+
+    @property
+    def bake_is_over(self) -> bool:
+        """Whether the present step can have proven as much time as it needs by now, as far as its clock could count it."""
+        steps = self.spec.plan()
+        here = [step for step in steps if step.percent <= self.share] or steps[:1]
+        return self.known.allowance + self.most >= here[-1].bake.total_seconds() * 1000 - ROUNDING
 
     @property
     def _converged_after(self) -> bool:

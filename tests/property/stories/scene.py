@@ -28,6 +28,7 @@ from .shares import (
     check_advance,
     check_blindness,
     check_breach,
+    check_completion,
     check_rest,
     check_revert_goes_on,
     check_verdicts,
@@ -106,6 +107,7 @@ class Scene(RuleBasedStateMachine):
         assert SarkRolloutStatus.model_validate(decision.status.to_wire()) == decision.status, "the status changes on the wire"
         assert decision.wake_at > target.now.replace(microsecond=0)
         check_advance(moment)
+        check_completion(moment)
         check_breach(moment)
         check_ways_back(moment)
         check_revert_goes_on(moment)

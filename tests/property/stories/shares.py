@@ -60,7 +60,23 @@ def check_advance(moment: Moment) -> None:
         assert harmless or moment.found in (Found.BY_WINDOWS, Found.BY_WINDOWS_ALONE), f"began in spite of {broken}"
         return
     noted("advanced on proof")
+    _check_proof(moment)
+
+
+def check_completion(moment: Moment) -> None:
+    """The last step ends as every other does."""
+    if "Completed" in moment.reasons:
+        assert moment.share == max(step.percent for step in moment.spec.plan()) or moment.promoted == moment.share
+        _check_proof(moment)
+
+
+def _check_proof(moment: Moment) -> None:
+    """The present step is proven, for as long as it has to be."""
+    spec = moment.spec
     assert moment.proven, "advanced although not all was proven"
+    if not moment.bake_is_over:
+        assert moment.promoted is not None, "advanced before the step was proven for as long as it has to be"
+        noted("advanced before its bake was over")
     since = moment.known.converged_since
     assert since is not None
     full = spec.criteria.window + moment.metrics.age
