@@ -116,8 +116,7 @@ def test_a_promotion_does_not_outlast_an_edit_of_the_features(baking: SimulatedT
 # Evidence.
 
 
-def test_evidence_that_was_enough_at_the_end_of_any_window_is_enough(
-) -> None:
+def test_evidence_that_was_enough_at_the_end_of_any_window_is_enough() -> None:
     # Given windows counted in one go, as after a pause of the operator: some are bad, and many good ones follow
     windows = [window(number, arm(100, 20)) for number in range(4)]
     windows += [window(number) for number in range(4, 700)]
