@@ -585,7 +585,8 @@ class Request(ApiModel):
 
 _STEPS_RULES = [
     rule(
-        "self.all(i, s, i == 0 || self[i - 1].percent < s.percent)",
+        # Sorted and no two alike: a macro with two variables, as all(i, s, ...), is refused by Kubernetes before 1.33.
+        "self.map(s, s.percent).isSorted() && self.all(s, self.exists_one(other, other.percent == s.percent))",
         "steps must grow: give each step a larger percent than the one before, as in 5, 10, 25, 50, 100",
     ),
     rule("self[size(self) - 1].percent == 100", "the last step must be 100 percent: end the list with percent: 100"),

@@ -1,9 +1,8 @@
 """The CRD's CEL rules, checked without an API server.
 
 Each rule has a twin here, keyed by the very expression, so that a rule that was changed has none any more: lint then says that
-only the server can check it, and a unit test fails. No CEL library on PyPI knows the macros with two variables that Kubernetes
-adds (`steps.all(i, s, ...)`; tried with cel-expr-python 0.1.3 and common-expression-language 0.10.0), so the twins are Python.
-An integration test compares them with the API server, case by case.
+only the server can check it, and a unit test fails. The rules use functions that Kubernetes adds to CEL (`isSorted`), so the
+twins are Python. An integration test compares them with the API server, case by case.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ TWINS: Mapping[str, Twin] = {
         ("spec", "steps"), lambda spec: (spec.steps is None) == (spec.schedule is None)
     ),
     "!has(self.steps) || self.steps.all(s, duration(s.bake) >= duration(self.criteria.window))": _short_bakes,
-    "self.all(i, s, i == 0 || self[i - 1].percent < s.percent)": _falling_steps,
+    "self.map(s, s.percent).isSorted() && self.all(s, self.exists_one(other, other.percent == s.percent))": _falling_steps,
     "self[size(self) - 1].percent == 100": _last_step,
     "self.percent > 0 || (has(self.shadow) && self.shadow.samplePercent > 0)": _idle_steps,
     "duration(self.interval) >= duration('1s') && duration(self.interval) <= duration('10m')": _when(
