@@ -79,10 +79,25 @@ def test_the_crd_is_the_projects_and_survives_the_release(tmp_path: Path):
     assert crd == yaml.safe_load((PROJECT / "crds" / "sarkrollouts.sark.dev.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_alerts_are_the_projects(tmp_path: Path):
-    [made] = [e for e in chart.objects(chart.template(NAMESPACED, tmp_path)) if e["kind"] == "PrometheusRule"]
+@pytest.mark.parametrize(
+    ("more", "left_out"),
+    [({}, {"SarkThroughputLow"}), ({"disabled": []}, set()), ({"disabled": ["SarkCpuCritical"]}, {"SarkCpuCritical"})],
+)
+def test_the_alerts_are_the_projects_without_those_that_are_disabled(more: dict[str, Any], left_out: set[str], tmp_path: Path):
+    values = DEFAULT | {"prometheusRule": {"enabled": True, **more}}
+    [made] = [e for e in chart.objects(chart.template(values, tmp_path)) if e["kind"] == "PrometheusRule"]
     [ours] = yaml.safe_load_all((PROJECT / "manifests" / "alerts" / "prometheus-rule.yaml").read_text(encoding="utf-8"))
+    for group in ours["spec"]["groups"]:
+        group["rules"] = [each for each in group["rules"] if each["alert"] not in left_out]
     assert made["spec"] == ours["spec"]
+
+
+def test_a_group_without_alerts_is_left_out(tmp_path: Path):
+    rules = yaml.safe_load((PROJECT / "manifests" / "alerts" / "sark-rollout.rules.yml").read_text(encoding="utf-8"))
+    fleet, operator = rules["groups"]
+    values = DEFAULT | {"prometheusRule": {"enabled": True, "disabled": [each["alert"] for each in operator["rules"]]}}
+    [made] = [e for e in chart.objects(chart.template(values, tmp_path)) if e["kind"] == "PrometheusRule"]
+    assert made["spec"] == {"groups": [fleet]}
 
 
 def test_the_version_is_the_projects():
@@ -106,6 +121,10 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"podMonitor": {"enabled": True}}, "podMonitor.enabled: name the fleets"),
         (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
         (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
+        (
+            DEFAULT | {"prometheusRule": {"enabled": True, "disabled": ["SarkNothing"]}},
+            "prometheusRule.disabled: no alert is called SarkNothing; there are SarkOpaP95Critical, ",
+        ),
     ],
 )
 def test_bad_values_are_refused_with_the_place(values: dict[str, Any], sentence: str, tmp_path: Path):
