@@ -100,6 +100,13 @@ def test_a_group_without_alerts_is_left_out(tmp_path: Path):
     assert made["spec"] == {"groups": [fleet]}
 
 
+def test_alertmanager_is_told_the_address_of_the_charts_service(tmp_path: Path):
+    [service] = [e for e in chart.objects(chart.template(NAMESPACED, tmp_path)) if e["kind"] == "Service"]
+    [port] = [each["port"] for each in service["spec"]["ports"] if each["name"] == "alerts"]
+    [address] = re.findall(r"http://(\S+)/v1/alerts", (PROJECT / "docs" / "alerts.md").read_text(encoding="utf-8"))
+    assert address == f"{service['metadata']['name']}.{service['metadata']['namespace']}:{port}"
+
+
 def test_the_version_is_the_projects():
     described = yaml.safe_load((chart.CHART / "Chart.yaml").read_text(encoding="utf-8"))
     version = re.search(r'^version = "(.+)"$', (PROJECT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
