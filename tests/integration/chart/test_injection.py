@@ -77,6 +77,36 @@ def test_a_pod_that_asks_for_it_gets_the_pages_sidecar(injecting: str, api: clie
     assert _holds(made["metadata"]["annotations"], page["metadata"]["annotations"])
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"prometheus.io/scrape": "true", "prometheus.io/port": "9100", "prometheus.io/path": "/stats"},
+        {"prometheus.io/port": "9100"},
+        {"prometheus.io/scrape": "false"},
+        {"prometheus.io/path": "/stats"},
+    ],
+    ids=lambda own: "+".join(each.partition("/")[2] for each in own),
+)
+def test_what_an_application_says_of_its_own_metrics_stays(own: dict[str, str], injecting: str, api: client.ApiClient):
+    # Given a pod whose application is scraped, or not, by its own annotations
+    _name_the_rest(api, injecting)
+    pod = _pod(INJECTED)
+    pod["metadata"]["annotations"] = own | {"example.com/team": "access"}
+
+    # When it is created, then it has its sidecar, and the annotations it had
+    made = _created(api, injecting, pod)
+    assert [each["name"] for each in made["spec"]["initContainers"]] == ["sark"]
+    assert made["metadata"]["annotations"] == own | {"example.com/team": "access"}
+
+
+def test_annotations_of_something_else_are_kept_beside_ours(injecting: str, api: client.ApiClient):
+    _name_the_rest(api, injecting)
+    pod = _pod(INJECTED)
+    pod["metadata"]["annotations"] = {"example.com/team": "access"}
+    made = _created(api, injecting, pod)["metadata"]["annotations"]
+    assert made == example("spec")["spec"]["template"]["metadata"]["annotations"] | {"example.com/team": "access"}
+
+
 def test_others_and_those_that_have_one_are_left_alone(injecting: str, api: client.ApiClient):
     _name_the_rest(api, injecting)
     assert "initContainers" not in _created(api, injecting, _pod({}))["spec"]
