@@ -166,7 +166,7 @@ def test_kubectl(text: str, cluster: LocalCluster, place: Place):
         words += ["--dry-run=server"]
     words = [word if not word.startswith(("crds", "manifests")) else str(ROOT / word) for word in words]
     words = [namespace if word == "shop" else word for word in words]
-    if not {"-n", "--namespace"} & set(words) and verb != "explain" and "label" not in words:
+    if not {"-n", "--namespace", "-A"} & set(words) and verb != "explain" and "label" not in words:
         words += ["-n", namespace]
     if verb == "get":
         words = [word.replace("gateway-flags", "flags-of-the-page") for word in words]

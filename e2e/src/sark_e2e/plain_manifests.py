@@ -17,25 +17,34 @@ from .program import ROOT
 
 NAMESPACE: Final = "sark-system"
 FOLDER: Final = ROOT / "manifests"
+_FLEET: Final = "default"
 _IMAGE: Final = "registry.example/sark-operator"
 _HEAD: Final = "# Made from the Helm chart by `make manifests`: change the chart.\n"
+_BEFORE_DELETING: Final = """\
+# Before you delete this run `kubectl delete sarkrollouts -A --all --wait`: the CRD is in it, and with the CRD goes every
+# SarkRollout, whose finalizer nobody takes off once the operator is gone. Both would stay there, terminating, for ever.
+"""
+_ONE_NAMESPACE: Final = """\
+# In the namespace default. For another one set `namespace` in an overlay for kustomize, which puts the subject of the
+# RoleBinding there too; `kubectl --namespace` cannot, and is refused.
+"""
 _OF_HELM: Final = ("helm.sh/chart", "app.kubernetes.io/managed-by")
 
 
 def made() -> dict[Path, str]:
     """Return the text of each file."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    fleet = {"namespace": "default", "flagsConfigMap": "gateway-flags", "serviceAccounts": ["gateway"]}
+    fleet = {"namespace": _FLEET, "flagsConfigMap": "gateway-flags", "serviceAccounts": ["gateway"]}
     operator = [namespace, *_objects({"clusterWide": True})]
     # kustomize moves the subject of a binding to another namespace only when the account is there too.
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "gateway"}}
-    flags = [each for each in _objects({"fleets": [fleet]}) if each["metadata"]["name"].startswith("gateway-flags")]
-    for each in flags:
-        # Left to the one who applies it: kubectl's --namespace, or kustomize.
-        each["metadata"].pop("namespace")
-        for subject in each.get("subjects", []):
-            subject["namespace"] = "default"
-    return {FOLDER / "install" / "install.yaml": _text(operator), FOLDER / "fleet" / "fleet.yaml": _text([account, *flags])}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "gateway", "namespace": _FLEET}}
+    rendered = _objects({"namespaces": [_FLEET], "fleets": [fleet]})
+    # With their namespace: without one kubectl's --namespace would move all of it but the subject, and give the pods no right.
+    flags = [each for each in rendered if each["metadata"]["name"].startswith("gateway-flags")]
+    return {
+        FOLDER / "install" / "install.yaml": _text(operator, _BEFORE_DELETING),
+        FOLDER / "fleet" / "fleet.yaml": _text([account, *flags], _ONE_NAMESPACE),
+    }
 
 
 def _objects(values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -57,8 +66,8 @@ def _without_helm(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _text(objects: list[dict[str, Any]]) -> str:
-    return _HEAD + yaml.safe_dump_all(objects, sort_keys=False, width=120)
+def _text(objects: list[dict[str, Any]], said: str) -> str:
+    return _HEAD + said + yaml.safe_dump_all(objects, sort_keys=False, width=120)
 
 
 def main() -> None:

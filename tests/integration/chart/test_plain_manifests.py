@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kubernetes import client
 
 from sark_e2e import plain_manifests
 from sark_e2e.control_plane import ControlPlane
+from sark_e2e.kubectl import KubectlError
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,19 @@ def test_nothing_in_them_is_for_helm(made: dict[Path, str]):
     for text in made.values():
         assert "helm.sh/" not in text
         assert "Helm" not in text.partition("\n")[2]
+
+
+def test_a_fleet_that_kubectl_would_put_elsewhere_without_its_right_is_refused(
+    control_plane: ControlPlane, namespace: str, api: client.ApiClient
+):
+    # Given a user who names the namespace to kubectl, which moves no subject
+    folder = plain_manifests.FOLDER / "fleet"
+
+    # When the manifests are applied, then kubectl says that they are of another namespace, and nothing is there
+    for arguments in (("-k", str(folder)), ("-f", str(folder / "fleet.yaml"))):
+        with pytest.raises(KubectlError, match='"default" does not match the namespace'):
+            control_plane.kubectl("-n", namespace, "apply", *arguments)
+    assert client.RbacAuthorizationV1Api(api).list_namespaced_role_binding(namespace).items == []
 
 
 @pytest.mark.parametrize("folder", ["install", "fleet"])
