@@ -128,6 +128,7 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"podMonitor": {"enabled": True}}, "podMonitor.enabled: name the fleets"),
         (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
         (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
+        (DEFAULT | {"crds": {"keep": False}}, "crds.keep: the CRD is always kept"),
         (
             DEFAULT | {"prometheusRule": {"enabled": True, "disabled": ["SarkNothing"]}},
             "prometheusRule.disabled: no alert is called SarkNothing; there are SarkOpaP95Critical, ",
@@ -140,6 +141,11 @@ def test_bad_values_are_refused_with_the_place(values: dict[str, Any], sentence:
     assert sentence in str(refusal.value)
 
 
+def test_the_values_of_a_release_that_kept_the_crd_are_taken(tmp_path: Path):
+    # `helm upgrade --reuse-values` brings the defaults of the chart that was installed before.
+    assert chart.template(DEFAULT | {"crds": {"install": True, "keep": True}}, tmp_path)
+
+
 def test_every_value_is_in_the_schema_and_has_a_comment_or_a_parent_with_one():
     text = (chart.CHART / "values.yaml").read_text(encoding="utf-8")
     schema = yaml.safe_load((chart.CHART / "values.schema.json").read_text(encoding="utf-8"))
@@ -147,7 +153,8 @@ def test_every_value_is_in_the_schema_and_has_a_comment_or_a_parent_with_one():
     assert set(values) == set(schema["properties"]) - {"global"}
     for name, value in values.items():
         if isinstance(value, dict) and "properties" in schema["properties"][name]:
-            assert set(value) == set(schema["properties"][name]["properties"]), name
+            members = schema["properties"][name]["properties"]
+            assert set(value) == {each for each in members if not members[each].get("deprecated", False)}, name
 
 
 def test_the_arguments_are_ones_the_operator_takes(tmp_path: Path):
