@@ -10,6 +10,22 @@ app.kubernetes.io/component: operator
 
 {{- define "sark-rollout.labels" -}}
 {{ include "sark-rollout.selector" . }}
+{{ include "sark-rollout.of-every-object" . }}
+{{- end }}
+
+{{/* Another component than the operator's, so that no Service, policy or budget of the operator means the job. */}}
+{{- define "sark-rollout.restore-selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: restore
+{{- end }}
+
+{{- define "sark-rollout.restore-labels" -}}
+{{ include "sark-rollout.restore-selector" . }}
+{{ include "sark-rollout.of-every-object" . }}
+{{- end }}
+
+{{- define "sark-rollout.of-every-object" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}

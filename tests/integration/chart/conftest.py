@@ -34,7 +34,23 @@ CLUSTER_WIDE: Final[dict[str, Any]] = {
     "serviceAccount": {"create": False, "name": "given"},
     "podAnnotations": {"example.com/team": "access"},
     "priorityClassName": "system-cluster-critical",
+    "nodeSelector": {"kubernetes.io/os": "linux"},
     "tolerations": [{"key": "control-plane", "operator": "Exists"}],
+    "affinity": {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [{"matchExpressions": [{"key": "pool", "operator": "In", "values": ["system"]}]}]
+            }
+        },
+        "podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {
+                    "labelSelector": {"matchLabels": {"app.kubernetes.io/component": "operator"}},
+                    "topologyKey": "kubernetes.io/hostname",
+                }
+            ]
+        },
+    },
     "prometheus": {"configSecret": "sark-prometheus"},
     "sidecars": {"configSecret": "sark-sidecars"},
     "notifications": {"urlsSecret": "sark-notifications"},

@@ -15,7 +15,7 @@ from kubernetes import client
 from sark_e2e import binaries, chart
 from sark_e2e.control_plane import ControlPlane
 
-from .conftest import DEFAULT, IMAGE, NAMESPACED, VALUES
+from .conftest import CLUSTER_WIDE, DEFAULT, IMAGE, NAMESPACED, VALUES
 
 HERE = Path(__file__)
 PROJECT = HERE.parents[3]
@@ -184,6 +184,49 @@ def test_one_container_restores_each_namespace(tmp_path: Path):
     assert [[a for a in each if a.startswith("--namespace")] for each in arguments] == [
         ["--namespace=shop"],
         ["--namespace=billing"],
+    ]
+
+
+def test_the_restoring_job_is_scheduled_as_the_operator_is(tmp_path: Path):
+    made = {each["kind"]: each for each in chart.objects(chart.template(CLUSTER_WIDE, tmp_path))}
+    job, operator = (made[kind]["spec"]["template"]["spec"] for kind in ("Job", "Deployment"))
+    for each in ("priorityClassName", "nodeSelector", "tolerations", "imagePullSecrets", "securityContext"):
+        assert job[each] == operator[each], each
+    # It may be where a replica is, which its anti-affinity would forbid.
+    assert job["affinity"] == {"nodeAffinity": operator["affinity"]["nodeAffinity"]}
+
+
+def test_the_restoring_job_has_resources_of_its_own(tmp_path: Path):
+    resources = {"requests": {"cpu": "50m", "memory": "100Mi"}, "limits": {"cpu": "1", "memory": "300Mi"}}
+    values = NAMESPACED | {"restoreOnUninstall": {"resources": resources}}
+    [job] = [each for each in chart.objects(chart.template(values, tmp_path)) if each["kind"] == "Job"]
+    assert [each["resources"] for each in job["spec"]["template"]["spec"]["containers"]] == [resources, resources]
+
+
+def test_the_restoring_job_may_ask_the_api_server_and_nobody_else(tmp_path: Path):
+    # Given the pods of a release, and its policies
+    made = chart.objects(chart.template(NAMESPACED | {"networkPolicy": {"apiServerPorts": [6443]}}, tmp_path))
+    pods = {each["kind"]: each["spec"]["template"]["metadata"]["labels"] for each in made if "template" in each.get("spec", {})}
+    policies = [each for each in made if each["kind"] == "NetworkPolicy"]
+
+    # When it is looked which policy means which pod, then each has one of its own
+    chosen = {
+        kind: [p for p in policies if p["spec"]["podSelector"]["matchLabels"].items() <= labels.items()]
+        for kind, labels in pods.items()
+    }
+    [restoring] = chosen["Job"]
+    assert chosen["Deployment"] == [each for each in policies if each is not restoring]
+
+    # And the job's is there before it, goes with it, and lets out to DNS and the API server alone
+    [job] = [each for each in made if each["kind"] == "Job"]
+    hooks = [each["metadata"]["annotations"] for each in (restoring, job)]
+    assert [int(each.pop("helm.sh/hook-weight")) for each in hooks] == [-2, 0]
+    assert hooks[0] == hooks[1]
+    assert "ingress" not in restoring["spec"]
+    assert restoring["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert [[(port["protocol"], port["port"]) for port in rule["ports"]] for rule in restoring["spec"]["egress"]] == [
+        [("UDP", 53), ("TCP", 53)],
+        [("TCP", 6443)],
     ]
 
 
