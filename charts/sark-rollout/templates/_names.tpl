@@ -45,6 +45,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- dict "items" (ternary (list .Release.Namespace) (.Values.namespaces | uniq) (empty .Values.namespaces)) | toJson }}
 {{- end }}
 
+{{/* Refuses two servers on one port. `port` is that of the probes, `name` what it is called, `values` has the others. */}}
+{{- define "sark-rollout.distinct-ports" -}}
+{{- $wanted := list }}
+{{- with .values.alertReceiver }}{{ if .tokenSecret }}{{ $wanted = append $wanted (list "alertReceiver.port" .port) }}{{ end }}{{ end }}
+{{- with .values.page }}{{ if .enabled }}{{ $wanted = append $wanted (list "page.port" .port) }}{{ end }}{{ end }}
+{{- $taken := dict (.port | int | toString) .name }}
+{{- range $wanted }}
+{{- $port := index . 1 | int | toString }}
+{{- if hasKey $taken $port }}
+{{- fail (printf "%s: %s is taken by %s: choose another" (index . 0) $port (get $taken $port)) }}
+{{- end }}
+{{- $_ := set $taken $port (index . 0) }}
+{{- end }}
+{{- end }}
+
 {{- define "sark-rollout.container-security" -}}
 allowPrivilegeEscalation: false
 capabilities: {drop: [ALL]}

@@ -21,6 +21,8 @@ HERE = Path(__file__)
 PROJECT = HERE.parents[3]
 WITH_A_TEST_OF_THEIR_OWN = {"CustomResourceDefinition", "PrometheusRule"}
 """They are copies of other files, and would be most of each golden file."""
+ALERTS: dict[str, Any] = {"tokenSecret": "sark-alerts"}
+PAGE: dict[str, Any] = {"enabled": True, "tokenSecret": "sark-page"}
 OF_THE_PROMETHEUS_OPERATOR = "monitoring.coreos.com/v1"
 
 
@@ -128,7 +130,17 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"podMonitor": {"enabled": True}}, "podMonitor.enabled: name the fleets"),
         (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
         (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
+        (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.3"]}}}, "at '/page/proxy/networks/0'"),
+        (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.256/32"]}}}, "at '/page/proxy/networks/0'"),
+        (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.0/33"]}}}, "at '/page/proxy/networks/0'"),
+        (DEFAULT | {"page": {"proxy": {"networks": ["fd00::/129"]}}}, "at '/page/proxy/networks/0'"),
         (DEFAULT | {"crds": {"keep": False}}, "crds.keep: the CRD is always kept"),
+        (NAMESPACED | {"namespaces": ["shop"]}, "fleets: no operator serves billing, the namespace of ledger-flags"),
+        (DEFAULT | {"fleets": NAMESPACED["fleets"]}, "fleets: no operator serves shop, the namespace of gateway-flags"),
+        (DEFAULT | {"alertReceiver": ALERTS | {"port": 8080}}, "alertReceiver.port: 8080 is taken by probes and metrics"),
+        (DEFAULT | {"page": PAGE | {"port": 8080}}, "page.port: 8080 is taken by probes and metrics"),
+        (DEFAULT | {"alertReceiver": ALERTS, "page": PAGE | {"port": 8081}}, "page.port: 8081 is taken by alertReceiver.port"),
+        (DEFAULT | {"page": PAGE, "service": {"port": 8082}}, "page.port: 8082 is taken by service.port"),
         (
             DEFAULT | {"prometheusRule": {"enabled": True, "disabled": ["SarkNothing"]}},
             "prometheusRule.disabled: no alert is called SarkNothing; there are SarkOpaP95Critical, ",
@@ -139,6 +151,11 @@ def test_bad_values_are_refused_with_the_place(values: dict[str, Any], sentence:
     with pytest.raises(chart.ChartError) as refusal:
         chart.template(values, tmp_path)
     assert sentence in str(refusal.value)
+
+
+def test_a_port_of_what_is_off_is_nobodys(tmp_path: Path):
+    values = DEFAULT | {"alertReceiver": {"port": 8080}, "page": {"port": 8080}, "service": {"port": 80}}
+    assert chart.template(values, tmp_path)
 
 
 def test_the_values_of_a_release_that_kept_the_crd_are_taken(tmp_path: Path):

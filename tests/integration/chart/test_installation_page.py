@@ -15,6 +15,8 @@ from sark_sidecar.settings.flags import FlagMode
 
 from .conftest import DEFAULT
 
+SERVED = {"namespaces": [each["namespace"] for each in example("fleets")["fleets"]]}
+
 
 def test_the_api_server_takes_the_deployment(api: client.ApiClient, namespace: str):
     deployment = example("spec") | {}
@@ -42,7 +44,7 @@ def test_the_sidecar_takes_its_configuration(tmp_path: Path, monkeypatch: pytest
 
 
 def test_helm_takes_the_fleet(tmp_path: Path):
-    made = chart.objects(chart.template(DEFAULT | example("fleets"), tmp_path))
+    made = chart.objects(chart.template(DEFAULT | SERVED | example("fleets"), tmp_path))
     [flags] = [each for each in made if each["kind"] == "ConfigMap"]
     assert flags["metadata"]["name"] == load_name("flags", "config_map")
     assert "data" not in flags
@@ -50,7 +52,7 @@ def test_helm_takes_the_fleet(tmp_path: Path):
 
 def test_the_prometheus_operator_finds_the_sidecars_port(tmp_path: Path):
     # Given the page's fleet, to be scraped
-    values = DEFAULT | example("fleets") | {"podMonitor": {"enabled": True}}
+    values = DEFAULT | SERVED | example("fleets") | {"podMonitor": {"enabled": True}}
     [monitor] = [each for each in chart.objects(chart.template(values, tmp_path)) if each["kind"] == "PodMonitor"]
 
     # Then it is looked for where the fleet is, at the port that the page's sidecar names

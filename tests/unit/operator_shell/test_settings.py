@@ -95,6 +95,12 @@ def test_the_page_takes_a_token_a_proxy_or_both():
     assert [str(each) for each in page.proxies] == ["10.0.0.0/8", "fd00::/8"]
 
 
+def test_an_address_with_a_length_is_the_network_it_is_in():
+    page = parse_settings([*PAGE, "--page-user-header=X-User", "--page-proxy=10.1.2.3/16", "--page-proxy=fd00::1/64"], {}).page
+    assert page is not None
+    assert [str(each) for each in page.proxies] == ["10.1.0.0/16", "fd00::/64"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -102,7 +108,7 @@ def test_the_page_takes_a_token_a_proxy_or_both():
         ([*PAGE, "--page-user-header=X-User"], "--page-user-header and --page-proxy together"),
         ([*PAGE, "--page-token-file=t", "--page-proxy=10.0.0.0/8"], "--page-user-header and --page-proxy together"),
         ([*PAGE, "--page-user-header=X User", "--page-proxy=10.0.0.0/8"], "is not a header's name"),
-        ([*PAGE, "--page-user-header=X-User", "--page-proxy=10.0.0.1/8"], "is not a network"),
+        ([*PAGE, "--page-user-header=X-User", "--page-proxy=10.0.0.1/33"], "is not a network"),
         (["--namespace=shop", "--page-token-file=t"], "mean nothing without --page-address"),
         (["--namespace=shop", "--page-address=8082", "--page-token-file=t"], "is not an address"),
     ],

@@ -266,7 +266,8 @@ def _page(parser: argparse.ArgumentParser, options: argparse.Namespace, variable
 
 def _network(parser: argparse.ArgumentParser, text: str) -> IPv4Network | IPv6Network:
     try:
-        return ip_network(text)
+        # 10.1.2.3/16 is the network that holds the address, as it is for other proxies and for Kubernetes.
+        return ip_network(text, strict=False)
     except ValueError:
         parser.error(f"--page-proxy {text!r} is not a network: write it as in 10.1.0.0/16, or 10.1.2.3/32 for one address")
 
