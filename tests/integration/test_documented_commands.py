@@ -191,9 +191,9 @@ def test_helm(text: str):
         "template" if word in ("install", "upgrade") else str(ROOT / word) if word.startswith("charts/") else word
         for word in words
     ]
-    if "--reuse-values" in words:
+    for reusing in {"--reuse-values", "--reset-then-reuse-values"} & set(words):
         # There is no release whose values could be used again.
-        words[words.index("--reuse-values")] = "--set=image.repository=registry.example/sark-operator"
+        words[words.index(reusing)] = "--set=image.repository=registry.example/sark-operator"
     done = subprocess.run([binaries.program("helm"), *words], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert "kind: Deployment" in done.stdout
