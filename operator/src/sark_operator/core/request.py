@@ -73,6 +73,8 @@ def _unfit_advance(tick: Tick, asked: Request) -> str:
         return f"it is meant for {asked.percent}%, the rollout is at {step.percent}%"
     if asked.action is RequestAction.SKIP and asked.to not in [each.percent for each in tick.spec.plan()]:
         return f"the plan has no step of {asked.to}%"
+    if asked.to is not None and asked.to <= asked.percent:
+        return f"it goes from {asked.percent}% to {asked.to}%, and a request never lowers the share"
     return ""
 
 
