@@ -72,5 +72,16 @@ async def test_a_stream_that_fails_gives_its_place_back():
     assert streams._open == 0
 
 
-def test_a_message_of_several_lines_is_one_message():
-    assert message("curves", "a\nb") == b"event: curves\ndata: a\ndata: b\n\n"
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_message_of_several_lines_is_one_message(end: str):
+    assert message("curves", f"a{end}b") == b"event: curves\ndata: a\ndata: b\n\n"
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\r", "\r\n\r\n", "\n\r"])
+def test_an_empty_line_in_it_does_not_end_it(end: str):
+    assert message("", f"a{end}b") == b"data: a\ndata: \ndata: b\n\n"
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\x85", "\v", "\f"])
+def test_what_ends_a_line_elsewhere_does_not_end_one_here(character: str):
+    assert message("", f"a{character}b") == f"data: a{character}b\n\n".encode()

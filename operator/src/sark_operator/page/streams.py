@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ QUIET_SECONDS: Final = 15.0
 """A comment is sent after so long without a message, so that proxies keep the connection and a dead one is noticed."""
 RETRY_MS: Final = 1000
 BUSY_RETRY_MS: Final = 15_000
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+"""What ends a line of an event stream. A label or a query may hold any of them, and the rest of its line would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +83,5 @@ def message(name: str, data: str, *, retry: int | None = None) -> bytes:
     """Return one message in the form of the event stream."""
     lines = [f"retry: {retry}"] if retry is not None else []
     lines += [f"event: {name}"] if name else []
-    lines += [f"data: {line}" for line in data.split("\n")]
+    lines += [f"data: {line}" for line in _LINE_END.split(data)]
     return ("\n".join(lines) + "\n\n").encode()
