@@ -13,16 +13,22 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+import yaml
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from sark_api.spec import Prometheus
+from sark_operator.core.observation import Missing
 from sark_operator.page import protocol, server
+from sark_operator.page.figures import Figures
 from sark_operator.page.server import LEAST_TOKEN, PageError, PageThread, _checked_token
 from sark_operator.page.streams import Streams
-from sark_operator.shell.settings import Address
+from sark_operator.shell.clock import Clock
+from sark_operator.shell.prometheus_access import OPEN, Servers
+from sark_operator.shell.settings import Address, parse_settings
 
 HERE = Address("127.0.0.1", 0)
 
@@ -167,3 +173,36 @@ def test_a_token_that_is_none_is_refused_at_the_start(tmp_path: Path, text: str)
         _checked_token(tmp_path / "token")
     (tmp_path / "token").write_text("x" * LEAST_TOKEN + "\n")
     assert _checked_token(tmp_path / "token") == b"x" * LEAST_TOKEN
+
+
+@pytest.mark.asyncio
+async def test_an_edit_of_the_prometheus_file_counts_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Given a page whose operator has a file that closes no Prometheus
+    config, kubeconfig, token = (tmp_path / name for name in ("prometheus.yaml", "kubeconfig", "token"))
+    config.write_text("servers: []")
+    token.write_text("x" * LEAST_TOKEN)
+    named = {"name": "here"}
+    places = {
+        "clusters": [{**named, "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{**named, "user": {"token": "t"}}],
+    }
+    contexts = [{**named, "context": {"cluster": "here", "user": "here"}}]
+    kubeconfig.write_text(yaml.safe_dump({**places, "contexts": contexts, "current-context": "here"}))
+    flags = [f"--kubeconfig={kubeconfig}", f"--prometheus-config={config}"]
+    page = ["--page-address=127.0.0.1:0", f"--page-token-file={token}"]
+    given: list[Servers] = []
+
+    class Asking(Figures):
+        def __init__(self, clock: Clock, servers: Servers) -> None:
+            given.append(servers)
+            super().__init__(clock, servers)
+
+    monkeypatch.setattr(server, "Figures", Asking)
+    async with server._built(parse_settings(["--namespace=shop", *flags, *page], {}), Streams()):
+        [servers] = given
+        asked = Prometheus(address="http://prometheus:9090")
+        assert servers.access(asked, "shop") == OPEN
+
+        # When it is written anew, then the page asks by it
+        config.write_text(yaml.safe_dump({"servers": [{"address": asked.address, "namespaces": ["billing"]}]}))
+        assert isinstance(servers.access(asked, "shop"), Missing)

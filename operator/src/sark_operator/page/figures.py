@@ -14,7 +14,7 @@ from sark_api import reasons
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.prometheus import PrometheusDoor, Server
-from sark_operator.shell.prometheus_access import PrometheusServers
+from sark_operator.shell.prometheus_access import Servers
 from sark_operator.shell.shared_answers import SharedAnswers
 from sark_operator.shell.telemetry import Telemetry
 
@@ -36,8 +36,8 @@ MOST_SERIES: Final = 50
 class Figures:
     """The curves of any rollout."""
 
-    def __init__(self, clock: Clock, servers: PrometheusServers) -> None:
-        """Ask with the credentials in `servers`."""
+    def __init__(self, clock: Clock, servers: Servers) -> None:
+        """Ask with the credentials that `servers` has at that time."""
         self._clock = clock
         self._servers = servers
         self._door = PrometheusDoor(Telemetry())

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 from sark_operator.shell.alert_receiver import TokenError, read_token
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.connection import load_configuration, open_client
-from sark_operator.shell.prometheus_access import PrometheusServers
+from sark_operator.shell.prometheus_file import prometheus_servers
 from sark_operator.shell.settings import Address, PageSettings, Settings
 
 from .app import Entry, Page, TokenUnreadableError
@@ -149,8 +149,7 @@ async def _built(settings: Settings, streams: Streams) -> AsyncIterator[ASGIApp]
     """Build the page's own clients and close them at the end."""
     assert settings.page is not None  # noqa: S101 - asked before the thread began
     clock = SystemClock()
-    path = settings.prometheus_config
-    servers = PrometheusServers.load(Path(path)) if path else PrometheusServers()
+    servers = prometheus_servers(settings.prometheus_config)
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client(await load_configuration(settings)))
         rollouts, figures = Rollouts(client, clock, settings.namespaces), Figures(clock, servers)

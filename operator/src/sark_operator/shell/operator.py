@@ -43,8 +43,8 @@ from sark_operator.shell.pacer import Pacer
 from sark_operator.shell.pod_watch import PodWatch
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
-from sark_operator.shell.prometheus_access import PrometheusServers, Servers
-from sark_operator.shell.prometheus_file import PrometheusFile
+from sark_operator.shell.prometheus_access import Servers
+from sark_operator.shell.prometheus_file import prometheus_servers
 from sark_operator.shell.pulse import Pulse
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
@@ -199,7 +199,7 @@ async def _receiver(
 
 def _servers(settings: Settings) -> Servers:
     try:
-        return PrometheusFile(Path(settings.prometheus_config)) if settings.prometheus_config else PrometheusServers()
+        return prometheus_servers(settings.prometheus_config)
     except AccessFileError as error:
         raise StartError(f"--prometheus-config: {error}") from error
 

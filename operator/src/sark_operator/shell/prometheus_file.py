@@ -11,7 +11,7 @@ import structlog
 from sark_api.spec import Prometheus
 from sark_operator.core.observation import Missing
 from sark_operator.shell.credential_files import AccessFileError
-from sark_operator.shell.prometheus_access import Access, PrometheusServers
+from sark_operator.shell.prometheus_access import Access, PrometheusServers, Servers
 
 RETRY_SECONDS: Final = 5.0
 """Least time between two tries of an edit that cannot be used: what it names may be mounted after it, untouched itself."""
@@ -19,6 +19,15 @@ RETRY_SECONDS: Final = 5.0
 _log = structlog.get_logger("sark.prometheus")
 
 _Stamp = tuple[int, int, int]
+
+
+def prometheus_servers(path: str) -> Servers:
+    """Return what follows the file at `path`; without one every address is asked openly.
+
+    Raises:
+        AccessFileError: it, or a file it names, cannot be used.
+    """
+    return PrometheusFile(Path(path)) if path else PrometheusServers()
 
 
 class PrometheusFile:
