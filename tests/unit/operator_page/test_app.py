@@ -22,6 +22,7 @@ from sark_operator.page.view.curves import Curves, Mismatch
 from sark_operator.page.view.listing import row
 from sark_operator.page.view.seen import Seen
 from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.shared_answers import Coming
 
 TOKEN = "correct horse battery staple"
 PATHS = ("/rollouts", "/rollouts/shop/gateway")
@@ -51,8 +52,11 @@ class Shop:
     async def record(self, *_: object) -> Any:
         raise NotThereError("There is no such record.")
 
-    async def of(self, *_: object) -> Curves:
-        return Curves((1.0, 2.0), mismatches=(Mismatch("authz/allow", "allow", 3),), stamp=1)
+    def of(self, *_: object) -> Coming[Curves]:
+        async def drawn() -> Curves:
+            return Curves((1.0, 2.0), mismatches=(Mismatch("authz/allow", "allow", 3),), stamp=1)
+
+        return Coming(asyncio.ensure_future(drawn()), 0.0)
 
 
 @pytest.fixture
@@ -301,18 +305,19 @@ def test_a_stream_sends_the_page_its_curves_and_then_only_what_is_new(shop: Shop
         scope = {"type": "http", "query_string": b"", "path_params": {"namespace": "shop", "name": "gateway"}, "headers": []}
         await made._rollout_stream(Request(scope))
         [look] = looks
-        first = await look()
-        second = await look()
-        assert [frame.name for frame in second] == ["", "curves", "problem"]
+        first = [frame async for frame in look()]
+        second = [frame async for frame in look()]
+        assert [frame.name for frame in second] == ["", "problem", "curves", "late"]
         assert [frame.mark for frame in first[1:]] == [frame.mark for frame in second[1:]]
         shop.rollouts["shop/gateway"] = seen("reverted", lambda body: body["metadata"].update(resourceVersion="4712"))
-        third = await look()
-        assert third[0].mark != first[0].mark
-        assert third[1].mark == first[1].mark
-        return [(frame.name, frame.data) for frame in first]
+        third = [frame async for frame in look()]
+        assert third[0].mark != second[0].mark
+        assert third[2].mark == second[2].mark
+        return [(frame.name, frame.data) for frame in second]
 
     frames = dict(asyncio.run(story()))
     assert "Stages" in frames[""]
     assert "authz/allow" in frames[""]
     assert json.loads(frames["curves"])["times"] == [1.0, 2.0]
     assert frames["problem"] == ""
+    assert frames["late"] == ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+
 import pytest
 
 from sark_operator.page import streams as subject
@@ -13,17 +16,22 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "LOOK_SECONDS", 0.01)
 
 
+async def nothing() -> AsyncGenerator[Frame, None]:
+    for frame in ():
+        yield frame
+
+
 @pytest.mark.asyncio
 async def test_a_message_is_sent_only_when_something_has_changed():
     marks = iter([1, 1, 1, 2, 2])
     streams, sent = Streams(), []
 
-    async def look() -> list[Frame]:
+    async def look() -> AsyncGenerator[Frame, None]:
         mark = next(marks, None)
         if mark is None:
             streams.close()
             mark = 2
-        return [Frame(mark, "", f"shown {mark}")]
+        yield Frame(mark, "", f"shown {mark}")
 
     sent = [chunk async for chunk in streams.follow(look)]
     assert sent[0].startswith(b"retry: ")
@@ -35,10 +43,7 @@ async def test_a_quiet_stream_is_kept_alive_and_ends_when_it_is_old(monkeypatch:
     monkeypatch.setattr(subject, "QUIET_SECONDS", 0.02)
     monkeypatch.setattr(subject, "STREAM_SECONDS", 0.3)
 
-    async def look() -> list[Frame]:
-        return []
-
-    sent = [chunk async for chunk in Streams().follow(look)]
+    sent = [chunk async for chunk in Streams().follow(nothing)]
     assert b": still here\n\n" in sent
 
 
@@ -46,26 +51,42 @@ async def test_a_quiet_stream_is_kept_alive_and_ends_when_it_is_old(monkeypatch:
 async def test_one_stream_too_many_is_told_to_come_back_later(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(subject, "MAX_STREAMS", 1)
     streams = Streams()
-
-    async def look() -> list[Frame]:
-        return []
-
-    first = streams.follow(look)
+    first = streams.follow(nothing)
     assert b"event: open" in await anext(first)
-    assert [chunk async for chunk in streams.follow(look)] == [b"retry: 15000\nevent: busy\ndata: too many viewers\n\n"]
+    assert [chunk async for chunk in streams.follow(nothing)] == [b"retry: 15000\nevent: busy\ndata: too many viewers\n\n"]
     # And when the first viewer goes, there is room again
     await first.aclose()
-    again = streams.follow(look)
+    again = streams.follow(nothing)
     assert b"event: open" in await anext(again)
     await again.aclose()
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_is_sent_while_the_rest_is_waited_for():
+    streams, ended = Streams(), []
+
+    async def look() -> AsyncGenerator[Frame, None]:
+        try:
+            yield Frame(1, "", "known")
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    messages = streams.follow(look)
+    async with asyncio.timeout(10):
+        assert [await anext(messages) for _ in range(2)][1] == b"data: known\n\n"
+    # And when the viewer goes, nothing is waited for any longer
+    await messages.aclose()
+    assert ended == [True]
 
 
 @pytest.mark.asyncio
 async def test_a_stream_that_fails_gives_its_place_back():
     streams = Streams()
 
-    async def look() -> list[Frame]:
+    async def look() -> AsyncGenerator[Frame, None]:
         raise RuntimeError
+        yield
 
     with pytest.raises(RuntimeError):
         _ = [chunk async for chunk in streams.follow(look)]

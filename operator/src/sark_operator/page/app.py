@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlencode
@@ -22,11 +22,12 @@ from sark_operator.shell.clock import Clock
 
 from . import gate
 from .assets import Assets
+from .charts import Charts
 from .figures import Figures
 from .headers import StrictHeaders
 from .pages import Pages
 from .rollouts import NotThereError, ReadError, Rollouts
-from .streams import Frame, Streams
+from .streams import Frame, Look, Streams
 from .view.listing import MAX_SOUGHT, Listing, listing
 from .view.record import record_view
 from .view.rollout import view
@@ -197,14 +198,16 @@ class Page:
         sought, number = _asked(request)
         last: list[Frame] = []
 
-        async def look() -> list[Frame]:
+        async def look() -> AsyncGenerator[Frame, None]:
             try:
                 shown = await self._listing(sought, number)
             except ReadError as error:
-                return [Frame(str(error), "problem", str(error))]
+                yield Frame(str(error), "problem", str(error))
+                return
             if not last or last[0].mark != shown:
                 last[:] = [Frame(shown, "", self._pages.render("_list.html", shown=shown))]
-            return [*last, _well()]
+            yield last[0]
+            yield _well()
 
         return self._stream(look)
 
@@ -219,22 +222,29 @@ class Page:
 
     async def _rollout_stream(self, request: Request) -> Response:
         span = chosen(request.query_params.get("span", ""))
+        charts = Charts(self._figures, self._clock, span)
         last: dict[str, Frame] = {}
 
-        async def look() -> list[Frame]:
+        async def look() -> AsyncGenerator[Frame, None]:
             try:
                 seen = await self._seen(request)
             except ReadError as error:
-                return [Frame(str(error), "problem", str(error))]
-            curves = await self._figures.of(seen, span)
+                yield Frame(str(error), "problem", str(error))
+                return
+            charts.follow(seen)
             shown = view(seen, self._clock.now())
-            mark = (seen.version, shown.doubts, curves.mismatches)
+            mark = (seen.version, shown.doubts, charts.mismatches)
             if "" not in last or last[""].mark != mark:
-                values = {"shown": shown, "mismatches": curves.mismatches, "span": span, "spans": _SPANS}
+                values = {"shown": shown, "mismatches": charts.mismatches, "span": span, "spans": _SPANS}
                 last[""] = Frame(mark, "", self._pages.render("_rollout.html", **values))
-            if "curves" not in last or last["curves"].mark != curves.stamp:
+            yield last[""]
+            yield _well()
+            curves = await charts.newest()
+            if curves is not None and ("curves" not in last or last["curves"].mark != curves.stamp):
                 last["curves"] = Frame(curves.stamp, "curves", json.dumps(curves.to_wire(), separators=(",", ":")))
-            return [last[""], last["curves"], _well()]
+            if "curves" in last:
+                yield last["curves"]
+            yield Frame(charts.lateness(), "late", charts.lateness())
 
         return self._stream(look)
 
@@ -248,7 +258,7 @@ class Page:
     async def _seen(self, request: Request) -> Seen:
         return await self._rollouts.one(request.path_params["namespace"], request.path_params["name"])
 
-    def _stream(self, look: Callable[[], Awaitable[list[Frame]]]) -> Response:
+    def _stream(self, look: Look) -> Response:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(self._streams.follow(look), media_type="text/event-stream", headers=headers)
 

@@ -10,12 +10,14 @@ import asyncio
 from itertools import count
 from typing import Any, Final
 
+import structlog
+
 from sark_api import reasons
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.prometheus import PrometheusDoor, Server
 from sark_operator.shell.prometheus_access import Servers
-from sark_operator.shell.shared_answers import SharedAnswers
+from sark_operator.shell.shared_answers import Coming, SharedAnswers
 from sark_operator.shell.telemetry import Telemetry
 
 from .view.curves import Curves, Series, curves, read_mismatches, read_series
@@ -31,6 +33,8 @@ KEPT: Final = 64
 """Sets of curves that are kept."""
 MOST_SERIES: Final = 50
 """An answer with more series is not drawn."""
+
+_log = structlog.get_logger("sark.page")
 
 
 class Figures:
@@ -50,14 +54,21 @@ class Figures:
         await self._shared.close()
         self._door.close()
 
-    async def of(self, seen: Seen, span: Span) -> Curves:
-        """Return the curves of a rollout; what could not be asked is said in `problem`."""
+    def of(self, seen: Seen, span: Span) -> Coming[Curves]:
+        """Return the curves of a rollout, which have come or will come; what could not be asked is said in `problem`.
+
+        How old they may be counts from when they came: else curves that take longer than that would never be there.
+        """
         max_age = max(LEAST_SECONDS, seen.spec.interval.total_seconds())
+        key = (seen.uid, seen.generation, seen.status.attempt, span)
+        return self._shared.get(key, max_age, lambda: self._whatever(seen, span), lambda _, took: took + max_age)
 
-        async def ask() -> Curves:
+    async def _whatever(self, seen: Seen, span: Span) -> Curves:
+        try:
             return await self._ask(seen, span)
-
-        return await self._shared.get((seen.uid, seen.generation, seen.status.attempt, span), max_age, ask)
+        except Exception:  # noqa: BLE001 - whatever it is, the state above the curves goes on
+            _log.exception("curves cannot be drawn", rollout=seen.key)
+            return Curves(problem="The curves cannot be drawn: the operator's log says why.", stamp=next(self._stamps))
 
     async def _ask(self, seen: Seen, span: Span) -> Curves:
         part = stretch(span, seen.status, seen.spec.criteria.window, self._clock.now())

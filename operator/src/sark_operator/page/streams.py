@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,7 +33,8 @@ class Frame:
     data: str
 
 
-Look = Callable[[], Awaitable[list[Frame]]]
+Look = Callable[[], AsyncGenerator[Frame, None]]
+"""Gives what is to be seen, what is known at once before what has to be waited for."""
 
 
 class Streams:
@@ -47,28 +49,30 @@ class Streams:
         self._closing.set()
 
     async def follow(self, look: Look) -> AsyncIterator[bytes]:
-        """Yield messages until the stream is old or the page ends. `look` returns what is to be seen."""
+        """Yield messages until the stream is old or the page ends."""
         if self._open >= MAX_STREAMS:
             yield message("busy", "too many viewers", retry=BUSY_RETRY_MS)
             return
         self._open += 1
         try:
-            async for chunk in self._messages(look):
-                yield chunk
+            async with aclosing(self._messages(look)) as messages:
+                async for each in messages:
+                    yield each
         finally:
             self._open -= 1
 
-    async def _messages(self, look: Look) -> AsyncIterator[bytes]:
+    async def _messages(self, look: Look) -> AsyncGenerator[bytes, None]:
         loop = asyncio.get_running_loop()
         end, spoken = loop.time() + STREAM_SECONDS, loop.time()
         yield message("open", "live", retry=RETRY_MS)
         sent: dict[str, object] = {}
         while loop.time() < end and not self._closing.is_set():
-            for frame in await look():
-                if sent.get(frame.name) != frame.mark:
-                    sent[frame.name] = frame.mark
-                    spoken = loop.time()
-                    yield message(frame.name, frame.data)
+            async with aclosing(look()) as frames:
+                async for frame in frames:
+                    if sent.get(frame.name) != frame.mark:
+                        sent[frame.name] = frame.mark
+                        spoken = loop.time()
+                        yield message(frame.name, frame.data)
             if loop.time() - spoken >= QUIET_SECONDS:
                 spoken = loop.time()
                 yield b": still here\n\n"

@@ -6,6 +6,7 @@
   const ROLES = { new: "--new", baseline: "--baseline", limit: "--limit", warning: "--warn", target: "--target" };
   const charts = new Map();
   let latest = null;
+  let late = "";
 
   // Times.
 
@@ -194,13 +195,16 @@
     place.replaceChildren(table);
   }
 
+  function sayProblem() {
+    const place = document.getElementById("curves-problem");
+    if (!place) return;
+    place.textContent = [late, latest?.problem].filter(Boolean).join(" ");
+    place.hidden = !place.textContent;
+  }
+
   function drawAll() {
     if (!latest) return;
-    const problem = document.getElementById("curves-problem");
-    if (problem) {
-      problem.hidden = !latest.problem;
-      problem.textContent = latest.problem;
-    }
+    sayProblem();
     document.querySelectorAll(".plot").forEach(draw);
     document.querySelectorAll(".plot-table").forEach(fillTable);
   }
@@ -241,6 +245,10 @@
     view.addEventListener("curves", (event) => {
       latest = JSON.parse(event.detail.data);
       drawAll();
+    });
+    view.addEventListener("late", (event) => {
+      late = event.detail.data;
+      sayProblem();
     });
     document.addEventListener("htmx:sse:after:message", () => {
       sayAges();
