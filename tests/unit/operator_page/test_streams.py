@@ -39,12 +39,12 @@ async def test_a_message_is_sent_only_when_something_has_changed():
 
 
 @pytest.mark.asyncio
-async def test_a_quiet_stream_is_kept_alive_and_ends_when_it_is_old(monkeypatch: pytest.MonkeyPatch):
+async def test_a_quiet_stream_tells_the_page_that_it_is_there_and_ends_when_it_is_old(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(subject, "QUIET_SECONDS", 0.02)
     monkeypatch.setattr(subject, "STREAM_SECONDS", 0.3)
 
     sent = [chunk async for chunk in Streams().follow(nothing)]
-    assert b": still here\n\n" in sent
+    assert b"event: beat\ndata: \n\n" in sent
 
 
 @pytest.mark.asyncio

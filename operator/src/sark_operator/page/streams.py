@@ -16,7 +16,10 @@ STREAM_SECONDS: Final = 600.0
 LOOK_SECONDS: Final = 1.0
 """Time between two looks for something new."""
 QUIET_SECONDS: Final = 15.0
-"""A comment is sent after so long without a message, so that proxies keep the connection and a dead one is noticed."""
+"""After so long without a message one without content is sent: proxies keep the connection, and both ends notice a dead one.
+
+Not a comment, which the browser's scripts are not told of. The page takes three times as long a silence for a lost connection.
+"""
 RETRY_MS: Final = 1000
 BUSY_RETRY_MS: Final = 15_000
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
@@ -75,7 +78,7 @@ class Streams:
                         yield message(frame.name, frame.data)
             if loop.time() - spoken >= QUIET_SECONDS:
                 spoken = loop.time()
-                yield b": still here\n\n"
+                yield message("beat", "")
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._closing.wait()

@@ -216,14 +216,32 @@
 
   // Live.
 
-  const LIVE = { live: "live", wait: "connecting", lost: "connection lost, trying again", busy: "not live: too many viewers" };
+  const LIVE = {
+    live: "live",
+    wait: "connecting",
+    lost: "connection lost, trying again",
+    busy: "not live: too many viewers",
+    blind: "not live: it cannot be read now",
+  };
+  const COLOURS = { busy: "wait", blind: "lost" };
+  const SILENCE_MS = 45000;  // three times the quiet after which the server says that it is there
+  let connection = null;
+  let heard = 0;
 
   function sayLive(state) {
     const place = document.getElementById("live");
     if (!place || place.dataset.kind === state) return;
     place.dataset.kind = state;
-    place.dataset.state = state === "busy" ? "wait" : state;
+    place.dataset.state = COLOURS[state] ?? state;
     place.textContent = LIVE[state];
+  }
+
+  // A connection of which nothing is heard any more looks like a quiet one. It is given up, and another one is opened.
+  function endSilence() {
+    if (document.hidden || !connection || Date.now() - heard < SILENCE_MS) return;
+    heard = Date.now();
+    sayLive("lost");
+    connection.reader?.cancel().catch(() => {});
   }
 
   function sayTrouble(text) {
@@ -239,9 +257,12 @@
     sayAges();
     setInterval(sayAges, 1000);
     if (!view) return;
-    view.addEventListener("open", () => sayLive("live"));
+    setInterval(endSilence, 1000);
     view.addEventListener("busy", () => sayLive("busy"));
-    view.addEventListener("problem", (event) => sayTrouble(event.detail.data));
+    view.addEventListener("problem", (event) => {  // an empty one comes after the state, and says that this is how things are
+      sayTrouble(event.detail.data);
+      sayLive(event.detail.data ? "blind" : "live");
+    });
     view.addEventListener("curves", (event) => {
       latest = JSON.parse(event.detail.data);
       drawAll();
@@ -249,6 +270,14 @@
     view.addEventListener("late", (event) => {
       late = event.detail.data;
       sayProblem();
+    });
+    document.addEventListener("htmx:sse:before:connection", (event) => {
+      connection = event.detail.connection;
+      heard = Date.now();
+      if (document.getElementById("live")?.dataset.kind === "live") sayLive("wait");
+    });
+    document.addEventListener("htmx:sse:before:message", () => {
+      heard = Date.now();
     });
     document.addEventListener("htmx:sse:after:message", () => {
       sayAges();
