@@ -192,6 +192,15 @@ def test_an_operator_that_is_silent_is_doubted(seen: Read, now: datetime):
     assert "is the operator running?" in late[0]
 
 
+def test_a_completed_rollout_that_nobody_watches_is_doubted_for_as_long_as_it_should_be_watched(seen: Read):
+    made = seen("completed")
+    assert made.status.completed_at is not None
+    assert view(made, made.status.completed_at + timedelta(minutes=2)).doubts == ()
+    [late] = view(made, made.status.completed_at + timedelta(hours=40)).doubts
+    assert "is the operator running?" in late
+    assert view(made, made.status.completed_at + timedelta(hours=49)).doubts == ()
+
+
 def test_laggards_are_named_and_the_rest_counted(seen: Read, now: datetime):
     def lagging(body: dict[str, Any]) -> None:
         body["status"]["convergence"] = {"confirmed": 3, "total": 12, "laggards": ["gw-1: at revision 4"]}

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 
 from sark_api.duration import format_duration
 from sark_api.spec import SarkRolloutSpec
-from sark_api.status import Phase, SarkRolloutStatus
+from sark_api.status import SarkRolloutStatus
+
+from .lifecycle import is_terminal
 
 
 def doubts(spec: SarkRolloutSpec, status: SarkRolloutStatus, generation: int, now: datetime) -> list[str]:
@@ -16,7 +18,7 @@ def doubts(spec: SarkRolloutSpec, status: SarkRolloutStatus, generation: int, no
     found = []
     if status.observed_generation < generation:
         found.append(f"the operator has not answered to the last edit yet (generation {generation})")
-    watched = status.step is not None and status.phase is not Phase.COMPLETED
+    watched = status.step is not None and not is_terminal(spec, status, now)
     late = now - status.evaluated_at if status.evaluated_at else timedelta(0)
     if watched and late > max(8 * spec.interval, timedelta(minutes=2)):  # one without news waits up to four intervals
         wanted = f"spec.interval is {format_duration(spec.interval)}"
