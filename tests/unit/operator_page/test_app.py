@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -35,6 +36,7 @@ class Shop:
     def __init__(self, rollouts: Sequence[Seen]) -> None:
         self.rollouts = {each.key: each for each in rollouts}
         self.problem = ""
+        self.now = datetime(2026, 1, 1, 12, 46, 5, tzinfo=UTC)
 
     async def one(self, namespace: str, name: str) -> Seen:
         if self.problem:
@@ -47,7 +49,7 @@ class Shop:
     async def all(self) -> Found:
         if self.problem:
             raise ReadError(self.problem)
-        return Found(tuple(map(row, self.rollouts.values())), ())
+        return Found(tuple(row(each, self.now) for each in self.rollouts.values()), ())
 
     async def record(self, *_: object) -> Any:
         raise NotThereError("There is no such record.")
@@ -290,6 +292,12 @@ def test_the_page_of_a_rollout_answers_the_questions_of_an_sre(shop: Shop):
         assert f">{heading}<" in html
     assert "Baking 25%: 12m of 30m proven" in html
     assert "5% → 25%" in html
+
+
+def test_a_rollout_that_passes_with_nobody_there_is_not_shown_as_one_that_passes(shop: Shop):
+    assert "Careful" not in get(shop, "/rollouts", headers=BEARER).text
+    shop.now += timedelta(hours=1)
+    assert "is the operator running?" in get(shop, "/rollouts", headers=BEARER).text
 
 
 def test_an_empty_list_says_what_to_do():

@@ -19,6 +19,8 @@ from sark_operator.page.view.rollout import view
 from sark_operator.page.view.seen import Seen, Unreadable
 from sark_operator.page.view.timeline import Place, timeline
 
+from .conftest import NOW
+
 Read = Callable[..., Seen]
 
 
@@ -31,14 +33,14 @@ def criterion(**members: Any) -> CriterionStatus:
 
 
 def test_the_list_begins_with_what_needs_a_look(seen: Read):
-    rows = [row(seen(name)) for name in ("completed", "fresh", "paused", "reverted", "baking")]
+    rows = [row(seen(name), NOW) for name in ("completed", "fresh", "paused", "reverted", "baking")]
     shown = listing(rows, ())
     assert [each.phase.text for each in shown.rows] == ["Progressing", "Paused", "Reverted", "Pending", "Completed"]
     assert (shown.counts[0][0].text, shown.counts[0][1]) == ("Progressing", 1)
 
 
 def test_a_row_says_what_is_asked_and_what_is_seen(seen: Read):
-    made = row(seen("baking"))
+    made = row(seen("baking"), NOW)
     assert (made.target, made.observed, made.step, made.replicas) == ("25%", "25%", "2/3", "3/3")
     assert made.bake is not None
     assert (made.bake.value, made.bake.whole, made.bake.text) == (720_000, 1_800_000, "12m/30m")
@@ -47,12 +49,18 @@ def test_a_row_says_what_is_asked_and_what_is_seen(seen: Read):
 
 def test_a_share_that_is_not_measured_any_more_is_not_shown(seen: Read, now: datetime):
     back = seen("reverted", lambda body: body["status"].update(observedBasisPoints=5350))
-    assert (row(back).target, row(back).observed) == ("0%", "-")
+    assert (row(back, NOW).target, row(back, NOW).observed) == ("0%", "-")
     assert view(back, now).observed == "-"
 
 
+def test_the_list_says_of_a_verdict_that_it_is_old(seen: Read, now: datetime):
+    assert row(seen("baking"), now).doubts == ()
+    [late] = row(seen("baking"), now + timedelta(hours=1)).doubts
+    assert "is the operator running?" in late
+
+
 def test_the_list_is_searched_by_every_word(seen: Read):
-    rows = [row(seen("baking")), row(seen("reverted"))]
+    rows = [row(seen("baking"), NOW), row(seen("reverted"), NOW)]
     assert listing(rows, (), "shop reverted").found == 1
     assert listing(rows, (), "shop").found == 2
     assert listing(rows, (), "nothing of the kind").rows == ()
@@ -60,7 +68,7 @@ def test_the_list_is_searched_by_every_word(seen: Read):
 
 @pytest.mark.parametrize(("asked", "shown"), [(1, 1), (2, 2), (3, 3), (99, 3), (0, 1), (-5, 1)])
 def test_a_long_list_is_cut_into_pages(seen: Read, asked: int, shown: int):
-    one = row(seen("baking"))
+    one = row(seen("baking"), NOW)
     rows = [replace(one, name=f"r{number:04}") for number in range(2 * PAGE_ROWS + 1)]
     made = listing(rows, (), "", asked)
     assert (made.page, made.pages, made.found) == (shown, 3, 2 * PAGE_ROWS + 1)
@@ -68,12 +76,12 @@ def test_a_long_list_is_cut_into_pages(seen: Read, asked: int, shown: int):
 
 
 def test_what_cannot_be_read_is_counted_and_named(seen: Read):
-    made = listing([row(seen("baking"))], [Unreadable("shop/odd", "spec.steps: wrong")])
+    made = listing([row(seen("baking"), NOW)], [Unreadable("shop/odd", "spec.steps: wrong")])
     assert (made.total, made.unreadable[0].key) == (2, "shop/odd")
 
 
 def test_one_that_nobody_has_looked_at_has_no_figures(seen: Read):
-    made = row(seen("fresh", lambda body: body.pop("status", None)))
+    made = row(seen("fresh", lambda body: body.pop("status", None)), NOW)
     assert (made.target, made.observed, made.bake, made.verdict) == ("0%", "-", None, None)
     assert made.message == "No operator has looked at it yet."
 

@@ -142,7 +142,7 @@ class Rollouts:
             async for part in self._parts(namespace):
                 for each in map(RolloutObject, part):
                     try:
-                        rows.append(row(_seen(each)))
+                        rows.append(row(_seen(each), self._clock.now()))
                     except UnreadableError as error:
                         unreadable.append(Unreadable(each.key, str(error)))
                 if len(rows) + len(unreadable) >= MOST:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from sark_api.status import Phase, SarkRolloutStatus
+from sark_operator.core.doubts import doubts
 
 from .badge import Badge, phase_badge, summary_badge
 from .bake import Meter, bake_meter
@@ -38,6 +39,7 @@ class Row:
     lagging: bool
     reason: str
     message: str
+    doubts: tuple[str, ...]
     changed_at: datetime | None
 
     @property
@@ -92,8 +94,11 @@ def _order(row: Row) -> tuple[int, str]:
     return _ORDER.index(Phase(row.phase.text)), row.key
 
 
-def row(seen: Seen) -> Row:
-    """Return a rollout as one row; it keeps little of it, for there may be thousands."""
+def row(seen: Seen, now: datetime) -> Row:
+    """Return a rollout as one row; it keeps little of it, for there may be thousands.
+
+    By itself it changes once a minute at most.
+    """
     status = seen.status
     seen_by = status.convergence
     return Row(
@@ -110,8 +115,14 @@ def row(seen: Seen) -> Row:
         lagging=seen_by is not None and seen_by.confirmed < seen_by.total,
         reason=status.reason,
         message=status.message or "No operator has looked at it yet.",
+        doubts=doubted(seen, now),
         changed_at=status.history[-1].time if status.history else seen.created_at,
     )
+
+
+def doubted(seen: Seen, now: datetime) -> tuple[str, ...]:
+    """Return why what is shown may not be so, with times in whole minutes."""
+    return tuple(doubts(seen.spec, seen.status, seen.generation, now.replace(second=0, microsecond=0)))
 
 
 def observed_share(status: SarkRolloutStatus) -> str:

@@ -11,12 +11,11 @@ from sark_api.evidence import EvidenceRecord
 from sark_api.spec import Mode
 from sark_api.status import HistoryEntry, Phase, Revert, Wait, WaitKind
 from sark_operator.core.ahead import ahead
-from sark_operator.core.doubts import doubts
 from sark_operator.core.ways_back import ways_back
 
 from .badge import Badge, phase_badge
 from .criteria import Card, card
-from .listing import observed_share
+from .listing import doubted, observed_share
 from .seen import Seen
 from .timeline import Stage, timeline
 
@@ -115,7 +114,7 @@ def view(seen: Seen, now: datetime) -> View:
         phase=phase_badge(status.phase),
         reason=status.reason,
         message=status.message or "No operator has looked at it yet.",
-        doubts=tuple(doubts(seen.spec, status, seen.generation, now.replace(second=0, microsecond=0))),
+        doubts=doubted(seen, now),
         target=f"{status.flags.percent}%" if status.flags else "0%",
         observed=observed_share(status),
         facts=tuple(_facts(seen)),
