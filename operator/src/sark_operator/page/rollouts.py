@@ -6,7 +6,8 @@ Nothing is watched and nothing is written. An answer is shared by all who look, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,6 +61,8 @@ class Found:
 
     rows: tuple[Row, ...]
     unreadable: tuple[Unreadable, ...]
+    cut: bool = False
+    """Whether there are more, which were not read."""
 
 
 class Rollouts:
@@ -138,17 +141,23 @@ class Rollouts:
         begun = self._clock.monotonic()
         rows: list[Row] = []
         unreadable: list[Unreadable] = []
+        cut = False
+        async with aclosing(self._objects()) as objects:
+            async for each in objects:
+                if cut := len(rows) + len(unreadable) >= MOST:
+                    break
+                try:
+                    rows.append(row(_seen(each), self._clock.now()))
+                except UnreadableError as error:
+                    unreadable.append(Unreadable(each.key, str(error)))
+        self._list_seconds = self._clock.monotonic() - begun
+        return Found(tuple(rows), tuple(unreadable), cut)
+
+    async def _objects(self) -> AsyncGenerator[RolloutObject, None]:
         for namespace in self._namespaces or ("",):
             async for part in self._parts(namespace):
-                for each in map(RolloutObject, part):
-                    try:
-                        rows.append(row(_seen(each), self._clock.now()))
-                    except UnreadableError as error:
-                        unreadable.append(Unreadable(each.key, str(error)))
-                if len(rows) + len(unreadable) >= MOST:
-                    break
-        self._list_seconds = self._clock.monotonic() - begun
-        return Found(tuple(rows), tuple(unreadable))
+                for each in part:
+                    yield RolloutObject(each)
 
     async def _parts(self, namespace: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         token: str | None = None

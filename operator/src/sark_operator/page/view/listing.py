@@ -64,9 +64,13 @@ class Listing:
     page: int
     """From 1."""
     pages: int
+    cut: int
+    """How many were read before it was given up, where there are more; 0 for all of them."""
 
 
-def listing(rows: Sequence[Row], unreadable: Sequence[Unreadable], sought: str = "", page: int = 1) -> Listing:
+def listing(
+    rows: Sequence[Row], unreadable: Sequence[Unreadable], sought: str = "", page: int = 1, *, cut: bool = False
+) -> Listing:
     """Return one page of the rollouts whose namespace/name, phase or reason has every word of `sought` in it."""
     words = sought[:MAX_SOUGHT].lower().split()
     found = sorted((each for each in rows if _matches(each, words)), key=_order)
@@ -82,6 +86,7 @@ def listing(rows: Sequence[Row], unreadable: Sequence[Unreadable], sought: str =
         sought=sought[:MAX_SOUGHT],
         page=page,
         pages=pages,
+        cut=len(rows) + len(unreadable) if cut else 0,
     )
 
 

@@ -1,0 +1,51 @@
+"""What the page reads of Kubernetes: so many rollouts and no more, and nothing but rollouts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from sark_operator.page import rollouts as subject
+from sark_operator.page.rollouts import Found, Rollouts
+from sark_operator.page.view.listing import listing
+from sark_operator.shell.clock import SystemClock
+
+from .conftest import ROLLOUTS
+
+pytestmark = pytest.mark.asyncio
+BODY: Any = yaml.safe_load((ROLLOUTS / "baking.yaml").read_text(encoding="utf-8"))
+
+
+def reading(*namespaces: str) -> Rollouts:
+    client: Any = None
+    return Rollouts(client, SystemClock(), namespaces)
+
+
+async def listed(monkeypatch: pytest.MonkeyPatch, number: int, *namespaces: str) -> Found:
+    """Return what is found where each namespace has so many rollouts, which come two at a time."""
+
+    async def parts(_: Rollouts, namespace: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        bodies = [{**BODY, "metadata": {**BODY["metadata"], "namespace": namespace, "name": f"r{at}"}} for at in range(number)]
+        for at in range(0, number, 2):
+            yield bodies[at : at + 2]
+
+    monkeypatch.setattr(Rollouts, "_parts", parts)
+    return await reading(*namespaces).all()
+
+
+@pytest.mark.parametrize(("number", "shown", "cut"), [(4, 4, 0), (5, 5, 0), (6, 5, 5), (7, 5, 5)])
+async def test_a_list_that_was_not_read_to_its_end_says_so(monkeypatch: pytest.MonkeyPatch, number: int, shown: int, cut: int):
+    monkeypatch.setattr(subject, "MOST", 5)
+    found = await listed(monkeypatch, number, "shop")
+    made = listing(found.rows, found.unreadable, cut=found.cut)
+    assert (made.total, made.cut) == (shown, cut)
+
+
+async def test_it_ends_after_so_many_of_all_namespaces(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(subject, "MOST", 5)
+    found = await listed(monkeypatch, 4, "billing", "shop", "store")
+    assert [each.key for each in found.rows] == ["billing/r0", "billing/r1", "billing/r2", "billing/r3", "shop/r0"]
+    assert found.cut
