@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from sark_operator.page import rollouts as subject
-from sark_operator.page.rollouts import Found, Rollouts
+from sark_operator.page.rollouts import Found, NotThereError, ReadError, Rollouts
 from sark_operator.page.view.listing import listing
+from sark_operator.shell.api import UnavailableError
 from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.cluster import KubernetesCluster
 
 from .conftest import ROLLOUTS
 
@@ -22,6 +24,25 @@ BODY: Any = yaml.safe_load((ROLLOUTS / "baking.yaml").read_text(encoding="utf-8"
 def reading(*namespaces: str) -> Rollouts:
     client: Any = None
     return Rollouts(client, SystemClock(), namespaces)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name"), [("..", "gateway"), ("shop", ".."), ("shop", "."), ("shop", "a b"), ("shop", "")]
+)
+async def test_what_is_no_name_is_not_asked_for(monkeypatch: pytest.MonkeyPatch, namespace: str, name: str):
+    asked: list[str] = []
+
+    async def ask(*_: str) -> None:
+        asked.append(name)
+        raise UnavailableError("HTTP 500")
+
+    monkeypatch.setattr(KubernetesCluster, "read_rollout", ask)
+    with pytest.raises(ReadError):
+        await reading().one("shop", "gateway.v2")
+    assert len(asked) == 1
+    with pytest.raises(NotThereError, match="There is no SarkRollout"):
+        await reading().one(namespace, name)
+    assert len(asked) == 1
 
 
 async def listed(monkeypatch: pytest.MonkeyPatch, number: int, *namespaces: str) -> Found:

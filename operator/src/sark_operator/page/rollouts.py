@@ -6,6 +6,7 @@ Nothing is watched and nothing is written. An answer is shared by all who look, 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ MOST: Final = 5000
 """The list ends after so many."""
 CHUNK: Final = 100
 """Rollouts in one answer of the API server."""
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+"""What a namespace and a rollout are called. Dots alone would be resolved on the way, to another path of the API server."""
 
 
 class ReadError(Exception):
@@ -89,6 +92,8 @@ class Rollouts:
         """Return one rollout. Raises `ReadError`."""
         if self._namespaces and namespace not in self._namespaces:
             raise NotThereError(f"This operator does not serve the namespace {namespace}.")
+        if not (_NAME.fullmatch(namespace) and _NAME.fullmatch(name)):
+            raise NotThereError(f"There is no SarkRollout {namespace}/{name}.")
 
         async def read() -> Seen:
             return _seen(await self._cluster.read_rollout(namespace, name))
