@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 from sark_operator.core.observation import Missing
-from sark_operator.page.figures import MOST_SERIES, _few
+from sark_operator.page.figures import MOST_SERIES, Figures, _few
+from sark_operator.page.view.curves import Curves
+from sark_operator.page.view.seen import Seen
+from sark_operator.page.view.span import Span
+from sark_operator.shell.clock import SystemClock
+from sark_operator.shell.prometheus_access import PrometheusServers
 from sark_operator.shell.series import Series
 
 
@@ -28,3 +36,32 @@ def test_one_with_more_series_is_not_read_and_says_why() -> None:
 
     assert isinstance(found, Missing)
     assert found.message == f"Prometheus gave {MOST_SERIES + 1} series, and at most {MOST_SERIES} are drawn"
+
+
+class HalfDeaf:
+    """A door that answers for a stretch of time and not for one moment."""
+
+    async def over(self, *_: Any, **__: Any) -> Any:
+        return []
+
+    async def instant(self, *_: Any, **__: Any) -> Missing:
+        return Missing("MetricsTimeout", "Prometheus did not answer within 5 s")
+
+    def close(self) -> None:
+        pass
+
+
+def test_different_decisions_that_could_not_be_asked_for_are_not_none(seen: Callable[..., Seen]) -> None:
+    def compared(body: dict[str, Any]) -> None:
+        body["spec"]["steps"][0]["shadow"] = {"samplePercent": 10}
+
+    async def drawn() -> Curves:
+        figures: Any = Figures(SystemClock(), PrometheusServers())
+        figures._door.close()
+        figures._door = HalfDeaf()
+        found: Curves = await figures.of(seen("baking", compared), Span.ATTEMPT)
+        await figures.close()
+        return found
+
+    found = asyncio.run(drawn())
+    assert (found.mismatches, found.problem) == ((), "Prometheus did not answer within 5 s.")

@@ -88,6 +88,8 @@ class Figures:
             else:
                 found[name] = read_series(answer)
         different = await self._different(server, seen, part) if COMPARISONS in asked else []
+        if isinstance(different, Missing):  # no table of them must not mean that there were none
+            problems.append(different.message)
         problem = f"{problems[0]}." if problems else ""
         return curves(seen, part, found, read_mismatches(different), problem, next(self._stamps))
 
@@ -95,10 +97,9 @@ class Figures:
         async with self._room:
             return await self._door.over(server, query, part.start, part.end, part.step, read=_few)
 
-    async def _different(self, server: Server, seen: Seen, part: Stretch) -> Any:
+    async def _different(self, server: Server, seen: Seen, part: Stretch) -> Any | Missing:
         async with self._room:
-            answer = await self._door.instant(server, mismatches(seen, part), part.end, read=_few)
-        return [] if isinstance(answer, Missing) else answer
+            return await self._door.instant(server, mismatches(seen, part), part.end, read=_few)
 
 
 def _few(result: Any) -> Any | Missing:
