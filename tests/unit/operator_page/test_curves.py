@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,6 +152,23 @@ def test_a_foreign_answer_is_no_series(answer: Any):
 def test_numbers_that_are_none_are_left_out():
     [(_, values)] = read_series([{"metric": {}, "values": [[1, "NaN"], [2, "+Inf"], [3, "4"]]}])
     assert values == {3.0: 4.0}
+
+
+def test_what_is_too_large_to_be_a_number_is_left_out(seen: Read, now: datetime):
+    """The browser reads JSON, in which there is no infinity: one would have cost it all curves."""
+    made = seen("baking")
+    part = part_of(made, now)
+    arms = [
+        {"metric": {"implementation": arm}, "values": constant(part, number)}
+        for arm, number in (("rust", 1e307), ("python", 1e305))
+    ]
+    results = [
+        {"metric": {"implementation": "rust", "result": name}, "values": constant(part, 1.7e308)} for name in ("allow", "deny")
+    ]
+    answers = {questions.LATENCY: read_series(arms), questions.REQUESTS: read_series(results)}
+    drawn = curves(made, part, answers | {questions.MEMORY: read_series([{"metric": {}, "values": constant(part, 1.0)}])})
+    assert json.loads(json.dumps(drawn.to_wire(), allow_nan=False))["curves"]
+    assert line(drawn, "memoryGrowth", "plain slope").values[0] is not None
 
 
 def test_mismatches_are_listed_the_commonest_first():

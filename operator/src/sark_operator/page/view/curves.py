@@ -211,7 +211,7 @@ class _Drawing:
         stored = self._seen.status.baseline_p95_microseconds
         times_baseline = self._criteria.latency_p95.limit_percent_of_baseline / 100
         last = stored / 1000 if stored else None
-        limit = [None if (base := value if value is not None else last) is None else base * times_baseline for value in old]
+        limit = _scaled([value if value is not None else last for value in old], times_baseline)
         lines = (Line("new arm", "new", new), Line("baseline", "baseline", old), Line("limit", "limit", limit))
         return Curve("latencyP95", "ms", lines)
 
@@ -284,4 +284,5 @@ def _scaled(values: Values, factor: float) -> Values:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{_DIGITS}g}")
+    """Return a value with as many digits as are drawn; nothing for one that has become infinite, which JSON cannot say."""
+    return None if value is None or not isfinite(value) else float(f"{value:.{_DIGITS}g}")
