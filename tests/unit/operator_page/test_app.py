@@ -206,6 +206,11 @@ def test_a_long_form_is_not_read(shop: Shop):
     assert "set-cookie" not in answer.headers
 
 
+def test_a_form_of_many_fields_holds_no_token(shop: Shop):
+    answer = get(shop, "/login", method="POST", data={"token": TOKEN} | {f"more{number}": "x" for number in range(20)})
+    assert (answer.status_code, "set-cookie" in answer.headers) == (401, False)
+
+
 @pytest.mark.parametrize(
     "path",
     ["/static/../server.py", "/static/%2e%2e/server.py", "/static/vendor/", "/static//etc/passwd", "/static/vendor/SHA256SUMS"],

@@ -39,6 +39,7 @@ MAX_BODY: Final = 4096
 ANSWER_SECONDS: Final = 20.0
 """A page that is not there by then is given up. Streams have an end of their own."""
 _MAX_NUMBER: Final = 9
+_MAX_FIELDS: Final = 8
 _SPANS: Final = ((Span.ATTEMPT, "Attempt"), (Span.STEP, "Step"), (Span.HOUR, "Last hour"))
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -157,7 +158,7 @@ class Page:
     async def _login(self, request: Request) -> Response:
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return self._problem(request, "Refused", "Sign in from this page's own form.", 403)
-        form = parse_qs((await _body(request)).decode("utf-8", "replace"), max_num_fields=8)
+        form = _form(await _body(request))
         given, to = form.get("token", [""])[0], _back(form.get("to", [""])[0])
         assert self._entry.token is not None  # noqa: S101 - the route is there only with a token
         token, peer = self._entry.token(), request.client.host if request.client else ""
@@ -290,6 +291,14 @@ def _query(path: str, sought: str, number: int) -> str:
 def _back(to: str) -> str:
     """Return where to go after signing in: a path of this page, never another host."""
     return to if to.startswith("/rollouts") and "\\" not in to else "/rollouts"
+
+
+def _form(body: bytes) -> dict[str, list[str]]:
+    """Return the fields of a form; one with more fields than any of ours holds no token."""
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=_MAX_FIELDS)
+    except ValueError:
+        return {}
 
 
 async def _body(request: Request) -> bytes:
