@@ -105,6 +105,28 @@ def test_the_stage_it_was_taken_back_from_is_marked(seen: Read):
     assert Place.NOW not in places.values()
 
 
+def test_only_what_was_proven_is_said_to_be(seen: Read):
+    def change(body: dict[str, Any]) -> None:
+        started, advanced = body["status"]["history"]
+        asked = {**started, "reason": "StepsSkipped", "fromPercent": 5, "time": "2026-01-01T12:31:00.000Z"}
+        body["status"]["history"] = [started, asked, advanced]
+        body["spec"]["steps"].insert(1, {"percent": 10, "bake": "30m"})
+
+    # Given a request that left the first step early, and out the second
+    places = [(each.percent, each.place, each.said, each.needs) for each in timeline(seen("baking", change))][:2]
+    assert places == [(5, Place.LEFT, "Promoted", "30m asked for"), (10, Place.LEFT, "Left out", "30m asked for")]
+
+    # And where the history does not go back so far, nothing is known
+    def forget(body: dict[str, Any]) -> None:
+        body["status"]["history"] = body["status"]["history"][1:]
+
+    first = timeline(seen("baking", forget))[0]
+    assert (first.place, first.said) == (Place.LEFT, "Behind")
+    # And what was neither is proven
+    first = timeline(seen("baking"))[0]
+    assert (first.place, first.said, first.needs) == (Place.DONE, "Proven", "30m proven")
+
+
 def test_a_share_that_is_no_step_of_the_plan_any_more_has_a_stage(seen: Read):
     def edited(body: dict[str, Any]) -> None:
         body["spec"]["steps"] = [{"percent": 5, "bake": "30m"}, {"percent": 100, "bake": "30m"}]
