@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -16,6 +17,7 @@ from sark_e2e import binaries
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
+from sark_e2e.faults.link import Link, Weather
 from sark_e2e.opa import OpaServer
 from sark_e2e.page import ServedPage
 from sark_e2e.scenario import Scenario
@@ -70,6 +72,12 @@ def picture(page: Page, name: str) -> None:
 
 def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def link(url: str, *, listen: str) -> Link:
+    """Return a way to the server at `url` that can be frozen."""
+    address = urlsplit(url)
+    return Link(str(address.hostname), int(address.port or 0), listen=listen, slow_seconds=1.0)
 
 
 def test_an_sre_signs_in_and_sees_a_rollout_go_bad(  # noqa: PLR0915 - one story; a cluster for each part would take minutes
@@ -229,3 +237,46 @@ def test_decisions_that_differ_are_shown(
         assert accessible(page, axe) == []
         picture(page, "mismatch")
         assert complaints == []
+
+
+def test_the_page_is_called_live_only_while_it_is(context: BrowserContext, cluster: LocalCluster, scenario: Scenario):
+    # Given a rollout that bakes, whose Prometheus, and whose page, can fall silent
+    here = cluster.network.server
+    served = ServedPage.at(cluster.network, cluster.folder / scenario.namespace)
+    fleet = scenario.fleet(replicas=1)
+    with link(cluster.prometheus.url, listen=here) as metrics, link(served.url, listen=here) as door:
+        scenario.operator(arguments=served.arguments)
+        scenario.traffic(fleet)
+        place = {"address": f"http://{here}:{metrics.port}", "timeout": "10s"}
+        rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="10m"), "prometheus": place})
+        rollout.bakes(50, milliseconds=1000, seconds=120)
+        page = context.new_page()
+        page.goto(f"http://{here}:{door.port}/rollouts/{scenario.namespace}/gateway")
+        page.get_by_label("Token").fill(served.token)
+        page.get_by_label("Token").press("Enter")
+        live, problem = page.locator("#live"), page.locator("#curves-problem")
+        expect(live).to_have_text("live")
+        expect(page.locator("#plot-errorRate canvas")).to_be_visible()
+        expect(problem).to_be_hidden()
+
+        # When Prometheus hangs, then the curves are said to be old before its time is up, and the state is followed
+        metrics.become(Weather.FROZEN)
+        expect(problem).to_contain_text("the curves are older than the rest of this page")
+        expect(page.locator("#criterion-errorRate .badge")).to_contain_text("Unknown", timeout=60_000)
+        expect(problem).to_be_visible()
+        expect(live).to_have_text("live")
+        metrics.become(Weather.FAIR)
+        expect(problem).to_be_hidden(timeout=60_000)
+
+        # When nothing passes between browser and page, and a minute has gone by, then that is said, and ends by itself
+        door.become(Weather.FROZEN)
+        page.evaluate("(() => { const now = Date.now.bind(Date); Date.now = () => now() + 60000; })()")
+        expect(live).to_have_text("connection lost, trying again")
+        door.become(Weather.FAIR)
+        expect(live).to_have_text("live")
+
+        # When the rollout is gone, then what is still shown is not called live
+        rollout.delete()
+        rollout.vanishes(seconds=60)
+        expect(page.locator("#trouble")).to_contain_text("There is no SarkRollout")
+        expect(live).to_have_text("not live: it cannot be read now")
