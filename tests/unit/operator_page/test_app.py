@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.requests import Request
 
+from sark_operator.page import streams
 from sark_operator.page.app import MAX_BODY, Entry, Page, TokenUnreadableError
-from sark_operator.page.gate import COOKIE, FAILURES
+from sark_operator.page.gate import COOKIE, FAILURES, new_session
 from sark_operator.page.headers import HEADERS
 from sark_operator.page.rollouts import Found, NotThereError, ReadError
 from sark_operator.page.streams import Streams
@@ -136,6 +138,25 @@ def test_a_new_token_ends_all_sessions(shop: Shop):
             assert (await door.get("/rollouts")).status_code == 303
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", [None, "/rollouts/shop/gateway"])
+@pytest.mark.asyncio
+async def test_a_new_token_ends_streams_too(shop: Shop, monkeypatch: pytest.MonkeyPatch, path: str | None):
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.01)
+    current, doors = [TOKEN.encode()], cast("Any", shop)
+    made: Any = Page(Entry(lambda: current[0]), doors, doors, SystemClock(), Streams())
+    headers = [(b"cookie", f"{COOKIE}={new_session(current[0], time.time())}".encode())]
+    place = {"namespace": "shop", "name": "gateway"} if path else {}
+    request = Request({"type": "http", "query_string": b"", "path": path or "/", "path_params": place, "headers": headers})
+    answer = await (made._rollout_stream(request) if path else made._list_stream(request))
+    messages = aiter(answer.body_iterator)
+    async with asyncio.timeout(20):
+        while not (await anext(messages)).startswith(b"event: problem"):
+            pass
+        current[0] = b"another token altogether"
+        shop.rollouts.clear()
+        assert b"no SarkRollout" not in b"".join([each async for each in messages])
 
 
 def test_a_wrong_token_is_told_so_and_after_some_none_is_looked_at(shop: Shop):
@@ -314,7 +335,7 @@ def test_a_stream_sends_the_page_its_curves_and_then_only_what_is_new(shop: Shop
         doors: Any = shop
         made: Any = Page(Entry(TOKEN.encode), doors, doors, SystemClock(), Streams())
         looks: list[Any] = []
-        made._stream = looks.append
+        made._stream = lambda _, look: looks.append(look)
         scope = {"type": "http", "query_string": b"", "path_params": {"namespace": "shop", "name": "gateway"}, "headers": []}
         await made._rollout_stream(Request(scope))
         [look] = looks

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, urlencode
@@ -27,7 +28,7 @@ from .figures import Figures
 from .headers import StrictHeaders
 from .pages import Pages
 from .rollouts import NotThereError, ReadError, Rollouts
-from .streams import Frame, Look, Streams
+from .streams import Frame, Look, NotLetInError, Streams
 from .view.listing import MAX_SOUGHT, Listing, listing
 from .view.record import record_view
 from .view.rollout import view
@@ -210,7 +211,7 @@ class Page:
             yield last[0]
             yield _well()
 
-        return self._stream(look)
+        return self._stream(request, look)
 
     async def _listing(self, sought: str, number: int) -> Listing:
         found = await self._rollouts.all()
@@ -247,7 +248,7 @@ class Page:
                 yield last["curves"]
             yield Frame(charts.lateness(), "late", charts.lateness())
 
-        return self._stream(look)
+        return self._stream(request, look)
 
     async def _decision(self, request: Request) -> Response:
         seen, text = await self._seen(request), request.path_params["number"]
@@ -259,9 +260,24 @@ class Page:
     async def _seen(self, request: Request) -> Seen:
         return await self._rollouts.one(request.path_params["namespace"], request.path_params["name"])
 
-    def _stream(self, look: Look) -> Response:
+    def _stream(self, request: Request, look: Look) -> Response:
+        async def guarded() -> AsyncGenerator[Frame, None]:
+            self._ask_again(request)
+            async with aclosing(look()) as frames:
+                async for frame in frames:
+                    yield frame
+
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(self._streams.follow(look), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(self._streams.follow(guarded), media_type="text/event-stream", headers=headers)
+
+    def _ask_again(self, request: Request) -> None:
+        """Raise `NotLetInError` where the stream's request would not be let in now: the token may have changed since."""
+        try:
+            refused = self._refusal(request) is not None
+        except TokenUnreadableError:
+            refused = True
+        if refused:
+            raise NotLetInError
 
     def _html(self, template: str, status: int = 200, **values: object) -> Response:
         signed_in = self._entry.token is not None and template != "login.html"

@@ -40,6 +40,10 @@ Look = Callable[[], AsyncGenerator[Frame, None]]
 """Gives what is to be seen, what is known at once before what has to be waited for."""
 
 
+class NotLetInError(Exception):
+    """Whoever looks may do so no longer."""
+
+
 class Streams:
     """All open streams."""
 
@@ -52,7 +56,7 @@ class Streams:
         self._closing.set()
 
     async def follow(self, look: Look) -> AsyncIterator[bytes]:
-        """Yield messages until the stream is old or the page ends."""
+        """Yield messages until the stream is old, the page ends, or `look` raises `NotLetInError`."""
         if self._open >= MAX_STREAMS:
             yield message("busy", "too many viewers", retry=BUSY_RETRY_MS)
             return
@@ -61,6 +65,8 @@ class Streams:
             async with aclosing(self._messages(look)) as messages:
                 async for each in messages:
                     yield each
+        except NotLetInError:
+            return
         finally:
             self._open -= 1
 
