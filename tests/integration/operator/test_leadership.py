@@ -68,6 +68,10 @@ class Candidate:
         self.leadership = Leadership(line, settings, clock, self.telemetry, end_process=self.ended_with.append)
 
     @property
+    def shown_as_sharing(self) -> bool:
+        return self.telemetry.registry.get_sample_value("sark_operator_lease_shared") == 1
+
+    @property
     def shown_as_leader(self) -> bool:
         return self.telemetry.registry.get_sample_value("sark_operator_leader") == 1
 
@@ -98,8 +102,9 @@ async def enter(control_plane: ControlPlane, namespace: str) -> AsyncIterator[En
     """Return what makes a candidate of the given identity, on the test's own Lease."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def make(identity: str, *, year: int | None = None) -> Candidate:
-            arguments = [f"--kubeconfig={control_plane.kubeconfig}", f"--namespace={namespace}", f"--identity={identity}"]
+        async def make(identity: str, *, year: int | None = None, serving: str = "") -> Candidate:
+            served = f"--namespace={serving or namespace}"
+            arguments = [f"--kubeconfig={control_plane.kubeconfig}", served, f"--identity={identity}"]
             settings = parse_settings([*arguments, f"--lease-namespace={namespace}", f"--lease-seconds={SECONDS}"], {})
             line = await stack.enter_async_context(Line(await load_configuration(settings)))
             candidate = Candidate(line, settings, year)
@@ -354,3 +359,38 @@ async def test_releasing_what_cannot_be_reached_raises_nothing(enter: Enter) -> 
     await first.leadership.release()
 
     assert not first.leadership.held
+
+
+async def test_a_lease_that_another_installation_holds_is_told_of(enter: Enter) -> None:
+    # Given a leader that serves one namespace, its replica, and a candidate that is to serve another
+    first, replica, other = await enter("first", serving="shop"), await enter("replica", serving="shop"), await enter("other")
+    await first.acquire()
+    async with first.keeping():
+        waiting = [asyncio.create_task(each.leadership.acquire()) for each in (replica, other)]
+        async with asyncio.timeout(PATIENCE):
+            while not (replica.leadership.waiting and other.leadership.waiting):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+        # Then the candidate says so, and the replica has nothing to say
+        assert "is held by first, which serves shop, while this one is to serve" in other.leadership.foreign
+        assert other.shown_as_sharing
+        assert replica.leadership.foreign == ""
+        assert not replica.shown_as_sharing
+        assert not first.shown_as_sharing
+
+    # And it leads all the same when the Lease is given up, as in an update that changes what is served
+    waiting[0].cancel()
+    await asyncio.gather(waiting[0], return_exceptions=True)
+    await first.leadership.release()
+    await asyncio.wait_for(waiting[1], PATIENCE)
+    assert other.leadership.held
+    assert other.leadership.foreign == ""
+    assert not other.shown_as_sharing
+
+    # And then it is the first one that says so, for what it serves is not served any more
+    again = asyncio.create_task(first.leadership.acquire())
+    async with asyncio.timeout(PATIENCE):
+        while not first.shown_as_sharing:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)

@@ -11,6 +11,10 @@ and sidecars ignore a flag document whose revision is not higher.
 
 A process that is found unfit to lead, because its event loop hangs, gives the Lease up at once instead of letting it run out.
 To its successor it is like a frozen one: should it go on, it does not hold the Lease, and what it had on its way is refused.
+
+The holder writes onto the Lease which namespaces it serves. A candidate that is to serve others is of another installation, and
+nobody serves its namespaces while the first one leads; or an update that changes them is under way. It cannot tell which, so it
+says so and stays ready: an update that waits for it to become so would wait for ever.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from sark_api.status import Leader
 from sark_operator.shell.api import ClusterError, ObjectMissingError, StaleVersionError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.lease import Lease, LeaseStore, micro_time
+from sark_operator.shell.scope import Scope
 from sark_operator.shell.settings import Settings
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.watchdog import Watchdog
@@ -87,6 +92,7 @@ class Leadership:
         """
         self._unfit = unfit
         self._identity = settings.identity
+        self._scope = Scope.of(settings.namespaces)
         self._seconds = settings.lease_seconds
         self._clock = clock
         self._telemetry = telemetry
@@ -106,6 +112,7 @@ class Leadership:
         self._term = Leader()
         self._seen: _Sighting | None = None
         self._waiting = ""
+        self._foreign = ""
         self._expires_at = 0.0
         """Monotonic seconds from which on another process may hold the Lease."""
         self._end_process = end_process
@@ -125,6 +132,11 @@ class Leadership:
     def waiting(self) -> str:
         """Why `acquire` has not ended yet, as a sentence; empty when it waits for nothing."""
         return self._waiting
+
+    @property
+    def foreign(self) -> str:
+        """That the Lease is held by one that serves other namespaces than this process is to, as a sentence; else empty."""
+        return self._foreign
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours, however long that takes; everything that fails is tried again."""
@@ -189,16 +201,18 @@ class Leadership:
         """Take the Lease if that may be done now; return whether it is ours."""
         try:
             lease = await self._store.read()
+            self._compare(lease)
             if not self._may_take(lease):
                 self._tell(f"{self._store.what} is held by {lease.holder}" if lease else f"{self._store.what} was deleted")
                 return False
             if lease is None:
-                await self._write(lambda now: self._store.create(self._identity, self._seconds, now))
+                await self._write(lambda now: self._store.create(self._identity, self._seconds, now, self._scope))
             else:
                 await self._write(lambda now: self._store.replace(self._claimed(lease, now)))
         except ClusterError as error:
             self._tell(str(error))
             return False
+        self._compare(None)
         return True
 
     def _may_take(self, lease: Lease | None) -> bool:
@@ -224,8 +238,11 @@ class Leadership:
 
     def _claimed(self, lease: Lease, now: datetime) -> Lease:
         if self._is_ours(lease):
-            return lease.renewed(self._seconds, now)
-        return lease.held_by(self._identity, self._seconds, now)
+            return self._renewed(lease, now)
+        return lease.held_by(self._identity, self._seconds, now).serving(self._scope)
+
+    def _renewed(self, lease: Lease, now: datetime) -> Lease:
+        return lease.renewed(self._seconds, now).serving(self._scope)
 
     async def _renew(self) -> None:
         """Renew, again and again if need be, for as long as we may rely on the Lease."""
@@ -247,7 +264,7 @@ class Leadership:
         if lease is None:
             raise self._lost(f"{self._store.what} was never acquired")
         try:
-            await self._write(lambda now: self._store.replace(lease.renewed(self._seconds, now)))
+            await self._write(lambda now: self._store.replace(self._renewed(lease, now)))
         except (StaleVersionError, ObjectMissingError) as error:
             found = await self._store.read()
             if found is None:
@@ -312,6 +329,21 @@ class Leadership:
     def _forget(self) -> None:
         self._lease = self._renewed_at = None
         self._telemetry.leader(holds=False)
+
+    def _compare(self, lease: Lease | None) -> None:
+        """Take note of whether the holder of `lease` serves what this process is to, and say so once where it does not."""
+        foreign = ""
+        if lease is not None and not self._is_ours(lease) and lease.scope not in (None, self._scope):
+            foreign = (
+                f"{self._store.what} is held by {lease.holder}, which serves {lease.scope}, while this one is to serve "
+                f"{self._scope}: unless one just replaces the other, give each installation a Lease of its own (--lease-name)"
+            )
+        if foreign == self._foreign:
+            return
+        self._foreign = foreign
+        self._telemetry.lease_shared(shared=bool(foreign))
+        if foreign:
+            _log.warning("an operator of another installation leads", problem=foreign, identity=self._identity)
 
     def _tell(self, reason: str) -> None:
         """Say why we wait, once per reason."""

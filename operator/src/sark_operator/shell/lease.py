@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from sark_api.names import FIELD_MANAGER
 from sark_operator.shell.api import ClusterError, ObjectMissingError, UnavailableError
 from sark_operator.shell.cluster import translate
+from sark_operator.shell.scope import Scope
 from sark_operator.shell.telemetry import Telemetry
 
 _LONGEST_SECONDS: Final = 300
@@ -66,6 +67,12 @@ class Lease:
         claimed = (self.raw.spec.lease_duration_seconds or 0) if self.raw.spec else 0
         return min(claimed, _LONGEST_SECONDS)
 
+    @property
+    def scope(self) -> Scope | None:
+        """What its holder serves; None when it is not held, or its holder does not say."""
+        annotations = self.raw.metadata.annotations if self.raw.metadata else None
+        return Scope.told(annotations, self.holder) if self.holder else None
+
     def held_by(self, holder: str, seconds: int, now: datetime) -> Lease:
         """Return the Lease with another holder, from `now` on."""
         before = self.raw.spec or V1LeaseSpec()
@@ -95,6 +102,12 @@ class Lease:
         """Return the Lease without a holder; the count of transitions stays."""
         before = self.raw.spec or V1LeaseSpec()
         return self._with(V1LeaseSpec(lease_duration_seconds=1, renew_time=now, lease_transitions=before.lease_transitions))
+
+    def serving(self, scope: Scope) -> Lease:
+        """Return the Lease with what its holder serves; other annotations stay."""
+        metadata = self.raw.metadata or V1ObjectMeta()
+        annotations = {**(metadata.annotations or {}), **scope.annotations(self.holder)}
+        return Lease(self.raw.model_copy(update={"metadata": metadata.model_copy(update={"annotations": annotations})}))
 
     def _with(self, spec: V1LeaseSpec) -> Lease:
         """Return the Lease with another spec; labels and annotations that others put on it stay."""
@@ -128,12 +141,13 @@ class LeaseStore:
         except ObjectMissingError:
             return None
 
-    async def create(self, holder: str, seconds: int, now: datetime) -> Lease:
-        """Create the Lease with its first holder; raises `StaleVersionError` when there is one by now."""
+    async def create(self, holder: str, seconds: int, now: datetime, scope: Scope) -> Lease:
+        """Create the Lease with its first holder, who serves `scope`; raises `StaleVersionError` when there is one by now."""
         spec = V1LeaseSpec(
             holder_identity=holder, lease_duration_seconds=seconds, acquire_time=now, renew_time=now, lease_transitions=0
         )
-        body = V1Lease(metadata=V1ObjectMeta(name=self._name, namespace=self._namespace), spec=spec)
+        metadata = V1ObjectMeta(name=self._name, namespace=self._namespace, annotations=scope.annotations(holder))
+        body = V1Lease(metadata=metadata, spec=spec)
         call = self._leases.create_namespaced_lease(
             self._namespace, body, field_manager=FIELD_MANAGER, _request_timeout=self._call_seconds
         )

@@ -44,6 +44,11 @@ class LeaseThread:
         """Under which term of the Lease this process acts, or acted last."""
         return self._leadership.term
 
+    @property
+    def foreign(self) -> str:
+        """That the Lease is held by one that serves other namespaces than this process is to, as a sentence; else empty."""
+        return self._leadership.foreign
+
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
         await _there(self._loop, self._noted(self._leadership.acquire()))

@@ -43,10 +43,17 @@ class Telemetry:
         self._alerts = self._counter("alert_notifications", "Notifications of Alertmanager by outcome.", ("outcome",))
         self._rollouts = RolloutSeries()
         self.registry.register(self._rollouts)
-        self._leader = Gauge("sark_operator_leader", "1 while this process holds the Lease.", registry=self.registry)
+        self._leader = self._gauge("leader", "1 while this process holds the Lease.")
+        self._lease_shared = self._gauge(
+            "lease_shared",
+            "1 while the Lease is held by an operator that serves other namespaces than this process is to serve.",
+        )
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"sark_operator_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+        return Gauge(f"sark_operator_{name}", text, labels, registry=self.registry)
 
     def _histogram(self, name: str, text: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
         return Histogram(f"sark_operator_{name}", text, registry=self.registry, buckets=buckets)
@@ -115,3 +122,7 @@ class Telemetry:
     def leader(self, holds: bool) -> None:
         """Show whether this process holds the Lease."""
         self._leader.set(holds)
+
+    def lease_shared(self, *, shared: bool) -> None:
+        """Show whether the Lease is held by one that serves other namespaces."""
+        self._lease_shared.set(shared)
