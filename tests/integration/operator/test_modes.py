@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.request import urlopen
@@ -123,6 +125,84 @@ def test_the_whole_cluster_is_served_with_a_cluster_role_and_its_lease(cluster: 
         for served in (one, two):
             eventually(lambda at=served: reason(cluster, at) != "", what=f"the rollout in {served}", seconds=60)  # type: ignore[misc]
         assert failures(running) == []
+
+
+def revoke(cluster: LocalCluster, account: ServiceAccount, namespace: str) -> None:
+    """Take the rights in a namespace away, as its deletion does before all else in it is gone."""
+    rbac = client.RbacAuthorizationV1Api(cluster.api)
+    rbac.delete_namespaced_role_binding(account.name, namespace)
+    rbac.delete_namespaced_role(account.name, namespace)
+
+
+def unserved(running: Operator, namespace: str) -> bool:
+    with urlopen(f"{running.url}/metrics", timeout=5) as answer:  # noqa: S310 - an address of our own
+        return f'\nsark_operator_unserved{{sark_namespace="{namespace}"}} 1.0\n' in answer.read().decode()
+
+
+def readiness(running: Operator) -> str:
+    with urlopen(f"{running.url}/readyz", timeout=5) as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+def evaluated_anew(cluster: LocalCluster, namespace: str) -> bool:
+    """Change the rollout, and return whether an operator takes note of it soon."""
+    objects = client.CustomObjectsApi(cluster.api)
+    body = {"spec": {"validFor": f"{int(time.time()) % 1000 + 60}s"}}
+    changed: Any = objects.patch_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "gateway", body)
+
+    def noted() -> bool:
+        found: Any = objects.get_namespaced_custom_object(GROUP, VERSION, namespace, PLURAL, "gateway")
+        return (found.get("status") or {}).get("observedGeneration") == changed["metadata"]["generation"]
+
+    eventually(noted, what=f"the changed rollout in {namespace}", seconds=30)
+    return True
+
+
+def test_a_namespace_without_its_role_is_reported_and_the_others_are_served(
+    cluster: LocalCluster, places: tuple[str, str, str]
+):
+    # Given an operator for two namespaces, of which one has lost its Role before it started
+    home, one, two = places
+    user = account(cluster, home, rules=LEASE_RULES)
+    grant(cluster, user, one)
+    with operator(cluster, home, user, one, two) as running:
+        # Then the other one is served, and people are told of it
+        eventually(lambda: reason(cluster, one) != "", what=f"the rollout in {one}", seconds=60)
+        assert unserved(running, two)
+        assert not unserved(running, one)
+        assert f"namespace {two} is not served: list sarkrollouts.sark.dev" in readiness(running)
+        assert "not served: give the rights back" in running.log.read_text()
+        assert reason(cluster, two) == ""
+
+        # And when the Role is back, then it is served too, by the same process
+        grant(cluster, user, two)
+        eventually(lambda: reason(cluster, two) != "", what=f"the rollout in {two}", seconds=60)
+        eventually(lambda: not unserved(running, two), what="a namespace that is served again", seconds=90)
+        assert readiness(running) == "ok\n"
+
+
+def test_a_role_that_is_lost_takes_the_operator_from_no_other_namespace(cluster: LocalCluster, places: tuple[str, str, str]):
+    # Given an operator that serves two namespaces
+    home, one, two = places
+    user = account(cluster, home, rules=LEASE_RULES)
+    for served in (one, two):
+        grant(cluster, user, served)
+    with operator(cluster, home, user, one, two) as running:
+        for served in (one, two):
+            eventually(lambda at=served: reason(cluster, at) != "", what=f"the rollout in {served}", seconds=60)  # type: ignore[misc]
+
+        # When one Role goes, then the operator goes on with the other, and says so
+        revoke(cluster, user, two)
+        eventually(lambda: unserved(running, two), what="a namespace that is not served", seconds=90)
+        assert evaluated_anew(cluster, one)
+        assert not unserved(running, one)
+
+        # And a new start does so too
+        running.send(signal.SIGTERM)
+        assert running.wait(seconds=20) == 0
+        running.start()
+        assert evaluated_anew(cluster, one)
+        assert unserved(running, two)
 
 
 def test_the_rights_of_one_namespace_do_not_open_the_cluster(cluster: LocalCluster, places: tuple[str, str, str]):

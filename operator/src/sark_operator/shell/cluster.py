@@ -83,14 +83,25 @@ class KubernetesCluster:
         rollout: RolloutObject = await self._ask("read", f"SarkRollout {namespace}/{name}", call)
         return rollout
 
-    async def count_rollouts(self, namespace: str) -> int:
-        """Return how many rollouts a first page holds; an empty `namespace` means the whole cluster.
+    async def check_rollouts(self, namespace: str) -> None:
+        """Ask whether rollouts exist and may be listed and watched there; an empty `namespace` means the whole cluster.
 
-        It is the question whether the resource exists and may be read, asked before the watches begin.
+        Raises:
+            ClusterError: they do not, or may not be.
         """
-        call = self._documents.get(rollouts_path(namespace), {"limit": 1})
-        answer = await self._ask("list", f"{PLURAL}.{GROUP}", call)
-        return len(answer["items"])
+        path, what = rollouts_path(namespace), f"{PLURAL}.{GROUP}" + (f" of namespace {namespace}" if namespace else "")
+        answer = await self._ask("list", what, self._documents.get(path, {"limit": 1}))
+        version = str((answer.get("metadata") or {}).get("resourceVersion") or "")
+        try:
+            async with self._events(f"watch {what}", path, version, seconds=1, patience=CALL_SECONDS):
+                pass
+        except ExpiredError as error:
+            raise UnavailableError(str(error)) from error
+
+    async def check_discovery(self) -> None:
+        """Ask whether the API server tells what it serves, which kopf asks before its first watch; raises `ClusterError`."""
+        for path in (("api",), ("apis",), ("apis", GROUP, VERSION)):
+            await self._ask("read", "/".join(path), self._documents.get(path))
 
     async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
         """Replace the status; the resourceVersion in the body makes it conditional."""
@@ -243,6 +254,14 @@ class KubernetesCluster:
             ClusterError: the watch cannot be opened, or has broken off.
         """
         what = f"watch pods of namespace {namespace}"
+        async with self._events(what, pods_path(namespace), version, seconds=seconds, patience=patience) as events:
+            yield events
+
+    @asynccontextmanager
+    async def _events(
+        self, what: str, path: Path, version: str, *, seconds: int, patience: float
+    ) -> AsyncIterator[AsyncIterator[Mapping[str, Any]]]:
+        """Open the watch at `path`, as `pod_events` does."""
         query: Query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -251,7 +270,7 @@ class KubernetesCluster:
         }
         sent_at = time.monotonic()
         try:
-            async with self._documents.lines(pods_path(namespace), query, seconds=seconds + patience) as lines:
+            async with self._documents.lines(path, query, seconds=seconds + patience) as lines:
                 self._telemetry.api_call("watch", time.monotonic() - sent_at)
                 yield (document(line) async for line in lines if line)
         except ApiException as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, cast
@@ -40,6 +40,7 @@ from sark_operator.shell.metrics import PrometheusMetrics
 from sark_operator.shell.notifier import Notifier
 from sark_operator.shell.observer import Observer
 from sark_operator.shell.pacer import Pacer
+from sark_operator.shell.patience import Patience
 from sark_operator.shell.pod_watch import PodWatch
 from sark_operator.shell.probes import ProbeServer
 from sark_operator.shell.prometheus import PrometheusDoor
@@ -48,6 +49,7 @@ from sark_operator.shell.prometheus_file import prometheus_servers
 from sark_operator.shell.pulse import Pulse
 from sark_operator.shell.reconciler import Reconciler
 from sark_operator.shell.recorder import Recorder
+from sark_operator.shell.rights import Rights
 from sark_operator.shell.settings import Settings
 from sark_operator.shell.sidecar_access import SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
@@ -57,8 +59,6 @@ from sark_operator.shell.worker import Worker
 
 WATCH_SERVER_SECONDS: Final = 300
 """A watch is renewed this often, so that one that fell silent behind a load balancer is noticed."""
-START_RETRY_SECONDS: Final = 2.0
-"""Time between two questions for an API server that is away at the start."""
 STOP_SECONDS: Final = 5.0
 """How long kopf may take to stop before it is cancelled."""
 
@@ -73,7 +73,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Serve until `stop` is set.
 
     Raises:
-        StartError: the CRD is missing or may not be read.
+        StartError: the CRD is missing, or may be read in none of the namespaces.
         ConnectionSettingsError: the API server's address or credentials cannot be used.
         LeaseLostError: another operator leads, or the API server could not be reached in time; start anew.
     """
@@ -86,11 +86,15 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry, leadership))
         beating = asyncio.create_task(pulse.keep(crew.hangs), name="pulse")
         stack.callback(beating.cancel)
-        state = _State(leadership, crew)
-        probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready)
+        cluster = KubernetesCluster(client, telemetry, leadership, instance=settings.identity)
+        rights = Rights(cluster, settings.namespaces, telemetry)
+        state = _State(leadership, crew, rights, telemetry)
+        probes = ProbeServer(settings.probe_address, telemetry.registry, state.sick, state.not_ready, remarks=state.remarks)
         await probes.start()
         stack.push_async_callback(probes.stop)
-        await _check_rights(KubernetesCluster(client, telemetry, leadership, instance=settings.identity), settings, stop)
+        await _check_rights(cluster, rights, stop)
+        asking = asyncio.create_task(rights.keep(), name="rights")
+        stack.callback(asking.cancel)
         state.standing_by = True
         _log.info("standing by", identity=settings.identity, lease=f"{settings.lease_namespace}/{settings.lease_name}")
         if not await _acquired(leadership, stop):
@@ -105,9 +109,11 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
 class _State:
     """Who leads, who works, and what the probes tell of it."""
 
-    def __init__(self, leadership: LeaseThread, crew: Crew) -> None:
+    def __init__(self, leadership: LeaseThread, crew: Crew, rights: Rights, telemetry: Telemetry) -> None:
         self.leadership = leadership
         self.crew = crew
+        self.rights = rights
+        self.telemetry = telemetry
         self.standing_by = False
         self.watching = asyncio.Event()
 
@@ -118,6 +124,11 @@ class _State:
         if self.leadership.held and not self.watching.is_set():
             return ["the watch has not begun"]
         return [] if self.standing_by else ["starting"]
+
+    def remarks(self) -> Sequence[str]:
+        """Return what people should know of a process that is ready."""
+        foreign = self.leadership.foreign
+        return [*self.rights.refusals(), *([foreign] if foreign else [])]
 
 
 @asynccontextmanager
@@ -219,24 +230,22 @@ def _notifier(settings: Settings, leads: Leads, telemetry: Telemetry) -> Notifie
     return None if addresses is None else Notifier(addresses, leads, telemetry)
 
 
-async def _check_rights(cluster: KubernetesCluster, settings: Settings, stop: asyncio.Event) -> None:
-    """Ask for one rollout in each place: a missing CRD or right is said at the start, not found in a silent watch.
+async def _check_rights(cluster: KubernetesCluster, rights: Rights, stop: asyncio.Event) -> None:
+    """Ask what may be served: a missing CRD or right is said at the start, not found in a silent watch.
 
-    An API server that is away is waited for: a process that ends is started ever more seldom, and late when the server is back.
+    One namespace that can be served is enough to begin: the others are told of, and come when their rights do.
     """
-    for namespace in settings.namespaces or ("",):
-        while not stop.is_set():
-            try:
-                await cluster.count_rollouts(namespace)
-                break
-            except UnavailableError as error:
-                _log.warning("waiting for the API server", problem=str(error))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), max(START_RETRY_SECONDS, error.retry_after))
-            except ClusterError as error:
-                raise StartError(
-                    f"{error}; install the CRD (kubectl apply -f crds/) and grant this operator its rights"
-                ) from error
+    await rights.begin(stop)
+    problem = rights.missing
+    if not problem and not stop.is_set():
+        try:
+            await cluster.check_discovery()
+        except UnavailableError as error:
+            _log.warning("not known whether the API server tells what it serves", problem=str(error))
+        except ClusterError as error:
+            problem = str(error)
+    if problem:
+        raise StartError(f"{problem}; install the CRD (kubectl apply -f crds/) and grant this operator its rights")
 
 
 async def _acquired(leadership: LeaseThread, stop: asyncio.Event) -> bool:
@@ -295,7 +304,7 @@ async def _watch(settings: Settings, configuration: Configuration, state: _State
     """Run kopf as nothing but a watch."""
     await kopf.operator(
         registry=_handlers(configuration, state.crew),
-        settings=_kopf_settings(),
+        settings=_kopf_settings(state.telemetry),
         standalone=True,
         clusterwide=settings.cluster_wide,
         namespaces=settings.namespaces,
@@ -337,11 +346,12 @@ class _NoDifferences(kopf.DiffBaseStorage):
         """Keep nothing: it would be an annotation in the user's object."""
 
 
-def _kopf_settings() -> kopf.OperatorSettings:
+def _kopf_settings(telemetry: Telemetry) -> kopf.OperatorSettings:
     options = kopf.OperatorSettings()
     options.posting.enabled = False
     options.scanning.disabled = True
     options.networking.request_timeout = 30
+    options.networking.error_backoffs = Patience(lambda: telemetry.api_error("watch", "KopfError"))
     options.watching.server_timeout = WATCH_SERVER_SECONDS
     options.watching.client_timeout = WATCH_SERVER_SECONDS + 10
     options.watching.connect_timeout = 10

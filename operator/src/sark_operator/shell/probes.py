@@ -27,7 +27,7 @@ Check = Callable[[], Sequence[str]]
 class ProbeServer:
     """Serves /healthz, /readyz and /metrics, GET only.
 
-    A check that raises is answered with status 500, which a probe takes for a failure.
+    A check that raises is answered with status 500, which a probe takes for a failure. What is ready says its `remarks` too.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class ProbeServer:
         healthy: Check,
         ready: Check,
         *,
+        remarks: Check = tuple,
         connection_seconds: float = CONNECTION_SECONDS,
     ) -> None:
         self._registry = registry
@@ -49,7 +50,7 @@ class ProbeServer:
         app.add_routes(
             [
                 web.get("/healthz", _probe(healthy), allow_head=False),
-                web.get("/readyz", _probe(ready), allow_head=False),
+                web.get("/readyz", _probe(ready, remarks), allow_head=False),
                 web.get("/metrics", self._metrics, allow_head=False),
             ]
         )
@@ -94,9 +95,10 @@ class ProbeServer:
             return body
 
 
-def _probe(check: Check) -> _Handler:
+def _probe(check: Check, remarks: Check = tuple) -> _Handler:
     async def answer(_: web.Request) -> web.Response:
-        problems = [" ".join(problem.split()) for problem in check()]
-        return web.Response(text="\n".join(problems or ["ok"]) + "\n", status=503 if problems else 200)
+        problems = check()
+        lines = [" ".join(line.split()) for line in problems or ("ok", *remarks())]
+        return web.Response(text="\n".join(lines) + "\n", status=503 if problems else 200)
 
     return answer

@@ -48,6 +48,11 @@ class Telemetry:
             "lease_shared",
             "1 while the Lease is held by an operator that serves other namespaces than this process is to serve.",
         )
+        self._unserved = self._gauge(
+            "unserved",
+            "1 for a namespace that is to be served and cannot be, for rights or the CRD are missing; * is the whole cluster.",
+            ("sark_namespace",),
+        )
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...]) -> Counter:
         return Counter(f"sark_operator_{name}", text, labels, registry=self.registry)
@@ -126,3 +131,7 @@ class Telemetry:
     def lease_shared(self, *, shared: bool) -> None:
         """Show whether the Lease is held by one that serves other namespaces."""
         self._lease_shared.set(shared)
+
+    def unserved(self, namespace: str, *, unserved: bool) -> None:
+        """Show whether a namespace that is to be served cannot be; an empty name means the whole cluster."""
+        self._unserved.labels(namespace or "*").set(unserved)
