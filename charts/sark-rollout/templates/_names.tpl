@@ -73,3 +73,22 @@ runAsGroup: 65532
 fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
+
+{{/*
+Ends an installation whose Lease is held, as renewed lately, by an operator that serves other namespaces: only one of the two would
+ever work. Who may grant the Lease's Role may read the Lease. An upgrade may change the namespaces and is not looked at.
+*/}}
+{{- define "sark-rollout.lease-check" -}}
+{{- if .Release.IsInstall }}
+{{- $lease := lookup "coordination.k8s.io/v1" "Lease" .Release.Namespace .Values.lease.name }}
+{{- $holder := dig "spec" "holderIdentity" "" $lease }}
+{{- $said := dig "metadata" "annotations" "sark.dev/serves" "{}" $lease | fromJson }}
+{{- if and $holder (eq $holder (toString $said.holder)) }}
+{{- $age := sub (now | unixEpoch) (dig "spec" "renewTime" "" $lease | toDate "2006-01-02T15:04:05Z07:00" | unixEpoch) }}
+{{- $ours := ternary (list) (include "sark-rollout.namespaces" . | fromJson).items .Values.clusterWide | sortAlpha }}
+{{- if and (lt $age 300) (gt $age -300) (ne (toJson $said.namespaces) (toJson $ours)) }}
+{{- fail (printf "lease.name: the Lease %s/%s is held by %s, which serves %s: give this release another name there, or a namespace of its own" .Release.Namespace .Values.lease.name $holder (join ", " $said.namespaces | default "every namespace")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}

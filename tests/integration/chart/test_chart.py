@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from kubernetes import client
 
 from sark_e2e import binaries, chart
 from sark_e2e.control_plane import ControlPlane
+from sark_operator.shell.lease import micro_time
+from sark_operator.shell.scope import Scope
 
 from .conftest import CLUSTER_WIDE, DEFAULT, IMAGE, NAMESPACED, VALUES
 
@@ -161,6 +164,60 @@ def test_a_port_of_what_is_off_is_nobodys(tmp_path: Path):
 def test_the_values_of_a_release_that_kept_the_crd_are_taken(tmp_path: Path):
     # `helm upgrade --reuse-values` brings the defaults of the chart that was installed before.
     assert chart.template(DEFAULT | {"crds": {"install": True, "keep": True}}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("holder", "age", "namespaces", "refused"),
+    [
+        ("sark-a_1", 0, ["billing"], True),
+        ("sark-a_1", 0, [], True),
+        ("sark-a_1", 0, ["billing", "shop"], False),
+        ("sark-a_1", 3600, ["billing"], False),
+        ("sark-old_1", 0, ["billing"], False),
+        ("", 0, ["billing"], False),
+    ],
+    ids=["others", "all", "the same", "one that is dead", "an older version that does not say", "nobody any more"],
+)
+def test_a_second_release_is_not_installed_on_the_lease_of_one_for_other_namespaces(
+    holder: str,
+    age: int,
+    namespaces: list[str],
+    *,
+    refused: bool,
+    tmp_path: Path,
+    api: client.ApiClient,
+    control_plane: ControlPlane,
+    namespace: str,
+):
+    # Given a Lease whose holder has renewed it lately, or not, and says what it serves, or has not written what stands there
+    body: Any = {
+        "metadata": {
+            "name": "sark-operator",
+            "annotations": Scope.of(namespaces).annotations(holder if holder != "sark-old_1" else "sark-a_1"),
+        },
+        "spec": {"holderIdentity": holder or None, "renewTime": micro_time(datetime.now(UTC) - timedelta(seconds=age))},
+    }
+    client.CoordinationV1Api(api).create_namespaced_lease(namespace, body)
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(DEFAULT | {"namespaces": ["shop", "billing"], "crds": {"install": False}}))
+
+    # When a release for shop and billing is to be installed beside it
+    for each in ("shop", "billing"):
+        _ensure_namespace(api, each)
+    options = [f"--namespace={namespace}", f"--values={values}", f"--kubeconfig={control_plane.access.kubeconfig}"]
+
+    def install(*more: str) -> str:
+        return chart.helm("install", "second", chart.CHART, "--dry-run=server", *options, *more)
+
+    # Then it is refused where that one serves others, but not with a Lease of its own
+    if refused:
+        with pytest.raises(
+            chart.ChartError, match=f"lease.name: the Lease {namespace}/sark-operator is held by {holder}, which"
+        ):
+            install()
+        assert "--lease-name=second" in install("--set=lease.name=second")
+    else:
+        assert "--lease-name=sark-operator" in install()
 
 
 def test_every_value_is_in_the_schema_and_has_a_comment_or_a_parent_with_one():
