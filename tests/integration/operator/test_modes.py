@@ -134,9 +134,14 @@ def revoke(cluster: LocalCluster, account: ServiceAccount, namespace: str) -> No
     rbac.delete_namespaced_role(account.name, namespace)
 
 
-def unserved(running: Operator, namespace: str) -> bool:
+def shows(running: Operator, series: str) -> bool:
+    """Return whether this series of the operator is 1."""
     with urlopen(f"{running.url}/metrics", timeout=5) as answer:  # noqa: S310 - an address of our own
-        return f'\nsark_operator_unserved{{sark_namespace="{namespace}"}} 1.0\n' in answer.read().decode()
+        return f"\n{series} 1.0\n" in answer.read().decode()
+
+
+def unserved(running: Operator, namespace: str) -> bool:
+    return shows(running, f'sark_operator_unserved{{sark_namespace="{namespace}"}}')
 
 
 def readiness(running: Operator) -> str:
@@ -203,6 +208,35 @@ def test_a_role_that_is_lost_takes_the_operator_from_no_other_namespace(cluster:
         running.start()
         assert evaluated_anew(cluster, one)
         assert unserved(running, two)
+
+
+def test_an_operator_that_waits_for_the_lease_of_another_installation_says_so(
+    cluster: LocalCluster, places: tuple[str, str, str]
+):
+    # Given an operator that leads, and another one for another namespace with the same Lease
+    home, one, two = places
+    user = account(cluster, home, rules=LEASE_RULES)
+    for served in (one, two):
+        grant(cluster, user, served)
+    with operator(cluster, home, user, one) as first:
+        eventually(lambda: reason(cluster, one) != "", what=f"the rollout in {one}", seconds=60)
+        with operator(cluster, home, user, two) as second:
+            # Then that one is ready, as an update that changes the namespaces needs it, and says that it serves nothing
+            eventually(
+                lambda: f"which serves {one}, while this one is to serve {two}" in readiness(second),
+                what="a remark",
+                seconds=30,
+            )
+            assert readiness(second).startswith("ok\n")
+            assert shows(second, "sark_operator_lease_shared")
+            assert not shows(first, "sark_operator_lease_shared")
+            assert "an operator of another installation leads" in second.log.read_text()
+            assert reason(cluster, two) == ""
+
+            # And when the first one goes, as in such an update, then it serves what it is to
+            first.stop()
+            eventually(lambda: reason(cluster, two) != "", what=f"the rollout in {two}", seconds=60)
+            assert readiness(second) == "ok\n"
 
 
 def test_the_rights_of_one_namespace_do_not_open_the_cluster(cluster: LocalCluster, places: tuple[str, str, str]):
