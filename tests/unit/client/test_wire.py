@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sark_client import QuestionError
-from sark_client.wire import question
+from sark_client.wire import question, request
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,13 @@ def test_a_key_that_is_no_text_is_refused(document: Any, key: str):
 @pytest.mark.parametrize("document", [{"a": {"b": [1, {"c": None}], "d": ()}}, [], {}, "text", 1, None])
 def test_an_input_arrives_as_it_is(document: Any):
     assert json.loads(question(document)) == json.loads(json.dumps({"input": document}))
+
+
+def test_a_header_is_sent_as_utf_8():
+    assert "\r\nX-Subject: José 李雷\tΩ\r\n".encode() in request("a", "h", b"", (("X-Subject", "José 李雷\tΩ"),))
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "a\0b", "\x1f", "a\x7fb", "a\ud800"])
+def test_a_header_that_is_none_is_refused(value: str):
+    with pytest.raises(QuestionError):
+        request("a", "h", b"", (("X-Subject", value),))

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from sark_engine import Engine, Mailbox, PathError, Server
 
+from sark_client import Client, QuestionError
+
 ALICE = b'{"input":{"user":{"id":"alice"}}}'
 KEPT = (200, b'{"result":true}\n', "rust", "cache", "")
 
@@ -78,6 +80,35 @@ def test_the_subject_is_in_the_arm_it_would_be_in_over_http(start: Any):
         assert plane.server.ask("authz/allow", ALICE, f"user-{number}")[2] == over_http
         arms.add(over_http)
     assert arms == {"rust", "python"}
+
+
+@pytest.mark.parametrize("name", ["José", "李雷", "Ω", "a\tb"])
+def test_a_subject_is_in_one_arm_whether_a_client_a_caller_inside_or_the_input_names_it(start: Any, name: str):
+    plane = start(subject_header="X-Subject")
+    plane.flags(percentage=50)
+    arms = set()
+    with Client(f"http://127.0.0.1:{plane.port}", path="authz/allow", subject_header="X-Subject") as client:
+        for subject in (f"{name}{number}" for number in range(40)):
+            handed_over = len(plane.jobs)
+            client.decide({}, subject=subject)
+            arm = "python" if len(plane.jobs) > handed_over else "rust"
+            assert plane.server.ask("authz/allow", b'{"input":{}}', subject)[2] == arm
+            assert plane.server.ask("authz/allow", json.dumps({"input": {"user": {"id": subject}}}).encode())[2] == arm
+            arms.add(arm)
+    assert arms == {"rust", "python"}
+
+
+@pytest.mark.parametrize("subject", ["a\nb", "a\0", "\x1fa", "a\x7fb"])
+def test_a_subject_that_no_header_could_name_is_refused_by_both(start: Any, subject: str):
+    plane = start(subject_header="X-Subject")
+    with (
+        Client(f"http://127.0.0.1:{plane.port}", path="authz/allow", subject_header="X-Subject") as client,
+        pytest.raises(QuestionError, match="control character"),
+    ):
+        client.decide({}, subject=subject)
+    status, body, arm, origin, _ = plane.server.ask("authz/allow", ALICE, subject)
+    assert (status, arm, origin) == (400, "none", "")
+    assert "control character" in json.loads(body)["message"]
 
 
 @pytest.mark.parametrize("nobody", ["", " \t"])

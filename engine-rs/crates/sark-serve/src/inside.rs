@@ -29,7 +29,7 @@ pub struct Inquiry<'a> {
     /// Body in the shape of version 1 of the Data API, `{"input": ...}`; empty when there is none.
     pub body: &'a [u8],
     /// Whose question it is; None: it is looked for in the input. It is read as the value of a header is: space around it is no
-    /// part of it, and an empty one names nobody.
+    /// part of it, an empty one names nobody, and one with control characters is refused.
     pub subject: Option<&'a str>,
     /// When it was asked.
     pub began: Instant,
@@ -39,6 +39,17 @@ impl<'a> Inquiry<'a> {
     /// The subject that is named. Taken for one, an empty name would put everybody's questions into one bucket.
     fn named(&self) -> Option<&'a str> {
         self.subject.map(|subject| subject.trim_matches([' ', '\t'])).filter(|subject| !subject.is_empty())
+    }
+
+    /// Why it cannot be asked, whatever is in force.
+    fn refusal(&self, longest: usize) -> Option<Problem> {
+        if self.body.len() > longest {
+            let message = format!("the input is larger than {longest} bytes");
+            return Some(Problem::new(status::TOO_LARGE, "invalid_parameter", message));
+        }
+        // No header could name it.
+        let unnameable = |subject: &str| subject.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
+        self.subject.is_some_and(unnameable).then(|| Problem::invalid("the subject has a control character"))
     }
 }
 
@@ -86,10 +97,7 @@ impl Server {
     /// What can be answered without waiting for anybody.
     pub fn at_hand(&self, inquiry: &Inquiry<'_>) -> AtHand {
         let shared = self.shared();
-        let limit = shared.options.max_body_bytes;
-        if inquiry.body.len() > limit {
-            let problem =
-                Problem::new(status::TOO_LARGE, "invalid_parameter", format!("the input is larger than {limit} bytes"));
+        if let Some(problem) = inquiry.refusal(shared.options.max_body_bytes) {
             return AtHand::Told(Told::refused(&problem));
         }
         let in_force = shared.in_force_at(inquiry.began);
@@ -170,5 +178,27 @@ mod tests {
             let inquiry = Inquiry { path: &path, body: b"", subject, began: Instant::now() };
             assert_eq!(inquiry.named(), named, "{subject:?}");
         }
+    }
+
+    #[test]
+    fn what_no_header_could_name_is_refused() {
+        let path = Arc::new(DecisionPath::parse("p").unwrap());
+        for (subject, is_refused) in [
+            (None, false),
+            (Some(""), false),
+            (Some("a\tb"), false),
+            (Some("Jos\u{e9}"), false),
+            // A control character of Unicode is none of ASCII, and its UTF-8 is in order in a header.
+            (Some("a\u{85}b"), false),
+            (Some("a\nb"), true),
+            (Some("a\0"), true),
+            (Some("\u{1f}a"), true),
+            (Some("a\u{7f}b"), true),
+        ] {
+            let inquiry = Inquiry { path: &path, body: b"", subject, began: Instant::now() };
+            assert_eq!(inquiry.refusal(8).map(|problem| problem.status), is_refused.then_some(400), "{subject:?}");
+        }
+        let inquiry = Inquiry { path: &path, body: b"123456789", subject: None, began: Instant::now() };
+        assert_eq!(inquiry.refusal(8).map(|problem| problem.status), Some(413));
     }
 }

@@ -363,9 +363,10 @@ class Server:
         """Answer a question from inside the process, as a request: (status, body, arm, origin, fallback).
 
         `body` is `{"input": ...}` or empty, and `subject` stands for the subject header: an empty one, or one of nothing but
-        space, counts as none. The arm is `rust`, `python` or `none`; the origin of a decision `cache`, `engine` or `opa`, and
-        empty when there is none; fallback is as in BaselineJob. A decision that is kept is answered on the caller's thread
-        with the GIL held; everything else on the threads that `start` has made, and the GIL is released meanwhile. Who asks
+        space, counts as none, and one with control characters is answered with 400. The arm is `rust`, `python` or `none`; the
+        origin of a decision `cache`, `engine` or `opa`, and empty when there is none; fallback is as in BaselineJob. A decision
+        that is kept is answered on the caller's thread with the GIL held; everything else on the threads that `start` has made,
+        and the GIL is released meanwhile. Who asks
         takes the place of a connection. Raises PathError.
         """
 
