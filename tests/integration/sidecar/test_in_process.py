@@ -223,19 +223,21 @@ def test_a_start_that_cannot_succeed_says_why(make: Make, tmp_path: Path):
 
 _PROGRAM = """
 import faulthandler, json, os, sys
+from sark_e2e.forks import fork_without_a_word
 from sark_sidecar.in_process import ClosedError, DecisionPoint, ForkedError
 point = DecisionPoint(json.loads(sys.argv[1]), path="mcp/gateway/decision")
 question = json.loads(sys.argv[2])
 point.open()
 before = point.decide(question).allow
-child = os.fork()
+child = {"os.fork": os.fork, "without a word": fork_without_a_word}[sys.argv[3]]()
 if child == 0:
     # Were it to hang, where it does is in the failure. Not in the parent too: a fork does not take the timer's thread along.
     faulthandler.dump_traceback_later(120, exit=True)
-    try:
-        point.decide(question)
-    except ForkedError as error:
-        print("child:", "before a fork" in str(error), flush=True)
+    for asked in (question, {**question, "action": "discover"}):
+        try:
+            point.decide(asked)
+        except ForkedError as error:
+            print("child:", "before a fork" in str(error), point.is_open, flush=True)
     point.close()
     settings = json.loads(sys.argv[1])
     settings["admin"]["port"] = 0
@@ -249,12 +251,13 @@ print("parent:", before, point.decide(question).allow, os.waitstatus_to_exitcode
 
 
 @pytest.mark.timeout(240)
-def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network: LoopbackNetwork):
+@pytest.mark.parametrize("how", ["os.fork", "without a word"])
+def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network: LoopbackNetwork, how: str):
     point = make(feature_flags=MOVED)
     settings = point._settings.model_dump(mode="json")
     settings["cache"]["redis_url"] = point._settings.cache.redis_url.get_secret_value()
     ran = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, json.dumps(settings), json.dumps(QUESTION)],
+        [sys.executable, "-c", _PROGRAM, json.dumps(settings), json.dumps(QUESTION), how],
         capture_output=True,
         text=True,
         timeout=180,
@@ -263,7 +266,7 @@ def test_after_a_fork_the_child_is_told_and_can_open_its_own(make: Make, network
     # The parent did not close it: the process ends all the same.
     assert (ran.returncode, ran.stdout.splitlines()) == (
         0,
-        ["child: True", "child: True", "parent: True True 0"],
+        ["child: True False", "child: True False", "child: True", "parent: True True 0"],
     ), ran.stderr
 
 

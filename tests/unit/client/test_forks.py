@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import json
 import os
-import select
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sark_client import AsyncClient, Client, NoDecisionError
 from sark_e2e.deadline import eventually
+from sark_e2e.forks import PATIENCE, Child, fork, fork_without_a_word
 
-PATIENCE = 20.0
 ALICE, MALLORY, SLOW = ({"user": name} for name in ("alice", "mallory", "slow"))
 
 
@@ -84,69 +79,6 @@ def served() -> Iterator[Served]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@dataclass
-class Child:
-    pid: int
-    said: int
-
-    def says(self) -> str:
-        """Wait for its end."""
-        words = b""
-        try:
-            while True:
-                if not select.select([self.said], [], [], PATIENCE)[0]:
-                    return "nothing: it stands still"
-                if not (some := os.read(self.said, 65536)):
-                    return words.decode()
-                words += some
-        finally:
-            os.close(self.said)
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-
-
-def fork(work: Callable[[], Any], how: Callable[[], int] = os.fork) -> Child:
-    said, say = os.pipe()
-    pid = how()
-    if pid == 0:
-        try:
-            try:
-                words = str(work())
-            except BaseException as error:  # noqa: BLE001 - nothing of a child may get into the tests of its parent
-                words = repr(error)
-            os.write(say, words.encode())
-        finally:
-            os._exit(0)
-    os.close(say)
-    return Child(pid, said)
-
-
-def switches() -> dict[str, str]:
-    """How often each thread of this process but the caller's has gone to sleep, or was put to it."""
-    counted = {}
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(OSError):
-            if int(task.name) != threading.get_native_id():
-                counted[task.name] = "".join(line for line in (task / "status").read_text().splitlines() if "ctxt" in line)
-    return counted
-
-
-def fork_without_a_word() -> int:
-    """As a server written in C does: Python is not told.
-
-    Nobody then frees the interpreter's own locks, which a thread has on its way to sleep: none may be on it.
-    """
-
-    def all_sleep() -> bool:
-        before = switches()
-        time.sleep(0.05)
-        return switches() == before
-
-    eventually(all_sleep, what="all other threads asleep", seconds=PATIENCE)
-    pid: int = ctypes.PyDLL(None).fork()
-    return pid
 
 
 any_fork = pytest.mark.parametrize("how", [os.fork, fork_without_a_word])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sark_engine import Engine, Mailbox, PathError, Server
 
 from sark_client import Client, QuestionError
+from sark_e2e.forks import fork, fork_without_a_word
 
 ALICE = b'{"input":{"user":{"id":"alice"}}}'
 KEPT = (200, b'{"result":true}\n', "rust", "cache", "")
@@ -200,6 +203,29 @@ def test_a_drain_without_patience_tells_who_still_waits(start: Any):
 def test_before_the_start_nobody_is_answered(engine: Engine):
     server = Server(engine, in_process=True)
     assert server.ask("authz/allow", ALICE)[0] == 503
+
+
+@pytest.mark.parametrize("how", [os.fork, fork_without_a_word])
+def test_a_child_is_told_that_the_server_was_started_before_the_fork(start: Any, how: Callable[[], int]):
+    # given a decision that is kept, and no thread of Python beside this one
+    server = start(None, in_process=True).server
+    server.ask("authz/allow", ALICE)
+    assert server.ask("authz/allow", ALICE) == KEPT
+
+    # when a child asks for it, and for one that is not, then it does not wait for threads that it does not have
+    def ask() -> list[Any]:
+        mailbox = Mailbox()
+        told = [
+            server.ask("authz/allow", ALICE),
+            server.ask("authz/allow", b""),
+            server.ask_later("authz/allow", b"", None, mailbox, 1),
+        ]
+        return [(status, b"before a fork" in body, arm) for status, body, arm, _, _ in told]
+
+    assert fork(ask, how).says() == str([(503, True, "none")] * 3)
+    # and the parent goes on
+    assert server.ask("authz/allow", ALICE) == KEPT
+    assert server.ask("authz/allow", b"")[0] == 200
 
 
 def test_drawn_questions_are_compared(start: Any):

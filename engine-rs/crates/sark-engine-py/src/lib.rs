@@ -4,6 +4,7 @@ mod answered;
 mod asking;
 mod engine;
 mod errors;
+mod forks;
 mod input;
 mod job;
 mod object_question;
@@ -35,6 +36,7 @@ fn policy_revision(py: Python<'_>, sources: Vec<String>, data: Vec<u8>) -> PyRes
 
 #[pymodule]
 fn _sark_engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    forks::watch()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("build_profile", env!("SARK_BUILD_PROFILE"))?;
     module.add("regorus_version", sark_engine::REGORUS_VERSION)?;

@@ -96,6 +96,10 @@ impl Call {
 impl Server {
     /// What can be answered without waiting for anybody.
     pub fn at_hand(&self, inquiry: &Inquiry<'_>) -> AtHand {
+        // What is kept here is as old as the fork: nobody follows flags and policies any more.
+        if self.is_left_behind() {
+            return AtHand::Told(left_behind());
+        }
         let shared = self.shared();
         if let Some(problem) = inquiry.refusal(shared.options.max_body_bytes) {
             return AtHand::Told(Told::refused(&problem));
@@ -128,6 +132,9 @@ impl Server {
 
     /// Have a serving thread answer, and `tell` called with the answer on whatever thread has it.
     pub fn send(&self, inquiry: &Inquiry<'_>, drawn: bool, tell: impl FnOnce(Told) + Send + 'static) {
+        if self.is_left_behind() {
+            return tell(left_behind());
+        }
         let call = Call {
             path: Arc::clone(inquiry.path),
             body: inquiry.body.to_vec(),
@@ -146,6 +153,10 @@ impl Server {
             Err(mpsc::error::TrySendError::Closed(call)) => drop(call),
         }
     }
+}
+
+fn left_behind() -> Told {
+    Told::refused(&Problem::unavailable("the decision point was opened before a fork, and its threads are not in this process"))
 }
 
 pub(crate) fn too_many() -> Told {

@@ -6,7 +6,7 @@ use std::{
     os::fd::RawFd,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
     time::{Duration, Instant, SystemTime},
@@ -26,6 +26,7 @@ use crate::{
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult, ShadowResult},
     faults::Faults,
     flags::Flags,
+    forks::forks,
     inside::Call,
     jobs::{Answer, FallbackReason, Job, Waiting},
     listener::{self, Listener, SocketFile},
@@ -54,6 +55,8 @@ pub struct Server {
     calls: OnceLock<Vec<mpsc::Sender<Call>>>,
     /// Which thread gets the next one.
     turn: AtomicUsize,
+    /// Forks up to its start; there are more where its threads are not.
+    forks: AtomicU64,
 }
 
 impl Server {
@@ -67,6 +70,7 @@ impl Server {
             socket: Mutex::default(),
             calls: OnceLock::new(),
             turn: AtomicUsize::new(0),
+            forks: AtomicU64::new(forks()),
         })
     }
 
@@ -99,6 +103,7 @@ impl Server {
             threads.push(thread);
         }
         *self.socket.lock() = file;
+        self.forks.store(forks(), Ordering::Relaxed);
         // Nobody has set it: the server starts once.
         let _ = self.calls.set(calls);
         Ok(port)
@@ -111,6 +116,11 @@ impl Server {
     /// Whether it was told to end.
     pub(crate) fn is_leaving(&self) -> bool {
         *self.orders.borrow() != Order::Serve
+    }
+
+    /// Whether this is the child of a fork, and its threads are in the parent.
+    pub(crate) fn is_left_behind(&self) -> bool {
+        self.forks.load(Ordering::Relaxed) != forks()
     }
 
     /// Where the next question from inside the process goes; None before the start.

@@ -58,11 +58,13 @@ class DecisionPoint:
         self._server: Server | None = None
         self._mailrooms: WeakKeyDictionary[asyncio.AbstractEventLoop, Mailroom] = WeakKeyDictionary()
         self._forked = False
+        self._process = os.getpid()
         _POINTS.add(self)
 
     @property
     def is_open(self) -> bool:
         """Whether it decides."""
+        self._notice_fork()
         return self._server is not None and self._running is not None and self._running.is_alive
 
     def open(self, timeout: float = 60.0) -> Self:
@@ -71,6 +73,7 @@ class DecisionPoint:
         Raises:
             StartError: it cannot be started, is not ready after `timeout` seconds, or is open already.
         """
+        self._notice_fork()
         with self._opening:
             if self.is_open:
                 raise StartError("the decision point is open already")
@@ -85,6 +88,7 @@ class DecisionPoint:
 
     def close(self) -> None:
         """Answer what is under way, and end. Whoever asks afterwards gets ClosedError."""
+        self._notice_fork()
         with self._opening:
             self._server, running = None, self._running
             self._running = None
@@ -125,7 +129,10 @@ class DecisionPoint:
         return self._decided(told, asked)
 
     def _decided(self, told: Told, asked: str) -> Decision:
-        """Return the decision. One that is not given because the end has come is not to be tried again."""
+        """Return the decision. One that is not given because the end has come, or in a child, is not to be tried again.
+
+        The server itself knows of every fork, so the process is looked at only here: that is a system call.
+        """
         try:
             return _decision(told, asked)
         except BusyError as error:
@@ -150,11 +157,20 @@ class DecisionPoint:
         if self._forked:
             return ForkedError(
                 "the decision point was opened before a fork, and its threads are not in this process; open it in the child "
-                "(with gunicorn in post_fork, or without preload_app)"
+                "(with gunicorn in post_fork, or without preload_app; with uWSGI in postfork, or with lazy-apps)"
             )
         if self._running is not None and self._running.problem:
             return ClosedError(f"the decision point has ended: {self._running.problem}")
         return ClosedError("the decision point is not open")
+
+    def _notice_fork(self) -> None:
+        """In a child, leave the parent's threads behind. Python is not told of every fork: uWSGI forks without a word."""
+        process = os.getpid()
+        if process != self._process:
+            # A lock of this process alone: any other may be held by a thread that was not forked.
+            with _NOTICING.setdefault(process, threading.Lock()):
+                if process != self._process:
+                    self._leave_behind()
 
     def _leave_behind(self) -> None:
         """In a child: its threads are gone, and locks may be held for ever by what they were doing. Touch nothing of it."""
@@ -163,6 +179,7 @@ class DecisionPoint:
             self._forked = True
         self._running, self._server, self._mailrooms = None, None, WeakKeyDictionary()
         self._opening = threading.Lock()
+        self._process = os.getpid()
 
     def __enter__(self) -> Self:
         """Open it."""
@@ -201,6 +218,8 @@ def _settings(configuration: Configuration) -> Settings:
 
 
 _POINTS: Final[WeakSet[DecisionPoint]] = WeakSet()
+_NOTICING: Final[dict[int, threading.Lock]] = {}
+"""By process id."""
 _LEFT_BEHIND: Final[list[object]] = []
 """What a child must not free: that would wait for threads which it does not have."""
 
