@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, TypeAlias
 from weakref import WeakSet
 
 from . import wire
@@ -21,6 +22,10 @@ class Stale(Exception):  # noqa: N818 - what happened
     """A kept connection had been closed by the sidecar before it took the question: nothing of it was evaluated for us."""
 
 
+Owner: TypeAlias = tuple[int, AbstractEventLoop | None]
+"""Whose connections they are: a process, by its id, and its event loop, if they are awaited on one."""
+
+
 class Asking(Generic[Connection, Places]):
     """What a client knows, and its connections; how bytes go to and fro is the client's own."""
 
@@ -33,8 +38,9 @@ class Asking(Generic[Connection, Places]):
         max_bytes: int,
         subject_header: str | None,
         places: Callable[[], Places],
+        loop: Callable[[], AbstractEventLoop | None],
     ) -> None:
-        """Take the client's arguments; `places` makes the semaphore of its questions under way.
+        """Take the client's arguments; `places` makes the semaphore of its questions under way, and `loop` says who asks.
 
         Raises:
             ValueError: the address is none.
@@ -46,8 +52,9 @@ class Asking(Generic[Connection, Places]):
         self._path = path
         self._subject_header = subject_header
         self._places = places
-        # By process id: one, but for a moment after a fork.
-        self._pools: dict[int, Pool[Connection, Places]] = {}
+        self._loop = loop
+        # One, but for a moment after a fork or on another loop.
+        self._pools: dict[Owner, Pool[Connection, Places]] = {}
         _ALL.add(self)
 
     def question(self, document: Any, path: str | None, subject: str | None) -> tuple[str, bytes]:
@@ -61,20 +68,30 @@ class Asking(Generic[Connection, Places]):
         return asked, wire.request(asked, self.place.authority, wire.question(document), headers)
 
     def pool(self) -> Pool[Connection, Places]:
-        """Return the connections of this process; those of the one it was forked from are left to that one.
+        """Return the connections of this process and event loop; those of the process it was forked from are left to that one.
 
         Python is not told of every fork (uWSGI forks without a word), so the process is looked at with each question.
+
+        Raises:
+            NoDecisionError: there are some of another event loop of this process, which still runs.
         """
-        process = os.getpid()
-        pool = self._pools.get(process)
+        owner = (os.getpid(), self._loop())
+        pool = self._pools.get(owner)
         if pool is None:
+            self._refuse_two_loops(owner)
             # Without a lock, which could be held by a thread that was not forked: the first thread here sets it for all.
-            pool = self._pools.setdefault(process, Pool(self._places))
-            for other in [one for one in list(self._pools) if one != process]:
+            pool = self._pools.setdefault(owner, Pool(self._places))
+            for other in [one for one in list(self._pools) if one != owner]:
                 parents = self._pools.pop(other, None)
                 if parents is not None:
                     parents.leave()
         return pool
+
+    def _refuse_two_loops(self, owner: Owner) -> None:
+        """What another loop watches over can be taken from it only while it stands still."""
+        for process, loop in list(self._pools):
+            if process == owner[0] and loop is not None and loop is not owner[1] and loop.is_running():
+                raise NoDecisionError(f"{self.place}: this client is another event loop's, which still runs: make one for each")
 
     def leave(self) -> None:
         """In a child: begin anew, and leave what there was to the parent."""
@@ -125,7 +142,11 @@ class Asking(Generic[Connection, Places]):
         return NoDecisionError(f"{self.place}: the connection was closed without an answer")
 
     def close(self) -> None:
-        """Close the connections that are not in use; the others follow."""
+        """Close the connections that are not in use; the others follow.
+
+        Raises:
+            NoDecisionError: as `pool`.
+        """
         self.is_closed = True
         self.pool().close()
 

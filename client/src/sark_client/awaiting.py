@@ -17,7 +17,7 @@ from .wire import BadAnswerError, Head
 
 
 class AsyncClient:
-    """Asks one sidecar, over connections that are kept. Of one event loop only."""
+    """Asks one sidecar, over connections that are kept. Of one event loop at a time: it goes over to the next one anew."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class AsyncClient:
             max_bytes=max_answer_bytes,
             subject_header=subject_header,
             places=lambda: asyncio.Semaphore(max_connections),
+            loop=asyncio.get_running_loop,
         )
 
     async def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:
@@ -61,7 +62,11 @@ class AsyncClient:
         return read_decision(head.status, body, asked)
 
     async def close(self) -> None:
-        """Close the connections that are not in use; the others follow."""
+        """Close the connections that are not in use; the others follow.
+
+        Raises:
+            NoDecisionError: they are another event loop's, which still runs.
+        """
         self._asking.close()
         await asyncio.sleep(0)
 
@@ -115,6 +120,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._loop = asyncio.get_running_loop()
         self._readable.register(self._transport.get_extra_info("socket"), select.POLLIN)
 
     async def ask(self, question: bytes) -> tuple[Head, bytes]:
@@ -153,11 +159,19 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         if self._transport is not None:
-            self._transport.abort()
+            # Of a loop that is closed: then nobody is told of the end of anything.
+            with suppress(RuntimeError):
+                self._transport.abort()
 
     def leave(self) -> None:
         transport, self._transport = self._transport, None
         if transport is None:
+            return
+        if self._loop.is_closed():
+            # It cannot close what asyncio has left open. (uvloop has closed its own; the number may be another file's by now.)
+            left = getattr(transport.get_extra_info("socket"), "_sock", None)
+            if isinstance(left, socket.socket):
+                left.close()
             return
         # The loop must not be told: what it watches with is the parent's as well, and would be blind there from then on. So the
         # number stays the transport's, and stands for a socket without another end, instead of the copy.

@@ -52,6 +52,7 @@ class Client:
             max_bytes=max_answer_bytes,
             subject_header=subject_header,
             places=lambda: threading.Semaphore(max_connections),
+            loop=lambda: None,
         )
 
     def decide(self, document: Any, *, path: str | None = None, subject: str | None = None) -> Decision:

@@ -17,7 +17,7 @@ class Keepable(Protocol):
         """Close it."""
 
     def leave(self) -> None:
-        """Close the copy which a fork made of it, in the child: without a word on it, and for good."""
+        """Close it without a word on it, and for good: the copy which a fork made of it, or what another event loop had."""
 
 
 Connection = TypeVar("Connection", bound=Keepable)
@@ -25,7 +25,7 @@ Places = TypeVar("Places")
 
 
 class Pool(Generic[Connection, Places]):
-    """Connections that are kept, those in use, and places for questions: of the process that made it, and of no other.
+    """Connections that are kept, those in use, and places for questions: of the process and the loop that made it, of no other.
 
     Its methods are atomic for threads.
     """
@@ -67,7 +67,10 @@ class Pool(Generic[Connection, Places]):
                 return
 
     def leave(self) -> None:
-        """In a child: let the parent have all of them, those in use too. The locks may be held by threads that are not here."""
+        """Let a parent have all of them, or give up an event loop's, those in use too.
+
+        In a child the locks may be held by threads that are not here.
+        """
         self._idle = []
         self.places = self._make_places()
         for connection in list(self._opened):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import threading
@@ -366,3 +367,66 @@ def test_what_comes_before_an_answer_leaves_no_answer_to_the_next(serve: Any, as
     server = serve([answer(b"", status) + answer()])
     with pytest.raises(NoDecisionError, match="what comes before an answer"):
         ask(server.url, [{}])
+
+
+# A client that was not closed before its loop was: asyncio says so of what its loop has left open.
+left_open = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
+@left_open
+def test_a_client_is_asked_on_one_event_loop_after_the_other(serve: Any):
+    # given a client, and a server that listens to nobody else while a connection is open
+    server = serve([answer()] * 3)
+    client = AsyncClient(server.url, path="a")
+
+    async def ask() -> list[bool]:
+        return [(await client.decide({})).allow for _ in range(2)]
+
+    # when each pair of questions is on a loop of its own
+    told = [asyncio.run(ask()) for _ in range(3)]
+    asyncio.run(client.close())
+    gc.collect()
+    # then each question was put once, and what the loop before had was closed
+    assert told == [[True, True]] * 3
+    assert (len(server.asked), server.connections) == (6, 3)
+
+
+@left_open
+def test_a_client_leaves_a_loop_that_stands_still(serve: Any):
+    server = serve([answer()] * 3)
+    client = AsyncClient(server.url, path="a")
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    for loop in (*loops, *loops):
+        assert loop.run_until_complete(client.decide({})).allow
+    assert server.connections == 4
+    loops[1].run_until_complete(client.close())
+    for loop in loops:
+        loop.close()
+    gc.collect()
+
+
+def test_a_client_is_not_taken_from_a_loop_that_runs(serve: Any):
+    # given a client of a loop that runs
+    server = serve([answer()] * 3)
+    client = AsyncClient(server.url, path="a")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def on_its_loop(work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+
+    try:
+        assert on_its_loop(client.decide({})).allow
+        # when it is asked or closed on another, then it says so, and the loop keeps it
+        for work in (client.decide, lambda _: client.close()):
+            with pytest.raises(NoDecisionError, match="another event loop's, which still runs"):
+                asyncio.run(work({}))
+            client._asking.is_closed = False
+        assert on_its_loop(client.decide({})).allow
+        assert (len(server.asked), server.connections) == (2, 1)
+        on_its_loop(client.close())
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
