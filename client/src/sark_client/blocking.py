@@ -6,6 +6,7 @@ import select
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any, Self, TypeAlias
 
 from . import wire
@@ -118,29 +119,58 @@ class _Connection:
 
     def __init__(self, place: Place, max_bytes: int, deadline: float) -> None:
         self._max_bytes = max_bytes
-        if place.unix_path:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                self._socket.settimeout(_left(deadline))
-                self._socket.connect(place.unix_path)
-            except BaseException:
-                self._socket.close()
-                raise
-        else:
-            self._socket = socket.create_connection((place.host, place.port), timeout=_left(deadline))
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._is_fresh = True
+        self._socket = _connected(place, deadline)
         self._readable = select.poll()
         self._readable.register(self._socket, select.POLLIN)
 
     def ask(self, question: bytes, deadline: float) -> tuple[Head, bytes]:
-        self._socket.settimeout(_left(deadline))
+        is_fresh, self._is_fresh = self._is_fresh, False
+        left = self._send(question, deadline)
+        if len(left) == len(question) and not is_fresh:
+            raise Stale
+        if left:
+            return self._refused(deadline)
         try:
-            self._socket.sendall(question)
-            received = self._socket.recv(_RECEIVE)
-        except (BrokenPipeError, ConnectionResetError) as error:
+            received = self._receive(deadline)
+        except ConnectionResetError as error:
             raise Stale from error
         if not received:
             raise Stale
+        return self._rest(received, deadline)
+
+    def is_quiet(self) -> bool:
+        return not self._readable.poll(0)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def leave(self) -> None:
+        # The descriptor alone: a shutdown would end it for the parent, too.
+        self._socket.close()
+
+    def _send(self, question: bytes, deadline: float) -> memoryview:
+        """Return what was not taken of the question, because the other end was closed."""
+        left = memoryview(question)
+        while left:
+            self._socket.settimeout(_left(deadline))
+            try:
+                left = left[self._socket.send(left) :]
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        return left
+
+    def _refused(self, deadline: float) -> tuple[Head, bytes]:
+        """Return what was said about a question before its end was read: too large, most likely. It ends the connection."""
+        try:
+            head, body = self._rest(self._more(deadline), deadline)
+        except (ConnectionError, BadAnswerError) as error:
+            # Not asked again: each connection that is kept would end like this.
+            raise BadAnswerError("the connection was closed before it had taken the question") from error
+        return replace(head, closes=True), body
+
+    def _rest(self, received: bytes, deadline: float) -> tuple[Head, bytes]:
+        """Return the answer that begins with `received`."""
         while (end := received.find(b"\r\n\r\n")) < 0:
             if len(received) > wire.MAX_HEAD_BYTES:
                 raise BadAnswerError("the head of the answer is too long")
@@ -153,25 +183,46 @@ class _Connection:
             raise BadAnswerError("there is more than the answer")
         return head, body
 
-    def is_quiet(self) -> bool:
-        return not self._readable.poll(0)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    def leave(self) -> None:
-        # The descriptor alone: a shutdown would end it for the parent, too.
-        self._socket.close()
-
     def _more(self, deadline: float) -> bytes:
-        self._socket.settimeout(_left(deadline))
-        received = self._socket.recv(_RECEIVE)
+        received = self._receive(deadline)
         if not received:
             raise BadAnswerError("the answer was cut off")
         return received
 
+    def _receive(self, deadline: float) -> bytes:
+        self._socket.settimeout(_left(deadline))
+        return self._socket.recv(_RECEIVE)
+
 
 _Pool: TypeAlias = Pool[_Connection, threading.Semaphore]
+
+
+def _connected(place: Place, deadline: float) -> socket.socket:
+    """Return a connection to the first address that takes it; what one needs of the time is not the next one's."""
+    refused: OSError | None = None
+    for family, kind, protocol, address in _addresses(place):
+        made = socket.socket(family, kind, protocol)
+        try:
+            made.settimeout(_left(deadline))
+            made.connect(address)
+            if family != socket.AF_UNIX:
+                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            made.close()
+            refused = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise refused or OSError("the name has no address")
+
+
+def _addresses(place: Place) -> list[tuple[int, int, int, Any]]:
+    if place.unix_path:
+        return [(socket.AF_UNIX, socket.SOCK_STREAM, 0, place.unix_path)]
+    found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
 
 
 def _left(deadline: float) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -36,6 +36,16 @@ def answer(body: bytes = ALLOW, status: str = "200 OK", more: str = "") -> bytes
     return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What a server says that has read the head of a question and closes the connection, with the rest of it unread."""
+
+    said: bytes
+
+
+Step: TypeAlias = bytes | float | Refusal | None
+
+
 @dataclass
 class Scripted:
     """Each connection gets the next list of answers; None closes it, a number waits so many seconds first.
@@ -45,7 +55,7 @@ class Scripted:
 
     url: str
     listener: socket.socket
-    scripts: list[list[bytes | float | None]]
+    scripts: list[list[Step]]
     asked: list[bytes] = field(default_factory=list)
     connections: int = 0
     _go: threading.Event = field(default_factory=threading.Event)
@@ -69,16 +79,19 @@ class Scripted:
                 with suppress(OSError):
                     self._follow(connection, script)
 
-    def _follow(self, connection: socket.socket, script: list[bytes | float | None]) -> None:
+    def _follow(self, connection: socket.socket, script: list[Step]) -> None:
         for step in script:
             received = b""
-            while b"\r\n\r\n" not in received or not received.endswith(b"}"):
+            while b"\r\n\r\n" not in received or not (isinstance(step, Refusal) or received.endswith(b"}")):
                 some = connection.recv(65536)
                 if not some:
                     return
                 received += some
             self.asked.append(received)
             if step is None:
+                return
+            if isinstance(step, Refusal):
+                connection.sendall(step.said)
                 return
             if isinstance(step, float):
                 time.sleep(step)
@@ -96,7 +109,7 @@ class Scripted:
 def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     with ExitStack() as stack:
 
-        def begin(*scripts: list[bytes | float | None]) -> Scripted:
+        def begin(*scripts: list[Step]) -> Scripted:
             if request.param == "unix":
                 listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 listener.bind(str(tmp_path / "s"))
@@ -430,3 +443,73 @@ def test_a_client_is_not_taken_from_a_loop_that_runs(serve: Any):
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+LARGE = {"text": "y" * 8_000_000}
+
+
+@both
+def test_a_question_that_is_refused_before_its_end_is_read_is_a_refused_one(serve: Any, ask: Any):
+    # given a server that refuses it on a fresh connection, and on a kept one
+    refusal = Refusal(answer(b'{"message":"too large"}', "413 Content Too Large"))
+    server = serve([refusal], [answer(), refusal])
+    # when, then
+    for documents in ([LARGE], [{}, LARGE]):
+        with pytest.raises(QuestionError, match="HTTP 413: too large"):
+            ask(server.url, documents)
+    assert server.connections == 2
+
+
+def test_a_question_whose_connection_is_closed_in_the_middle_is_not_asked_again(serve: Any):
+    server = serve([answer(), Refusal(b"")], [answer()])
+    with Client(server.url, path="a") as client:
+        client.decide({})
+        with pytest.raises(NoDecisionError, match="closed before it had taken the question"):
+            client.decide(LARGE)
+    assert server.connections == 1
+
+
+def test_what_sending_takes_of_the_time_is_not_given_to_the_answer(tmp_path: Path):
+    # given a server that begins to read when most of the time is over, and never answers
+    timeout, ended = 2.0, threading.Event()
+
+    def read() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            ended.wait(0.9 * timeout)
+            while connection.recv(1 << 20):
+                pass
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        thread = threading.Thread(target=read)
+        thread.start()
+        # when
+        began = time.monotonic()
+        with (
+            Client(f"unix:{tmp_path / 's'}", path="a", timeout=timeout) as client,
+            pytest.raises(NoDecisionError, match="no answer within 2 s"),
+        ):
+            client.decide({"text": "y" * 1_000_000})
+        took = time.monotonic() - began
+        ended.set()
+        thread.join()
+    # then
+    assert took < 1.5 * timeout
+
+
+def test_the_addresses_of_a_name_share_the_time(monkeypatch: pytest.MonkeyPatch):
+    # given a name of three addresses, of which none answers
+    class Silent(socket.socket):
+        def connect(self, _: Any) -> None:
+            time.sleep(self.gettimeout() or 0)
+            raise TimeoutError
+
+    address = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 9))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 3)
+    monkeypatch.setattr(socket, "socket", Silent)
+    began = time.monotonic()
+    with Client("http://sidecar:8180", path="a", timeout=1.0) as client, pytest.raises(NoDecisionError, match="within 1 s"):
+        client.decide({})
+    assert time.monotonic() - began < 2.0
