@@ -193,6 +193,15 @@ def test_what_cannot_be_asked_is_refused(make: Make, document: Any, path: str):
         point.decide(document, path=path)
 
 
+@pytest.mark.parametrize("asked", [{"subject": "\ud800"}, {"path": "p/\ud800"}, {"subject": "a\nb"}, {"subject": "a\x7fb"}])
+def test_a_subject_or_a_path_that_no_request_has_is_refused(make: Make, asked: dict[str, str]):
+    with make(feature_flags=MOVED) as point:
+        with pytest.raises(QuestionError):
+            point.decide(QUESTION, **asked)
+        with pytest.raises(QuestionError):
+            asyncio.run(point.decide_async(QUESTION, **asked))
+
+
 def test_a_decision_point_that_is_closed_decides_nothing_and_can_be_opened_again(make: Make):
     point = make(feature_flags=MOVED)
     for ask in (lambda: point.decide(QUESTION), lambda: asyncio.run(point.decide_async(QUESTION))):

@@ -102,7 +102,7 @@ class DecisionPoint:
         it is, where that is not to be found in the input; an empty one counts as none.
 
         Raises:
-            QuestionError: the path or the input is refused.
+            QuestionError: the path, the input or the subject is refused.
             NoDecisionError: no decision came of it; BusyError when it can be tried again in a moment.
             ClosedError: the decision point is not open.
         """
@@ -112,8 +112,8 @@ class DecisionPoint:
         asked = self._asked(path)
         try:
             told = server.ask(asked, question_body(document), subject)
-        except PathError as error:
-            raise QuestionError(str(error)) from error
+        except (PathError, UnicodeEncodeError) as error:
+            raise _refused(error) from error
         return self._decided(told, asked)
 
     async def decide_async(self, document: Any = ABSENT, *, path: str | None = None, subject: str | None = None) -> Decision:
@@ -124,8 +124,8 @@ class DecisionPoint:
         asked = self._asked(path)
         try:
             told = await self._mailroom().ask(server, asked, question_body(document), subject)
-        except PathError as error:
-            raise QuestionError(str(error)) from error
+        except (PathError, UnicodeEncodeError) as error:
+            raise _refused(error) from error
         return self._decided(told, asked)
 
     def _decided(self, told: Told, asked: str) -> Decision:
@@ -199,6 +199,12 @@ class DecisionPoint:
         mailroom = self._mailrooms.pop(asyncio.get_running_loop(), None)
         if mailroom is not None:
             mailroom.close()
+
+
+def _refused(error: Exception) -> QuestionError:
+    if isinstance(error, UnicodeEncodeError):
+        return QuestionError("the path or the subject is a text that is not Unicode: it has half of a surrogate pair")
+    return QuestionError(str(error))
 
 
 def _decision(told: Told, asked: str) -> Decision:

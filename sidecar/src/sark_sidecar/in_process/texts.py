@@ -65,12 +65,20 @@ def _text(document: Any) -> bytes:
         text = orjson.dumps(document, None, _STRICT)
     except (orjson.JSONEncodeError, RecursionError):
         # Most likely an integer beyond 64 bits; if it is something else, the slow way says where.
-        check(document, "input", 0)
-        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _slow_text(document)
     if b"null" in text:
         # It writes null for a number that is none.
         check(document, "input", 0)
     return text
+
+
+def _slow_text(document: Any) -> bytes:
+    try:
+        check(document, "input", 0)
+        return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RuntimeError) as error:
+        # It was in order a moment ago: another thread changes it.
+        raise QuestionError(f"the input is not JSON: {error}") from error
 
 
 def check(value: Any, place: str, depth: int) -> None:
@@ -82,7 +90,8 @@ def check(value: Any, place: str, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise QuestionError(f"{place[:80]} ... is more than {MAX_DEPTH} levels deep")
     if isinstance(value, dict):
-        for key, member in value.items():
+        # A copy: another thread may change it meanwhile.
+        for key, member in (value.copy() if type(value) is dict else dict(value.items())).items():
             if not isinstance(key, str):
                 raise QuestionError(f"{place} has the key {key!r}, which is no text; in JSON every key is one")
             check(key, f"the key {key!r} of {place}", depth)
