@@ -16,6 +16,8 @@ from .pool import Connection, Places, Pool
 from .wire import BadAnswerError, Head
 
 _OK = 200
+_MAX_TIMEOUT: Final = 86_400
+"""A day: a longer one is a mistake, and what waits for sockets does not take every number."""
 
 
 class Stale(Exception):  # noqa: N818 - what happened
@@ -35,23 +37,29 @@ class Asking(Generic[Connection, Places]):
         *,
         path: str | None,
         timeout: float,
+        max_connections: int,
         max_bytes: int,
         subject_header: str | None,
-        places: Callable[[], Places],
+        places: Callable[[int], Places],
         loop: Callable[[], AbstractEventLoop | None],
     ) -> None:
         """Take the client's arguments; `places` makes the semaphore of its questions under way, and `loop` says who asks.
 
         Raises:
-            ValueError: the address is none.
+            ValueError: one of them cannot be.
         """
         self.place = parse_place(url)
+        if not 0 < timeout <= _MAX_TIMEOUT:
+            raise ValueError(f"timeout must be more than 0 and at most {_MAX_TIMEOUT} seconds, not {timeout}")
+        for name, least in (("max_connections", max_connections), ("max_answer_bytes", max_bytes)):
+            if least < 1:
+                raise ValueError(f"{name} must be at least 1, not {least}")
         self.timeout = timeout
         self.max_bytes = max_bytes
         self.is_closed = False
         self._path = path
-        self._subject_header = subject_header
-        self._places = places
+        self._subject_header = None if subject_header is None else wire.header_name(subject_header)
+        self._places = lambda: places(max_connections)
         self._loop = loop
         # One, but for a moment after a fork or on another loop.
         self._pools: dict[Owner, Pool[Connection, Places]] = {}

@@ -32,15 +32,16 @@ class AsyncClient:
         """Connect to nothing yet; the arguments are those of `Client`.
 
         Raises:
-            ValueError: the address is none.
+            ValueError: one of them cannot be.
         """
         self._asking: Asking[_Connection, asyncio.Semaphore] = Asking(
             url,
             path=path,
             timeout=timeout,
+            max_connections=max_connections,
             max_bytes=max_answer_bytes,
             subject_header=subject_header,
-            places=lambda: asyncio.Semaphore(max_connections),
+            places=asyncio.Semaphore,
             loop=asyncio.get_running_loop,
         )
 

@@ -38,21 +38,22 @@ class Client:
         Args:
             url: `http://127.0.0.1:8180` or `unix:/run/sark/data.sock`.
             path: what is asked when a question names no path.
-            timeout: seconds for a question, connecting and waiting for a connection included.
+            timeout: seconds for a question, connecting and waiting for a connection included; at most a day.
             max_connections: most questions under way; more wait.
             max_answer_bytes: longest answer that is taken.
             subject_header: the sidecar's `data.subject_header`, for questions that name a subject.
 
         Raises:
-            ValueError: the address is none.
+            ValueError: one of them cannot be.
         """
         self._asking: Asking[_Connection, threading.Semaphore] = Asking(
             url,
             path=path,
             timeout=timeout,
+            max_connections=max_connections,
             max_bytes=max_answer_bytes,
             subject_header=subject_header,
-            places=lambda: threading.Semaphore(max_connections),
+            places=threading.Semaphore,
             loop=lambda: None,
         )
 

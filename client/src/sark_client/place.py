@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Final
 from urllib.parse import urlsplit
+
+_HOST: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
+"""What the name service and the Host header take; a name of other letters has a form of these (xn--)."""
+_MAX_HOST: Final = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +40,31 @@ def parse_place(url: str) -> Place:
     Raises:
         ValueError: it names none; the message says what to write.
     """
+    try:
+        place = _place(url)
+    except ValueError:
+        # Its brackets hold no address, or its port is none.
+        place = None
+    if place is None:
+        raise ValueError(f"{url!r} is no place of a sidecar; write http://127.0.0.1:8180 or unix:/run/sark/data.sock")
+    return place
+
+
+def _place(url: str) -> Place | None:
     parts = urlsplit(url)
-    if parts.scheme == "unix" and parts.path.startswith("/"):
+    if "?" in url or "#" in url:
+        # Left out without a word, a part of the file's name would be among it.
+        return None
+    if parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc:
         return Place("", 0, parts.path)
-    if parts.scheme == "http" and parts.hostname and parts.path in {"", "/"} and not (parts.query or parts.username):
-        return Place(parts.hostname, parts.port or 80)
-    raise ValueError(f"{url!r} is no place of a sidecar; write http://127.0.0.1:8180 or unix:/run/sark/data.sock")
+    if parts.scheme == "http" and parts.hostname and parts.path in {"", "/"} and "@" not in parts.netloc:
+        port = 80 if parts.port is None else parts.port
+        return Place(parts.hostname, port) if port and _is_host(parts.hostname) else None
+    return None
+
+
+def _is_host(name: str) -> bool:
+    if ":" in name:
+        IPv6Address(name)
+        return True
+    return len(name) <= _MAX_HOST and _HOST.fullmatch(name) is not None

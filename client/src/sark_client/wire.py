@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import quote
 
 from .errors import NoDecisionError, QuestionError
 
 MAX_HEAD_BYTES: Final = 16_384
-_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What no header holds: of the control characters of ASCII all but the tab."""
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
@@ -34,11 +34,22 @@ class Head:
     """Whether the connection ends with this answer."""
 
 
-def request(path: str, host: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
-    """Return the request that asks for the decision at `path`, as in `authz/allow`.
+def header_name(name: str) -> str:
+    """Return `name`, which a header may have.
 
     Raises:
-        QuestionError: the path or a header cannot be sent.
+        ValueError: none may.
+    """
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header; it looks like X-Subject")
+    return name
+
+
+def request(path: str, host: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
+    """Return the request that asks for the decision at `path`, as in `authz/allow`; `headers` have names that they may have.
+
+    Raises:
+        QuestionError: the path or the value of a header cannot be sent.
     """
     segments = [segment for segment in path.split("/") if segment]
     if not segments or any(segment in {".", ".."} for segment in segments):
@@ -46,7 +57,7 @@ def request(path: str, host: str, body: bytes, headers: tuple[tuple[str, str], .
     try:
         target = "/v1/data/" + "/".join(quote(segment, safe="") for segment in segments)
         # As every other place a subject is named in: else one with an accent would be in another arm there.
-        more = "".join(f"{_name(name)}: {_value(value)}\r\n" for name, value in headers).encode()
+        more = "".join(f"{name}: {_value(value)}\r\n" for name, value in headers).encode()
     except UnicodeEncodeError as error:
         raise QuestionError(f"the path or a header cannot be sent: {error}") from error
     head = f"POST {target} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
@@ -62,17 +73,17 @@ def question(document: Any) -> bytes:
     if isinstance(document, bytes):
         # What stands behind a document would be read as members beside it, another input among them.
         try:
-            json.loads(document.decode())
+            _READER.decode(document.decode())
         except (ValueError, RecursionError) as error:
             raise QuestionError(f"the input is not one JSON document: {error}") from error
         return b'{"input":' + document + b"}"
     try:
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        body = b'{"input":' + text.encode() + b"}"
-    except (TypeError, ValueError, RecursionError) as error:
+        plain = _plain(document) if isinstance(document, _NESTED) else document
+        text = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return b'{"input":' + text.encode() + b"}"
+    except (TypeError, ValueError, RuntimeError) as error:
+        # One of the last kind: another thread changes it meanwhile, or it is too deep.
         raise QuestionError(f"the input is not JSON: {error}") from error
-    _check_keys(document)
-    return body
 
 
 def answer(body: bytes) -> Any:
@@ -118,25 +129,27 @@ def head(raw: bytes, max_body: int) -> Head:
     return Head(int(status[1]), int(length), closes)
 
 
-def _check_keys(document: Any) -> None:
-    """Refuse keys that are no text: `json` would make texts of them, and of 1 and "1" the same one."""
-    waiting = [document]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str):
-                    raise QuestionError(f"the input has the key {key!r}, which is no text; in JSON every key is one")
-            value = value.values()
-        elif not isinstance(value, _NESTED):
-            continue
-        waiting += [member for member in value if isinstance(member, _NESTED)]
+def _plain(value: Any) -> Any:
+    """Return a copy, so that what is sent is what was looked at, also when another thread changes it meanwhile.
+
+    Keys that are no text are refused: `json` would make texts of them, and of 1 and "1" the same one.
+    """
+    if not isinstance(value, dict):
+        return [_plain(member) if isinstance(member, _NESTED) else member for member in list(value)]
+    members: dict[str, Any] = value.copy() if type(value) is dict else dict(value.items())
+    for key, member in members.items():
+        if not isinstance(key, str):
+            raise QuestionError(f"the input has the key {key!r}, which is no text; in JSON every key is one")
+        if isinstance(member, _NESTED):
+            members[key] = _plain(member)
+    return members
 
 
-def _name(name: str) -> str:
-    if not _HEADER_NAME.fullmatch(name):
-        raise QuestionError(f"{name!r} is no name of a header")
-    return name
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+_READER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _value(value: str) -> str:

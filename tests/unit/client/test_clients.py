@@ -25,6 +25,7 @@ from sark_client import (
     NoDecisionError,
     QuestionError,
 )
+from sark_client.place import Place, parse_place
 from sark_e2e.deadline import eventually
 
 ALLOW = b'{"result":{"allow":true,"reason":"yes"}}\n'
@@ -269,11 +270,78 @@ def test_a_closed_client_asks_nobody(serve: Any):
         client.decide({}, subject="alice")
 
 
-@pytest.mark.parametrize("url", ["", "127.0.0.1:8180", "https://sidecar", "unix:relative", "http://host/path", "ftp://host"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:8180",
+        "https://sidecar",
+        "http://host/path",
+        "http://host?query",
+        "http://host/#fragment",
+        "http://user@host",
+        "ftp://host",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1:port",
+        "http://a..b",
+        "http://.a",
+        "http://sidecar-ü",
+        "http://a b",
+        "http://" + "a" * 64,
+        "http://" + ".".join(["a"] * 130),
+        "http://[::1",
+        "http://[::g]",
+        "unix:relative",
+        "unix://host/run/sark/data.sock",
+        "unix:/run/a?b",
+        "unix:/run/a#b",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url: str):
     for kind in (Client, AsyncClient):
         with pytest.raises(ValueError, match="no place of a sidecar"):
             kind(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://127.0.0.1:8180", ("127.0.0.1", 8180, "")),
+        ("http://side_car-1.apps.", ("side_car-1.apps.", 80, "")),
+        ("http://[::1]:8180/", ("::1", 8180, "")),
+        ("http://xn--sidecar-95a", ("xn--sidecar-95a", 80, "")),
+        ("unix:/run/a b%20", ("", 0, "/run/a b%20")),
+        ("unix:///run/a", ("", 0, "/run/a")),
+    ],
+)
+def test_an_address_names_a_place(url: str, place: tuple[str, int, str]):
+    assert parse_place(url) == Place(*place)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"timeout": float("inf")}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"timeout": 1e12}, "timeout"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": -1.0}, "timeout"),
+        ({"max_connections": 0}, "max_connections"),
+        ({"max_answer_bytes": 0}, "max_answer_bytes"),
+        ({"subject_header": "X Subject"}, "no name of a header"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_when_the_client_is_made(options: dict[str, Any], message: str):
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match=message):
+            kind("http://127.0.0.1:8180", **options)
+
+
+def test_the_longest_time_is_one_that_sockets_take(serve: Any):
+    server = serve([answer()], [answer()])
+    assert ask_blocking(server.url, [{}], timeout=86_400)[0].allow
+    assert ask_awaiting(server.url, [{}], timeout=86_400)[0].allow
 
 
 def test_a_coroutine_that_is_cancelled_leaves_no_answer_to_the_next(serve: Any):

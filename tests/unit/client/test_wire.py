@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from typing import Any
 
 import pytest
 
 from sark_client import QuestionError
-from sark_client.wire import question, request
+from sark_client.wire import header_name, question, request
 
 
 @pytest.mark.parametrize(
@@ -31,10 +33,26 @@ def test_bytes_are_sent_as_they_are(document: bytes):
         b'"\xff"',
         b"\xef\xbb\xbf1",
         '{"a":1}'.encode("utf-16"),
+        b'{"n":NaN}',
+        b"[-Infinity]",
         b"[" * 100_000,
         b"[" * 100_000 + b"]" * 100_000,
     ],
-    ids=["another input", "a member", "two", "none", "space", "a part", "no UTF-8", "a mark", "UTF-16", "open", "too deep"],
+    ids=[
+        "another input",
+        "a member",
+        "two",
+        "none",
+        "space",
+        "a part",
+        "no UTF-8",
+        "a mark",
+        "UTF-16",
+        "NaN",
+        "-Infinity",
+        "open",
+        "too deep",
+    ],
 )
 def test_bytes_that_are_not_one_document_are_refused(document: bytes):
     with pytest.raises(QuestionError, match="one JSON document"):
@@ -68,3 +86,52 @@ def test_a_header_is_sent_as_utf_8():
 def test_a_header_that_is_none_is_refused(value: str):
     with pytest.raises(QuestionError):
         request("a", "h", b"", (("X-Subject", value),))
+
+
+def test_what_is_sent_is_what_was_looked_at_while_another_thread_changes_it():
+    # given a dict that another thread changes, now and then with a key that is no text
+    inner: dict[Any, Any] = {str(number): [number] for number in range(1000)}
+    document, is_over = {"a": inner}, threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            inner[number if number % 50 == 0 else f"k{number}"] = [{}]
+            inner.pop(f"k{number - 20}", None)
+            inner.pop(number - 20, None)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    thread = threading.Thread(target=change)
+    thread.start()
+    # when
+    sent = []
+    try:
+        for _ in range(300):
+            try:
+                sent.append(question(document))
+            except QuestionError:
+                continue
+    finally:
+        is_over.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    # then it was refused, or has no key that was a number
+    keys = {key for body in sent for key in json.loads(body)["input"]["a"] if not key.startswith("k")}
+    assert keys <= {str(number) for number in range(1000)}
+
+
+def test_an_input_that_holds_itself_is_refused():
+    document: dict[str, Any] = {}
+    document["a"] = [document]
+    with pytest.raises(QuestionError, match="not JSON"):
+        question(document)
+
+
+def test_a_header_has_the_names_that_a_sidecar_takes():
+    for name in ("X-Subject", "X_Subject", "x.subject", "!#$%&'*+-.^_`|~0aZ"):
+        assert header_name(name) == name
+    for name in ("", "X Subject", "X-Subject:", "X-Subject\r\n", "X-Sübject", "(x)"):
+        with pytest.raises(ValueError, match="no name of a header"):
+            header_name(name)

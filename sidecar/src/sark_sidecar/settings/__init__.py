@@ -104,7 +104,7 @@ class DataSettings(SecuredSection):
         default=("/agent/id", "/source_agent/id", "/subject", "/user"), max_length=16
     )
     """JSON pointers tried in this order when there is nothing at subject_pointer."""
-    subject_header: str | None = Field(default=None, max_length=128, pattern=r"^[A-Za-z0-9-]+$")
+    subject_header: str | None = Field(default=None, max_length=128, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
     """A request header that names the subject and comes first."""
 
     @model_validator(mode="after")
