@@ -143,8 +143,11 @@ def test_what_is_no_question_is_refused_and_in_no_arm(inside: Any, body: bytes):
     status, text, arm, origin, _ = inside.server.ask("authz/allow", body)
     assert (status, arm, origin) == (400, "none", "")
     assert json.loads(text)["code"] == "invalid_parameter"
-    with pytest.raises(PathError):
-        inside.server.ask('a/"b', body)
+    for path in ('a/"b', "a/\ud800"):
+        with pytest.raises(PathError):
+            inside.server.ask(path, body)
+        with pytest.raises(PathError):
+            inside.server.ask_later(path, body, None, Mailbox(), 1)
 
 
 def test_bodies_are_bounded(start: Any):

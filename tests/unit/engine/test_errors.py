@@ -74,13 +74,14 @@ def test_a_path_that_reaches_a_missing_builtin_names_it(method: str):
     assert "http.send" in str(error)
 
 
-@pytest.mark.parametrize("method", ["evaluate", "decide", "evaluate_object"])
-def test_a_path_that_cannot_be_asked_is_a_path_error_and_an_input_error(engine: Engine, method: str):
+@pytest.mark.parametrize("path", ['a"b', "a/\ud800"])
+@pytest.mark.parametrize("method", ["evaluate", "evaluate_aside", "decide", "evaluate_object", "decide_object"])
+def test_a_path_that_cannot_be_asked_is_a_path_error_and_an_input_error(engine: Engine, method: str, path: str):
     with pytest.raises(PathError):
-        getattr(engine, method)('a"b')
+        getattr(engine, method)(path)
     assert issubclass(PathError, InputError)
     with pytest.raises(PathError):
-        engine.policies.verdict('a"b')
+        engine.policies.verdict(path)
 
 
 @pytest.mark.parametrize(

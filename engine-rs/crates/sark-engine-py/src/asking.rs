@@ -7,7 +7,7 @@ use std::{
 
 use pyo3::{
     prelude::*,
-    types::{PyBytes, PyTuple},
+    types::{PyBytes, PyString, PyTuple},
 };
 use sark_serve::{Arm, AtHand, FallbackReason, Inquiry, Origin, Server, Told};
 
@@ -44,7 +44,7 @@ pub(crate) fn ask<'py>(
     py: Python<'py>,
     server: &Server,
     paths: &Paths,
-    path: &str,
+    path: &Bound<'py, PyString>,
     body: &[u8],
     subject: Option<&str>,
 ) -> PyResult<Bound<'py, PyTuple>> {
@@ -69,7 +69,7 @@ pub(crate) fn ask_later<'py>(
     py: Python<'py>,
     server: &Server,
     paths: &Paths,
-    (path, body, subject): (&str, &[u8], Option<&str>),
+    (path, body, subject): (&Bound<'py, PyString>, &[u8], Option<&str>),
     mailbox: &Mailbox,
     token: u64,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {

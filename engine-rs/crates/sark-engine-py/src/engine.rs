@@ -7,7 +7,12 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use pyo3::{exceptions::PyValueError, prelude::*, sync::PyOnceLock, types::PyBytes};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyBytes, PyString},
+};
 use sark_engine::{
     Begun, CacheLimits, Decision, DecisionPath, Document, EngineOptions, EvaluationError, EvaluationLimits, Lifetimes, Outcome,
     document::read_decision,
@@ -165,7 +170,7 @@ impl Engine {
 
     /// Evaluate rule or package `path` on a JSON `input`; return compact JSON, or None when undefined.
     #[pyo3(signature = (path, input = None))]
-    fn evaluate(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
+    fn evaluate(&self, py: Python<'_>, path: &Bound<'_, PyString>, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
         let path = &self.paths.get(path)?.0;
         let answer = py.detach(|| {
             let began = Instant::now();
@@ -178,7 +183,12 @@ impl Engine {
 
     /// As evaluate, counted by no metric.
     #[pyo3(signature = (path, input = None))]
-    fn evaluate_aside(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
+    fn evaluate_aside(
+        &self,
+        py: Python<'_>,
+        path: &Bound<'_, PyString>,
+        input: Option<&[u8]>,
+    ) -> PyResult<Option<Py<PyBytes>>> {
         let path = &self.paths.get(path)?.0;
         let answer = py.detach(|| self.engine.evaluate(path, input));
         self.bytes(py, path, answer)
@@ -186,7 +196,7 @@ impl Engine {
 
     /// As evaluate, answered from the decision cache when possible.
     #[pyo3(signature = (path, input = None))]
-    fn decide(&self, py: Python<'_>, path: &str, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
+    fn decide(&self, py: Python<'_>, path: &Bound<'_, PyString>, input: Option<&[u8]>) -> PyResult<Option<Py<PyBytes>>> {
         let (path, known) = self.paths.get(path)?;
         // What the first decision of a path depends on is worked out with it: that takes time.
         let short = known && input.is_none_or(|bytes| bytes.len() <= SHORT_INPUT);
@@ -204,7 +214,7 @@ impl Engine {
     fn evaluate_object<'py>(
         &self,
         py: Python<'py>,
-        path: &str,
+        path: &Bound<'py, PyString>,
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -230,7 +240,7 @@ impl Engine {
     fn decide_object<'py>(
         &self,
         py: Python<'py>,
-        path: &str,
+        path: &Bound<'py, PyString>,
         input: Given<'py>,
         default: Given<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {

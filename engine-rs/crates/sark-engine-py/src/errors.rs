@@ -1,6 +1,8 @@
 //! From the engine's errors to Python exceptions, in one place. The classes are written in Python (`_errors.py`), because only
 //! there an exception can have typed attributes under every supported Python.
 
+use std::fmt::Display;
+
 use pyo3::{
     exceptions::PyValueError,
     import_exception,
@@ -36,7 +38,7 @@ pub(crate) fn policy(error: &sark_engine::PolicyError) -> PyErr {
     PolicyError::new_err(error.to_string())
 }
 
-pub(crate) fn path(error: &sark_engine::PathError) -> PyErr {
+pub(crate) fn path(error: &impl Display) -> PyErr {
     PathError::new_err(error.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyString};
 use sark_engine::{DecisionPath, Document, Value};
 
 use crate::{errors, input::from_python, output::to_python, paths::Paths, records};
@@ -28,7 +28,13 @@ pub(crate) struct ObjectQuestion<'py> {
 }
 
 impl<'py> ObjectQuestion<'py> {
-    pub(crate) fn read(py: Python<'py>, paths: &Paths, path: &str, input: Given<'py>, default: Given<'py>) -> PyResult<Self> {
+    pub(crate) fn read(
+        py: Python<'py>,
+        paths: &Paths,
+        path: &Bound<'py, PyString>,
+        input: Given<'py>,
+        default: Given<'py>,
+    ) -> PyResult<Self> {
         let (path, _) = paths.get(path)?;
         let undefined = records::undefined(py)?;
         let input = match input.0 {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use pyo3::PyResult;
+use pyo3::{prelude::*, types::PyString};
 use sark_engine::DecisionPath;
 
 use crate::errors;
@@ -43,8 +43,9 @@ impl Deref for Asked<'_> {
 }
 
 impl Paths {
-    /// The path that `text` means, and whether it was asked for before.
-    pub(crate) fn get(&self, text: &str) -> PyResult<(Asked<'_>, bool)> {
+    /// The path that a text means, and whether it was asked for before.
+    pub(crate) fn get(&self, path: &Bound<'_, PyString>) -> PyResult<(Asked<'_>, bool)> {
+        let text = text_of(path)?;
         for place in &self.first {
             if let Some((known, path)) = place.get() {
                 if **known == *text {
@@ -73,6 +74,11 @@ impl Paths {
         }
         Ok((path, false))
     }
+}
+
+/// The text of a path. Not every text of Python is one of UTF-8, and PyO3's own error would be none of the engine's.
+pub(crate) fn text_of<'p>(path: &'p Bound<'_, PyString>) -> PyResult<&'p str> {
+    path.to_str().map_err(|_| errors::path(&"the path has half of a surrogate pair, which UTF-8 cannot hold"))
 }
 
 fn taken_apart(text: &str) -> PyResult<Arc<DecisionPath>> {

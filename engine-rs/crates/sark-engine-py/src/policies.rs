@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use pyo3::{prelude::*, types::PyDict};
+use pyo3::{
+    prelude::*,
+    types::{PyDict, PyString},
+};
 use sark_engine::{DecisionPath, LoadLimits, Module, PolicyError, Sources};
 
-use crate::{errors, records::Verdicts};
+use crate::{errors, paths::text_of, records::Verdicts};
 
 /// An immutable, compiled set of policies and data.
 #[pyclass(frozen, module = "sark_engine")]
@@ -72,8 +75,8 @@ impl Policies {
     }
 
     /// Who answers for `path`, and why.
-    fn verdict<'py>(&self, py: Python<'py>, path: &str) -> PyResult<Bound<'py, PyAny>> {
-        let path = DecisionPath::parse(path).map_err(|error| errors::path(&error))?;
+    fn verdict<'py>(&self, py: Python<'py>, path: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        let path = DecisionPath::parse(text_of(path)?).map_err(|error| errors::path(&error))?;
         Verdicts::new(py)?.make(&self.0.verdict(&path))
     }
 

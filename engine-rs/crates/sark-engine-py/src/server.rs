@@ -10,7 +10,7 @@ use std::{
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
-    types::{PyBytes, PyTuple},
+    types::{PyBytes, PyString, PyTuple},
 };
 use sark_engine::assignment::Rule;
 use sark_serve::{
@@ -161,7 +161,13 @@ impl Server {
 
     /// Answer a question asked inside the process: (status, body, arm, origin, fallback).
     #[pyo3(signature = (path, body, subject = None))]
-    fn ask<'py>(&self, py: Python<'py>, path: &str, body: &[u8], subject: Option<&str>) -> PyResult<Bound<'py, PyTuple>> {
+    fn ask<'py>(
+        &self,
+        py: Python<'py>,
+        path: &Bound<'py, PyString>,
+        body: &[u8],
+        subject: Option<&str>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
         asking::ask(py, &self.0, &self.1, path, body, subject)
     }
 
@@ -170,7 +176,7 @@ impl Server {
     fn ask_later<'py>(
         &self,
         py: Python<'py>,
-        path: &str,
+        path: &Bound<'py, PyString>,
         body: &[u8],
         subject: Option<&str>,
         mailbox: &Mailbox,
