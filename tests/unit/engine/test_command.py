@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sark_engine import __version__
+from sark_engine import Engine, Policies, __version__
 from sark_engine._command import main
 from sark_engine._query import path_of
 
@@ -104,6 +106,7 @@ def test_the_input_may_come_from_standard_input(
         (["eval", "-d", "nowhere", "data.x"], "policy", "nowhere: "),
         (["eval", "-d", "p", "-i", "nowhere.json", "data.x"], "input", "nowhere.json: No such file"),
         (["eval", "-d", "p", "-i", "p/authz.rego", "data.authz.name"], "input", "not valid JSON"),
+        ([*ASK, 'data.sub["any name"]["1"]'], "input", "a text that looks like a number is read as an index"),
     ],
 )
 @pytest.mark.usefixtures("folder")
@@ -128,6 +131,7 @@ def test_without_a_decision_the_reason_is_given_and_the_status_is_2(
         ('data["a b"].c[0][-1]', "a b/c/0/-1"),
         (r'data["\u00e4"]', "ä"),
         ("data.data", "data"),
+        ('data["1.5"]["1a"]["-"][" 7"]', "1.5/1a/-/ 7"),
     ],
 )
 def test_a_query_that_is_a_path_into_data(query: str, path: str):
@@ -135,7 +139,11 @@ def test_a_query_that_is_a_path_into_data(query: str, path: str):
 
 
 @pytest.mark.parametrize(
-    "query", ["", "input.x", "database", "data.", "data.a b", "data[x]", 'data["a/b"]', "data.a == 1", "1", 'data["\\x"]']
+    "query",
+    [
+        *("", "input.x", "database", "data.", "data.a b", "data[x]", 'data["a/b"]', "data.a == 1", "1", 'data["\\x"]'),
+        *(f'data.a["{number}"]' for number in ("0", "-1", "+1", "01", "1.0", ".", "99999999999999999999")),
+    ],
 )
 @pytest.mark.usefixtures("folder")
 def test_a_query_that_is_none_is_refused(query: str):
@@ -195,3 +203,57 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder: Path):
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 2
+
+
+@pytest.mark.parametrize("form", ["raw", "pretty", "values", "json"])
+def test_a_number_is_printed_as_the_engine_has_written_it(folder: Path, form: str, capsys: pytest.CaptureFixture[str]):
+    # given numbers that Python would write otherwise
+    numbers = "[0.00001,1e-7,1.50,100000000000000000000000,1.7976931348623157e308]"
+    (folder / "p" / "numbers").mkdir()
+    (folder / "p" / "numbers" / "data.json").write_text(f'{{"n": {numbers}}}')
+    written = Engine(Policies.from_paths([folder / "p"])).evaluate("numbers/n")
+    assert written is not None
+    # when, then
+    assert main(["eval", "-d", "p", "-f", form, "data.numbers.n"]) == 0
+    assert written.decode().strip("[]") in "".join(capsys.readouterr().out.split())
+
+
+def test_the_output_is_utf_8_whatever_the_locale(folder: Path):
+    command = [sys.executable, "-m", "sark_engine", *ASK, "-f", "raw", "data.authz.tree.a"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "<é>\n".encode(), b"")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_fault_of_its_own_is_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    # given a fault that nobody has thought of
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("sark_engine._command.path_of", fail)
+    # when, then the status is not that of --fail
+    assert main([*ASK, "--fail", "data.authz.allow"]) == 2
+    assert json.loads(capsys.readouterr().out) == {"errors": [{"message": "RuntimeError: a bug", "code": "internal"}]}
+    assert main([*ASK, "-f", "raw", "data.authz.allow"]) == 2
+    assert capsys.readouterr() == ("", "error: RuntimeError: a bug\n")
+
+
+def test_an_interrupt_ends_it_in_the_middle_of_an_evaluation(folder: Path):
+    # given an evaluation that takes long
+    loops = "some i in numbers.range(1, 90000); some j in numbers.range(1, 90000); i == j"
+    (folder / "p" / "authz.rego").write_text(f"package authz\nslow := count([1 | {loops}])")
+    command = [sys.executable, "-m", "sark_engine", "eval", "-d", "p", "-I", "--timeout", "90", "data.authz.slow"]
+    with subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdin is not None
+            # More than a pipe holds: when it is written, the command reads it.
+            process.stdin.write(b" " * 1_000_000 + b"{}")
+            process.stdin.close()
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            # when, then
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == -signal.SIGINT
+        finally:
+            process.kill()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
+import io
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from sark_engine._errors import EngineError, EvaluationError, InputError, PolicyError
-from sark_engine._printing import print_error, print_result, print_verdicts
+from sark_engine._printing import print_error, print_result, print_verdicts, read_value
 from sark_engine._query import path_of
 from sark_engine._sark_engine import Engine, Policies, __version__, regorus_version
 
 EXIT_OK, EXIT_FAILED, EXIT_ERROR = 0, 1, 2
+_PYTHONS = signal.default_int_handler
 
 _EVAL = """\
 Evaluate a path and print its value, in the form that `opa eval` prints it.
 
-Exit status: 0; 1 when --fail or --fail-defined says so; 2 when there is no genuine decision.
+Exit status: 0; 1 when --fail or --fail-defined says so; 2 when there is no genuine decision, for whatever reason.
 """
 _EVAL_MORE = """\
 examples:
@@ -38,12 +42,34 @@ Exit status: 0; 1 with --strict when a rule is left to the baseline; 2 when the 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8, whatever the locale; what is no Unicode is shown as JSON escapes it.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        return _evaluate(options) if options.command == "eval" else _check(options)
+        with _interruptible():
+            return _evaluate(options) if options.command == "eval" else _check(options)
     except BrokenPipeError:
         # Whoever read the output has seen enough; what is left in the buffer has nowhere to go.
         sys.stdout = None
         return EXIT_ERROR
+    except Exception as error:  # noqa: BLE001 - 1 is an answer
+        print_error(f"{type(error).__name__}: {error}", "internal", options.format)
+        return EXIT_ERROR
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the process at once. Python's own handler would wait until the evaluation comes back."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is not _PYTHONS:
+        # Another handler, or that it is ignored, is not ours to undo.
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, _PYTHONS)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,7 +128,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     except EngineError as error:
         print_error(str(error), _code(error), options.format)
         return EXIT_ERROR
-    print_result(None if answer is None else json.loads(answer), options.query, options.format, defined=answer is not None)
+    print_result(None if answer is None else read_value(answer), options.query, options.format, defined=answer is not None)
     failed = (options.fail and answer is None) or (options.fail_defined and answer is not None)
     return EXIT_FAILED if failed else EXIT_OK
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sark_engine._records import Verdict
 
+_INDENT = "  "
 # OPA escapes what could end a script in HTML; outside of strings JSON has none of these.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+
+
+class Number(str):
+    """A number as the engine has written it: read and written once more it would be spelled otherwise, as 1e-05 is 0.00001."""
+
+    __slots__ = ()
+
+
+def read_value(answer: bytes) -> Any:
+    """Return the value in an answer of the engine."""
+    return json.loads(answer, parse_int=Number, parse_float=Number)
 
 
 def print_result(value: Any, query: str, form: str, *, defined: bool) -> None:
@@ -26,7 +38,8 @@ def print_result(value: Any, query: str, form: str, *, defined: bool) -> None:
     elif form == "pretty":
         sys.stdout.write(_indented(value))
     else:
-        sys.stdout.write((value if isinstance(value, str) else _compact(value)) + "\n")
+        is_text = isinstance(value, str) and not isinstance(value, Number)
+        sys.stdout.write((value if is_text else _compact(value)) + "\n")
 
 
 def print_error(message: str, code: str, form: str) -> None:
@@ -56,8 +69,30 @@ def print_verdicts(verdicts: Mapping[str, Verdict], revision: str, form: str) ->
 
 
 def _indented(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False).translate(_ESCAPES) + "\n"
+    return "".join(_pieces(value, "\n")).translate(_ESCAPES) + "\n"
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).translate(_ESCAPES)
+    return "".join(_pieces(value, "")).translate(_ESCAPES)
+
+
+def _pieces(value: Any, line: str) -> Iterator[str]:
+    """Yield the JSON text of a value; `line` begins the one it stands on, and is empty where all stands on one."""
+    if isinstance(value, dict):
+        colon = ": " if line else ":"
+        members = ((json.dumps(key, ensure_ascii=False) + colon, member) for key, member in value.items())
+        yield from _listed("{", members, "}", line)
+    elif isinstance(value, list | tuple):
+        yield from _listed("[", (("", element) for element in value), "]", line)
+    else:
+        yield value if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)
+
+
+def _listed(begin: str, members: Iterable[tuple[str, Any]], end: str, line: str) -> Iterator[str]:
+    inner, before = line and line + _INDENT, ""
+    yield begin
+    for name, member in members:
+        yield before + inner + name
+        yield from _pieces(member, inner)
+        before = ","
+    yield (line if before else "") + end

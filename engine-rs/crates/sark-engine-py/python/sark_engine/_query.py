@@ -9,6 +9,9 @@ from sark_engine._errors import PathError
 
 _STEP = re.compile(r"""\.(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\[(?P<text>"(?:[^"\\]|\\.)*")\]|\[(?P<index>-?[0-9]+)\]""")
 
+_NUMBER = re.compile(r"[+-]?(?=[0-9.])[0-9]*(?:\.0*)?")
+"""What a segment of a decision path is taken for, whatever stood in the query."""
+
 
 def path_of(query: str) -> str:
     """Return the decision path of `data.a["b"][0]`: `a/b/0`.
@@ -39,6 +42,8 @@ def _name(step: re.Match[str], query: str) -> str:
         raise _refused(query) from error
     if "/" in name or not name:
         raise PathError(f"the name {name!r} is empty or contains a slash: no decision path has such")
+    if _NUMBER.fullmatch(name):
+        raise PathError(f"the name {name!r} cannot be asked for: a text that looks like a number is read as an index")
     return name
 
 
