@@ -125,6 +125,8 @@ class Engine:
     def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:
         """Evaluate rule or package `path` (`authz/allow`) on a JSON `input`; return compact JSON, or None when undefined.
 
+        In a condition `b"false"` is true: compare with `b"true"`. Of an object look at its `allow` with `is True`.
+
         Never cached. The GIL is released. Counted as opa_evaluation_*{implementation="rust"} of the last server made with this
         engine. Raises InputError, PathError, EvaluationError and its subclasses.
         """
@@ -134,6 +136,8 @@ class Engine:
 
     def decide(self, path: str, input: bytes | None = None) -> bytes | None:
         """As evaluate, answered from the decision cache when possible. Errors and nondeterministic results are not cached.
+
+        Here too `b"false"` is true in a condition: compare with `b"true"`, and look at an object's `allow` with `is True`.
 
         Threads that ask the same at the same time share one evaluation. The GIL is kept while a decision is looked up for a
         short input, which takes less time than to release it.
@@ -366,8 +370,8 @@ class Server:
         space, counts as none, and one with control characters is answered with 400. The arm is `rust`, `python` or `none`; the
         origin of a decision `cache`, `engine` or `opa`, and empty when there is none; fallback is as in BaselineJob. A decision
         that is kept is answered on the caller's thread with the GIL held; everything else on the threads that `start` has made,
-        and the GIL is released meanwhile. Who asks
-        takes the place of a connection. Raises PathError.
+        and the GIL is released meanwhile. Who asks takes the place of a connection. In the child of a fork after `start` every
+        question is answered with 503. Raises PathError.
         """
 
     def ask_later(
