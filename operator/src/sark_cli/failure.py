@@ -15,3 +15,11 @@ class CommandError(Exception):
 
 class StaleError(CommandError):
     """The rollout is no longer in the state the intent was meant for."""
+
+
+class UnavailableError(CommandError):
+    """The API server did not answer, or asked to come back later: the same may be asked again."""
+
+
+class WrittenError(CommandError):
+    """What was asked is written; only what came of it could not be read."""

@@ -12,7 +12,7 @@ from sark_api.names import GROUP, KIND, PLURAL, VERSION
 
 from .connection import AGENT, Connection
 from .exit_code import ExitCode
-from .failure import CommandError, StaleError
+from .failure import CommandError, StaleError, UnavailableError
 
 CALL_SECONDS: Final = (5.0, 20.0)
 """Deadlines of one request: to connect, and for each part of the answer."""
@@ -108,7 +108,7 @@ def asked(server: str, what: str, call: Callable[[], Any]) -> Any:
     except ApiException as error:
         raise translated(what, error.status or 0, error.body) from error
     except (HTTPError, OSError) as error:
-        raise CommandError(f"cannot {what}: the API server at {server} cannot be reached: {_cause(error)}") from error
+        raise UnavailableError(f"cannot {what}: the API server at {server} cannot be reached: {_cause(error)}") from error
 
 
 def translated(what: str, status: int, body: object) -> CommandError:
@@ -126,6 +126,8 @@ def translated(what: str, status: int, body: object) -> CommandError:
     elif status == 409 or (status == 422 and not (document.get("details") or {}).get("causes")):  # noqa: PLR2004
         # A JSON patch whose test fails is answered with a bare 422; a body the schema refuses comes with its causes.
         return StaleError(f"cannot {what}: it was changed meanwhile")
+    elif status == 429 or status >= 500:  # noqa: PLR2004
+        return UnavailableError(f"cannot {what}: {said} (HTTP {status})")
     else:
         said = f"{said} (HTTP {status})"
     return CommandError(f"cannot {what}: {said}")

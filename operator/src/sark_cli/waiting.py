@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from .exit_code import ExitCode
-from .failure import CommandError, StaleError
+from .failure import CommandError, StaleError, WrittenError
 from .intents import Intent
 from .reading import parsed, read
 from .rollout import Rollout
@@ -25,6 +25,7 @@ def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, 
     sense there says so.
 
     Raises:
+        WrittenError: it is written, but this command cannot read what came of it.
         CommandError: it makes no sense, or could not be written.
     """
     for attempt in range(1, ATTEMPTS + 1):
@@ -32,12 +33,17 @@ def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, 
         if not plan.change:
             return rollout, plan.said
         try:
-            return parsed(rollouts.patch(rollout.namespace, rollout.short_name, plan.change)), plan.said
+            changed = rollouts.patch(rollout.namespace, rollout.short_name, plan.change)
         except StaleError:
             newer = read(rollouts, rollout.namespace, rollout.short_name)
             if attempt == ATTEMPTS or _is_another(rollout, newer, in_any_state=intent.in_any_state):
                 raise
             rollout = newer
+            continue
+        try:
+            return parsed(changed), plan.said
+        except CommandError as error:
+            raise WrittenError(f"{rollout.name}: written; {error}") from error
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -58,25 +64,40 @@ def wait(
 ) -> Rollout:
     """Return the rollout once the operator has answered to it and `met` holds.
 
+    What was asked is written: an API server that is away meanwhile is borne with until the deadline, and then said.
+
     Raises:
         CommandError: TIMED_OUT after `seconds`; it says how far it has come. NOT_FOUND when it was deleted.
     """
     deadline = time.monotonic() + seconds
+    blip = ""
     while True:
         show(rollout)
         if rollout.answered and met(rollout):
             return rollout
         if time.monotonic() > deadline:
-            raise CommandError(_late(rollout, seconds), ExitCode.TIMED_OUT)
+            raise CommandError(late(rollout, seconds, blip), ExitCode.TIMED_OUT)
         time.sleep(POLL_SECONDS)
-        rollout = read(rollouts, rollout.namespace, rollout.short_name)
+        try:
+            newer, blip = read(rollouts, rollout.namespace, rollout.short_name), ""
+        except CommandError as error:
+            if error.code is ExitCode.NOT_FOUND:
+                raise CommandError(f"{rollout.name}: written; {error}", error.code) from error
+            blip = str(error)
+            continue
+        if newer.body["metadata"]["uid"] != rollout.body["metadata"]["uid"]:
+            raise CommandError(f"{rollout.name}: written; it was deleted, and another of its name created", ExitCode.NOT_FOUND)
+        rollout = newer
 
 
-def _late(rollout: Rollout, seconds: float) -> str:
+def late(rollout: Rollout, seconds: float, blip: str = "") -> str:
+    """Return what is said of a rollout that was written and is not done in time; `blip` is why it could not be read last."""
     status = rollout.status
+    if blip:
+        return f"{rollout.name}: written; not seen to be done within {seconds:g} s: {blip}"
     if not rollout.answered:
         return (
             f"{rollout.name}: it is written, but the operator has not answered within {seconds:g} s; "
             "it will follow once it runs"
         )
-    return f"{rollout.name}: not done within {seconds:g} s; it is {status.phase} ({status.reason}): {status.message}"
+    return f"{rollout.name}: written; not done within {seconds:g} s; it is {status.phase} ({status.reason}): {status.message}"

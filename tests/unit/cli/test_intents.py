@@ -184,7 +184,8 @@ def test_who_is_asked_again_after_a_conflict(intent: Intent, meanwhile: dict[str
         (409, "{}", "StaleError", "changed meanwhile"),
         (422, '{"message": "rejected", "details": {}}', "StaleError", "changed meanwhile"),
         (422, '{"message": "bad mode", "details": {"causes": [{}]}}', "CommandError", "bad mode"),
-        (503, "<html>", "CommandError", "HTTP 503"),
+        (429, "{}", "UnavailableError", "HTTP 429"),
+        (503, "<html>", "UnavailableError", "HTTP 503"),
     ],
 )
 def test_what_the_api_server_answers_is_a_sentence(status: int, body: str, kind: str, says: str):

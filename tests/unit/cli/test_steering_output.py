@@ -179,7 +179,7 @@ def test_a_rollback_of_a_new_attempt_waits_for_the_way_back(told: Callable[..., 
 
     # Then it is not said to be at the baseline while that one serves all
     text = told("rollback gateway --yes --ask none --timeout 1s")
-    assert "NOT restored: shop/gateway: not done within 1 s; it is Pending" in text
+    assert "NOT restored: shop/gateway: written; not done within 1 s; it is Pending" in text
     target.sidecars["gw-1"].following = True
     assert "at the baseline" in told("rollback gateway --yes --ask none --timeout 1m")
 
