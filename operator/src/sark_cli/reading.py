@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sark_operator.shell.api import UnreadableError
 
 from .failure import CommandError
@@ -14,7 +17,7 @@ def read(rollouts: Rollouts, namespace: str, name: str) -> Rollout:
     return parsed(rollouts.get(namespace, name))
 
 
-def parsed(body: dict[str, object]) -> Rollout:
+def parsed(body: Mapping[str, Any]) -> Rollout:
     """Return the object as a rollout. Raises CommandError when this command cannot read it."""
     try:
         return Rollout.from_object(body)

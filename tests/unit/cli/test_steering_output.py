@@ -92,7 +92,8 @@ def telling(
         monkeypatch.setattr(f"sark_cli.commands.{module}.connect", lambda _: Connection(None, "shop", "https://kubernetes"))
         monkeypatch.setattr(f"sark_cli.commands.{module}.Rollouts", lambda _: desk)
     monkeypatch.setattr("sark_cli.commands.rollback.ask_sidecars", lambda *_, **__: sidecars)
-    monkeypatch.setattr("sark_cli.waiting.POLL_SECONDS", 0)
+    for module in ("waiting", "restoration"):
+        monkeypatch.setattr(f"sark_cli.{module}.POLL_SECONDS", 0)
 
     def run(*commands: str) -> str:
         lines: list[str] = []
@@ -190,5 +191,8 @@ def test_rollback_for_programs(data_format: str, told: Callable[..., str], golde
 
 
 def test_a_rollback_that_does_not_come_to_its_end(told: Callable[..., str], target: SimulatedTarget, golden: Golden):
+    # Its share holds for longer than the wait, however often is asked meanwhile.
+    target.ask(valid_for=timedelta(hours=24))
+    target.run(3)
     target.sidecars["gw-1"].following = False
     golden("rollback-unfinished.txt", told("rollback gateway --yes --timeout 1s"))

@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from sark_cli.connection import connect
+from sark_cli.crew import work_through
 from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError
 from sark_cli.intents import ROLLBACK, held_by, is_back, never_began
 from sark_cli.out import Grid, Out
+from sark_cli.outcome import Outcome
 from sark_cli.reading import parsed, read
+from sark_cli.restoration import AT_ONCE, Restoration
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import Rollouts
 from sark_cli.sidecar_config import sidecar_access
 from sark_cli.sidecars import Answer, ask_sidecars
-from sark_cli.waiting import ask, wait
 
-AT_ONCE: Final = 16
 _SHOWN_WHEN_ASKING: Final = 20
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of one rollout."""
-
-    name: str
-    rollout: Rollout | None = None
-    """As it was last seen."""
-    problem: str = ""
-    """Why it is not on the baseline, or not known to be; empty when it is."""
-    code: ExitCode = ExitCode.DONE
-    sidecars: list[Answer] = field(default_factory=list)
-    unasked: str = ""
-    """Why no sidecar could be asked."""
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return it for programs."""
-        status = self.rollout.status if self.rollout else None
-        return {
-            "name": self.name,
-            "restored": not self.problem and self.rollout is not None and _at_baseline(self.rollout),
-            "problem": self.problem,
-            "phase": str(status.phase) if status else "",
-            "flagRevision": status.flags.revision if status and status.flags else None,
-            "sidecars": [answer.to_wire() for answer in self.sidecars],
-            "sidecarsNotAsked": self.unasked,
-        }
 
 
 def run(options: argparse.Namespace, out: Out) -> int:
@@ -58,23 +31,33 @@ def run(options: argparse.Namespace, out: Out) -> int:
         raise CommandError("give one NAME, or --all for the namespace, or -A for every namespace", ExitCode.USAGE)
     connection = connect(options)
     rollouts = Rollouts(connection)
+    namespace = "" if options.all_namespaces else connection.namespace
     if options.name:
         chosen = [read(rollouts, connection.namespace, options.name)]
         unreadable: list[Outcome] = []
     else:
-        chosen, unreadable = _all(rollouts, "" if options.all_namespaces else connection.namespace)
+        chosen, unreadable = _all(rollouts, namespace)
     if not chosen and not unreadable:
         out.lines("There is nothing to roll back.")
         return ExitCode.DONE
     if not options.yes:
         _confirm(chosen)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        done = list(pool.map(lambda each: _one(rollouts, each, options), chosen))
-    outcomes = [*done, *unreadable]
+    restoration = Restoration(rollouts, chosen, partial(_found, rollouts, namespace, options.name), options.timeout)
+    interrupted = False
+    try:
+        restoration.run()
+        if options.timeout and options.ask != "none":
+            _hear_sidecars(rollouts, restoration.outcomes, options)
+    except KeyboardInterrupt:
+        interrupted = True
+        restoration.interrupt()
+    outcomes = [*restoration.outcomes, *unreadable]
     if out.wants_data:
         out.data([outcome.to_wire() for outcome in outcomes])
     else:
         _tell(outcomes, out)
+    if interrupted:
+        return ExitCode.INTERRUPTED
     return next((outcome.code for outcome in outcomes if outcome.problem), ExitCode.DONE)
 
 
@@ -84,9 +67,9 @@ def _all(rollouts: Rollouts, namespace: str) -> tuple[list[Rollout], list[Outcom
     for body in rollouts.all(namespace):
         try:
             rollout = parsed(body)
-        except CommandError as error:
-            key = f"{body['metadata']['namespace']}/{body['metadata']['name']}"
-            unreadable.append(Outcome(key, problem=str(error), code=error.code))
+        except Exception as error:  # noqa: BLE001 - what is wrong with one must not keep the others from going back
+            said = str(error) if isinstance(error, CommandError) else f"cannot read the rollout: {type(error).__name__}"
+            unreadable.append(Outcome(_key(body), problem=f"NOT asked to go back: {said}", code=ExitCode.FAILED))
             continue
         if not (ROLLBACK.met(rollout) and rollout.spec.mode == "Rollback"):
             chosen.append(rollout)
@@ -107,24 +90,43 @@ def _confirm(chosen: list[Rollout]) -> None:
         raise CommandError("nothing was changed")
 
 
-def _one(rollouts: Rollouts, rollout: Rollout, options: argparse.Namespace) -> Outcome:
-    """Take one rollout back. It never raises: what happens to one must not keep the others from going back."""
-    outcome = Outcome(rollout.name, rollout)
+def _found(rollouts: Rollouts, namespace: str, name: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return what there is now, by its key: one, or all in one list, because two hundred questions take too long."""
+    if not name:
+        return {_key(body): body for body in rollouts.all(namespace)}
     try:
-        outcome.rollout, _ = ask(rollouts, rollout, ROLLBACK)
-        if not options.timeout:
-            return outcome
-        outcome.rollout = wait(rollouts, outcome.rollout, ROLLBACK.met, seconds=options.timeout)
+        body = rollouts.get(namespace, name)
     except CommandError as error:
-        outcome.problem, outcome.code = str(error), error.code
-    if outcome.rollout is not None and options.ask != "none":
+        if error.code is ExitCode.NOT_FOUND:
+            return {}
+        raise
+    return {_key(body): body}
+
+
+def _key(body: Mapping[str, Any]) -> str:
+    return f"{body['metadata']['namespace']}/{body['metadata']['name']}"
+
+
+def _hear_sidecars(rollouts: Rollouts, outcomes: Sequence[Outcome], options: argparse.Namespace) -> None:
+    """Ask the sidecars of every rollout what they apply."""
+
+    def hear(outcome: Outcome) -> None:
+        if outcome.rollout is None:
+            return
         try:
             # A file that cannot be used holds up no rollback: it is read when everything else has been done.
             access = sidecar_access(options.sidecar_config)
             outcome.sidecars = ask_sidecars(rollouts, outcome.rollout, access, direct=options.ask == "direct")
         except CommandError as error:
             outcome.unasked = str(error)
-    return outcome
+        except Exception as error:  # noqa: BLE001 - what is odd about one must not keep the others from being told
+            outcome.unasked = f"{type(error).__name__}: {error}"
+        else:
+            outcome.unasked = ""
+
+    for each in outcomes:
+        each.unasked = "interrupted"  # until it is done
+    work_through(outcomes, hear, AT_ONCE)
 
 
 def _tell(outcomes: list[Outcome], out: Out) -> None:
@@ -134,12 +136,9 @@ def _tell(outcomes: list[Outcome], out: Out) -> None:
             out.lines(*(f"  {line}" for line in _grid(outcome.sidecars).lines()))
     failed = sum(1 for outcome in outcomes if outcome.problem)
     if len(outcomes) > 1:
-        out.lines("", f"{len(outcomes) - failed} of {len(outcomes)} rollouts done" + (f", {failed} not" if failed else ""))
-
-
-def _at_baseline(rollout: Rollout) -> bool:
-    """Return whether the share is 0%, as far as this rollout knows: of what another one serves it knows nothing."""
-    return is_back(rollout) or (never_began(rollout) and not held_by(rollout))
+        asked = sum(1 for outcome in outcomes if outcome.problem and outcome.asked)
+        rest = f", {failed} not: {asked} asked to go back, {failed - asked} not asked" if failed else ""
+        out.lines("", f"{len(outcomes) - failed} of {len(outcomes)} rollouts done{rest}")
 
 
 def _lines(outcome: Outcome) -> list[str]:
