@@ -10,7 +10,6 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +18,7 @@ from pydantic import ValidationError
 
 from sark_api.report import FLAGS_PATH, FlagReport
 
+from .crew import work_through
 from .failure import CommandError
 from .printable import printable
 from .rollout import Rollout
@@ -69,8 +69,13 @@ def ask_sidecars(rollouts: Rollouts, rollout: Rollout, access: SidecarAccess, *,
     pods = list(_ready(rollouts, rollout))
     port = rollout.spec.target.admin_port
     one = partial(_direct, way, port) if direct else partial(_proxied, rollouts, rollout.namespace, way, port)
-    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-        return list(pool.map(partial(_answer, one), pods))
+    answers: dict[str, Answer] = {}
+
+    def hear(pod: tuple[str, str]) -> None:
+        answers[pod[0]] = _answer(one, pod)
+
+    work_through(pods, hear, ASKED_AT_ONCE)
+    return [answers[name] for name, _ in pods]
 
 
 def _ready(rollouts: Rollouts, rollout: Rollout) -> Iterable[tuple[str, str]]:
@@ -97,9 +102,12 @@ def _answer(ask: Callable[[str, str], Any], pod: tuple[str, str]) -> Answer:
     name, address = pod
     try:
         report = FlagReport.model_validate(_object(ask(name, address)))
-    except (CommandError, OSError, http.client.HTTPException, ValueError, ValidationError) as error:
-        said = "its answer has an unexpected form" if isinstance(error, ValidationError) else str(error)
-        return Answer(name, problem=printable(" ".join(said.split())[:300]) or type(error).__name__)
+    except ValidationError:
+        return Answer(name, problem="its answer has an unexpected form")
+    except (CommandError, OSError, http.client.HTTPException, ValueError) as error:
+        return Answer(name, problem=printable(" ".join(str(error).split())[:300]) or type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever a sidecar answers, the others are told all the same
+        return Answer(name, problem=f"its answer cannot be read: {type(error).__name__}")
     return Answer(name, report.revision, report.percentage, printable(report.rollout or ""))
 
 
@@ -113,13 +121,18 @@ def _proxied(rollouts: Rollouts, namespace: str, way: Way, port: int, name: str,
     core: Any = client.CoreV1Api(rollouts.connection.api)
     path = FLAGS_PATH.lstrip("/")
     pod = f"https:{name}:{port}" if way.tls is not None else f"{name}:{port}"
-    return asked(
-        rollouts.connection.server,
-        f"ask pod {name} through the API server",
-        lambda: core.connect_get_namespaced_pod_proxy_with_path(
+
+    def read() -> bytes:
+        answer = core.connect_get_namespaced_pod_proxy_with_path(
             pod, namespace, path, _preload_content=False, _request_timeout=CALL_SECONDS
-        ).data[:MAX_BYTES],
-    )
+        )
+        try:
+            return _whole(answer.read(MAX_BYTES + 1))
+        finally:
+            # What is left of a longer answer is not read, so nothing else can be asked over this connection.
+            answer.close()
+
+    return asked(rollouts.connection.server, f"ask pod {name} through the API server", read)
 
 
 class _NamedConnection(http.client.HTTPSConnection):
@@ -154,12 +167,19 @@ def _direct(way: Way, port: int, _name: str, address: str) -> bytes:
             raise ValueError("HTTP 401: it wants a token, which --sidecar-config must name")
         if answer.status != http.client.OK:
             raise ValueError(f"HTTP {answer.status}")
-        return answer.read(MAX_BYTES)
+        return _whole(answer.read(MAX_BYTES + 1))
     except (ConnectionResetError, http.client.BadStatusLine) as error:
         hint = "; if it speaks TLS, --sidecar-config must name its authority" if way.tls is None else ""
         raise ValueError(f"it hangs up{hint}") from error
     finally:
         connection.close()
+
+
+def _whole(body: bytes) -> bytes:
+    """Return what was read. Raises ValueError when there is more of it than a sidecar has to say."""
+    if len(body) > MAX_BYTES:
+        raise ValueError(f"its answer is longer than {MAX_BYTES:,} bytes")
+    return body
 
 
 def _object(raw: Any) -> Mapping[str, Any]:

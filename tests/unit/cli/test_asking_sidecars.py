@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes import client
 
 from sark_cli import sidecars
+from sark_cli.connection import Connection
 from sark_cli.failure import CommandError
 from sark_cli.rollout import Rollout
+from sark_cli.rollouts import Rollouts
 from sark_cli.sidecar_config import sidecar_access
 from sark_cli.sidecars import Answer, ask_sidecars
 from sark_e2e.certificates import Authority
@@ -108,6 +111,68 @@ def test_one_that_is_not_asked_as_it_wants_says_what_to_mend(
     openly = ask()
     assert openly.percent is None
     assert "--sidecar-config must name its authority" in openly.problem
+
+
+class OddPort(BaseHTTPRequestHandler):
+    """Answers as its server's `body` says: a part that is sent, so many times."""
+
+    def do_GET(self) -> None:
+        """Answer, until nobody reads any more."""
+        part, times = self.server.body  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.end_headers()
+        try:
+            for _ in range(times):
+                self.wfile.write(part)
+                self.server.sent += len(part)  # type: ignore[attr-defined]
+        except OSError:
+            return
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's signature
+        """Say nothing."""
+
+
+@pytest.fixture
+def odd() -> Iterator[HTTPServer]:
+    with ExitStack() as stack:
+        server = stack.enter_context(HTTPServer(("127.0.0.1", 0), OddPort))
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        stack.callback(server.shutdown)
+        server.sent = 0  # type: ignore[attr-defined]
+        yield server
+
+
+@pytest.fixture
+def ask_odd(odd: HTTPServer, monkeypatch: pytest.MonkeyPatch, body: Callable[[str], dict[str, Any]]) -> Callable[..., Answer]:
+    """Ask a sidecar that answers as it likes, at its own address or through an API server that is the same server."""
+    monkeypatch.setattr(sidecars, "_ready", lambda *_: [("gateway-0", "127.0.0.1")])
+    object_ = body("reverted")
+    object_["spec"]["target"]["adminPort"] = odd.server_port
+    rollout = Rollout.from_object(object_)
+    configuration = client.Configuration(host=f"http://127.0.0.1:{odd.server_port}")
+    configuration.retries = False  # type: ignore[assignment]
+    rollouts = Rollouts(Connection(client.ApiClient(configuration), "shop", configuration.host))
+
+    def asked(part: bytes, times: int, *, direct: bool) -> Answer:
+        odd.body = (part, times)  # type: ignore[attr-defined]
+        (answer,) = ask_sidecars(rollouts, rollout, sidecar_access(""), direct=direct)
+        return answer
+
+    return asked
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_odd_answer_is_a_problem_of_that_sidecar(direct: bool, ask_odd: Callable[..., Answer]):
+    assert ask_odd(b"[" * 200_000, 1, direct=direct).problem == "its answer cannot be read: RecursionError"
+    assert ask_odd(b"{}", 1, direct=direct).problem == "its answer has an unexpected form"
+    assert ask_odd(json.dumps(REPORT).encode(), 1, direct=direct) == Answer("gateway-0", 7, 0, "shop/gateway")
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_answer_without_end_is_not_read_to_its_end(direct: bool, ask_odd: Callable[..., Answer], odd: HTTPServer):
+    part = b" " * 1_048_576
+    assert "its answer is longer than 1,048,576 bytes" in ask_odd(part, 200, direct=direct).problem
+    assert odd.sent < 100 * len(part)  # type: ignore[attr-defined]
 
 
 def test_a_token_is_not_sent_through_the_api_server(ask: Callable[..., Answer], bearer: dict[str, Any]):

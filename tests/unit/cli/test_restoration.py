@@ -108,12 +108,12 @@ def test_all_are_asked_before_any_is_waited_for(server: Server, roll_back: Calla
 def test_one_the_api_server_does_not_take_is_asked_again_and_holds_up_no_other(server: Server, roll_back: Callable[..., Any]):
     # Given one that is not taken at first, more than are asked at once that never are, and one that is refused
     server.takes_back = set(server.bodies)
-    server.odd["gateway-00"] = _raising(AWAY, AWAY)
+    server.odd["gateway-00"] = _raising(AWAY)
     stubborn = [f"gateway-{number:02}" for number in range(1, 19)]
     server.odd |= {name: _raising(*[AWAY] * 10_000) for name in stubborn}
     server.odd["gateway-39"] = _raising(CommandError("cannot change it: you may not"))
 
-    code, told = roll_back("--all", "--timeout", "1s")
+    code, told = roll_back("--all", "--timeout", "3s")
 
     # Then the others went back, and of these it is said that they were not asked
     assert code == ExitCode.FAILED
