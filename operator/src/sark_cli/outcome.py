@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from .exit_code import ExitCode
 from .intents import held_by, is_back, never_began
 from .rollout import Rollout
 from .sidecars import Answer
+
+_NAMED: Final = 10
+"""Sidecars named in a sentence; all are in the table below it."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,14 @@ class Outcome:
         """Note why it is not on the baseline. What was noted before stays, and so does its exit status."""
         self.problem = f"{self.problem}; {problem}" if self.problem else problem
         self.code = self.code or code
+
+    def weigh(self, answers: list[Answer]) -> None:
+        """Take what the sidecars say. One that serves a share of this rollout is a problem, whoever says otherwise."""
+        self.sidecars = answers
+        serving = [f"{answer.pod} says that it serves {answer.percent}%" for answer in answers if answer.serves(self.name)]
+        if serving:
+            more = f" and {len(serving) - _NAMED} more" if len(serving) > _NAMED else ""
+            self.fail("; ".join(serving[:_NAMED]) + more)
 
     def to_wire(self) -> dict[str, Any]:
         """Return it for programs."""

@@ -1,6 +1,7 @@
 """What each sidecar itself says it applies: asked through the API server, or at the pods' own addresses.
 
-The operator's confirmation is what counts; this is the second witness that a person wants to see after a rollback.
+The operator's confirmation is what counts; this is the second witness that a person wants to see after a rollback. One that
+contradicts it is no detail: then it is not known that the baseline is restored.
 """
 
 from __future__ import annotations
@@ -22,13 +23,12 @@ from .crew import work_through
 from .failure import CommandError
 from .printable import printable
 from .rollout import Rollout
-from .rollouts import CALL_SECONDS, Rollouts, asked
+from .rollouts import CALL_SECONDS, PAGE, Rollouts, asked
 
 if TYPE_CHECKING:
     from sark_operator.shell.sidecar_access import SidecarAccess, Way
 
 ASKED_AT_ONCE: Final = 16
-MOST_PODS: Final = 5_000
 MAX_BYTES: Final = 1_048_576
 DIRECT_SECONDS: Final = 3.0
 
@@ -43,6 +43,10 @@ class Answer:
     rollout: str = ""
     problem: str = ""
     """Why it could not be asked; empty when it answered."""
+
+    def serves(self, name: str) -> bool:
+        """Return whether it says that it lets the rollout of this namespace/name have a share of its requests."""
+        return bool(self.percent) and self.rollout == name
 
     def to_wire(self) -> dict[str, object]:
         """Return it for programs."""
@@ -66,7 +70,7 @@ def ask_sidecars(rollouts: Rollouts, rollout: Rollout, access: SidecarAccess, *,
         raise CommandError(
             "the API server passes on no token of the sidecars': use --ask direct, from inside the cluster's network"
         )
-    pods = list(_ready(rollouts, rollout))
+    pods = sorted(_ready(rollouts, rollout))
     port = rollout.spec.target.admin_port
     one = partial(_direct, way, port) if direct else partial(_proxied, rollouts, rollout.namespace, way, port)
     answers: dict[str, Answer] = {}
@@ -84,18 +88,22 @@ def _ready(rollouts: Rollouts, rollout: Rollout) -> Iterable[tuple[str, str]]:
 
     selector = ",".join(f"{key}={value}" for key, value in sorted(rollout.spec.target.match_labels.items()))
     core = client.CoreV1Api(rollouts.connection.api)
-    pods = asked(
-        rollouts.connection.server,
-        f"list the pods of namespace {rollout.namespace} with {selector}",
-        lambda: core.list_namespaced_pod(
-            rollout.namespace, label_selector=selector, limit=MOST_PODS, _request_timeout=CALL_SECONDS
-        ),
-    )
-    for pod in sorted(pods.items, key=lambda each: each.metadata.name):
-        conditions = (pod.status and pod.status.conditions) or ()
-        ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
-        if ready and pod.metadata.deletion_timestamp is None and pod.status.pod_ip:
-            yield str(pod.metadata.name), str(pod.status.pod_ip)
+    token = ""
+    while True:
+        paging: dict[str, Any] = {"limit": PAGE, "_request_timeout": CALL_SECONDS} | ({"_continue": token} if token else {})
+        pods: Any = asked(
+            rollouts.connection.server,
+            f"list the pods of namespace {rollout.namespace} with {selector}",
+            partial(core.list_namespaced_pod, rollout.namespace, label_selector=selector, **paging),
+        )
+        for pod in pods.items:
+            conditions = (pod.status and pod.status.conditions) or ()
+            ready = any(each.type == "Ready" and each.status == "True" for each in conditions)
+            if ready and pod.metadata.deletion_timestamp is None and pod.status.pod_ip:
+                yield str(pod.metadata.name), str(pod.status.pod_ip)
+        token = pods.metadata._continue or ""  # noqa: SLF001 - as the client calls it
+        if not token:
+            return
 
 
 def _answer(ask: Callable[[str, str], Any], pod: tuple[str, str]) -> Answer:
@@ -116,21 +124,27 @@ def _proxied(rollouts: Rollouts, namespace: str, way: Way, port: int, name: str,
 
     It is the API server that speaks TLS with the sidecar then, and it takes any certificate.
     """
-    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
 
-    core: Any = client.CoreV1Api(rollouts.connection.api)
-    path = FLAGS_PATH.lstrip("/")
-    pod = f"https:{name}:{port}" if way.tls is not None else f"{name}:{port}"
+    api = rollouts.connection.api
+    request = api.param_serialize(
+        "GET",
+        "/api/v1/namespaces/{namespace}/pods/{name}/proxy" + FLAGS_PATH,
+        path_params={"namespace": namespace, "name": f"https:{name}:{port}" if way.tls is not None else f"{name}:{port}"},
+        auth_settings=["BearerToken"],
+    )
 
     def read() -> bytes:
-        answer = core.connect_get_namespaced_pod_proxy_with_path(
-            pod, namespace, path, _preload_content=False, _request_timeout=CALL_SECONDS
-        )
+        # The client's own method for this reads the whole body of an answer that is not 200, however long that is.
+        answer = api.call_api(*request, _request_timeout=CALL_SECONDS).response
         try:
-            return _whole(answer.read(MAX_BYTES + 1))
+            body: bytes = answer.read(MAX_BYTES + 1, decode_content=True)
         finally:
             # What is left of a longer answer is not read, so nothing else can be asked over this connection.
             answer.close()
+        if answer.status != http.client.OK:
+            raise ApiException(status=answer.status, body=body.decode(errors="replace"))
+        return _whole(body)
 
     return asked(rollouts.connection.server, f"ask pod {name} through the API server", read)
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -118,8 +119,8 @@ class OddPort(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer, until nobody reads any more."""
-        part, times = self.server.body  # type: ignore[attr-defined]
-        self.send_response(200)
+        status, part, times = self.server.body  # type: ignore[attr-defined]
+        self.send_response(status)
         self.end_headers()
         try:
             for _ in range(times):
@@ -153,8 +154,8 @@ def ask_odd(odd: HTTPServer, monkeypatch: pytest.MonkeyPatch, body: Callable[[st
     configuration.retries = False  # type: ignore[assignment]
     rollouts = Rollouts(Connection(client.ApiClient(configuration), "shop", configuration.host))
 
-    def asked(part: bytes, times: int, *, direct: bool) -> Answer:
-        odd.body = (part, times)  # type: ignore[attr-defined]
+    def asked(part: bytes, times: int, *, direct: bool, status: int = 200) -> Answer:
+        odd.body = (status, part, times)  # type: ignore[attr-defined]
         (answer,) = ask_sidecars(rollouts, rollout, sidecar_access(""), direct=direct)
         return answer
 
@@ -172,7 +173,44 @@ def test_an_odd_answer_is_a_problem_of_that_sidecar(direct: bool, ask_odd: Calla
 def test_an_answer_without_end_is_not_read_to_its_end(direct: bool, ask_odd: Callable[..., Answer], odd: HTTPServer):
     part = b" " * 1_048_576
     assert "its answer is longer than 1,048,576 bytes" in ask_odd(part, 200, direct=direct).problem
-    assert odd.sent < 100 * len(part)  # type: ignore[attr-defined]
+    assert "500" in ask_odd(part, 200, direct=direct, status=500).problem
+    assert odd.sent < 200 * len(part)  # type: ignore[attr-defined]
+
+
+class ApiServer(BaseHTTPRequestHandler):
+    """Lists twelve hundred ready pods, as many on a page as are asked for."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        asked = parse_qs(urlsplit(self.path).query)
+        first, limit = int(asked.get("continue", ["0"])[0]), int(asked["limit"][0])
+        names = [f"gateway-{number:04}" for number in range(1_200)]
+        token = str(first + limit) if first + limit < len(names) else ""
+        body = json.dumps({"metadata": {"continue": token}, "items": [_pod(name) for name in names[first : first + limit]]})
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's signature
+        """Say nothing."""
+
+
+def _pod(name: str) -> dict[str, Any]:
+    status = {"podIP": "127.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]}
+    return {"metadata": {"name": name}, "status": status}
+
+
+def test_no_pod_is_left_out_however_many_there_are(body: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sidecars, "_direct", lambda *_: json.dumps(REPORT).encode())
+    with ExitStack() as stack:
+        server = stack.enter_context(HTTPServer(("127.0.0.1", 0), ApiServer))
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        stack.callback(server.shutdown)
+        configuration = client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
+        rollouts = Rollouts(Connection(client.ApiClient(configuration), "shop", configuration.host))
+        answers = ask_sidecars(rollouts, Rollout.from_object(body("reverted")), sidecar_access(""), direct=True)
+    assert [answer.pod for answer in answers] == [f"gateway-{number:04}" for number in range(1_200)]
 
 
 def test_a_token_is_not_sent_through_the_api_server(ask: Callable[..., Answer], bearer: dict[str, Any]):

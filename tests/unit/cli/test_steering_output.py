@@ -185,6 +185,17 @@ def test_a_rollback_of_a_new_attempt_waits_for_the_way_back(told: Callable[..., 
     assert "at the baseline" in told("rollback gateway --yes --ask none --timeout 1m")
 
 
+def test_a_rollback_that_a_sidecar_contradicts_is_not_done(
+    told: Callable[..., str], monkeypatch: pytest.MonkeyPatch, golden: Golden
+):
+    # Given a sidecar that serves a share, although the operator says that all have confirmed 0%
+    serving = Answer("gateway-1", 1, 5, "shop/gateway")
+    answers = [Answer("gateway-0", 7, 0, "shop/gateway"), serving, Answer("gateway-2", 9, 50, "shop/other")]
+    monkeypatch.setattr("sark_cli.commands.rollback.ask_sidecars", lambda *_, **__: answers)
+    golden("rollback-contradicted.txt", told("rollback gateway --yes"))
+    assert '"restored": false' in told("rollback gateway --yes -o json")
+
+
 @pytest.mark.parametrize("data_format", ["json", "yaml"])
 def test_rollback_for_programs(data_format: str, told: Callable[..., str], golden: Golden):
     golden(f"rollback-{data_format}.txt", told(f"rollback gateway --yes -o {data_format}"))

@@ -116,7 +116,7 @@ def _hear_sidecars(rollouts: Rollouts, outcomes: Sequence[Outcome], options: arg
         try:
             # A file that cannot be used holds up no rollback: it is read when everything else has been done.
             access = sidecar_access(options.sidecar_config)
-            outcome.sidecars = ask_sidecars(rollouts, outcome.rollout, access, direct=options.ask == "direct")
+            outcome.weigh(ask_sidecars(rollouts, outcome.rollout, access, direct=options.ask == "direct"))
         except CommandError as error:
             outcome.unasked = str(error)
         except Exception as error:  # noqa: BLE001 - what is odd about one must not keep the others from being told
