@@ -194,16 +194,18 @@ def _steering(commands: Any) -> None:
         "skip": "go on to a later step, leaving out those in between",
         "approve": "let a step that needs an approval begin",
     }
+    shares = {
+        "promote": "share it is promoted from; refused when it is at another (default: the present one)",
+        "approve": "share of the step, also ahead (default: the one that is waited for)",
+    }
     for verb, text in (texts | requests).items():
         command = _command(commands, verb, text, _named())
         if verb in requests:
             command.add_argument("--by", metavar="WHO", default="", help="who asks, for the record (default: your user name)")
         if verb == "skip":
             command.add_argument("--to", type=percent, required=True, metavar="PERCENT", help="share of the step to go on to")
-        if verb == "approve":
-            command.add_argument(
-                "--percent", type=step_percent, metavar="PERCENT", help="share of the step (default: the next one)"
-            )
+        if verb in shares:
+            command.add_argument("--percent", type=step_percent, metavar="PERCENT", help=shares[verb])
         _timeout(command, "1m", "how long to wait for the operator's answer (default: 1m; 0 does not wait)")
     back = _command(commands, "rollback", "restore the baseline at once, and stay there", _cluster(), _output())
     back.add_argument("name", metavar="NAME", nargs="?", default="", help="name of the SarkRollout")

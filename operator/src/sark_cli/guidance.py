@@ -84,8 +84,19 @@ def _later(rollout: Rollout) -> int:
 
 def _command(rollout: Rollout, verb: str) -> str:
     """Return what to type, the namespace named, so that it can be copied as it is."""
-    to = f" --to {rollout.spec.plan()[-1].percent}" if verb == "skip" else ""
-    return f"sark-rollout {verb} {rollout.short_name}{to} -n {rollout.namespace}"
+    return f"sark-rollout {verb} {rollout.short_name}{_meant(rollout, verb)} -n {rollout.namespace}"
+
+
+def _meant(rollout: Rollout, verb: str) -> str:
+    """Return what the verb is meant for: typed a step later it must be refused, and not ask for the next thing."""
+    step, awaited = rollout.status.step, rollout.status.awaited
+    if verb == "skip":
+        return f" --to {rollout.spec.plan()[-1].percent}"
+    if verb == "promote" and step is not None:
+        return f" --percent {step.percent}"
+    if verb == "approve" and awaited is not None:
+        return f" --percent {awaited.percent}"
+    return ""
 
 
 def doubts(rollout: Rollout, now: datetime) -> list[str]:

@@ -33,6 +33,8 @@ class Plan:
     """The patch; empty when it is as asked already."""
     said: str
     """What has been asked for, or that it is so already."""
+    met: Callable[[Rollout], bool]
+    """Whether the operator has done this very thing. Raises CommandError, with the reason, when it will not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +44,36 @@ class Intent:
     verb: str
     plan: Callable[[Rollout], Plan]
     """Raises CommandError, with the reason, when the verb makes no sense in the rollout's state."""
-    met: Callable[[Rollout], bool]
-    """Whether the operator has done what was asked."""
     in_any_state: bool = False
     """Whether it asks only for the same object, whatever became of it since it was shown."""
+    of_a_step: bool = False
+    """Whether it is meant for the very step that was shown: at the next one it would ask for something else."""
 
 
 def _pause(rollout: Rollout) -> Plan:
     phase, mode = rollout.status.phase, rollout.spec.mode
     if mode is Mode.PAUSED:
-        return Plan([], "is paused already")
+        return Plan([], "is paused already", _is_paused)
     if mode is Mode.ROLLBACK or phase not in _MOVING:
         raise _senseless(rollout, "there is nothing to pause")
-    return Plan([*_unchanged(rollout), _put("mode", Mode.PAUSED)], "was asked to pause")
+    return Plan([*_unchanged(rollout), _put("mode", Mode.PAUSED)], "was asked to pause", _is_paused)
 
 
 def _resume(rollout: Rollout) -> Plan:
     mode = rollout.spec.mode
     if mode is Mode.AUTO:
-        return Plan([], "is not paused")
+        return Plan([], "is not paused", _goes_on)
     if mode is Mode.ROLLBACK and has_yet_to_begin(rollout):
-        return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to begin")
+        return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to begin", _goes_on)
     if mode is Mode.ROLLBACK:
         raise _senseless(rollout, "it was rolled back, not paused; start it again with `retry`")
-    return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to go on")
+    return Plan([*_unchanged(rollout), _put("mode", Mode.AUTO)], "was asked to go on", _goes_on)
 
 
 def _roll_back(rollout: Rollout) -> Plan:
     if rollout.spec.mode is Mode.ROLLBACK:
-        return Plan([], "was asked to go back already")
-    return Plan([*_same(rollout), _put("mode", Mode.ROLLBACK)], "was asked to go back to 0%")
+        return Plan([], "was asked to go back already", is_restored)
+    return Plan([*_same(rollout), _put("mode", Mode.ROLLBACK)], "was asked to go back to 0%", is_restored)
 
 
 def _retry(rollout: Rollout) -> Plan:
@@ -83,10 +85,10 @@ def _retry(rollout: Rollout) -> Plan:
     if status.phase not in _ENDED:
         raise _senseless(rollout, "only a reverted or completed rollout can be started again")
     if spec.attempt > status.attempt and spec.mode is not Mode.ROLLBACK:
-        return Plan([], f"was asked for attempt {spec.attempt} already: {status.message}")
+        return Plan([], f"was asked for attempt {spec.attempt} already: {status.message}", _taken_up)
     attempt = max(spec.attempt, status.attempt) + 1
     change = [*_unchanged(rollout), _put("attempt", attempt), _put("mode", Mode.AUTO)]
-    return Plan(change, f"was asked for attempt {attempt}, from the first step")
+    return Plan(change, f"was asked for attempt {attempt}, from the first step", _taken_up)
 
 
 def _senseless(rollout: Rollout, why: str) -> CommandError:
@@ -149,14 +151,34 @@ def held_by(rollout: Rollout) -> str:
     return next(taken, "")
 
 
+def is_restored(rollout: Rollout) -> bool:
+    """Return whether a rollback has come to its end: the baseline is restored, or nothing was in force."""
+    return is_back(rollout) or never_began(rollout)
+
+
+def _is_paused(rollout: Rollout) -> bool:
+    return rollout.status.phase is Phase.PAUSED
+
+
+def _goes_on(rollout: Rollout) -> bool:
+    return rollout.status.phase is not Phase.PAUSED
+
+
 def _taken_up(rollout: Rollout) -> bool:
     """Return whether the new attempt has begun, or only waits for the last one's requests to leave the metric window."""
     return rollout.status.attempt == rollout.spec.attempt or rollout.status.reason == reasons.ATTEMPT_WAITS.name
 
 
-def promote(by: str) -> Intent:
-    """Return the intent to go on without the rest of bake and hold."""
-    return Intent("promote", lambda seen: _request(seen, RequestAction.PROMOTE, _present(seen), by), _granted)
+def promote(percent: int | None, by: str) -> Intent:
+    """Return the intent to go on without the rest of bake and hold of the step of `percent`; when None, of the one it is in."""
+
+    def plan(rollout: Rollout) -> Plan:
+        present = _present(rollout)
+        if percent not in (None, present):
+            raise _senseless(rollout, f"it is at {present}%, not at {percent}%")
+        return _request(rollout, RequestAction.PROMOTE, present, by)
+
+    return Intent("promote", plan, of_a_step=True)
 
 
 def skip(to: int, by: str) -> Intent:
@@ -169,25 +191,30 @@ def skip(to: int, by: str) -> Intent:
             raise _senseless(rollout, f"there is no later step of {to}%; there are {later}")
         return _request(rollout, RequestAction.SKIP, percent, by, to=to)
 
-    return Intent("skip", plan, _granted)
+    return Intent("skip", plan, of_a_step=True)
 
 
 def approve(percent: int | None, by: str) -> Intent:
-    """Return the intent to let the step of `percent` begin; when None, of the one waited for, else of the next to need it."""
+    """Return the intent to let the step of `percent` begin; when None, of the one waited for.
+
+    Ahead only a step that is named is approved: of two people who answer the same wait the second must not approve the next.
+    """
 
     def plan(rollout: Rollout) -> Plan:
         step, awaited = rollout.status.step, rollout.status.awaited
         # As in the operator: before the first step one of 0% is a later one, too.
         present = step.percent if step else -1
         steps = [each.percent for each in rollout.spec.plan() if each.percent > present and each.approval is Approval.REQUIRED]
-        asked_for = awaited.percent if percent is None and awaited is not None and awaited.percent in steps else percent
-        wanted = next((each for each in steps if asked_for in (None, each)), None)
-        if wanted is None:
-            asked = "no later step needs an approval" if percent is None else f"no later step of {percent}% needs an approval"
+        if percent is None and awaited is None and steps:
+            named = " or ".join(f"--percent {each}" for each in steps)
+            raise _senseless(rollout, f"it waits for no approval now; to give one ahead say for which step: {named}")
+        wanted = awaited.percent if percent is None and awaited is not None else percent
+        if wanted is None or wanted not in steps:
+            asked = "no later step needs an approval" if wanted is None else f"no later step of {wanted}% needs an approval"
             raise _senseless(rollout, asked)
         return _request(rollout, RequestAction.APPROVE, wanted, by)
 
-    return Intent("approve", plan, _granted)
+    return Intent("approve", plan, of_a_step=True)
 
 
 def _present(rollout: Rollout) -> int:
@@ -198,11 +225,19 @@ def _present(rollout: Rollout) -> int:
 
 
 def _request(rollout: Rollout, action: RequestAction, percent: int, by: str, to: int | None = None) -> Plan:
-    """Return the plan that asks for something once. Its number is above every one known, or it would have no effect."""
+    """Return the plan that asks for something once. Its number is above every one known, or it would have no effect.
+
+    One that waits for its answer is not written over: whoever asked for it would never be told what came of it.
+    """
     before, answered = rollout.spec.request, rollout.status.request
-    known = max(before.id if before else 0, answered.id if answered else 0)
+    last = answered.id if answered else 0
+    if before is not None and before.id > last:
+        asker = f" by {before.by}" if before.by else ""
+        waiting = f"request {before.id} ({before.action} for {before.percent}%{asker}) has not been answered yet"
+        raise _senseless(rollout, f"{waiting}; ask again when it is")
+    number = last + 1
     request: dict[str, Any] = {
-        "id": known + 1,
+        "id": number,
         "action": str(action),
         "attempt": rollout.status.attempt or rollout.spec.attempt,
         "percent": percent,
@@ -211,21 +246,31 @@ def _request(rollout: Rollout, action: RequestAction, percent: int, by: str, to:
     if to is not None:
         request["to"] = to
     what = f"{action} for {percent}%" if to is None else f"{action} from {percent}% to {to}%"
-    return Plan([*_unchanged(rollout), _put("request", request)], f"was asked to {what} (request {known + 1})")
+    change = [*_unchanged(rollout), _put("request", request)]
+    return Plan(change, f"was asked to {what} (request {number})", lambda seen: _granted(seen, number))
 
 
-def _granted(rollout: Rollout) -> bool:
-    """Return whether the last request was answered. Raises CommandError, with the operator's reason, when it was refused."""
+def _granted(rollout: Rollout, number: int) -> bool:
+    """Return whether the request of this number was granted.
+
+    Raises:
+        CommandError: it was refused, with the operator's reason, or another one has taken its place.
+    """
     asked, answer = rollout.spec.request, rollout.status.request
-    if asked is None or answer is None or answer.id < asked.id:
-        return False
-    if answer.id == asked.id and not answer.granted:
-        raise CommandError(f"{rollout.name}: {answer.message}")
-    return True
+    if answer is not None and answer.id == number:
+        if not answer.granted:
+            raise CommandError(f"{rollout.name}: {answer.message}")
+        return True
+    later = max(asked.id if asked else 0, answer.id if answer else 0)
+    if later > number:
+        raise CommandError(f"{rollout.name}: request {number} was superseded by request {later} before its answer was seen")
+    if asked is None or asked.id != number:
+        raise CommandError(f"{rollout.name}: request {number} was taken out of spec.request before it was answered")
+    return False
 
 
-PAUSE = Intent("pause", _pause, lambda seen: seen.status.phase is Phase.PAUSED)
-RESUME = Intent("resume", _resume, lambda seen: seen.status.phase is not Phase.PAUSED)
-RETRY = Intent("retry", _retry, _taken_up)
-ROLLBACK = Intent("rollback", _roll_back, lambda seen: is_back(seen) or never_began(seen), in_any_state=True)
+PAUSE = Intent("pause", _pause)
+RESUME = Intent("resume", _resume)
+RETRY = Intent("retry", _retry)
+ROLLBACK = Intent("rollback", _roll_back, in_any_state=True)
 BY_VERB = {intent.verb: intent for intent in (PAUSE, RESUME, RETRY)}

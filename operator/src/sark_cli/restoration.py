@@ -9,7 +9,7 @@ from typing import Any, Final
 from .crew import work_through
 from .exit_code import ExitCode
 from .failure import CommandError, UnavailableError, WrittenError
-from .intents import ROLLBACK
+from .intents import ROLLBACK, is_restored
 from .outcome import Outcome
 from .reading import parsed
 from .rollout import Rollout
@@ -91,7 +91,7 @@ class Restoration:
             outcome.fail(f"NOT asked to go back: {_words(error)}")
         else:
             outcome.asked = True
-            if ROLLBACK.met(outcome.rollout):
+            if is_restored(outcome.rollout):
                 self._back.add(outcome.name)
         self._being_asked.discard(outcome.name)
 
@@ -121,7 +121,7 @@ class Restoration:
             self._unread[outcome.name] = _words(error)
             return False
         self._unread.pop(outcome.name, None)
-        return outcome.asked and ROLLBACK.met(outcome.rollout)
+        return outcome.asked and is_restored(outcome.rollout)
 
     def _give_up(self, outcome: Outcome) -> None:
         self._open.remove(outcome)

@@ -8,7 +8,7 @@ from typing import Final
 
 from .exit_code import ExitCode
 from .failure import CommandError, StaleError, WrittenError
-from .intents import Intent
+from .intents import Intent, Plan
 from .reading import parsed, read
 from .rollout import Rollout
 from .rollouts import Rollouts
@@ -18,8 +18,8 @@ ATTEMPTS: Final = 3
 """How often an intent is planned anew when the rollout was changed between reading and writing."""
 
 
-def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, str]:
-    """Write the intent as planned for `rollout`, and return the rollout after it with what was asked.
+def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, Plan]:
+    """Write the intent as planned for `rollout`, and return the rollout after it with the plan that was written.
 
     Where the rollout changed meanwhile it is read again, and the intent is planned for what it is now; a verb that makes no
     sense there says so.
@@ -31,27 +31,37 @@ def ask(rollouts: Rollouts, rollout: Rollout, intent: Intent) -> tuple[Rollout, 
     for attempt in range(1, ATTEMPTS + 1):
         plan = intent.plan(rollout)
         if not plan.change:
-            return rollout, plan.said
+            return rollout, plan
         try:
             changed = rollouts.patch(rollout.namespace, rollout.short_name, plan.change)
         except StaleError:
             newer = read(rollouts, rollout.namespace, rollout.short_name)
-            if attempt == ATTEMPTS or _is_another(rollout, newer, in_any_state=intent.in_any_state):
+            if attempt == ATTEMPTS or _is_another(rollout, newer, intent):
                 raise
             rollout = newer
             continue
         try:
-            return parsed(changed), plan.said
+            return parsed(changed), plan
         except CommandError as error:
             raise WrittenError(f"{rollout.name}: written; {error}") from error
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _is_another(shown: Rollout, newer: Rollout, *, in_any_state: bool) -> bool:
+def _is_another(shown: Rollout, newer: Rollout, intent: Intent) -> bool:
     """Return whether what the person saw is not there any more: another object, or in another phase or with another spec."""
     if shown.body["metadata"]["uid"] != newer.body["metadata"]["uid"]:
         return True
-    return not in_any_state and (shown.status.phase is not newer.status.phase or shown.generation != newer.generation)
+    if intent.in_any_state:
+        return False
+    if shown.status.phase is not newer.status.phase or shown.generation != newer.generation:
+        return True
+    return intent.of_a_step and _place(shown) != _place(newer)
+
+
+def _place(rollout: Rollout) -> object:
+    """Return at which step it is, and which one it waits for."""
+    step, awaited = rollout.status.step, rollout.status.awaited
+    return rollout.status.attempt, step.percent if step else None, awaited.percent if awaited else None
 
 
 def wait(

@@ -146,9 +146,9 @@ def test_a_step_is_approved_promoted_and_skipped(scenario: Scenario, run: Run):
     place = ("gateway", "-n", scenario.namespace)
 
     # When it is approved and promoted
-    approved = run("approve", *place, "--by", "ann")
+    approved = run("approve", *place, "--percent", "50", "--by", "ann")
     assert approved.code == 0, approved.err
-    promoted = run("promote", *place, "--by", "ann")
+    promoted = run("promote", *place, "--percent", "25", "--by", "ann")
     assert promoted.code == 0, promoted.err
 
     # Then it goes on without the rest of the bake, and it is recorded who asked, and with what

@@ -17,6 +17,7 @@ from sark_cli.waiting import ask, wait
 
 Read = Callable[[str], Rollout]
 Body = Callable[[str], dict[str, Any]]
+PROMOTE = promote(None, "ann")
 
 
 def values(change: list[dict[str, Any]], op: str) -> dict[str, Any]:
@@ -119,14 +120,15 @@ def test_a_rollback_is_over_only_when_every_sidecar_has_confirmed(body: Body):
 def test_a_retry_is_taken_up_also_when_it_waits_for_the_window(body: Body):
     waiting = body("reverted")
     waiting["spec"]["attempt"] = 2
-    assert not RETRY.met(Rollout.from_object(waiting))
+    met = RETRY.plan(Rollout.from_object(waiting)).met
+    assert not met(Rollout.from_object(waiting))
     waiting["status"]["reason"] = "AttemptWaits"
-    assert RETRY.met(Rollout.from_object(waiting))
+    assert met(Rollout.from_object(waiting))
 
 
 def test_a_wait_that_is_met_asks_nobody(rollout: Read):
     nobody: Any = None
-    assert wait(nobody, rollout("paused"), PAUSE.met, seconds=0).status.phase == "Paused"
+    assert wait(nobody, rollout("paused"), PAUSE.plan(rollout("paused")).met, seconds=0).status.phase == "Paused"
 
 
 class Busy:
@@ -153,21 +155,23 @@ class Busy:
     [
         ({"generation": 2}, {ROLLBACK}),
         ({"phase": "Paused"}, {ROLLBACK}),
-        ({"resourceVersion": "4712"}, {ROLLBACK, PAUSE}),
+        ({"step": {"index": 2, "total": 3, "percent": 100, "startedAt": "2026-01-01T12:40:00Z"}}, {ROLLBACK, PAUSE}),
+        ({"awaited": {"percent": 100, "since": "2026-01-01T12:40:00Z"}}, {ROLLBACK, PAUSE}),
+        ({"resourceVersion": "4712"}, {ROLLBACK, PAUSE, PROMOTE}),
         ({"uid": "another"}, set()),
     ],
 )
-@pytest.mark.parametrize("intent", [ROLLBACK, PAUSE], ids=["rollback", "pause"])
+@pytest.mark.parametrize("intent", [ROLLBACK, PAUSE, PROMOTE], ids=["rollback", "pause", "promote"])
 def test_who_is_asked_again_after_a_conflict(intent: Intent, meanwhile: dict[str, Any], asked_again: set[Intent], body: Body):
     # Given a rollout that was changed between reading and writing
     before, after = body("baking"), body("baking")
-    after["status" if "phase" in meanwhile else "metadata"] |= meanwhile
+    after["status" if meanwhile.keys() & {"phase", "step", "awaited"} else "metadata"] |= meanwhile
     server: Any = Busy(before, after)
 
-    # Then going back asks for the same object only, and everything else for what was shown
+    # Then going back asks for the same object only, and everything else for what was shown; a promotion for that step, too
     if intent in asked_again:
-        _, said = ask(server, Rollout.from_object(before), intent)
-        assert said.startswith("was asked to")
+        _, plan = ask(server, Rollout.from_object(before), intent)
+        assert plan.said.startswith("was asked to")
     else:
         with pytest.raises(StaleError):
             ask(server, Rollout.from_object(before), intent)
@@ -201,7 +205,7 @@ def test_a_request_says_what_it_is_meant_for_and_has_a_new_number(body: Body):
         "id": 7, "action": "Approve", "granted": True, "message": "", "answeredAt": "2026-01-01T12:00:00Z"
     }  # fmt: skip
     rollout = Rollout.from_object(baking)
-    promoted = values(promote("ann").plan(rollout).change, "add")["/spec/request"]
+    promoted = values(promote(None, "ann").plan(rollout).change, "add")["/spec/request"]
     assert promoted == {"id": 8, "action": "Promote", "attempt": 1, "percent": 25, "by": "ann"}
     skipped = values(skip(100, "ann").plan(rollout).change, "add")["/spec/request"]
     assert (skipped["action"], skipped["percent"], skipped["to"]) == ("Skip", 25, 100)
@@ -210,8 +214,8 @@ def test_a_request_says_what_it_is_meant_for_and_has_a_new_number(body: Body):
 @pytest.mark.parametrize(
     ("state", "intent", "why"),
     [
-        ("paused", promote("ann"), "only one that is in a step can go on"),
-        ("reverted", promote("ann"), "only one that is in a step can go on"),
+        ("paused", promote(None, "ann"), "only one that is in a step can go on"),
+        ("reverted", promote(None, "ann"), "only one that is in a step can go on"),
         ("baking", skip(25, "ann"), "there is no later step of 25%; there are 100%"),
         ("baking", skip(60, "ann"), "there is no later step of 60%"),
         ("baking", approve(None, "ann"), "no later step needs an approval"),
@@ -223,29 +227,54 @@ def test_requests_that_make_no_sense(state: str, intent: Intent, why: str, rollo
         intent.plan(rollout(state))
 
 
-def test_an_approval_is_for_the_next_step_that_needs_it(body: Body):
+def test_an_approval_ahead_names_its_step(body: Body):
+    # Given a rollout that waits for no approval, as one does whose approval somebody else has just given
     baking = body("baking")
     baking["spec"]["steps"][2]["approval"] = "Required"
-    change = approve(None, "ann").plan(Rollout.from_object(baking)).change
-    assert values(change, "add")["/spec/request"]["percent"] == 100
+    rollout = Rollout.from_object(baking)
+
+    # Then an approval that names no step is none for the step after it
+    with pytest.raises(
+        CommandError, match=r"it waits for no approval now; to give one ahead say for which step: --percent 100"
+    ):
+        approve(None, "ann").plan(rollout)
+    assert values(approve(100, "ann").plan(rollout).change, "add")["/spec/request"]["percent"] == 100
 
 
 def test_an_approval_is_for_the_step_that_is_waited_for(body: Body):
-    # Given a rollout that waits for the approval of its first step, of 0%, and whose second needs one as well
+    # Given a rollout whose first step, of 0%, and second need an approval
     waiting = body("fresh")
     shadow = {"percent": 0, "bake": "10m", "approval": "Required", "shadow": {"samplePercent": 10}}
     steps = [shadow, {"percent": 25, "bake": "10m", "approval": "Required"}, {"percent": 100, "bake": "10m"}]
     waiting["spec"]["steps"] = steps
 
-    def asked() -> int:
+    def asked(awaited: int) -> int:
+        waiting["status"] = {"phase": "Pending", "awaited": {"percent": awaited, "since": "2026-01-01T12:00:00Z"}}
         percent: int = values(approve(None, "ann").plan(Rollout.from_object(waiting)).change, "add")["/spec/request"]["percent"]
         return percent
 
-    # Then the first one is approved, and any that the operator says it waits for
-    assert asked() == 0
-    waiting["status"] = {"phase": "Pending", "awaited": {"percent": 25, "since": "2026-01-01T12:00:00Z"}}
-    assert asked() == 25
+    # Then it is the one that the operator says it waits for
+    assert asked(0) == 0
+    assert asked(25) == 25
+    with pytest.raises(CommandError, match="no later step of 100% needs an approval"):
+        asked(100)
     assert parse(["approve", "gateway", "--percent", "0"]).percent == 0
+
+
+def test_a_promotion_is_for_the_step_it_names(rollout: Read):
+    assert values(promote(25, "ann").plan(rollout("baking")).change, "add")["/spec/request"]["percent"] == 25
+    with pytest.raises(CommandError, match="it is at 25%, not at 5%"):
+        promote(5, "ann").plan(rollout("baking"))
+    assert parse(["promote", "gateway", "--percent", "5"]).percent == 5
+
+
+def test_what_is_advised_says_what_it_is_meant_for(body: Body):
+    baking = body("baking")
+    baking["spec"]["steps"][2]["approval"] = "Required"
+    baking["status"]["awaited"] = {"percent": 100, "since": "2026-01-01T12:40:00Z"}
+    advised = [move.split("  ")[0] for move in moves(Rollout.from_object(baking))]
+    assert "sark-rollout promote gateway --percent 25 -n shop" in advised
+    assert "sark-rollout approve gateway --percent 100 -n shop" in advised
 
 
 def test_nothing_is_skipped_to_a_share_of_nought():
@@ -253,13 +282,43 @@ def test_nothing_is_skipped_to_a_share_of_nought():
         parse(["skip", "gateway", "--to", "0"])
 
 
-def test_a_refused_request_is_a_failure_with_the_operators_reason(body: Body):
-    baking = body("baking")
-    baking["spec"]["request"] = {"id": 8, "action": "Promote", "attempt": 1, "percent": 25}
-    assert not promote("ann").met(Rollout.from_object(baking))
-    answer = {"id": 8, "action": "Promote", "granted": True, "message": "fine", "answeredAt": "2026-01-01T12:00:00Z"}
-    baking["status"]["request"] = answer
-    assert promote("ann").met(Rollout.from_object(baking))
-    baking["status"]["request"] = answer | {"granted": False, "message": "Request 8 was refused: too late"}
+@pytest.fixture
+def asked(body: Body) -> Callable[..., Rollout]:
+    """Return the rollout with a request of this number in its spec, and the answer to one."""
+
+    def make(number: int | None, **answer: Any) -> Rollout:
+        baking = body("baking")
+        if number is not None:
+            baking["spec"]["request"] = {"id": number, "action": "Promote", "attempt": 1, "percent": 25, "by": "bob"}
+        if answer:
+            given = {"action": "Promote", "granted": True, "message": "fine", "answeredAt": "2026-01-01T12:00:00Z"}
+            baking["status"]["request"] = given | answer
+        return Rollout.from_object(baking)
+
+    return make
+
+
+def test_a_refused_request_is_a_failure_with_the_operators_reason(asked: Callable[..., Rollout]):
+    met = promote(None, "ann").plan(asked(7, id=7)).met
+    assert not met(asked(8, id=7))
+    assert met(asked(8, id=8))
     with pytest.raises(CommandError, match="too late"):
-        promote("ann").met(Rollout.from_object(baking))
+        met(asked(8, id=8, granted=False, message="Request 8 was refused: too late"))
+
+
+def test_the_answer_to_another_request_is_not_taken_for_ones_own(asked: Callable[..., Rollout]):
+    met = promote(None, "ann").plan(asked(7, id=7)).met
+    for seen in (asked(9, id=7), asked(9, id=9)):
+        with pytest.raises(CommandError, match="request 8 was superseded by request 9 before its answer was seen"):
+            met(seen)
+    assert met(asked(9, id=8)), "it was answered before the next one was asked for"
+    with pytest.raises(CommandError, match="request 8 was taken out"):
+        met(asked(None, id=7))
+
+
+def test_a_request_that_waits_for_its_answer_is_not_written_over(asked: Callable[..., Rollout]):
+    for intent in (promote(None, "ann"), skip(100, "ann")):
+        with pytest.raises(CommandError, match=r"request 8 \(Promote for 25% by bob\) has not been answered yet"):
+            intent.plan(asked(8, id=7))
+    for intent in (ROLLBACK, PAUSE):
+        assert intent.plan(asked(8, id=7)).change, "nothing keeps it from going back"

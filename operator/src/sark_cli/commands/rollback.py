@@ -12,7 +12,7 @@ from sark_cli.connection import connect
 from sark_cli.crew import work_through
 from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError
-from sark_cli.intents import ROLLBACK, held_by, is_back, never_began
+from sark_cli.intents import held_by, is_back, is_restored, never_began
 from sark_cli.out import Grid, Out
 from sark_cli.outcome import Outcome
 from sark_cli.reading import parsed, read
@@ -71,7 +71,7 @@ def _all(rollouts: Rollouts, namespace: str) -> tuple[list[Rollout], list[Outcom
             said = str(error) if isinstance(error, CommandError) else f"cannot read the rollout: {type(error).__name__}"
             unreadable.append(Outcome(_key(body), problem=f"NOT asked to go back: {said}", code=ExitCode.FAILED))
             continue
-        if not (ROLLBACK.met(rollout) and rollout.spec.mode == "Rollback"):
+        if not (is_restored(rollout) and rollout.spec.mode == "Rollback"):
             chosen.append(rollout)
     return chosen, unreadable
 

@@ -21,17 +21,17 @@ def run(options: argparse.Namespace, out: Out) -> int:
     intent = _intent(options)
     connection = connect(options)
     rollouts = Rollouts(connection)
-    rollout, said = ask(rollouts, read(rollouts, connection.namespace, options.name), intent)
+    rollout, plan = ask(rollouts, read(rollouts, connection.namespace, options.name), intent)
     if options.timeout:
-        rollout = wait(rollouts, rollout, intent.met, seconds=options.timeout)
-    report(rollout, said, out)
+        rollout = wait(rollouts, rollout, plan.met, seconds=options.timeout)
+    report(rollout, plan.said, out)
     return ExitCode.DONE
 
 
 def _intent(options: argparse.Namespace) -> Intent:
     match options.command:
         case "promote":
-            return promote(options.by or _user())
+            return promote(options.percent, options.by or _user())
         case "skip":
             return skip(options.to, options.by or _user())
         case "approve":
