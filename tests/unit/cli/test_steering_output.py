@@ -196,6 +196,11 @@ def test_a_rollback_that_a_sidecar_contradicts_is_not_done(
     assert '"restored": false' in told("rollback gateway --yes -o json")
 
 
+def test_nothing_to_roll_back_is_an_empty_list_for_programs(told: Callable[..., str]):
+    assert told("rollback gateway --yes").endswith("[0]\n")
+    assert told("rollback --all --yes -o json") == "> sark-rollout rollback --all --yes -o json\n[]\n[0]\n"
+
+
 @pytest.mark.parametrize("data_format", ["json", "yaml"])
 def test_rollback_for_programs(data_format: str, told: Callable[..., str], golden: Golden):
     golden(f"rollback-{data_format}.txt", told(f"rollback gateway --yes -o {data_format}"))

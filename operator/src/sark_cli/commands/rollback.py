@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from sark_api.status import Revert
 from sark_cli.connection import connect
 from sark_cli.crew import work_through
 from sark_cli.exit_code import ExitCode
@@ -38,7 +39,10 @@ def run(options: argparse.Namespace, out: Out) -> int:
     else:
         chosen, unreadable = _all(rollouts, namespace)
     if not chosen and not unreadable:
-        out.lines("There is nothing to roll back.")
+        if out.wants_data:
+            out.data([])
+        else:
+            out.lines("There is nothing to roll back.")
         return ExitCode.DONE
     if not options.yes:
         _confirm(chosen)
@@ -155,11 +159,20 @@ def _lines(outcome: Outcome) -> list[str]:
         lines = [f"{outcome.name}: at the baseline. {status.message if status else ''}".rstrip()]
         if status and status.flags and status.convergence:
             confirmed = f"{status.convergence.confirmed} of {status.convergence.total} sidecars confirmed"
-            lines.append(f"  by the operator's account {confirmed}, flag revision {status.flags.revision}")
+            lines.append(
+                f"  by the operator's account {confirmed}, flag revision {status.flags.revision}{_took(status.revert)}"
+            )
     silent = [answer for answer in outcome.sidecars if answer.problem]
     if outcome.unasked or (silent and len(silent) == len(outcome.sidecars)):
         lines.append(f"  the sidecars could not be asked from here: {outcome.unasked or silent[0].problem}")
     return lines
+
+
+def _took(revert: Revert | None) -> str:
+    """Return how long the way back took, as the end of a sentence; nothing where there was none."""
+    if revert is None or revert.completed_at is None:
+        return ""
+    return f", {(revert.completed_at - revert.decided_at).total_seconds():.1f} s after the decision"
 
 
 def _grid(answers: list[Answer]) -> Grid:
