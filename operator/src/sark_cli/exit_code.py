@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     PROGRESSING = 3
     """`status`: on its way; time alone will bring it further, or the operator has yet to look at it."""
     HELD = 4
-    """`status`: paused, or held by something a person must mend."""
+    """`status`: paused, or held by something a person must mend, as an operator that does not run."""
     REVERTED = 5
     """`status`: going back, or gone back."""
     NOT_FOUND = 6

@@ -9,6 +9,7 @@ from sark_api.duration import format_duration
 from sark_api.spec import Mode
 from sark_api.status import ConditionStatus, Phase, Verdict
 from sark_operator.core.doubts import doubts as doubts_of
+from sark_operator.core.doubts import silent_for
 from sark_operator.core.ways_back import ways_back
 
 from .exit_code import ExitCode
@@ -19,12 +20,19 @@ from .times import age, moment
 _ENDED = (Phase.REVERTED, Phase.COMPLETED)
 
 
-def standing(rollout: Rollout) -> ExitCode:
+def standing(rollout: Rollout, now: datetime | None = None) -> ExitCode:
     """Return how the rollout stands, as `status` tells scripts.
 
     A rollout is held when its condition Progressing is false: time alone will not bring it further. A status of an earlier spec
-    tells of how the last attempt ended, not of the one that is asked for.
+    tells of how the last attempt ended, not of the one that is asked for. With `now` one that no operator has evaluated for too
+    long is held as well, whatever its status said last.
     """
+    told = _told(rollout)
+    silent = now is not None and silent_for(rollout.spec, rollout.status, now) is not None
+    return ExitCode.HELD if told is ExitCode.PROGRESSING and silent else told
+
+
+def _told(rollout: Rollout) -> ExitCode:
     phase = rollout.status.phase
     if phase is Phase.REVERTING:
         return ExitCode.REVERTED  # whatever was asked for meanwhile: nothing stops a revert

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from sark_cli.commands import explain, history
 from sark_cli.commands.list import table
+from sark_cli.exit_code import ExitCode
 from sark_cli.facts import status_lines
 from sark_cli.guidance import standing
 from sark_cli.live_view import LiveView
@@ -107,6 +108,19 @@ def test_an_operator_that_has_been_silent_is_noticed(rollout: Read, now: datetim
     assert any(
         "last evaluated 1h" in line and "is the operator running?" in line for line in status_lines(rollout("baking"), later)
     )
+
+
+def test_one_that_no_operator_looks_at_is_held_and_not_on_its_way(
+    rollout: Read, body: Callable[[str], dict[str, Any]], now: datetime
+):
+    later = now.replace(hour=23)
+    assert standing(rollout("baking"), now) is ExitCode.PROGRESSING
+    assert standing(rollout("baking"), later) is ExitCode.HELD
+    edited = body("baking")
+    edited["metadata"]["generation"] += 1
+    assert standing(Rollout.from_object(edited), later) is ExitCode.HELD
+    ends = {state: int(standing(rollout(state), later)) for state in ("fresh", "reverted", "completed")}
+    assert ends == {"fresh": 3, "reverted": 5, "completed": 0}
 
 
 def test_control_characters_of_a_message_do_not_reach_the_terminal(body: Callable[[str], dict[str, Any]], now: datetime):

@@ -32,16 +32,16 @@ def run(options: argparse.Namespace, out: Out) -> int:
     readings = _readings(rollouts, connection.namespace, options.name)
     if options.watch:
         return _watch(readings, options.timeout, out)
-    rollout = next(readings)
+    rollout, now = next(readings), datetime.now(UTC)
     if out.wants_data:
         out.data(dict(rollout.body))
     elif out.plain:
-        out.lines(*status_lines(rollout, datetime.now(UTC)))
+        out.lines(*status_lines(rollout, now))
     else:
         from sark_cli.view import panel
 
-        out.show(panel(rollout, datetime.now(UTC)))
-    return standing(rollout)
+        out.show(panel(rollout, now))
+    return standing(rollout, now)
 
 
 def _readings(rollouts: Rollouts, namespace: str, name: str) -> Iterator[Rollout]:
