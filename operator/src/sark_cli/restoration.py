@@ -60,6 +60,7 @@ class Restoration:
 
     def interrupt(self) -> None:
         """Give up those that are open, because the person does not want to wait."""
+        self._close_answered()
         for each in self._open:
             if each.asked:
                 each.fail("asked to go back; interrupted before it was seen to be at the baseline", ExitCode.INTERRUPTED)
@@ -73,6 +74,10 @@ class Restoration:
         """Ask every one that is not asked yet, once: one that the API server does not take must not hold up the others."""
         unasked = [each for each in self._open if not each.asked]
         work_through(unasked, self._ask, AT_ONCE)
+        self._close_answered()
+
+    def _close_answered(self) -> None:
+        """Leave out those of which it is known what came of them when they were asked."""
         self._open = [each for each in self._open if not each.code and each.name not in self._back]
 
     def _ask(self, outcome: Outcome) -> None:
@@ -98,6 +103,9 @@ class Restoration:
     def _judge_all(self) -> float:
         """Close those that are back, and return how long it took to see."""
         if not self._seconds:
+            for each in self._open:
+                if each.asked and each.name in self._unread:
+                    each.fail(self._unread[each.name])
             self._open = [each for each in self._open if not each.asked]
             return 0.0
         began = time.monotonic()

@@ -130,6 +130,17 @@ def test_a_rollback_is_written_although_nobody_waits_for_the_answer(server: Serv
     assert server.written == ["gateway-00"]
 
 
+def test_what_is_written_and_cannot_be_read_is_told_to_be_so(server: Server, roll_back: Callable[..., Any]):
+    server.odd["gateway-00"] = lambda: server.bodies["gateway-00"].update(status={"phase": "Levitating"})
+    for timeout in ("0", "1s"):
+        code, told = roll_back("--all", "--timeout", timeout)
+        each = told["gateway-00"]
+        assert (code == ExitCode.DONE, each["asked"], each["restored"]) == (False, True, False)
+        assert "written; " in each["problem"]
+        server.bodies["gateway-00"]["status"] = server.bodies["gateway-01"]["status"]
+        server.bodies["gateway-00"]["spec"]["mode"] = "Auto"
+
+
 def test_an_api_server_that_is_away_for_a_moment_ends_no_wait(server: Server, roll_back: Callable[..., Any]):
     server.takes_back = set(server.bodies)
     server.looks = [_raising(AWAY), _raising(KeyError("items"))]
@@ -194,12 +205,14 @@ def test_ctrl_c_while_asking_tells_asked_from_not_asked_and_does_not_hang(server
             release.wait(60)
 
     server.odd = dict.fromkeys(server.bodies, hang_after_three)
+    server.odd["gateway-00"] = _raising(CommandError("cannot change it: you may not"))
     try:
         code, told = roll_back("--all")
     finally:
         release.set()
 
     assert code == ExitCode.INTERRUPTED
+    assert told["gateway-00"]["problem"] == "NOT asked to go back: cannot change it: you may not"
     said = [each["problem"] for each in told.values()]
     assert sum(each["asked"] for each in told.values()) == 3
     assert sum("asked to go back; interrupted before" in each for each in said) == 3
