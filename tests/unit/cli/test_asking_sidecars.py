@@ -178,13 +178,13 @@ def test_an_answer_without_end_is_not_read_to_its_end(direct: bool, ask_odd: Cal
 
 
 class ApiServer(BaseHTTPRequestHandler):
-    """Lists twelve hundred ready pods, as many on a page as are asked for."""
+    """Lists more than five thousand ready pods, as many on a page as are asked for."""
 
     def do_GET(self) -> None:
         """Answer."""
         asked = parse_qs(urlsplit(self.path).query)
         first, limit = int(asked.get("continue", ["0"])[0]), int(asked["limit"][0])
-        names = [f"gateway-{number:04}" for number in range(1_200)]
+        names = [f"gateway-{number:04}" for number in range(5_200)]
         token = str(first + limit) if first + limit < len(names) else ""
         body = json.dumps({"metadata": {"continue": token}, "items": [_pod(name) for name in names[first : first + limit]]})
         self.send_response(200)
@@ -210,7 +210,7 @@ def test_no_pod_is_left_out_however_many_there_are(body: Callable[[str], dict[st
         configuration = client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
         rollouts = Rollouts(Connection(client.ApiClient(configuration), "shop", configuration.host))
         answers = ask_sidecars(rollouts, Rollout.from_object(body("reverted")), sidecar_access(""), direct=True)
-    assert [answer.pod for answer in answers] == [f"gateway-{number:04}" for number in range(1_200)]
+    assert [answer.pod for answer in answers] == [f"gateway-{number:04}" for number in range(5_200)]
 
 
 def test_a_token_is_not_sent_through_the_api_server(ask: Callable[..., Answer], bearer: dict[str, Any]):
