@@ -46,7 +46,7 @@ class LiveView:
             self._live.update(panel(rollout, self._now() if self._now else None))
         elif self._following and (now := _what_matters(rollout)) != self._last:
             self._last = now
-            self._console.print(line(rollout), soft_wrap=True, markup=False, highlight=False)
+            self._console.print(line(rollout), soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 def _what_matters(rollout: Rollout) -> object:

@@ -87,7 +87,7 @@ class Out:
             if self.plain:
                 self._stream.write(text + "\n")
             else:
-                self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+                self.console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
         self._stream.flush()
 
     def show(self, renderable: RenderableType) -> None:

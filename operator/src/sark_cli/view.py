@@ -77,11 +77,12 @@ def _facts(rollout: Rollout, now: datetime | None) -> Table:
     grid.add_column(min_width=14)
     grid.add_column(overflow="fold")
     for fact in facts(rollout, now):
-        more = Text(fact.more, style="dim")
+        # Not plain strings: rich would take brackets in what a sidecar says of itself for markup.
+        text, more = Text(fact.text), Text(fact.more, style="dim")
         if bar := bars.get(fact.label):
-            grid.add_row(fact.label, fact.text, bar)
+            grid.add_row(fact.label, text, bar)
             if fact.more:
                 grid.add_row("", "", more)
         else:
-            grid.add_row(fact.label, fact.text, more)
+            grid.add_row(fact.label, text, more)
     return grid
