@@ -55,6 +55,7 @@ class Out:
         self.data_format = data_format
         self._stream = stream or sys.stdout
         self._console = console
+        self._documents = 0
 
     @property
     def wants_data(self) -> bool:
@@ -71,7 +72,7 @@ class Out:
         return self._console
 
     def data(self, value: Any) -> None:
-        """Write `value` as the one document of this command."""
+        """Write `value` as a document of its own. A watch writes one after the other, and its reader waits for each."""
         if self.data_format == "json":
             import json
 
@@ -79,7 +80,10 @@ class Out:
         else:
             import yaml
 
-            self._stream.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=140))
+            following = self._documents > 0  # as kubectl has it: the first, which may be the only one, needs no mark
+            self._stream.write(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=140, explicit_start=following))
+        self._documents += 1
+        self._stream.flush()
 
     def lines(self, *texts: str) -> None:
         """Write lines as they are; a terminal wraps them where it ends."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from sark_cli.commands import explain, history
@@ -131,8 +132,34 @@ def test_control_characters_of_a_message_do_not_reach_the_terminal(body: Callabl
     assert "?[2J?]0;owned? fine" in text
 
 
+class Buffered(io.StringIO):
+    """A pipe: what is written is seen once it is flushed."""
+
+    seen = ""
+
+    def flush(self) -> None:
+        super().flush()
+        self.seen = self.getvalue()
+
+
+@pytest.mark.parametrize("data_format", ["json", "yaml"])
+def test_a_watchs_reader_sees_each_object_at_once(data_format: str, body: Callable[[str], dict[str, Any]]):
+    # Given a program that follows a watch through a pipe
+    pipe = Buffered()
+    out = Out(plain=True, data_format=data_format, stream=pipe)
+
+    # When two objects are told, then it sees each of them at once
+    for told, state in enumerate(("fresh", "baking"), start=1):
+        out.data(body(state))
+        assert pipe.seen.count("kind: SarkRollout" if data_format == "yaml" else '"kind": "SarkRollout"') == told
+
+
+def test_the_objects_of_a_watch_are_documents_of_one_stream(body: Callable[[str], dict[str, Any]], piped: Shown):
+    told = piped(lambda out: [out.data(body(state)) for state in ("fresh", "baking")], "yaml")
+    assert list(yaml.safe_load_all(told)) == [body("fresh"), body("baking")]
+
+
 def test_data_is_the_object_itself(body: Callable[[str], dict[str, Any]]):
-    import io
     import json
 
     stream = io.StringIO()
