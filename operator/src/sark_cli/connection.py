@@ -28,7 +28,8 @@ def connect(options: argparse.Namespace) -> Connection:
     """Return the connection the options, $KUBECONFIG or the pod's service account describe.
 
     Raises:
-        CommandError: there is no kubeconfig, it cannot be used, or it has no such context.
+        CommandError: there is no kubeconfig, it cannot be used, or it has no such context. A pod's service account has none: a
+            person who names a cluster must not be shown, and must not change, another one.
     """
     from kubernetes import client, config
     from kubernetes.config import ConfigException
@@ -38,8 +39,14 @@ def connect(options: argparse.Namespace) -> Connection:
     # One try: a person who waits would rather be told. (The library's type says otherwise than what it passes on.)
     configuration.retries = False
     source = options.kubeconfig or os.environ.get("KUBECONFIG", "") or str(Path.home() / ".kube" / "config")
+    in_pod = not options.kubeconfig and not _exists(source) and "KUBERNETES_SERVICE_HOST" in os.environ
+    if in_pod and options.context:
+        raise CommandError(
+            f"there is no kubeconfig at {source} to look up the context {options.context!r} in: give --kubeconfig, or leave "
+            "--context out to use the service account of this pod"
+        )
     try:
-        if not options.kubeconfig and not _exists(source) and "KUBERNETES_SERVICE_HOST" in os.environ:
+        if in_pod:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             namespace = (_ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
         else:

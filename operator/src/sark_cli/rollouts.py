@@ -108,7 +108,9 @@ def asked(server: str, what: str, call: Callable[[], Any]) -> Any:
     try:
         return call()
     except ApiException as error:
-        raise translated(what, error.status or 0, error.body) from error
+        if not error.status:  # nobody answered: so the client tells of a TLS handshake that failed, in its reason alone
+            raise CommandError(f"cannot {what}: the API server at {server} cannot be reached: {_said(error.reason)}") from error
+        raise translated(what, error.status, error.body) from error
     except (HTTPError, OSError) as error:
         raise UnavailableError(f"cannot {what}: the API server at {server} cannot be reached: {_cause(error)}") from error
 
@@ -145,6 +147,11 @@ def _document(body: object) -> dict[str, Any]:
 
 def _place(namespace: str) -> str:
     return f"namespace {namespace}" if namespace else "all namespaces"
+
+
+def _said(reason: object) -> str:
+    """Return the client's reason without the name of its exception."""
+    return " ".join(str(reason or "no reason given").removeprefix("SSLError\n").split())[:200]
 
 
 def _cause(error: BaseException) -> str:

@@ -1,0 +1,58 @@
+"""How the API server is reached, and what is said where it is not."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+
+from sark_cli import connection
+from sark_cli.connection import connect
+from sark_cli.failure import CommandError
+from sark_cli.rollouts import asked
+
+
+def options(context: str) -> argparse.Namespace:
+    return argparse.Namespace(kubeconfig="", context=context, namespace="")
+
+
+@pytest.fixture
+def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be in a pod without a kubeconfig, and return where one would be."""
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "namespace").write_text("shop\n", encoding="utf-8")
+    monkeypatch.setattr(connection, "_ACCOUNT", account)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr("kubernetes.config.load_incluster_config", lambda **_: None)
+    return tmp_path / "config"
+
+
+@pytest.mark.usefixtures("pod")
+def test_a_pod_is_connected_by_its_service_account():
+    assert connect(options(context="")).namespace == "shop"
+
+
+def test_a_context_is_not_passed_over_in_a_pod_that_has_none(pod: Path):
+    with pytest.raises(CommandError) as refused:
+        connect(options(context="prod"))
+    assert str(refused.value) == (
+        f"there is no kubeconfig at {pod} to look up the context 'prod' in: give --kubeconfig, or leave --context out to use "
+        "the service account of this pod"
+    )
+
+
+def test_a_handshake_that_failed_is_told_by_its_reason():
+    # Given what the client raises where nobody answered
+    said = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1016)"
+
+    def call() -> None:
+        raise ApiException(status=0, reason=f"SSLError\n{said}")
+
+    # Then the sentence has it
+    with pytest.raises(CommandError) as refused:
+        asked("https://10.0.0.1", "list SarkRollouts", call)
+    assert str(refused.value) == f"cannot list SarkRollouts: the API server at https://10.0.0.1 cannot be reached: {said}"
