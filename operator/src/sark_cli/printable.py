@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter in _KEPT else "?" for letter in text)
 
 
+def line_of(text: str) -> str:
+    """Return `text` as one line: with every control character, line ends and tabs too, replaced by a question mark."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def cleaned(value: Any) -> Any:
     """Return a JSON value with every string in it, keys too, made printable."""
     if isinstance(value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sark_api.names import KIND
+from sark_cli.printable import line_of
 
 from .documents import Document
 from .finding import Finding, Level, spelled
@@ -42,7 +43,8 @@ def _named(document: Document) -> str:
 
 
 def told(document: Document, findings: Iterable[Finding]) -> list[str]:
-    """Return the findings as compilers write them: file, line, level, place, sentence."""
+    """Return the findings as compilers write them: file, line, level, place, sentence, and nothing that moves a cursor."""
     return [
-        f"{document.file}:{document.line(each.path)}: {each.level}: {spelled(each.path)}: {each.message}" for each in findings
+        line_of(f"{document.file}:{document.line(each.path)}: {each.level}: {spelled(each.path)}: {each.message}")
+        for each in findings
     ]
