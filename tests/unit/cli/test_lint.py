@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import subprocess
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +21,7 @@ from sark_cli.lint.check import check, told
 from sark_cli.lint.documents import read
 from sark_cli.lint.finding import Level
 from sark_cli.lint.rules import TWINS, rules
+from sark_e2e.binaries import kubectl
 from sark_operator.shell.prometheus_access import PrometheusServers
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "gateway.yaml"
@@ -89,6 +92,10 @@ spec:
 BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefg")
 )
+NESTED_BOMB = "x0: &x0 {k: 1}\n" + "".join(f"x{n}: &x{n} {{k: *x{n - 1}, k: *x{n - 1}}}\n" for n in range(1, 23))
+"""Few members under few names, and millions on the way through them."""
+KEY_BOMB = NESTED_BOMB + "kind: SarkRollout\n? *x22\n: 1\n"
+LONG_BOMB = f"a: &a {'x' * 200_000}\nkind: SarkRollout\nspec: [{', '.join(['*a'] * 10_000)}]\n"
 SHAPES = [None, [], "x", {"steps": "x"}, {"steps": [1]}, {"target": None}, {"criteria": {"custom": {}}}]
 
 
@@ -211,12 +218,75 @@ def test_a_rule_without_a_twin_is_said_to_be_unchecked(linted: Callable[..., str
         ("kind: SarkRollout\nspec: {? [q] : 1}", "not YAML"),
         ("[" * 500, "not YAML"),
         (BOMB, "not YAML"),
+        (NESTED_BOMB, "not YAML"),
+        (KEY_BOMB, "not YAML"),
+        (LONG_BOMB, "not YAML"),
+        (f"kind: SarkRollout\n---\n{NESTED_BOMB[: NESTED_BOMB.index('x12:')]}---\n" * 60, "not YAML"),
         ("\x00", "not YAML"),
     ],
 )
 def test_what_is_not_yaml_is_one_sentence(text: str, complaint: str, linted: Callable[..., str]):
     with pytest.raises(CommandError, match=complaint):
         linted(text)
+
+
+def test_a_file_moves_no_cursor_and_writes_no_line_of_its_own(linted: Callable[..., str]):
+    # Given a file with control characters in keys and values
+    evil = 'kind: SarkRollout\nspec: {"a\\e[2J\\nfake.yaml:1: error: b": 1, mode: "\\e]0;x\\a\\u2028", interval: "\\x9b"}\n'
+
+    # Then each finding is one line without them
+    said = linted(evil)
+    assert [line for line in said.split("\n") if line and not line.startswith("rollout.yaml:")] == []
+    assert said.replace("\n", "").isprintable()
+    assert "unknown field a?[2J?fake.yaml:1: error: b" in said
+
+
+WORDS = [
+    *(
+        "y",
+        "n",
+        "Y",
+        "No",
+        "on",
+        "OFF",
+        "true",
+        "22:00",
+        "09:00",
+        "1:30.5",
+        "190:20:30",
+        "1e3",
+        "12e03",
+        "0.1e1",
+        "1.0",
+        "1.",
+        "1.5",
+    ),
+    *("010", "0o17", "-0o17", "08", "1_000", "685_230.15", "0b11", "0x1F", "+1", "-0", "1e400", "2026-01-01", "~", "null", "="),
+    *("._1", "'1'", "nan", "1d", "1.2.3", ".5", "-.5e2"),
+]
+
+
+def test_a_time_of_day_needs_no_quotes(linted: Callable[..., str]):
+    window = "windows: [{days: [Mon], start: 21:00, end: 22:00, timeZone: Europe/Berlin}]"
+    assert ": error: " not in linted(SENSELESS.replace("rollback:", f"{window}\n  rollback:"))
+
+
+def test_words_are_what_kubectl_takes_them_for(tmp_path: Path):
+    # Given words without quotes
+    body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n"
+    text = body + "words:\n" + "".join(f"- {word}\n" for word in WORDS) + "names:\n  on: b\n  22:00: c\n"
+    (tmp_path / "words.yaml").write_text(text, encoding="utf-8")
+
+    # When kubectl reads them without a server, and lint does
+    command = (str(kubectl()), "annotate", "--local", "-o", "json", "-f", str(tmp_path / "words.yaml"), "a=b")
+    sent = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    read_here = json.loads(json.dumps(read(str(tmp_path / "words.yaml"))[0].value))
+
+    # Then both find the same values, of the same types
+    assert dict(zip(WORDS, map(repr, read_here["words"]), strict=True)) == dict(
+        zip(WORDS, map(repr, sent["words"]), strict=True)
+    )
+    assert read_here["names"] == sent["names"] == {"true": "b", "22:00": "c"}
 
 
 @pytest.mark.parametrize(
