@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import subprocess
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 from sark_api.spec import BUILT_IN_CRITERIA, SarkRolloutSpec
+from sark_cli import arguments
 from sark_cli.commands import lint
 from sark_cli.failure import CommandError
 from sark_cli.lint.access import check_access
@@ -21,6 +23,7 @@ from sark_cli.lint.check import check, told
 from sark_cli.lint.documents import read
 from sark_cli.lint.finding import Level
 from sark_cli.lint.rules import TWINS, rules
+from sark_cli.out import Out
 from sark_e2e.binaries import kubectl
 from sark_operator.shell.prometheus_access import PrometheusServers
 
@@ -300,7 +303,49 @@ def test_two_criteria_of_one_name_are_refused(linted: Callable[..., str]):
     body = copy.deepcopy(yaml.safe_load(SENSELESS))
     custom = {"name": "depth", "query": "max(depth)", "max": "1"}
     body["spec"]["criteria"]["custom"] = [custom, custom]
-    assert "name depth is taken by another criterion" in linted(yaml.safe_dump(body))
+    assert "criteria.custom[1].name: name depth is taken by another one of custom" in linted(yaml.safe_dump(body))
+
+
+def test_a_day_that_stands_twice_is_refused(linted: Callable[..., str]):
+    window = "windows: [{days: [Mon, Tue, Mon], start: '21:00', end: '22:00', timeZone: Europe/Berlin}]"
+    said = linted(SENSELESS.replace("rollback:", f"{window}\n  rollback:"))
+    assert 'rollout.yaml:16: error: spec.windows[0].days[2]: days holds "Mon" twice: take one away\n' in said
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("{name: Gateway_1/x}", 'metadata.name: name is "Gateway_1/x": write small letters'),
+        ("{name: a..b}", 'metadata.name: name is "a..b"'),
+        ("{name: 1}", "metadata.name: name is 1: write small letters"),
+        (f"{{name: {'a' * 254}}}", "at most 253 characters"),
+        ("{namespace: shop}", "metadata.name: metadata.name is missing"),
+        ("gateway", 'metadata: metadata is "gateway": write a mapping of fields'),
+        ("{name: gateway, namespace: a.b}", 'metadata.namespace: namespace is "a.b"'),
+        ("{name: gateway, labels: {version: 1.0}}", "metadata.labels.version: version is 1: write text; put quotes around"),
+        ("{name: gateway, labels: {on: true}}", "is true: write text; put quotes around"),
+        ("{name: gateway, labels: [a]}", 'metadata.labels: labels is ["a"]: write a mapping'),
+        ("{name: gateway, labels: {team: a b}}", 'metadata.labels.team: team is "a b": write letters'),
+        ("{name: gateway, labels: {a/b/c: d}}", '"a/b/c" is no key of labels'),
+        ("{name: gateway, annotations: {note: 5}}", "metadata.annotations.note: note is 5: write text"),
+        ("{name: gateway, lables: {a: b}}", "metadata.lables: unknown field lables: did you mean labels?"),
+    ],
+)
+def test_metadata_the_server_would_refuse_is_an_error(metadata: str, said: str, linted: Callable[..., str]):
+    found = linted(SENSELESS.replace("{name: gateway}", metadata))
+    assert [line for line in found.splitlines() if line.startswith("rollout.yaml:3: error: metadata") and said in line]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "{name: gateway-1.shop, namespace: shop, labels: {app.kubernetes.io/name: Gateway_1, empty: ''}}",
+        "{name: '0', labels: null, annotations: {Sark.dev/Note: any text at all}}",
+        "{name: gateway, uid: x, resourceVersion: '1', generation: 1, creationTimestamp: null, managedFields: []}",
+    ],
+)
+def test_metadata_the_server_would_take_is_none(metadata: str, linted: Callable[..., str]):
+    assert ": error: " not in linted(SENSELESS.replace("{name: gateway}", metadata))
 
 
 def test_findings_are_data_for_programs(tmp_path: Path):
@@ -326,3 +371,11 @@ def test_an_address_the_operator_would_not_ask_for_this_namespace_is_an_error(tm
     assert "not open to namespace shop" in findings[0].message
     body["metadata"]["namespace"] = "other"
     assert list(check_access(body, PrometheusServers.load(config))) == []
+
+    # And where the file names no namespace, the command line does
+    del body["metadata"]["namespace"]
+    file = tmp_path / "rollout.yaml"
+    file.write_text(yaml.safe_dump(body))
+    for namespace, code in (("other", 0), ("shop", 1)):
+        options = arguments.parse(["lint", str(file), "-n", namespace, "--prometheus-config", str(config)])
+        assert lint.run(options, Out(plain=True, stream=io.StringIO())) == code

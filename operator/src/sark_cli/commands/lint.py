@@ -31,7 +31,7 @@ def run(options: argparse.Namespace, out: Out) -> int:
     for document in ours:
         findings = check(document, options.traffic)
         if servers is not None and not any(each.level is Level.ERROR for each in findings):
-            findings += check_access(document.value, servers)
+            findings += check_access(document.value, servers, connection.namespace if connection else options.namespace)
         if connection is not None:
             from sark_cli.lint.server import ask_server
 

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from sark_operator.shell.prometheus_access import PrometheusServers
 
 
-def check_access(body: Any, servers: PrometheusServers) -> Iterator[Finding]:
-    """Yield why a rollout that is right in itself would never see its metrics."""
+def check_access(body: Any, servers: PrometheusServers, namespace: str = "") -> Iterator[Finding]:
+    """Yield why a rollout that is right in itself would never see its metrics.
+
+    `namespace` is the one it will be in when the file names none.
+    """
     spec = SarkRolloutSpec.model_validate(body["spec"])
-    namespace = (body.get("metadata") or {}).get("namespace") or "default"
-    access = servers.access(spec.prometheus, namespace)
+    meant = (body.get("metadata") or {}).get("namespace") or namespace or "default"
+    access = servers.access(spec.prometheus, meant)
     if isinstance(access, Missing):
         yield Finding(Level.ERROR, ("spec", "prometheus", "address"), access.message)

@@ -5,19 +5,20 @@ The models the CRD is made from are the judge: strictly, and with no member they
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sark_api.crd import schema
-from sark_api.names import API_VERSION, KIND
+from sark_api.names import API_VERSION
 from sark_api.spec import SarkRolloutSpec
 
 from .finding import Finding, Level, Path
+from .metadata import check_metadata
+from .wording import near, shown
 
 
 def check_form(body: Mapping[str, Any]) -> tuple[SarkRolloutSpec | None, list[Finding]]:
@@ -38,33 +39,31 @@ def check_form(body: Mapping[str, Any]) -> tuple[SarkRolloutSpec | None, list[Fi
     except ValidationError as error:
         details = error.errors(include_url=False)
         return None, findings + [_said(detail) for detail in details]
-    return found, [*findings, *_doubled_names(spec)]
+    return found, [*findings, *_doubles(spec, schema()["properties"]["spec"], ("spec",))]
 
 
 def _envelope(body: Mapping[str, Any]) -> Iterator[Finding]:
     if body.get("apiVersion") != API_VERSION:
-        yield _error(("apiVersion",), f"apiVersion is {_shown(body.get('apiVersion'))}: write {API_VERSION}")
-    name = (body.get("metadata") or {}).get("name") if isinstance(body.get("metadata"), dict) else None
-    if not isinstance(name, str) or not name:
-        yield _error(("metadata", "name"), f"metadata.name is missing: give the {KIND} a name")
+        yield _error(("apiVersion",), f"apiVersion is {shown(body.get('apiVersion'))}: write {API_VERSION}")
+    yield from check_metadata(body.get("metadata"))
     known = {"apiVersion", "kind", "metadata", "spec", "status"}
     for member in body:
         if member not in known:
-            yield _error((member,), f"unknown field {member}{_near(str(member), known)}")
+            yield _error((member,), f"unknown field {member}{near(str(member), known)}")
 
 
 def _said(detail: ErrorDetails) -> Finding:
     path: Path = ("spec", *detail["loc"])
     kind, field = detail["type"], str(path[-1])
     if kind == "extra_forbidden":
-        return _error(path, f"unknown field {field}{_near(field, _siblings(path))}")
+        return _error(path, f"unknown field {field}{near(field, _siblings(path))}")
     if kind == "missing":
         return _error(path, f"{field} is missing and has no default: write it")
     if kind == "string_pattern_mismatch":
         wanted = f"it must match {(detail.get('ctx') or {}).get('pattern')}"
-        return _error(path, f"{field} is {_shown(detail['input'])}: {wanted}. {_meaning(path)}".rstrip())
+        return _error(path, f"{field} is {shown(detail['input'])}: {wanted}. {_meaning(path)}".rstrip())
     sentence = _SENTENCES.get(kind)
-    given = _shown(detail["input"])
+    given = shown(detail["input"])
     if sentence is not None:
         return _error(path, f"{field} is {given}: {sentence(detail.get('ctx') or {})}")
     message = detail["msg"].removeprefix("Value error, ")
@@ -92,16 +91,30 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def _doubled_names(spec: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield custom criteria of the same name, which the API server refuses: their list is a map by name."""
+def _doubles(value: Any, node: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    """Yield what stands twice in a list that the schema calls a set, or a map by some of its members' fields."""
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _doubles(member, (node.get("properties") or {}).get(name, {}), (*path, name))
+    elif isinstance(value, list):
+        yield from _taken(value, node, path)
+        for index, member in enumerate(value):
+            yield from _doubles(member, node.get("items") or {}, (*path, index))
+
+
+def _taken(members: Sequence[Any], node: Mapping[str, Any], path: Path) -> Iterator[Finding]:
+    kind, keys = node.get("x-kubernetes-list-type"), node.get("x-kubernetes-list-map-keys") or []
     seen: set[str] = set()
-    for index, custom in enumerate((spec.get("criteria") or {}).get("custom") or []):
-        if custom["name"] in seen:
-            yield _error(
-                ("spec", "criteria", "custom", index, "name"),
-                f"name {custom['name']} is taken by another criterion: choose another",
-            )
-        seen.add(custom["name"])
+    for index, member in enumerate(members):
+        if kind not in ("set", "map"):
+            return
+        identity = json.dumps([member.get(key) for key in keys] if kind == "map" else member)
+        if identity in seen and kind == "set":
+            yield _error((*path, index), f"{path[-1]} holds {shown(member)} twice: take one away")
+        elif identity in seen:
+            named = ", ".join(f"{key} {member.get(key)}" for key in keys)
+            yield _error((*path, index, keys[0]), f"{named} is taken by another one of {path[-1]}: choose another")
+        seen.add(identity)
 
 
 def _siblings(path: Path) -> set[str]:
@@ -122,18 +135,6 @@ def _node(path: Path) -> Any:
     for part in path:
         node = node.get("items", {}) if isinstance(part, int) else (node.get("properties") or {}).get(part, {})
     return node
-
-
-def _near(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    if near:
-        return f": did you mean {near[0]}?"
-    return f": take it away; there are {', '.join(sorted(known))}" if known else ": take it away"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - enough to find it by
 
 
 def _error(path: Path, message: str) -> Finding:
