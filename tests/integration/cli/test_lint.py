@@ -53,6 +53,26 @@ EDITS: list[Mapping[str, Any]] = [
     {"windows": [{"days": ["Mon"], "start": "09:00", "end": "16:00", "timeZone": "Europe/Berlin"}]},
     {"request": {"id": 1, "action": "Skip", "attempt": 1, "percent": 5}},
     {"request": {"id": 1, "action": "Skip", "attempt": 1, "percent": 50, "to": 25}},
+    {"windows": [{"days": ["Mon", "Mon"], "start": "09:00", "end": "16:00", "timeZone": "Europe/Berlin"}]},
+]
+METADATA: list[Mapping[str, Any]] = [
+    {"name": "Gateway_1/x"},
+    {"name": "a..b"},
+    {"name": "gateway.1"},
+    {"name": "a" * 253},
+    {"name": "a" * 254},
+    {"labels": {"version": 1.5}},
+    {"labels": {"on": True}},
+    {"labels": {"team": "a b"}},
+    {"labels": {"a/b/c": "d"}},
+    {"labels": {"app.kubernetes.io/name": "Gateway_1", "empty": ""}},
+    {"labels": None},
+    {"labels": {"a": None}},
+    {"labels": []},
+    {"annotations": {"note": 5}},
+    {"annotations": {"Sark.dev/Note": "any text"}},
+    {"annotations": {"a b": "c"}},
+    {"lables": {"a": "b"}},
 ]
 
 
@@ -76,6 +96,36 @@ def test_offline_and_the_api_server_agree(edit: Mapping[str, Any], cluster: Loca
     broken = {each.message for each in offline}
     if broken <= sentences:  # what has a wrong form has no rules to break; the server judges some all the same
         assert told == broken
+
+
+@pytest.mark.parametrize("edit", METADATA, ids=str)
+def test_offline_and_the_api_server_agree_on_metadata(edit: Mapping[str, Any], cluster: LocalCluster, tmp_path: Path):
+    file = tmp_path / "rollout.yaml"
+    file.write_text(yaml.safe_dump(EXAMPLE | {"metadata": EXAMPLE["metadata"] | edit}))
+    document = read(str(file))[0]
+    offline = [each for each in check(document) if each.level is Level.ERROR]
+    server = ask_server(Connection(cluster.api, "default", "https://local"), document.value)
+    assert bool(offline) == bool(server), (offline, server)
+
+
+def test_what_the_file_dropped_is_not_judged_with_it(cluster: LocalCluster, namespace: str, tmp_path: Path, run: Run):
+    # Given a rollout that somebody else applied with steps, and a file that has a schedule in their place
+    metadata = {"name": "gateway", "namespace": namespace, "labels": {"team": "a"}}
+    stored = copy.deepcopy(EXAMPLE) | {"metadata": metadata}
+    cluster.kubectl("apply", "--server-side", "--field-manager=other", "-f", "-", stdin=yaml.safe_dump(stored))
+    spec = {name: member for name, member in stored["spec"].items() if name != "steps"} | {"schedule": "Seed"}
+    file = tmp_path / "rollout.yaml"
+    file.write_text(yaml.safe_dump(stored | {"spec": spec, "metadata": {"name": "gateway"}}))
+
+    # When the server is asked, then it judges the file's spec alone
+    done = run("lint", str(file), "--server", "-n", namespace)
+    assert done.code == 0, done.out + done.err
+
+    # And what is wrong with it has its place, and nothing was stored
+    file.write_text(yaml.safe_dump(stored | {"spec": spec | {"stps": [], "interval": 5}, "metadata": {"name": "gateway"}}))
+    server = ask_server(Connection(cluster.api, namespace, "https://local"), read(str(file))[0].value)
+    assert "spec.stps" in {spelled(each.path) for each in server}
+    assert "schedule" not in cluster.kubectl("get", "sarkrollout", "gateway", "-n", namespace, "-o", "json")
 
 
 def test_the_server_is_asked_and_nothing_is_stored(cluster: LocalCluster, namespace: str, tmp_path: Path, run: Run):
