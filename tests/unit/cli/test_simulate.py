@@ -108,6 +108,24 @@ def test_a_plan_without_a_baseline_is_said_not_to_end():
     assert ("100%", "latencyP95", "stored", "100", "0", "Unknown") in simulate.samples(with_traffic).rows
 
 
+@pytest.mark.parametrize("mode", ["Paused", "Rollback"])
+def test_no_mode_but_auto_has_a_timetable(mode: str, tmp_path: Path, piped: Callable[..., str]):
+    # Given a file of a mode that never advances, as the operator has it
+    target = SimulatedTarget(spec=quick_spec(mode=mode))
+    for _ in range(120):
+        target.tick(1)
+    assert target.status.step is None
+    file = tmp_path / "rollout.yaml"
+    file.write_text(EXAMPLE.read_text(encoding="utf-8") + f"  mode: {mode}\n", encoding="utf-8")
+    options = arguments.parse(["simulate", str(file), "--traffic", "200"])
+
+    # Then people and programs are told that it does not come to its end
+    codes: list[int] = []
+    assert piped(lambda out: codes.append(simulate.run(options, out))).startswith(f"spec.mode is {mode}: no step begins until")
+    assert piped(lambda out: codes.append(simulate.run(options, out)), "json") == "[]\n"
+    assert codes == [1, 1]
+
+
 def test_a_shadow_step_needs_comparisons_and_nothing_else():
     spec = quick_spec(steps=None, schedule="Migration", criteria={"window": "5m"}, interval="15s")
     first, second = timetable(spec, datetime(2026, 1, 1, tzinfo=UTC), 10.0)[:2]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sark_api.duration import format_duration
-from sark_api.spec import Action, SarkRolloutSpec
+from sark_api.spec import Action, Mode, SarkRolloutSpec
 from sark_cli.exit_code import ExitCode
 from sark_cli.forecast.samples import STORED
 from sark_cli.forecast.timetable import Stage, approved, timetable
@@ -20,9 +20,14 @@ def run(options: argparse.Namespace, out: Out) -> int:
     """Print the timetable; the exit status is 1 when it does not come to its end."""
     _, spec = planned(options.file)
     start = (options.start or datetime.now(UTC)).replace(microsecond=0)
-    stages = timetable(spec, start, options.traffic)
+    stages = timetable(spec, start, options.traffic) if spec.mode is Mode.AUTO else []
     if out.wants_data:
         out.data([data(stage) for stage in stages])
+    elif not stages:
+        out.lines(
+            f"spec.mode is {spec.mode}: no step begins until it is Auto, so there is no timetable. Write Auto into a copy of "
+            "the file to see the one it would follow then."
+        )
     else:
         out.grid(steps(stages))
         if options.traffic is not None:
@@ -30,7 +35,7 @@ def run(options: argparse.Namespace, out: Out) -> int:
             out.lines("", f"Samples in {window} (criteria.window) at {options.traffic:g} requests/s")
             out.grid(samples(stages))
         out.lines("", *ending(spec, stages))
-    return ExitCode.DONE if stages[-1].ends else ExitCode.FAILED
+    return ExitCode.DONE if stages and stages[-1].ends else ExitCode.FAILED
 
 
 def steps(stages: list[Stage]) -> Grid:
