@@ -27,7 +27,7 @@ from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.observation import ArmWindow, CountedWindow, Metrics, Missing
 from sark_operator.shell.counting import Grid
-from sark_operator.shell.prometheus import REFUSED, UNREACHABLE, Server
+from sark_operator.shell.prometheus import INVALID, REFUSED, UNREACHABLE, Server
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SERVER = Server("http://prometheus:9090", 5)
@@ -219,6 +219,19 @@ class Counting:
         """Nothing to close."""
 
 
+class Strained(Counting):
+    """A Prometheus to which a range of more than some points is too much."""
+
+    def __init__(self, most: int, reason: str = REFUSED) -> None:
+        super().__init__()
+        self._most, self._reason = most, reason
+
+    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any:
+        answer = await super().over(server, query, start, end, step)
+        points = (end - start) // timedelta(seconds=step) + 1
+        return Missing(self._reason, "too many samples") if points > self._most else answer
+
+
 def past(prometheus: Any, clock: RehearsalClock, step: int = 15) -> PastDoor:
     return PastDoor(prometheus, clock, end=START + timedelta(hours=1), step=step)
 
@@ -273,3 +286,63 @@ def test_an_outage_of_now_is_noted():
     door = past(Counting(missing=Missing(UNREACHABLE, "Prometheus cannot be reached")), clock)
     asyncio.run(_instants(door, clock, 2))
     assert door.failure == "Prometheus cannot be reached"
+
+
+async def _ranges(door: PastDoor, clock: RehearsalClock, count: int) -> list[Any]:
+    found = []
+    for number in range(count):
+        clock.move_to(START + timedelta(seconds=15 * number))
+        found.append(await door.over(SERVER, "memory", clock.now() - timedelta(hours=1), clock.now(), 60))
+    return found
+
+
+@pytest.mark.parametrize("reason", [REFUSED, INVALID])
+def test_a_range_that_only_the_replay_made_too_long_is_asked_for_as_it_was(reason: str):
+    # Given a server that answers the operator's own range, and no longer one
+    prometheus, clock = Strained(61, reason), RehearsalClock(START)
+    door = past(prometheus, clock)
+
+    # When the replay asks, then it is answered, and the longer one is tried once
+    answers = asyncio.run(_ranges(door, clock, 4))
+    assert [len(answer[0]["values"]) for answer in answers] == [61] * 4
+    assert len(prometheus.asked) == 5
+    assert door.failure == ""
+
+
+@pytest.mark.parametrize("reason", [REFUSED, INVALID])
+def test_a_range_that_is_refused_as_it_was_ends_the_replay(reason: str):
+    clock = RehearsalClock(START)
+    door = past(Strained(60, reason), clock)
+    assert isinstance(asyncio.run(_ranges(door, clock, 1))[0], Missing)
+    assert door.failure == "too many samples"
+
+
+def test_an_instant_that_is_too_much_over_a_range_is_asked_one_by_one():
+    prometheus, clock = Strained(60, INVALID), RehearsalClock(START)
+    door = past(prometheus, clock)
+    answers = asyncio.run(_instants(door, clock, 3))
+    assert [answer[0]["value"][0] for answer in answers] == [(START + timedelta(seconds=15 * n)).timestamp() for n in range(3)]
+    assert (prometheus.asked.count(("range", "up")), door.failure) == (1, "")
+
+
+def test_between_two_evaluations_an_instant_is_asked_alone():
+    # Given a replay that has looked twice
+    prometheus, clock = Counting(), RehearsalClock(START)
+    door = past(prometheus, clock)
+    asyncio.run(_instants(door, clock, 2))
+
+    # When it looks between two evaluations, and goes on
+    async def ask() -> list[Any]:
+        found = []
+        for seconds in (20, 30):
+            clock.move_to(START + timedelta(seconds=seconds))
+            found.append(await door.instant(SERVER, "up"))
+            found.append(await door.over(SERVER, "memory", clock.now() - timedelta(hours=1), clock.now(), 60))
+        return found
+
+    answers = asyncio.run(ask())
+
+    # Then each answer is of its moment, and the range goes on to be used
+    assert [int(each[0]["value"][0] - START.timestamp()) for each in answers[::2]] == [20, 30]
+    assert [int(each[0]["values"][-1][0] - START.timestamp()) for each in answers[1::2]] == [20, 30]
+    assert prometheus.asked == [("range", "up"), ("instant", "up"), ("range", "memory"), ("range", "memory")]

@@ -4,6 +4,8 @@ The operator asks for one instant at each evaluation. Asked one by one, a bake o
 Prometheus evaluates an instant query at every step of a range just the same, so a range is asked for once and its points are
 handed out as the replay comes to them. The same goes for the ranges the operator asks for: overlapping ones with one step are
 cut out of a longer one.
+
+What a longer range is refused for, or is too much for, the question of one evaluation need not be: that is asked then.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ from typing import Any, Final
 from sark_operator.core.observation import Missing
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.precedence import Precedence
-from sark_operator.shell.prometheus import REFUSED, PrometheusDoor, Read, Server, as_it_is
+from sark_operator.shell.prometheus import INVALID, REFUSED, PrometheusDoor, Read, Server, as_it_is
 from sark_operator.shell.rooms import Claim
 
 CHUNK: Final = 120
 """Evaluations whose answers are asked for at once."""
 MOST_POINTS: Final = 10_000
 """Prometheus refuses ranges of more than 11,000."""
+_TOO_LONG: Final = (REFUSED, INVALID)
+"""Reasons that may lie in the length of a range: too many samples for the server, or too long an answer for us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ class PastDoor:
         """Answer up to `end`; evaluations are `step` whole seconds apart."""
         self._door = door
         self._clock = clock
-        self._end = int(end.timestamp())
+        self._begin, self._end = int(clock.now().timestamp()), int(end.timestamp())
         self._step = step
         self._ranges: dict[tuple[str, int, int], _Range] = {}
         self._one_by_one: set[str] = set()
+        """Queries of which a range that reaches ahead is refused."""
         self.failure = ""
         """Why Prometheus could not be asked, when it could not: a replay must not take today's outage for one of then."""
 
@@ -67,12 +72,12 @@ class PastDoor:
 
     async def _instant(self, server: Server, query: str) -> Any | Missing:
         now = int(self._clock.now().timestamp())
-        if query not in self._one_by_one:
+        if query not in self._one_by_one and not self._is_between:
             answer = await self._range(server, query, now, now, self._step, ahead=CHUNK * self._step)
             if not isinstance(answer, Missing):
                 return [{"metric": each["metric"], "value": each["values"][0]} for each in answer]
-            if answer.reason != REFUSED:
-                return answer
+            if answer.reason not in _TOO_LONG:
+                return self._noted(answer)
             # Not every query has a range: one that gives a range vector itself has none, nor has one that does not parse.
             self._one_by_one.add(query)
         return self._noted(await self._door.instant(server, query, self._clock.now()))
@@ -92,9 +97,23 @@ class PastDoor:
         """Return what `read` makes of what a range query gives; its end is never after the replay's present."""
         first = round(start.timestamp())
         last = min(round(end.timestamp()), int(self._clock.now().timestamp()))
-        ahead = min(CHUNK * self._step, MOST_POINTS * step - (last - first))
-        answer = await self._range(server, query, first, last, step, ahead=max(0, ahead))
-        return answer if isinstance(answer, Missing) else read(answer)
+        ahead = max(0, min(CHUNK * self._step, MOST_POINTS * step - (last - first)))
+        if query in self._one_by_one:
+            ahead = 0
+        answer = await self._range(server, query, first, last, step, ahead=ahead)
+        if ahead and isinstance(answer, Missing) and answer.reason in _TOO_LONG:
+            self._one_by_one.add(query)
+            answer = await self._range(server, query, first, last, step, ahead=0)
+        if isinstance(answer, Missing):
+            # These are the operator's own questions: one that is refused is too much for the server of today.
+            self.failure = self.failure or answer.message
+            return answer
+        return read(answer)
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether the replay is at a deadline between two evaluations, which no range that is kept has a point for."""
+        return (int(self._clock.now().timestamp()) - self._begin) % self._step != 0
 
     def close(self) -> None:
         """Ask nothing more."""
@@ -105,12 +124,15 @@ class PastDoor:
         key = (query, step, start % step)
         known = self._ranges.get(key)
         if known is None or not known.covers(start, end):
-            until = min(end + ahead, max(self._end, end))
+            alone = known is None and self._is_between
+            until = end if alone else min(end + ahead, max(self._end, end))
             first, last = datetime.fromtimestamp(start, tz=UTC), datetime.fromtimestamp(until, tz=UTC)
-            answer = self._noted(await self._door.over(server, query, first, last, step))
+            answer = await self._door.over(server, query, first, last, step)
             if isinstance(answer, Missing):
                 return answer
-            known = self._ranges[key] = _Range(start, until, answer)
+            known = _Range(start, until, answer)
+            if not alone:
+                self._ranges[key] = known
         return _cut(known.series, start, end)
 
     def _noted(self, answer: Any | Missing) -> Any | Missing:
