@@ -257,6 +257,12 @@ def _planning(commands: Any) -> None:
     backtest.add_argument(
         "--rollout", metavar="NAMESPACE/NAME", default=None, type=key, help="whose series to read (default: the file's own)"
     )
+    backtest.add_argument(
+        "--replicas",
+        type=natural,
+        metavar="N",
+        help="sidecars there were: while fewer were scraped nothing is proven (default: all are taken as scraped)",
+    )
     backtest.add_argument("-n", "--namespace", metavar="NAME", default="", help="namespace, when the file names none")
 
 

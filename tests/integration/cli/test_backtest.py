@@ -102,10 +102,31 @@ def test_series_of_another_name_can_be_read(backtest: Run, rollout: Callable[...
     assert backtest(rollout("candidate"), "--rollout", "shop/good").code == 0
 
 
-def test_a_past_without_its_series_is_blind(backtest: Run, rollout: Callable[..., str]):
+def test_a_past_without_its_series_is_not_replayed(backtest: Run, rollout: Callable[..., str]):
     done = backtest(rollout("nobody"), "-o", "json")
-    assert done.code == 5
-    assert [each["reason"] for each in done.data["transitions"]][-2] == "BlindTooLong"
+    assert (done.code, done.out) == (6, "")
+    assert 'has no series with sark_rollout="shop/nobody" from 2026-01-01 12:06:00Z to 2026-01-01 12:50:00Z' in done.err
+
+
+def test_what_is_to_come_is_refused(backtest: Run, rollout: Callable[..., str]):
+    later = datetime.now(UTC) + timedelta(days=1)
+    done = backtest(rollout("good"), "--end", later.isoformat())
+    assert done.code == 2
+    assert "--end must not be later than now" in done.err
+
+
+def test_a_fleet_of_which_a_part_was_scraped_proves_nothing(backtest: Run, rollout: Callable[..., str]):
+    done = backtest(rollout("good"), "--replicas", "9", "-o", "json")
+    assert done.code == 5, done.out + done.err
+    assert done.data["replicas"] == 9
+    assert any("of 9 ready sidecars" in each["message"] for each in done.data["waits"])
+
+
+def test_a_window_between_two_evaluations_is_not_stepped_over(backtest: Run, rollout: Callable[..., str]):
+    windows = [{"days": ["Thu"], "start": "12:10", "end": "12:13", "timeZone": "UTC"}]
+    done = backtest(rollout("good", windows=windows), "--step", "15m", "-o", "json")
+    first = done.data["transitions"][0]
+    assert (first["reason"], first["time"][:19]) == ("Started", "2026-01-01T12:10:00")
 
 
 def test_an_outage_of_now_is_not_taken_for_one_of_then(backtest: Run, rollout: Callable[..., str], cluster: LocalCluster):
@@ -129,8 +150,8 @@ def test_a_guarded_server_is_asked_by_the_operators_own_file(
         # When it is replayed without the file, then the replay ends; with it, the server is asked, and its past is empty
         assert "certificate verify failed" in backtest(rollout("good"), url=server.url).err.lower()
         done = backtest(rollout("good"), "--prometheus-config", str(config), "-o", "json", url=server.url)
-    assert done.code == 5, done.err
-    assert [each["reason"] for each in done.data["transitions"]][-2] == "BlindTooLong"
+    assert done.code == 6, done.err
+    assert "has no series" in done.err
 
 
 def test_too_many_evaluations_are_refused(run: Run, rollout: Callable[..., str]):

@@ -16,13 +16,14 @@ import pytest
 import yaml
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, KIND
-from sark_api.spec import SarkRolloutSpec
+from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_cli import arguments
 from sark_cli.commands import backtest
-from sark_cli.commands.backtest import _adapted, _step, conclusion, gaps, tell, verdict
+from sark_cli.commands.backtest import _adapted, _span, _step, assumptions, conclusion, gaps, tell, verdict
 from sark_cli.failure import CommandError
 from sark_cli.replay.past_door import PastDoor
+from sark_cli.replay.presence import is_remembered
 from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.observation import ArmWindow, CountedWindow, Metrics, Missing
@@ -61,6 +62,26 @@ def rehearsed(bad_at: datetime, end: datetime, retries: int = 0) -> Rehearsal:
     return rehearsal
 
 
+def stepwise(
+    spec: SarkRolloutSpec, step: timedelta, length: timedelta, *, scraped: int | None = None, replicas: int = 1
+) -> tuple[Rehearsal, list[datetime]]:
+    """Return a rehearsal on a healthy past, and when it looked; `scraped` is how many sidecars were seen then."""
+    clock, spec = RehearsalClock(START), _adapted(spec, "http://prometheus:9090", step)
+    looked: list[datetime] = []
+
+    class Past(HealthyUntil):
+        async def read(self, *arguments: Any, expected: bool = True, **options: Any) -> Metrics:
+            looked.append(clock.now())
+            found = await super().read(*arguments, **options)
+            return replace(found, scraped=scraped if expected else None)
+
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "1", "resourceVersion": "1", "generation": 1}
+    past = Past(clock, START + timedelta(days=9))
+    past.rehearsal = rehearsal = Rehearsal({"metadata": metadata, "spec": spec.to_wire()}, spec, past, clock, replicas=replicas)
+    asyncio.run(rehearsal.run(START + length, step, lambda *_: None))
+    return rehearsal, looked
+
+
 def test_a_healthy_past_completes():
     rehearsal = rehearsed(bad_at=START + timedelta(days=9), end=START + timedelta(hours=1))
     assert rehearsal.status.phase is Phase.COMPLETED
@@ -81,10 +102,14 @@ def test_a_past_that_goes_bad_is_reverted_at_once_and_ends_the_replay():
 
 def test_what_is_told_of_a_replay(piped: Callable[..., str], golden: Callable[[str, str], None]):
     span = (START, START + timedelta(hours=1), timedelta(seconds=2))
+    said = (assumptions(Mode.AUTO, None), "")
     good = rehearsed(bad_at=START + timedelta(days=9), end=span[1])
     bad = rehearsed(bad_at=START + timedelta(seconds=40), end=span[1])
     for name, past in (("good", good), ("bad", bad)):
-        golden(f"backtest-{name}.txt", piped(lambda out, past=past: tell("shop/gateway", past.journal, past.status, span, out)))
+        golden(
+            f"backtest-{name}.txt",
+            piped(lambda out, past=past: tell("shop/gateway", past.journal, past.status, span, out, remarks=said)),
+        )
 
 
 def test_a_replay_has_the_patience_an_evaluation_has_not():
@@ -154,6 +179,85 @@ def test_steps_are_never_longer_than_what_is_judged_of_them_unless_asked():
     assert step_for(timedelta(days=43), "1h") == timedelta(hours=1)
     with pytest.raises(CommandError, match=r"too many \(at most 50,000\): give --step .*, or a shorter span"):
         step_for(timedelta(days=2000))
+
+
+def span_of(start: str, end: str) -> tuple[datetime, datetime]:
+    options = argparse.Namespace(start=arguments.instant(start), end=arguments.instant(end))
+    return _span(options, START)
+
+
+def test_what_is_to_come_is_not_replayed():
+    assert span_of("2026-01-01", "2026-01-01T12:00:00Z") == (START - timedelta(hours=12), START)
+    for start, end, said in (
+        ("2026-01-01", "2026-01-01T12:00:01Z", r"--end must not be later than now \(2026-01-01 12:00:00Z\)"),
+        ("2026-02-01", "2026-02-02", "--end must not be later than now"),
+        ("2026-01-01", "2026-01-01", "--end must be later than --start"),
+    ):
+        with pytest.raises(CommandError, match=said) as refused:
+            span_of(start, end)
+        assert refused.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "remembered"), [([], False), ([{"metric": {}, "values": [[0, "3"]]}], True), (Missing(REFUSED, "no"), None)]
+)
+def test_a_span_is_looked_through_from_end_to_end(answer: Any, remembered: bool | None):
+    # Given a span that no whole number of parts fills
+    asked: list[tuple[datetime, datetime, int, str]] = []
+
+    class Asked:
+        async def over(self, _: Server, query: str, start: datetime, end: datetime, step: int, **__: Any) -> Any:
+            asked.append((start, end, step, query))
+            return answer
+
+    end = START + timedelta(days=43, seconds=7)
+    found = asyncio.run(is_remembered(Asked(), SERVER, "shop/gateway", START, end))
+
+    # Then the parts reach from before its start to its end, without a gap
+    first, last, step, query = asked[0]
+    assert (last, query) == (end, f'count(last_over_time(sark_flag_revision{{sark_rollout="shop/gateway"}}[{step}s]))')
+    assert (last - first) % timedelta(seconds=step) == timedelta(0)
+    assert first - timedelta(seconds=step) < START <= first
+    assert (last - first).total_seconds() / step <= 1000
+    assert found is remembered if remembered is not None else isinstance(found, Missing)
+
+
+def test_a_window_of_the_week_between_two_evaluations_is_not_stepped_over():
+    # Given steps that begin within five minutes of the day only, and evaluations a quarter of an hour apart
+    members = {"windows": [{"days": ["Thu"], "start": "12:05", "end": "12:10", "timeZone": "UTC"}], "interval": "10m"}
+    rehearsal, _ = stepwise(quick_spec(**members, validFor="1h"), timedelta(minutes=16), timedelta(hours=1))
+
+    # Then the first begins when the window opens
+    assert rehearsal.journal.records[0].reason == "Started"
+    assert rehearsal.journal.records[0].time == START + timedelta(minutes=5)
+
+
+def test_evaluations_are_on_the_grid_but_for_deadlines():
+    # Given a step whose least time ends between two evaluations
+    steps = [{"percent": 5, "bake": "15s", "hold": "25m"}, {"percent": 100, "bake": "15s"}]
+    rehearsal, asked_at = stepwise(quick_spec(steps=steps), timedelta(minutes=16), timedelta(hours=2))
+
+    # Then it goes on at that moment, and the grid stays what it is
+    advanced = next(each.time for each in rehearsal.journal.records if each.reason == "Advanced")
+    assert advanced == START + timedelta(minutes=25)
+    assert {START + number * timedelta(minutes=16) for number in range(3)} <= set(asked_at)
+    assert all(at == at.replace(microsecond=0) for at in asked_at)
+
+
+def test_a_fleet_that_was_scraped_in_part_proves_nothing_where_its_size_is_known():
+    step, length = timedelta(seconds=2), timedelta(minutes=3)
+    whole, _ = stepwise(quick_spec(), step, length, scraped=3, replicas=3)
+    part, _ = stepwise(quick_spec(), step, length, scraped=2, replicas=3)
+    unknown, _ = stepwise(quick_spec(), step, length, scraped=2)
+    assert [each.status.phase for each in (whole, unknown)] == [Phase.COMPLETED] * 2
+    assert part.status.phase is not Phase.COMPLETED
+    assert any("fresh samples of 2 of 3 ready sidecars" in each.message for each in part.journal.waits)
+
+
+def test_what_is_assumed_is_said():
+    assert "all there were are scraped (--replicas N looks whether they were)" in assumptions(Mode.AUTO, None)
+    assert "scraped" not in assumptions(Mode.AUTO, 3)
+    assert assumptions(Mode.PAUSED, 3).endswith("served then. spec.mode is Auto (it is Paused in the file).")
 
 
 def test_what_is_not_judged_of_the_time_is_said():

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sark_api.duration import format_duration
@@ -24,11 +24,13 @@ from sark_cli.times import moment
 from sark_operator.shell.counting import MOST_WINDOWS
 
 if TYPE_CHECKING:
+    from sark_operator.shell.prometheus import PrometheusDoor
     from sark_operator.shell.prometheus_access import PrometheusServers
 
 MOST_EVALUATIONS: Final = 50_000
 USUAL_EVALUATIONS: Final = 2_000
 """More only where steps would be longer than what is judged of each."""
+MOST_REPLICAS: Final = 10_000
 PATIENCE: Final = timedelta(seconds=60)
 """Least time a server is given for one answer."""
 _SECOND: Final = timedelta(seconds=1)
@@ -37,23 +39,35 @@ _SECOND: Final = timedelta(seconds=1)
 def run(options: argparse.Namespace, out: Out) -> int:
     """Replay, and tell."""
     body, spec = planned(options.file)
-    start, end = options.start.replace(microsecond=0), options.end.replace(microsecond=0)
+    start, end = _span(options, datetime.now(UTC))
+    if (options.replicas or 0) > MOST_REPLICAS:
+        raise CommandError(f"--replicas must be at most {MOST_REPLICAS:,}", ExitCode.USAGE)
     step = _step(options, spec, end - start)
+    remarks = (assumptions(spec.mode, options.replicas), gaps(spec, step))
     spec = _adapted(spec, options.prometheus, step)
     key = options.rollout or f"{body['metadata'].get('namespace') or options.namespace or 'default'}/{body['metadata']['name']}"
     servers = prometheus_servers(options.prometheus_config)
-    rehearsal = asyncio.run(_replay(key, spec, start, end, step, servers=servers))
+    rehearsal = asyncio.run(_replay(key, spec, start, end, step, servers=servers, replicas=options.replicas or 1))
     if out.wants_data:
         told = data(rehearsal.journal, rehearsal.status, start, end, step)
-        out.data(told | {"judgedPercent": judged_percent(spec, step)})
+        out.data(told | {"judgedPercent": judged_percent(spec, step), "replicas": options.replicas})
     else:
-        tell(key, rehearsal.journal, rehearsal.status, (start, end, step), out, remark=gaps(spec, step))
+        tell(key, rehearsal.journal, rehearsal.status, (start, end, step), out, remarks=remarks)
     return verdict(rehearsal.status)
 
 
-def _step(options: argparse.Namespace, spec: SarkRolloutSpec, length: timedelta) -> timedelta:
-    if length <= timedelta(0):
+def _span(options: argparse.Namespace, now: datetime) -> tuple[datetime, datetime]:
+    start, end = options.start.replace(microsecond=0), options.end.replace(microsecond=0)
+    if end <= start:
         raise CommandError("--end must be later than --start", ExitCode.USAGE)
+    if end > now:
+        raise CommandError(
+            f"--end must not be later than now ({moment(now)}): what is to come cannot be replayed", ExitCode.USAGE
+        )
+    return start, end
+
+
+def _step(options: argparse.Namespace, spec: SarkRolloutSpec, length: timedelta) -> timedelta:
     usual = _SECOND * -(-length // (USUAL_EVALUATIONS * _SECOND))
     step = timedelta(seconds=int(options.step)) if options.step else max(spec.interval, min(usual, judged(spec)))
     if step < _SECOND:
@@ -76,6 +90,16 @@ def judged(spec: SarkRolloutSpec) -> timedelta:
 def judged_percent(spec: SarkRolloutSpec, step: timedelta) -> int:
     """Return how much of the time is judged by evaluations `step` apart."""
     return 100 * min(step, judged(spec)) // step
+
+
+def assumptions(mode: Mode, replicas: int | None) -> str:
+    """Return what of the world the replay takes for granted."""
+    scraped = "" if replicas else ", and all there were are scraped (--replicas N looks whether they were)"
+    auto = "" if mode is Mode.AUTO else f" spec.mode is Auto (it is {mode} in the file)."
+    return (
+        f"Assumed: sidecars confirm at once and serve one policy{scraped}. Metrics are those of then, whatever share was "
+        f"served then.{auto}"
+    )
 
 
 def gaps(spec: SarkRolloutSpec, step: timedelta) -> str:
@@ -107,7 +131,14 @@ def _adapted(spec: SarkRolloutSpec, address: str, step: timedelta) -> SarkRollou
 
 
 async def _replay(
-    key: str, spec: SarkRolloutSpec, start: datetime, end: datetime, step: timedelta, *, servers: PrometheusServers
+    key: str,
+    spec: SarkRolloutSpec,
+    start: datetime,
+    end: datetime,
+    step: timedelta,
+    *,
+    servers: PrometheusServers,
+    replicas: int,
 ) -> Rehearsal:
     from sark_cli.replay.past_door import PastDoor
     from sark_operator.shell.metrics import PrometheusMetrics
@@ -115,14 +146,15 @@ async def _replay(
     from sark_operator.shell.telemetry import Telemetry
 
     clock = RehearsalClock(start)
-    door = PastDoor(PrometheusDoor(Telemetry()), clock, end=end, step=int(step.total_seconds()))
+    prometheus = PrometheusDoor(Telemetry())
+    door = PastDoor(prometheus, clock, end=end, step=int(step.total_seconds()))
     metrics = PrometheusMetrics(door, clock, servers)
     namespace, _, name = key.partition("/")
     body = {
         "metadata": {"namespace": namespace, "name": name, "uid": "backtest", "resourceVersion": "1", "generation": 1},
         "spec": spec.to_wire(),
     }
-    rehearsal = Rehearsal(body, spec, metrics, clock)
+    rehearsal = Rehearsal(body, spec, metrics, clock, replicas=replicas)
     told = _progress(start, end)
 
     def watch(at: datetime, status: SarkRolloutStatus) -> None:
@@ -133,10 +165,32 @@ async def _replay(
         told(at, status)
 
     try:
+        await _look(prometheus, spec, servers, key, (start, end))
         await rehearsal.run(end, step, watch)
     finally:
         await metrics.close()
     return rehearsal
+
+
+async def _look(
+    door: PrometheusDoor, spec: SarkRolloutSpec, servers: PrometheusServers, key: str, span: tuple[datetime, datetime]
+) -> None:
+    """Raise CommandError when there is nothing of the rollout to replay. What cannot be asked now, the replay finds out."""
+    from sark_cli.replay.presence import is_remembered
+    from sark_operator.core.observation import Missing
+    from sark_operator.shell.prometheus import Server
+
+    access = servers.access(spec.prometheus, key.partition("/")[0])
+    if isinstance(access, Missing):
+        return
+    server = Server(spec.prometheus.address, spec.prometheus.timeout.total_seconds(), access)
+    if await is_remembered(door, server, key, *span) is False:
+        raise CommandError(
+            f'Prometheus at {server.shown} has no series with sark_rollout="{key}" from {moment(span[0])} to '
+            f"{moment(span[1])}, so there is nothing to replay: check --prometheus, --start and --end, and give another's name "
+            "with --rollout",
+            ExitCode.NOT_FOUND,
+        )
 
 
 def _progress(start: datetime, end: datetime) -> Callable[[datetime, SarkRolloutStatus], None]:
@@ -169,14 +223,13 @@ def tell(
     span: tuple[datetime, datetime, timedelta],
     out: Out,
     *,
-    remark: str = "",
+    remarks: tuple[str, ...],
 ) -> None:
-    """Print what would have happened; `remark` says what of the time was not judged."""
+    """Print what would have happened; `remarks` say what was assumed, and what of the time was not judged."""
     start, end, step = span
     out.lines(
         f"{key} from {moment(start)} to {moment(end)}: {journal.evaluations:,} evaluations, {format_duration(step)} apart",
-        "Assumed: sidecars confirm at once and serve one policy. Metrics are those of then, whatever share was served then.",
-        *([remark] if remark else []),
+        *filter(None, remarks),
         "",
     )
     out.grid(transitions(journal))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -21,7 +21,7 @@ from sark_operator.shell.metrics import MetricsSource
 from sark_operator.shell.observer import Observer
 
 ASSUMED_POLICY: Final = "assumed"
-_POD = ReadyPod("assumed", "")
+_POD: Final = "assumed"
 
 
 class RehearsalClock:
@@ -45,10 +45,11 @@ class RehearsalClock:
 
 @dataclass(slots=True)
 class Stage:
-    """The flags as written, and sidecars that follow them at once: one stands for all."""
+    """The flags as written, and sidecars that follow them at once: one stands for all where nobody said how many there were."""
 
     clock: RehearsalClock
     rollout: str
+    replicas: int = 1
     document: FlagDocument | None = None
     version: int = 1
 
@@ -57,8 +58,10 @@ class Stage:
         return ObservedFlags(str(self.version), self.document)
 
     async def ready_pods(self, namespace: str, labels: Mapping[str, str]) -> Sequence[ReadyPod]:  # noqa: ARG002
-        """Return the pod that stands for all."""
-        return (_POD,)
+        """Return the pods that are assumed."""
+        if self.replicas == 1:
+            return (ReadyPod(_POD, ""),)
+        return tuple(ReadyPod(f"{_POD}-{number}", "") for number in range(self.replicas))
 
     async def reports(
         self,
@@ -126,12 +129,23 @@ class Journal:
 class Rehearsal:
     """One rollout from its first evaluation on."""
 
-    def __init__(self, body: Mapping[str, Any], spec: SarkRolloutSpec, metrics: MetricsSource, clock: RehearsalClock) -> None:
-        """Rehearse the object in `body` as if it had `spec`; `metrics` is asked at every evaluation."""
+    def __init__(
+        self,
+        body: Mapping[str, Any],
+        spec: SarkRolloutSpec,
+        metrics: MetricsSource,
+        clock: RehearsalClock,
+        *,
+        replicas: int = 1,
+    ) -> None:
+        """Rehearse the object in `body` as if it had `spec`; `metrics` is asked at every evaluation.
+
+        With as many `replicas` as there were, a fleet of which fewer were scraped proves nothing, as for the operator.
+        """
         self._rollout = RolloutObject(body)
         self._spec = spec
         self._clock = clock
-        self._stage = Stage(clock, self._rollout.key)
+        self._stage = Stage(clock, self._rollout.key, replicas)
         self._observer = Observer(
             cluster=self._stage,
             pods=self._stage,
@@ -164,12 +178,35 @@ class Rehearsal:
         self.journal.note(decision, now)
 
     async def run(self, end: datetime, step: timedelta, progress: Callable[[datetime, SarkRolloutStatus], None]) -> None:
-        """Evaluate every `step` until `end`, or until nothing more would happen."""
-        at = self._clock.now()
+        """Evaluate every `step` until `end`, or until nothing more would happen, and at each deadline between.
+
+        The operator wakes for them. A window of minutes would else be stepped over, and the rollout would wait for the next.
+        """
+        at = grid = self._clock.now()
         while at <= end:
             self._clock.move_to(at)
             await self.evaluate()
             progress(at, self.status)
             if self.over:
                 return
-            at += step
+            while grid <= at:
+                grid += step
+            at = min((grid, *(each for each in self._deadlines() if each > at)))
+
+    def _deadlines(self) -> Iterator[datetime]:
+        """Yield when a clock alone ends something: a bake, a hold, a wait for a window, for a retry or for sight.
+
+        Not when a flag document is renewed, and not soon after a write: sidecars follow at once here.
+        """
+        status, spec = self.status, self._spec
+        waits = status.next.waits if status.next is not None else []
+        yield from (_whole(wait.until) for wait in waits if wait.until is not None)
+        if status.awaited is not None and spec.approvals.expire_after:
+            yield _whole(status.awaited.since + spec.approvals.expire_after)
+        if status.blind_since is not None and spec.rollback.blind_for:
+            yield _whole(status.blind_since + spec.rollback.blind_for)
+
+
+def _whole(at: datetime) -> datetime:
+    """Return the first whole second that is not before `at`: Prometheus is asked for whole seconds."""
+    return at.replace(microsecond=0) + timedelta(seconds=at.microsecond > 0)
