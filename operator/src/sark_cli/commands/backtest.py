@@ -160,7 +160,7 @@ async def _replay(
     def watch(at: datetime, status: SarkRolloutStatus) -> None:
         if door.failure:
             raise CommandError(
-                f"at {moment(at)}: {printable(door.failure)}; the replay was ended, for it would show an outage of now"
+                f"at {moment(at)}: {printable(door.failure)}; the replay was ended, for it would show what is wrong now"
             )
         told(at, status)
 
