@@ -104,6 +104,7 @@ def test_one_that_stalls_with_the_reserve_loses_it_once_another_needs_it(
 ) -> None:
     # Given servers that stall, of which one has the reserve
     monkeypatch.setattr(byte_budget, "HELD_SECONDS", 0.05)
+    monkeypatch.setattr(byte_budget, "HELD_LEAST_SECONDS", 0.05)
     stalled = {server: answers.fill(server) for server in ("stalls", "stalls too", "stalls as well")}
     ahead = answers.budget._ahead
     assert ahead is not None
@@ -126,6 +127,7 @@ def test_one_that_stalls_with_the_reserve_loses_it_once_another_needs_it(
 def test_one_that_has_the_reserve_later_loses_it_too(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given two that wait for the reserve while a third has it
     monkeypatch.setattr(byte_budget, "HELD_SECONDS", 0.05)
+    monkeypatch.setattr(byte_budget, "HELD_LEAST_SECONDS", 0.05)
     assert answers.take("common", COMMON)
     assert answers.take("ahead")
     answers.budget.all_is_here("ahead")
@@ -144,6 +146,7 @@ def test_one_that_has_the_reserve_later_loses_it_too(answers: Answers, monkeypat
 @pytest.mark.usefixtures("undivided")
 def test_one_that_has_come_to_its_end_is_not_ended_for_another(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(byte_budget, "HELD_SECONDS", 0.0)
+    monkeypatch.setattr(byte_budget, "HELD_LEAST_SECONDS", 0.0)
     assert answers.take("reads", COMMON)
     assert answers.take("reads", 1)
     answers.budget.all_is_here("reads")
@@ -183,6 +186,55 @@ def test_the_reserve_goes_to_who_had_it_least_and_then_by_precedence(
     for thread in waiting:
         thread.join(30)
     assert len(done) == 3
+
+
+@pytest.mark.usefixtures("undivided")
+def test_who_stalled_comes_after_all_others(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a server that had the reserve, stalled and was ended for another
+    monkeypatch.setattr(byte_budget, "HELD_SECONDS", 0.05)
+    monkeypatch.setattr(byte_budget, "HELD_LEAST_SECONDS", 0.05)
+    assert answers.take("common", COMMON)
+    assert answers.take("stalls")
+    done: list[str] = []
+
+    def wait(server: str, precedence: Precedence) -> None:
+        if answers.take(server, deadline=time.monotonic() + 30, precedence=precedence):
+            done.append(server)
+            answers.budget.all_is_here(server)
+
+    first = threading.Thread(target=wait, args=("first", Precedence.AWAITED))
+    first.start()
+    soon(lambda: answers.ended == ["stalls"])
+    answers.budget.give("stalls", PIECE)
+    soon(lambda: done == ["first"])
+
+    # When it comes again with what is urgent, before one that had the reserve for long and is not urgent
+    answers.budget._had["honest"] = 50.0
+    waiting = [
+        threading.Thread(target=wait, args=args) for args in (("stalls", Precedence.SIGN), ("honest", Precedence.RENEWED))
+    ]
+    for count, thread in enumerate(waiting, start=1):
+        thread.start()
+        soon(lambda count=count: len(answers.budget._waiting) == count)  # type: ignore[misc]
+    answers.budget.give("first", PIECE)
+
+    # Then it waits until that one is done
+    soon(lambda: "honest" in done)
+    assert done == ["first", "honest"]
+    answers.budget.give("honest", PIECE)
+    for thread in (first, *waiting):
+        thread.join(30)
+    assert done == ["first", "honest", "stalls"]
+
+
+def test_the_more_wait_the_sooner_one_that_stalls_is_ended(answers: Answers) -> None:
+    ahead = byte_budget._Ahead("ahead", lambda: None, since=10.0)
+    waiting = [byte_budget._Waiting(f"s{number % 20}", Precedence.AWAITED) for number in range(40)]
+    times = []
+    for count in (1, 2, 20, 40):
+        answers.budget._waiting = waiting[:count]
+        times.append(answers.budget._until(ahead) - ahead.since)
+    assert times == [byte_budget.HELD_SECONDS, byte_budget.HELD_SECONDS / 2, *[byte_budget.HELD_LEAST_SECONDS] * 2]
 
 
 @pytest.mark.usefixtures("undivided")

@@ -235,8 +235,9 @@ async def test_one_that_does_not_lead_tells_nothing() -> None:
 async def test_an_address_that_was_reached_is_known_again_when_the_file_is_edited_meanwhile() -> None:
     # Given two addresses, of which the second does not take the notice the first time, and a line put on top of the file then
     first, second, new = Receiver("first"), Receiver("second", failures=1), Receiver("new")
-    rounds = iter([(first, second), (new, first, second)])
-    subject = Notifier(lambda: next(rounds), Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject = Notifier(
+        lambda: (new, first, second) if second.tries else (first, second), Leading(), Telemetry(), waits=(0.0, 0.0)
+    )
 
     subject.tell(ROLLOUT, status(1))
     await settled(subject)
@@ -319,8 +320,7 @@ async def test_of_what_waits_for_a_dead_address_the_oldest_is_given_up() -> None
 async def test_nobody_waits_for_an_address_that_is_taken_out_of_the_file() -> None:
     # Given an address that takes nothing, and a file without it before it is tried again
     dead, good = Receiver("dead", failures=99), Receiver("good")
-    files = [(dead, good), (good,)]
-    subject = Notifier(lambda: files.pop(0) if len(files) > 1 else files[0], Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject = Notifier(lambda: (good,) if dead.tries else (dead, good), Leading(), Telemetry(), waits=(0.0, 0.0))
     subject.tell(ROLLOUT, status(0))
     await settled(subject)
 
@@ -328,6 +328,18 @@ async def test_nobody_waits_for_an_address_that_is_taken_out_of_the_file() -> No
     assert (dead.tries, len(good.taken)) == (1, 1)
     assert subject.mark(ROLLOUT, status(0), NOW).count == 1
     assert not subject._news
+    await subject.close()
+
+
+async def test_an_address_that_was_taken_out_of_the_file_is_told_nothing_more() -> None:
+    # Given an address with three notices in its line, and a file without it after the first
+    removed, good = Receiver("removed"), Receiver("good")
+    subject = Notifier(lambda: (good,) if removed.tries else (removed, good), Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject.tell(ROLLOUT, status(0, 1, 2))
+    await settled(subject)
+
+    assert (removed.tries, len(good.taken)) == (1, 3)
+    assert subject.mark(ROLLOUT, status(0, 1, 2), NOW).until == NOW + timedelta(seconds=2)
     await subject.close()
 
 

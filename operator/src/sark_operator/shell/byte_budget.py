@@ -8,7 +8,7 @@ Of what is common a server may have a part of what is left: the more there are t
 that comes anew. Answers that have grown beyond that would wait for each other until the time of all is over. So there is a
 reserve, in which any answer comes to its end, for one of them at a time: next is the server that has had it for the least time,
 and between those that had it for about as long goes precedence. Who sends slowly loses it, with the answer, once others wait
-for it.
+for it, the sooner the more they are, and comes after all others for a while: many that stall take turns only with each other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ PARTS: Final = 8
 """A server may have one of so many parts of what is left: alone 7 MiB, which is about what one question about a thousand
 rollouts is answered with."""
 HELD_SECONDS: Final = 2.0
-"""How long an answer may take to come while it has the reserve and others wait for it: less than by default these wait."""
+"""How long an answer may take to come while it has the reserve and another waits for it, less where more do. Others wait for
+longer than that by default."""
+HELD_LEAST_SECONDS: Final = 0.5
+"""As long it may take however many wait."""
+SLOW_SECONDS: Final = 60.0
+"""How long a server that was ended comes after all others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +52,8 @@ class _Ahead:
     server: str
     end: Callable[[], None]
     since: float
-    until: float
-    """When it may be ended for others; infinite when it has come to its end, or is being ended."""
+    may_end: bool = True
+    """Whether it may be ended for others: not when it has come to its end, or is being ended."""
     taken: int = 0
     """Bytes of the reserve."""
 
@@ -67,6 +72,8 @@ class ByteBudget:
         self._had: dict[str, float] = {}
         """Seconds a server has had the reserve; one that comes anew is taken to have had as many as the least that waits."""
         self._least = 0.0
+        self._slow: dict[str, float] = {}
+        """Servers that were ended for others, and until when they come after all."""
 
     def take(self, server: str, size: int, deadline: float, precedence: Precedence, end: Callable[[], None]) -> bool:
         """Take `size` bytes, waiting until `deadline` (monotonic seconds) for them; return whether they are the caller's.
@@ -86,8 +93,7 @@ class ByteBudget:
                 self._waiting.remove(me)
             if taken:
                 if not self._has_room(server, size):
-                    now = time.monotonic()
-                    self._ahead = _Ahead(server, end, now, now + HELD_SECONDS)
+                    self._ahead = _Ahead(server, end, time.monotonic())
                 self._put(server, size)
             self._changed.notify_all()  # others may have waited for this one
             return taken
@@ -96,7 +102,7 @@ class ByteBudget:
         """Take note that the answer of `server` has come: it is not its fault any more how long that takes."""
         with self._changed:
             if self._ahead is not None and self._ahead.server == server:
-                self._ahead.until = inf
+                self._ahead.may_end = False
 
     def give(self, server: str, size: int) -> None:
         """Give back what was taken for an answer."""
@@ -119,11 +125,21 @@ class ByteBudget:
             ahead, now = self._ahead, time.monotonic()
             if now >= deadline:
                 return False
-            if ahead is not None and now >= ahead.until:
-                ahead.until = inf
+            until = self._until(ahead) if ahead is not None and ahead.may_end else inf
+            if ahead is not None and now >= until:
+                self._note_slow(ahead.server, now)
+                ahead.may_end = False
                 ahead.end()
-            self._changed.wait(min(deadline, ahead.until if ahead is not None else inf) - now)
+                until = inf
+            self._changed.wait(min(deadline, until) - now)
         return True
+
+    def _until(self, ahead: _Ahead) -> float:
+        """Return when the one that has the reserve is ended for those who wait."""
+        return ahead.since + max(HELD_LEAST_SECONDS, HELD_SECONDS / max(1, len({each.server for each in self._waiting})))
+
+    def _note_slow(self, server: str, now: float) -> None:
+        self._slow = {each: until for each, until in self._slow.items() if until > now} | {server: now + SLOW_SECONDS}
 
     def _has_room(self, server: str, size: int) -> bool:
         if self._ahead is not None and self._ahead.server == server:
@@ -139,7 +155,11 @@ class ByteBudget:
 
     def _is_next(self, me: _Waiting) -> bool:
         """Return whether the reserve is free, and nobody comes before."""
-        return self._ahead is None and me is min(self._waiting, key=lambda each: (int(self._had[each.server]), each.precedence))
+        return self._ahead is None and me is min(self._waiting, key=self._rank)
+
+    def _rank(self, each: _Waiting) -> tuple[bool, int, Precedence]:
+        is_slow = self._slow.get(each.server, 0.0) > time.monotonic()
+        return is_slow, int(self._had[each.server]), each.precedence
 
     def _leave(self, ahead: _Ahead) -> None:
         """Leave the reserve to the next one."""

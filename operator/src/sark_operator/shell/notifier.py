@@ -139,8 +139,7 @@ class Notifier:
                     await asyncio.sleep(wait)
                     if not self._leads.held:
                         return False
-                    if attempts:
-                        self._begin(news)  # the file may have been mended meanwhile
+                    self._begin(news)  # the file is read for each notice, and may be mended while one is tried
                     address = news.wanted(key, notice)
                     if address is None:
                         return True
