@@ -24,14 +24,19 @@ fn here(answer: &str) -> Told {
 }
 
 fn told(source: &str, data: &str, path: &str, input: &str) -> Told {
-    let modules = vec![Module { name: "p.rego".into(), source: source.into() }];
+    told_of_all(&[source], data, path, input)
+}
+
+fn told_of_all(sources: &[&str], data: &str, path: &str, input: &str) -> Told {
+    let module = |source: &&str| Module { name: "p.rego".into(), source: (*source).into() };
+    let modules = sources.iter().map(module).collect();
     let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: Duration::from_secs(1) };
     let options = EngineOptions { cache, evaluation: EvaluationLimits::within(Duration::from_secs(10)) };
     let engine = Engine::new(Arc::new(Policies::compile(modules, data.as_bytes()).unwrap()), options).unwrap();
     match engine.evaluate(&DecisionPath::parse(path).unwrap(), Some(input.as_bytes())) {
         Ok(decision) => decision.result().map_or(Told::Undefined, |json| here(std::str::from_utf8(json).unwrap())),
         Err(error) => {
-            assert!(!matches!(error, EvaluationError::Failed { kind: EvaluationErrorKind::Panic, .. }), "{source}: {error}");
+            assert!(!matches!(error, EvaluationError::Failed { kind: EvaluationErrorKind::Panic, .. }), "{sources:?}: {error}");
             Told::InOpa
         }
     }
@@ -340,11 +345,33 @@ fn base_data_around_an_object_that_is_replaced_is_left_to_opa() {
             here(r#"[[[],{"x":1}],[["x"],1]]"#),
         ),
         ("r := x if { x := data.a.s with data.a.s.f as {} }", data, "{}", here(r#"{"f":{}}"#)),
+        // What stands in another replacement is put together with it first.
+        (r#"r := x if { x := data.p with data.p.d as null with data.p.d.g as 1 }"#, data, "{}", Told::InOpa),
+        ("r := x if { x := data.p with data.p.d.g as 1 with data.p.d as null }", data, "{}", here(r#"{"d":null,"e":1}"#)),
         // What is no object takes the place of another, and what has all that was there loses nothing.
         ("r := x if { x := data.p with data.p.d as 7 }", data, "{}", here(r#"{"d":7,"e":1}"#)),
         ("r := x if { x := data.p with data.p.e as {} }", data, "{}", here(r#"{"d":{"f":{}},"e":{}}"#)),
         (r#"r := x if { x := data.p with data.p.d as {"f": {}, "g": 1} }"#, data, "{}", here(r#"{"d":{"f":{},"g":1},"e":1}"#)),
     ]);
+}
+
+#[test]
+fn a_package_in_what_is_replaced_is_left_to_opa_where_it_is_read_around() {
+    // Nothing of its rules counts there, but OPA has an empty object for the package in the whole.
+    for (deep, replacement, expected) in [
+        ("package p.sub.deep\nq := 1", r#"{"x": 1}"#, Told::InOpa),
+        ("package p.sub.deep\nf(x) := x", r#"{"x": 1}"#, Told::InOpa),
+        ("package p\nsub.deep.q := 1", r#"{"x": 1}"#, Told::InOpa),
+        ("package p.sub.deep.er\nq := 1", r#"{"deep": {}}"#, Told::InOpa),
+        ("package p.sub.deep\nq := 1", r#"{"deep": {}}"#, here(r#"{"sub":{"deep":{}}}"#)),
+        ("package p.sub.deep.er\nq := 1", r#"{"deep": 3}"#, here(r#"{"sub":{"deep":3}}"#)),
+        ("package p.sub.deep\nq := 1", "7", here(r#"{"sub":7}"#)),
+        ("package p.sub\nq := 1", r#"{"x": 1}"#, here(r#"{"sub":{"x":1}}"#)),
+        ("package p\nsub.deep[k].y := 1 if some k in [\"a\"]", r#"{"x": 1}"#, here(r#"{"sub":{"x":1}}"#)),
+    ] {
+        let asking = format!("package a\nr := x if {{ x := data.p with data.p.sub as {replacement} }}");
+        assert_eq!(told_of_all(&[&asking, deep], "{}", "a/r", "{}"), expected, "{deep} {replacement}");
+    }
 }
 
 #[test]

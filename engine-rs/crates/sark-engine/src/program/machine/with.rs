@@ -4,14 +4,15 @@ use regorus::Value;
 
 use super::{
     super::{
-        ir::{Callee, Replacement, Step, Substitute},
+        ir::{Callee, NodeId, Replacement, Step, Substitute},
         place,
+        tree::Tree,
         weights::{MAX_LEVELS, Weight},
     },
     Failure, Flow, Machine, Outcome,
 };
 
-const AROUND: &str = "base data read around an object that `with` replaces by one with less in it";
+const AROUND: &str = "data read around an object that `with` replaces by one with less in it";
 
 /// What stands for a function.
 #[derive(Debug, Clone)]
@@ -57,14 +58,6 @@ impl Scope {
         self.overrides.iter().any(|(target, _)| path.starts_with(target))
     }
 
-    /// Whether a read of `path`, where base data has `base`, goes around an object that is replaced by one with less in it.
-    fn adds_to_a_replacement(&self, path: &[Value], base: &Value) -> bool {
-        self.overrides.iter().any(|(target, replacement)| {
-            let part = target.strip_prefix(path).and_then(|rest| place::descend(base, rest));
-            part.is_some_and(|part| place::adds(part, replacement))
-        })
-    }
-
     /// `value`, which is at `path`, with the replacements at, above and below it.
     fn patched(&self, path: &[Value], mut value: Value, copied: &mut usize) -> Value {
         for (target, replacement) in &self.overrides {
@@ -81,8 +74,7 @@ impl Scope {
 impl<'p> Machine<'p> {
     /// `value`, which is at `path` of the data, with what this scope puts there. Base data alone has `base` there.
     pub(super) fn patched(&mut self, path: &[Value], base: &Value, value: Value) -> Outcome<Value> {
-        // Of what lies around a replacement OPA makes one of base data and the replacement, of which each path below sees only that.
-        if !self.scope.covers(path) && self.scope.adds_to_a_replacement(path, base) {
+        if !self.scope.covers(path) && self.adds_to_a_replacement(path, base) {
             return Err(Failure::Unsupported(AROUND.to_owned()));
         }
         let is_bounded = self.stays_bounded(path, &value)?;
@@ -90,6 +82,40 @@ impl<'p> Machine<'p> {
         let value = self.scope.patched(path, value, &mut copied);
         self.changed(copied)?;
         if is_bounded { Ok(value) } else { self.made(value) }
+    }
+
+    /// Whether OPA puts something into a replacement below `path`, where base data has `base`. Of what lies around replacements it
+    /// makes one document: of all of them together, of base data, and of the packages there, while a path at or below a
+    /// replacement leads to that alone.
+    fn adds_to_a_replacement(&self, path: &[Value], base: &Value) -> bool {
+        let targets = self.scope.overrides.iter().filter_map(|(target, _)| Some((target, target.strip_prefix(path)?)));
+        let together = self.scope.patched(path, Value::Undefined, &mut 0);
+        targets.into_iter().any(|(target, rest)| {
+            let Some(replacement) = place::descend(&together, rest) else {
+                return false;
+            };
+            let has_more = place::descend(base, rest).is_some_and(|part| place::adds(part, replacement));
+            has_more || self.node_at(target).is_some_and(|node| self.has_more_packages(node, replacement))
+        })
+    }
+
+    fn node_at(&self, path: &[Value]) -> Option<NodeId> {
+        path.iter().try_fold(Tree::ROOT, |node, key| self.program.tree.child(node, key))
+    }
+
+    /// Whether there is a package below a node that has no place in what replaces it: nothing of its rules counts there, but
+    /// OPA has an empty object for it.
+    fn has_more_packages(&self, node: NodeId, replacement: &Value) -> bool {
+        let (Some(node), Value::Object(fields)) = (self.program.tree.node(node), replacement) else {
+            return false;
+        };
+        if node.group.is_some() {
+            return false;
+        }
+        node.children.iter().any(|(key, child)| {
+            let is_package = self.program.tree.node(*child).is_some_and(|child| child.group.is_none());
+            is_package && fields.get(key).is_none_or(|known| self.has_more_packages(*child, known))
+        })
     }
 
     /// Whether `value` cannot become too large by what is put into it: its copy is not looked through then.
