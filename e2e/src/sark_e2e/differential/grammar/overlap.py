@@ -31,7 +31,8 @@ _QUESTIONS: Final = (
     *("<r> == <r>", "not <r>", "input.k in <r>", "input.k in object.keys(<r>)", "some k, v in <r>; v == <r>", "is_object(<r>)"),
     *("every k, v in <r> { v != input.x }", "<r>[_] == input.x", "<r>", "x := <r>; x.a", '"a" in {k | <r>[k]}'),
 )
-_MOCKS: Final = ("<r> as 7", '<r> as {"a": 1}', "<r> as input", "<r> as {}")
+_MOCKS: Final = ("7", '{"a": 1}', "input", "{}", "null", '{"c": {}}', "data.d")
+_REFERENCE: Final = re.compile(r"data\.[pq](?:\.[a-f])*")
 
 
 def overlap(chance: random.Random, inputs: int) -> Case:
@@ -54,10 +55,20 @@ def _body(chance: random.Random) -> str:
     is_term = chance.random() < 0.6
     text = _filled(chance, chance.choice(_TERMS if is_term else _QUESTIONS))
     can_mock = ";" not in text and not text.startswith("every")
-    mock = f" with {_filled(chance, chance.choice(_MOCKS))}" if can_mock and chance.random() < 0.25 else ""
+    mock = _mocked(chance, text) if can_mock and chance.random() < 0.35 else ""
     if not is_term:
         return f"if {{ {text}{mock} }}"
     return f":= x if {{ x := {text}{mock} }}" if mock else f":= {text}"
+
+
+def _mocked(chance: random.Random, text: str) -> str:
+    """Return replacements for `text`, most of them below what it reads, and some inside of each other."""
+    read = _REFERENCE.search(text)
+    targets = [f"{read[0]}.{chance.choice(_NAMES)}" if read and chance.random() < 0.7 else _reference(chance)]
+    if chance.random() < 0.35:
+        targets.append(f"{targets[0]}.{chance.choice(_NAMES)}" if chance.random() < 0.7 else _reference(chance))
+        chance.shuffle(targets)
+    return "".join(f" with {target} as {chance.choice(_MOCKS)}" for target in targets)
 
 
 def _filled(chance: random.Random, template: str) -> str:
