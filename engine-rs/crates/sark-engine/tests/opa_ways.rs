@@ -356,6 +356,18 @@ fn base_data_around_an_object_that_is_replaced_is_left_to_opa() {
 }
 
 #[test]
+fn a_replacement_in_an_object_that_is_one_is_left_to_opa() {
+    let data = r#"{"d": {}}"#;
+    check(&[
+        ("r := x if { x := data.p with data.p.c as data.d with data.p.c.d as 7 }", data, "{}", Told::InOpa),
+        ("r if { s with data.p.c as data.d }\ns if { x := data.p with data.p.c.d.e as 7; x.c }", data, "{}", Told::InOpa),
+        ("r := x if { x := data.p with data.p.c as 1 with data.p.c.d as 7 }", data, "{}", here(r#"{"c":{"d":7}}"#)),
+        ("r := x if { x := data.p with data.p.c.d as 7 with data.p.c as data.d }", data, "{}", here(r#"{"c":{}}"#)),
+        ("r := x if { x := data.p with data.p.c as data.d with data.p.e as 7 }", data, "{}", here(r#"{"c":{},"e":7}"#)),
+    ]);
+}
+
+#[test]
 fn a_package_in_what_is_replaced_is_left_to_opa_where_it_is_read_around() {
     // Nothing of its rules counts there, but OPA has an empty object for the package in the whole.
     for (deep, replacement, expected) in [

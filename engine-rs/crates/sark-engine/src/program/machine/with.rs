@@ -14,6 +14,8 @@ use super::{
 
 const AROUND: &str = "data read around an object that `with` replaces by one with less in it";
 
+const INSIDE: &str = "a part of an object that another `with` puts there is replaced";
+
 /// What stands for a function.
 #[derive(Debug, Clone)]
 pub(super) enum Mock {
@@ -56,6 +58,14 @@ impl Scope {
     /// Whether a replacement covers `path` wholly: then nothing but the replacement counts.
     pub(super) fn covers(&self, path: &[Value]) -> bool {
         self.overrides.iter().any(|(target, _)| path.starts_with(target))
+    }
+
+    /// Whether `path` leads into an object that replaces something already. Where that came from base data OPA writes into what
+    /// others share, or not at all.
+    fn goes_into_a_replacement(&self, path: &[Value]) -> bool {
+        let inside = |target: &[Value]| path.len() > target.len() && path.starts_with(target);
+        let mut around = self.overrides.iter().filter(|(target, _)| inside(target));
+        around.any(|(target, _)| matches!(self.patched(target, Value::Undefined, &mut 0), Value::Object(_)))
     }
 
     /// `value`, which is at `path`, with the replacements at, above and below it.
@@ -180,6 +190,9 @@ impl<'p> Machine<'p> {
                     let value = self.value(expr)?;
                     if value == Value::Undefined {
                         return Ok(None);
+                    }
+                    if scope.goes_into_a_replacement(path) {
+                        return Err(Failure::Unsupported(INSIDE.to_owned()));
                     }
                     scope.overrides.push((path.clone(), value));
                 }
