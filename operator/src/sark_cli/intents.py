@@ -7,7 +7,7 @@ object, because it is right in every state.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +73,12 @@ def _resume(rollout: Rollout) -> Plan:
 def _roll_back(rollout: Rollout) -> Plan:
     if rollout.spec.mode is Mode.ROLLBACK:
         return Plan([], "was asked to go back already", is_restored)
-    return Plan([*_same(rollout), _put("mode", Mode.ROLLBACK)], "was asked to go back to 0%", is_restored)
+    return Plan(way_back(rollout.body), "was asked to go back to 0%", is_restored)
+
+
+def way_back(body: Mapping[str, Any]) -> Change:
+    """Return what asks an object to go back: also one of which no more than the metadata can be read."""
+    return [*_same(body), _put("mode", Mode.ROLLBACK)]
 
 
 def _retry(rollout: Rollout) -> Plan:
@@ -100,9 +105,9 @@ def _put(field: str, value: object) -> dict[str, Any]:
     return {"op": "add", "path": f"/spec/{field}", "value": value}
 
 
-def _same(rollout: Rollout) -> Change:
+def _same(body: Mapping[str, Any]) -> Change:
     """Return the test that it is the same object, and not a later one of its name."""
-    return [_test("/metadata/uid", (rollout.body["metadata"])["uid"])]
+    return [_test("/metadata/uid", body["metadata"]["uid"])]
 
 
 def _unchanged(rollout: Rollout) -> Change:
@@ -111,7 +116,7 @@ def _unchanged(rollout: Rollout) -> Change:
     The resourceVersion would be stricter than is meant: it changes with every evaluation, and an intent that can lose against
     the operator's clock would teach people to repeat it blindly.
     """
-    tests = [*_same(rollout), _test("/metadata/generation", rollout.generation)]
+    tests = [*_same(rollout.body), _test("/metadata/generation", rollout.generation)]
     phase = (rollout.body.get("status") or {}).get("phase")
     return [*tests, _test("/status/phase", phase)] if phase else tests
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from .crew import work_through
 from .exit_code import ExitCode
 from .failure import CommandError, UnavailableError, WrittenError
-from .intents import ROLLBACK, is_restored
+from .intents import ROLLBACK, is_restored, way_back
 from .outcome import Outcome
 from .reading import parsed
 from .rollout import Rollout
@@ -25,12 +26,24 @@ Look = Callable[[], Mapping[str, Mapping[str, Any]]]
 """Returns the objects there are now, by namespace/name. Raises CommandError."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A rollout that does not fit the models of this command, as one of a newer operator may not."""
+
+    name: str
+    body: Mapping[str, Any]
+    why: str
+
+
 class Restoration:
     """Some rollouts on their way back. `outcomes` is true at every moment, also when Ctrl-C ends it."""
 
-    def __init__(self, rollouts: Rollouts, chosen: Sequence[Rollout], look: Look, seconds: float) -> None:
+    def __init__(
+        self, rollouts: Rollouts, chosen: Sequence[Rollout], unreadable: Sequence[Unreadable], look: Look, seconds: float
+    ) -> None:
         """Wait for the operator for so many `seconds` after all were asked; 0 does not wait."""
-        self.outcomes = [Outcome(each.name, each) for each in chosen]
+        self.outcomes = [Outcome(each.name, each) for each in chosen] + [Outcome(each.name) for each in unreadable]
+        self._unreadable = {each.name: each for each in unreadable}
         self._rollouts = rollouts
         self._look = look
         self._seconds = seconds
@@ -84,7 +97,10 @@ class Restoration:
         self._being_asked.add(outcome.name)
         outcome.problem = ""
         try:
-            outcome.rollout, _ = ask(self._rollouts, _last_seen(outcome), ROLLBACK)
+            if unreadable := self._unreadable.get(outcome.name):
+                self._ask_blindly(outcome, unreadable)
+            else:
+                outcome.rollout, _ = ask(self._rollouts, _last_seen(outcome), ROLLBACK)
         except UnavailableError as error:
             outcome.problem = str(error)  # and it is asked again
         except WrittenError as error:
@@ -96,9 +112,16 @@ class Restoration:
             outcome.fail(f"NOT asked to go back: {_words(error)}")
         else:
             outcome.asked = True
-            if is_restored(outcome.rollout):
+            if outcome.rollout is not None and is_restored(outcome.rollout):
                 self._back.add(outcome.name)
         self._being_asked.discard(outcome.name)
+
+    def _ask_blindly(self, outcome: Outcome, unreadable: Unreadable) -> None:
+        """Write what needs no reading. What comes of it cannot be seen from here."""
+        body = unreadable.body
+        self._rollouts.patch(body["metadata"]["namespace"], body["metadata"]["name"], way_back(body))
+        outcome.asked = True
+        outcome.fail(f"asked to go back, and what comes of it cannot be seen: {unreadable.why}")
 
     def _judge_all(self) -> float:
         """Close those that are back, and return how long it took to see."""
@@ -119,6 +142,8 @@ class Restoration:
 
     def _is_settled(self, outcome: Outcome, body: Mapping[str, Any] | None) -> bool:
         """Take the reading, and return whether nothing more is to be waited for."""
+        if outcome.name in self._unreadable:
+            return False  # it is open until it is asked
         if body is None or body["metadata"]["uid"] != _last_seen(outcome).body["metadata"]["uid"]:
             gone = "it was deleted meanwhile" + (", and another of its name created" if body else "")
             outcome.fail(f"{gone}: what its sidecars serve is not known from it", ExitCode.NOT_FOUND)

@@ -161,6 +161,7 @@ def test_whatever_is_odd_about_one_the_others_go_back(server: Server, roll_back:
     server.takes_back = set(server.bodies)
     server.odd["gateway-01"] = _raising(RecursionError("too deep"))
     server.bodies["gateway-02"]["status"] = {"phase": "Levitating"}
+    server.odd["gateway-02"] = _raising(AWAY)
     server.looks = [lambda: server.bodies.pop("gateway-03") and None]
 
     code, told = roll_back("--all", "--timeout", "20s")
@@ -168,8 +169,21 @@ def test_whatever_is_odd_about_one_the_others_go_back(server: Server, roll_back:
     assert code == ExitCode.FAILED
     assert {name for name, each in told.items() if not each["restored"]} == {"gateway-01", "gateway-02", "gateway-03"}
     assert told["gateway-01"]["problem"] == "NOT asked to go back: RecursionError: too deep"
-    assert "NOT asked to go back: cannot read the rollout" in told["gateway-02"]["problem"]
+    # Then also the one that cannot be read is asked: going back needs no reading
+    assert told["gateway-02"]["problem"].startswith("asked to go back, and what comes of it cannot be seen: cannot read")
+    assert told["gateway-02"]["asked"]
+    assert "gateway-02" in server.written
     assert told["gateway-03"]["problem"].startswith("it was deleted meanwhile")
+
+
+def test_one_that_cannot_be_read_is_asked_by_its_name_too(server: Server, roll_back: Callable[..., Any]):
+    server.bodies["gateway-02"]["status"] = {"phase": "Levitating"}
+
+    code, told = roll_back("gateway-02", "--timeout", "1s")
+
+    assert code == ExitCode.FAILED
+    assert server.written == ["gateway-02"]
+    assert told["gateway-02"]["asked"]
 
 
 def test_ctrl_c_while_waiting_tells_what_has_come_of_each(server: Server, capsys: pytest.CaptureFixture[str]):

@@ -16,8 +16,8 @@ from sark_cli.failure import CommandError
 from sark_cli.intents import held_by, is_back, is_restored, never_began
 from sark_cli.out import Grid, Out
 from sark_cli.outcome import Outcome
-from sark_cli.reading import parsed, read
-from sark_cli.restoration import AT_ONCE, Restoration
+from sark_cli.reading import parsed
+from sark_cli.restoration import AT_ONCE, Restoration, Unreadable
 from sark_cli.rollout import Rollout
 from sark_cli.rollouts import Rollouts
 from sark_cli.sidecar_config import sidecar_access
@@ -34,10 +34,10 @@ def run(options: argparse.Namespace, out: Out) -> int:
     rollouts = Rollouts(connection)
     namespace = "" if options.all_namespaces else connection.namespace
     if options.name:
-        chosen = [read(rollouts, connection.namespace, options.name)]
-        unreadable: list[Outcome] = []
+        chosen, unreadable = _told_apart([rollouts.get(connection.namespace, options.name)])
     else:
-        chosen, unreadable = _all(rollouts, namespace)
+        readable, unreadable = _told_apart(rollouts.all(namespace))
+        chosen = [each for each in readable if not (is_restored(each) and each.spec.mode == "Rollback")]
     if not chosen and not unreadable:
         if out.wants_data:
             out.data([])
@@ -45,8 +45,8 @@ def run(options: argparse.Namespace, out: Out) -> int:
             out.lines("There is nothing to roll back.")
         return ExitCode.DONE
     if not options.yes:
-        _confirm(chosen)
-    restoration = Restoration(rollouts, chosen, partial(_found, rollouts, namespace, options.name), options.timeout)
+        _confirm(chosen, unreadable)
+    restoration = Restoration(rollouts, chosen, unreadable, partial(_found, rollouts, namespace, options.name), options.timeout)
     interrupted = False
     try:
         restoration.run()
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, out: Out) -> int:
     except KeyboardInterrupt:
         interrupted = True
         restoration.interrupt()
-    outcomes = [*restoration.outcomes, *unreadable]
+    outcomes = restoration.outcomes
     if out.wants_data:
         out.data([outcome.to_wire() for outcome in outcomes])
     else:
@@ -65,30 +65,29 @@ def run(options: argparse.Namespace, out: Out) -> int:
     return next((outcome.code for outcome in outcomes if outcome.problem), ExitCode.DONE)
 
 
-def _all(rollouts: Rollouts, namespace: str) -> tuple[list[Rollout], list[Outcome]]:
-    """Return the rollouts that are not back yet, and those that cannot be read: they must be told, too."""
-    chosen, unreadable = [], []
-    for body in rollouts.all(namespace):
+def _told_apart(bodies: Sequence[Mapping[str, Any]]) -> tuple[list[Rollout], list[Unreadable]]:
+    """Return the rollouts, and those that cannot be read: they must go back, too."""
+    readable, unreadable = [], []
+    for body in bodies:
         try:
-            rollout = parsed(body)
+            readable.append(parsed(body))
         except Exception as error:  # noqa: BLE001 - what is wrong with one must not keep the others from going back
             said = str(error) if isinstance(error, CommandError) else f"cannot read the rollout: {type(error).__name__}"
-            unreadable.append(Outcome(_key(body), problem=f"NOT asked to go back: {said}", code=ExitCode.FAILED))
-            continue
-        if not (is_restored(rollout) and rollout.spec.mode == "Rollback"):
-            chosen.append(rollout)
-    return chosen, unreadable
+            unreadable.append(Unreadable(_key(body), body, said))
+    return readable, unreadable
 
 
-def _confirm(chosen: list[Rollout]) -> None:
+def _confirm(chosen: list[Rollout], unreadable: list[Unreadable]) -> None:
     """Ask the person; without one, --yes must have been given."""
     if not sys.stdin.isatty():
         raise CommandError("nobody can be asked here: give --yes to roll back without a question", ExitCode.USAGE)
-    for rollout in chosen[:_SHOWN_WHEN_ASKING]:
-        sys.stderr.write(f"  {rollout.name}: {rollout.status.phase}, {rollout.status.summary.traffic or '0%'}\n")
-    if len(chosen) > _SHOWN_WHEN_ASKING:
-        sys.stderr.write(f"  and {len(chosen) - _SHOWN_WHEN_ASKING} more\n")
-    sys.stderr.write("Restore the baseline for all of these? [y/N] " if len(chosen) > 1 else "Restore the baseline? [y/N] ")
+    lines = [f"{each.name}: {each.status.phase}, {each.status.summary.traffic or '0%'}" for each in chosen]
+    lines += [f"{each.name}: {each.why}" for each in unreadable]
+    for line in lines[:_SHOWN_WHEN_ASKING]:
+        sys.stderr.write(f"  {line}\n")
+    if len(lines) > _SHOWN_WHEN_ASKING:
+        sys.stderr.write(f"  and {len(lines) - _SHOWN_WHEN_ASKING} more\n")
+    sys.stderr.write("Restore the baseline for all of these? [y/N] " if len(lines) > 1 else "Restore the baseline? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was changed")
