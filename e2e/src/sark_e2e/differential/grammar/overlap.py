@@ -31,7 +31,7 @@ _QUESTIONS: Final = (
     *("<r> == <r>", "not <r>", "input.k in <r>", "input.k in object.keys(<r>)", "some k, v in <r>; v == <r>", "is_object(<r>)"),
     *("every k, v in <r> { v != input.x }", "<r>[_] == input.x", "<r>", "x := <r>; x.a", '"a" in {k | <r>[k]}'),
 )
-_MOCKS: Final = ("7", '{"a": 1}', "input", "{}", "null", '{"c": {}}', "data.d")
+_MOCKS: Final = ("7", '{"a": 1}', "input", "{}", "null", '{"c": {}}')
 _REFERENCE: Final = re.compile(r"data\.[pq](?:\.[a-f])*")
 
 
@@ -68,7 +68,9 @@ def _mocked(chance: random.Random, text: str) -> str:
     if chance.random() < 0.35:
         targets.append(f"{targets[0]}.{chance.choice(_NAMES)}" if chance.random() < 0.7 else _reference(chance))
         chance.shuffle(targets)
-    return "".join(f" with {target} as {chance.choice(_MOCKS)}" for target in targets)
+    # Into base data that is a replacement OPA writes another one, for all who read it afterwards.
+    mocks = [*_MOCKS, "data.d"] if len(targets) == 1 else _MOCKS
+    return "".join(f" with {target} as {chance.choice(mocks)}" for target in targets)
 
 
 def _filled(chance: random.Random, template: str) -> str:
