@@ -368,6 +368,25 @@ fn a_replacement_in_an_object_that_is_one_is_left_to_opa() {
 }
 
 #[test]
+fn a_filter_of_what_may_have_base_data_as_a_part_is_left_to_opa() {
+    let data = r#"{"d": {"c": 1, "e": 2}, "q": {"a": {"c": 1, "e": 2}}}"#;
+    let input = r#"{"d": {"c": 1, "e": 2}, "q": {"a": {"c": 1, "e": 2}}}"#;
+    check(&[
+        // Undefined in OPA, unless something else has read the part before.
+        (r#"r := json.filter({"a": data.d}, ["a/c"])"#, data, "{}", Told::InOpa),
+        (r#"r := json.filter({"a": {"b": data.d}}, ["a/b/c"])"#, data, "{}", Told::InOpa),
+        (r#"r := x if { y := data.d; x := json.filter({"a": y}, ["a/c"]) }"#, data, "{}", Told::InOpa),
+        ("r := json.filter({\"a\": s}, [\"a/c\"])\ns := data.d", data, "{}", Told::InOpa),
+        (r#"r := x if { x := json.filter(data.n, ["a/c"]) with data.n.a as data.d }"#, data, "{}", Told::InOpa),
+        (r#"r := json.filter(data.q, ["a/c"])"#, data, "{}", here(r#"{"a":{"c":1}}"#)),
+        (r#"r := json.filter(input.q, ["a/c"])"#, data, input, here(r#"{"a":{"c":1}}"#)),
+        (r#"r := json.filter({"a": input.d}, ["a/c"])"#, data, input, here(r#"{"a":{"c":1}}"#)),
+        (r#"r := json.filter({"a": {"b": 1, "c": 2}}, ["a/c"])"#, data, "{}", here(r#"{"a":{"c":2}}"#)),
+        (r#"r := x if { y := input.d; x := json.filter({"a": y}, ["a/c"]) }"#, r#"{"n": 1}"#, input, here(r#"{"a":{"c":1}}"#)),
+    ]);
+}
+
+#[test]
 fn a_package_in_what_is_replaced_is_left_to_opa_where_it_is_read_around() {
     // Nothing of its rules counts there, but OPA has an empty object for the package in the whole.
     for (deep, replacement, expected) in [

@@ -17,6 +17,8 @@ use crate::builtins::{
 
 use super::ir::BuiltinId;
 
+/// In OPA it does not look into objects of base data that are parts of others.
+pub(super) const JSON_FILTER: &str = "json.filter";
 /// Most arguments a builtin takes.
 const MAX_ARGUMENTS: usize = 16;
 

@@ -3,7 +3,10 @@
 use regorus::Value;
 
 use super::{
-    super::ir::{BuiltinId, Callee, Expr, GroupId},
+    super::{
+        builtin_table::JSON_FILTER,
+        ir::{BuiltinId, Callee, Expr, GroupId},
+    },
     Machine, Outcome,
     measure::{FIELD, ITEM},
     with::Mock,
@@ -22,6 +25,9 @@ impl<'p> Machine<'p> {
             return self.mocked(mock, args);
         }
         self.tick()?;
+        if !self.scope.is_plain() && self.program.builtins.name(id) == JSON_FILTER {
+            return Err(super::Failure::Unsupported("json.filter of what `with` may have put together".to_owned()));
+        }
         if self.program.builtins.is_missing(id) {
             return Err(super::Failure::Unsupported(format!(
                 "{} is a builtin that only OPA has",
