@@ -368,6 +368,24 @@ fn a_replacement_in_an_object_that_is_one_is_left_to_opa() {
 }
 
 #[test]
+fn a_replacement_in_an_input_that_is_base_data_is_left_to_opa() {
+    let data = r#"{"q": {"u": {"role": "none", "blocked": true}}}"#;
+    let nested = "h if g with input.time as 5\ng if not input.u.blocked";
+    check(&[
+        (r#"r if input.u.role == "admin" with input as data.q with input.u.role as "admin""#, data, "{}", Told::InOpa),
+        (&format!("r if h with input as data.q with input.u.blocked as false\n{nested}"), data, "{}", Told::InOpa),
+        (r#"r if input.a.x == 1 with input.a as data.q with input.a.x as 1"#, data, "{}", Told::InOpa),
+        (r#"r if input.a.u.x == 1 with input as {"a": data.q} with input.a.u.x as 1"#, data, "{}", Told::InOpa),
+        ("r if { v := data.q; input.x == 1 with input as v with input.x as 1 }", data, "{}", Told::InOpa),
+        (r#"r := x if { x := json.filter(input, ["a/u"]) with input.a as data.q }"#, data, "{}", Told::InOpa),
+        ("r if input.u.blocked with input as data.q", data, "{}", here("true")),
+        (r#"r if input.u.x == 1 with input as {"u": {}} with input.u.x as 1"#, data, "{}", here("true")),
+        (r#"r if input.u.x == 1 with input as {"u": input.v} with input.u.x as 1"#, data, r#"{"v":{}}"#, here("true")),
+        ("r if input.x == 1 with input as data.q.u.role with input.x as 1", data, "{}", here("true")),
+    ]);
+}
+
+#[test]
 fn a_filter_of_what_may_have_base_data_as_a_part_is_left_to_opa() {
     let data = r#"{"d": {"c": 1, "e": 2}, "q": {"a": {"c": 1, "e": 2}}}"#;
     let input = r#"{"d": {"c": 1, "e": 2}, "q": {"a": {"c": 1, "e": 2}}}"#;

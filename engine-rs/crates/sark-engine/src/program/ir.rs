@@ -66,6 +66,18 @@ impl Expr {
         }
     }
 
+    /// Whether its value may be of base data or have such parts, where the input has none.
+    pub(crate) fn may_have_base_data(&self) -> bool {
+        match self {
+            Self::Const(_) | Self::Input(..) => false,
+            Self::Fixed(_, inner) => inner.may_have_base_data(),
+            Self::Index(collection, _) => collection.may_have_base_data(),
+            Self::Array(items) | Self::Set(items) | Self::Builtin(_, items) => items.iter().any(Self::may_have_base_data),
+            Self::Object(fields) => fields.iter().any(|(key, value)| key.may_have_base_data() || value.may_have_base_data()),
+            _ => true,
+        }
+    }
+
     /// Base data and the key computed for it, where it is such a reference.
     pub(crate) fn key_in_base(&self) -> Option<(&Self, &Self)> {
         match self {

@@ -43,6 +43,12 @@ impl Tree {
         self.node(id)?.children.get(key).copied()
     }
 
+    /// Whether base data has an object below `data` itself.
+    pub(crate) fn has_objects(&self) -> bool {
+        let base = self.node(Self::ROOT).and_then(|root| root.base.as_ref());
+        matches!(base, Some(Value::Object(fields)) if fields.iter().any(|(_, value)| matches!(value, Value::Object(_))))
+    }
+
     /// The node at `path`, made where it is missing.
     pub(crate) fn make(&mut self, path: &[Value]) -> NodeId {
         let mut at = Self::ROOT;

@@ -10,7 +10,6 @@ use super::{
         builtin_table::JSON_FILTER,
         ir::{BuiltinId, Callee, Expr, Kind, Pattern, Step},
         names::{Meaning, Part, parts_of},
-        tree::Tree,
     },
     Blocked, Lower, Lowering, Steps,
     children::any_child,
@@ -21,18 +20,7 @@ fn may_be_made(expr: &Expr) -> bool {
     match expr {
         Expr::Const(_) | Expr::Input(..) | Expr::Base(_) => false,
         Expr::Index(collection, _) => may_be_made(collection),
-        Expr::Object(fields) => fields.iter().any(|(key, value)| has_base(key) || has_base(value)),
-        _ => true,
-    }
-}
-
-/// Whether a part may be of base data, or have such parts.
-fn has_base(expr: &Expr) -> bool {
-    match expr {
-        Expr::Const(_) | Expr::Input(..) => false,
-        Expr::Index(collection, _) => has_base(collection),
-        Expr::Array(items) | Expr::Set(items) => items.iter().any(has_base),
-        Expr::Object(fields) => fields.iter().any(|(key, value)| has_base(key) || has_base(value)),
+        Expr::Object(_) => expr.may_have_base_data(),
         _ => true,
     }
 }
@@ -111,10 +99,10 @@ impl Lowering<'_> {
     /// Leave to OPA a `json.filter` of what may have an object of base data as a part: its filter takes such a part for no object
     /// and ends in an error, unless somebody has read the part before.
     fn is_filtered_alike(&self, span: &Span, id: BuiltinId, args: &[Expr]) -> Lower<()> {
-        let base = self.shared.tree.node(Tree::ROOT).and_then(|root| root.base.as_ref());
-        let has_objects =
-            matches!(base, Some(Value::Object(fields)) if fields.iter().any(|(_, value)| matches!(value, Value::Object(_))));
-        if has_objects && self.shared.builtins.name(id) == JSON_FILTER && args.first().is_some_and(may_be_made) {
+        if self.shared.tree.has_objects()
+            && self.shared.builtins.name(id) == JSON_FILTER
+            && args.first().is_some_and(may_be_made)
+        {
             return super::unsupported(span, "json.filter of a value that may have an object of base data as a part");
         }
         Ok(())

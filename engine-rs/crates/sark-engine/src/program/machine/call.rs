@@ -25,7 +25,7 @@ impl<'p> Machine<'p> {
             return self.mocked(mock, args);
         }
         self.tick()?;
-        if !self.scope.is_plain() && self.program.builtins.name(id) == JSON_FILTER {
+        if !self.scope.is_without_parts() && self.program.builtins.name(id) == JSON_FILTER {
             return Err(super::Failure::Unsupported("json.filter of what `with` may have put together".to_owned()));
         }
         if self.program.builtins.is_missing(id) {

@@ -4,7 +4,7 @@ use regorus::Value;
 
 use super::{
     super::{
-        ir::{Callee, NodeId, Replacement, Step, Substitute},
+        ir::{Callee, Expr, NodeId, Replacement, Step, Substitute},
         place,
         tree::Tree,
         weights::{MAX_LEVELS, Weight},
@@ -31,18 +31,25 @@ pub(super) struct Scope {
     pub laid_over: Vec<Box<[Value]>>,
     /// Never the same twice, so that values computed in one scope are not taken for those of another.
     pub id: u64,
+    /// Those of them whose replacement may have base data in it.
+    from_base: Vec<Box<[Value]>>,
     overrides: Vec<(Box<[Value]>, Value)>,
     mocks: Vec<(Callee, Mock)>,
 }
 
 impl Scope {
     pub(super) fn outermost(input: Option<Value>, id: u64) -> Self {
-        Self { input, laid_over: Vec::new(), id, overrides: Vec::new(), mocks: Vec::new() }
+        Self { input, laid_over: Vec::new(), from_base: Vec::new(), id, overrides: Vec::new(), mocks: Vec::new() }
     }
 
     /// Whether data and functions are as the policies have them.
     pub(super) fn is_plain(&self) -> bool {
         self.overrides.is_empty() && self.mocks.is_empty()
+    }
+
+    /// Whether the input, data and functions have no parts of base data in them where the policies have none.
+    pub(super) fn is_without_parts(&self) -> bool {
+        self.is_plain() && self.from_base.is_empty()
     }
 
     pub(super) fn mock_of(&self, callee: Callee) -> Option<Mock> {
@@ -58,6 +65,15 @@ impl Scope {
     /// Whether a replacement covers `path` wholly: then nothing but the replacement counts.
     pub(super) fn covers(&self, path: &[Value]) -> bool {
         self.overrides.iter().any(|(target, _)| path.starts_with(target))
+    }
+
+    /// Whether `path` leads into an object of the input that may be one of base data. See [`Self::goes_into_a_replacement`].
+    fn goes_into_base_data(&self, path: &[Value]) -> bool {
+        let Some(input) = &self.input else {
+            return false;
+        };
+        let mut around = self.from_base.iter().filter(|target| path.len() > target.len() && path.starts_with(target));
+        around.any(|target| matches!(place::descend(input, target), Some(Value::Object(_))))
     }
 
     /// Whether `path` leads into an object that replaces something already. Where that came from base data OPA writes into what
@@ -167,6 +183,12 @@ impl<'p> Machine<'p> {
         Ok(flow)
     }
 
+    /// Whether the value of `expr` may have an object of base data in it.
+    fn may_have_base_data(&self, expr: &Expr) -> bool {
+        let is_of_input = self.scope.is_without_parts() || matches!(expr, Expr::Const(_));
+        self.program.tree.has_objects() && (expr.may_have_base_data() || !is_of_input)
+    }
+
     /// The scope with `replacements`; None when one of them is undefined.
     fn replaced(&mut self, replacements: &'p [Replacement]) -> Outcome<Option<Scope>> {
         let mut scope = self.scope.clone();
@@ -177,6 +199,12 @@ impl<'p> Machine<'p> {
                     let value = self.value(expr)?;
                     if value == Value::Undefined {
                         return Ok(None);
+                    }
+                    if scope.goes_into_base_data(path) {
+                        return Err(Failure::Unsupported(INSIDE.to_owned()));
+                    }
+                    if self.may_have_base_data(expr) {
+                        scope.from_base.push(path.clone());
                     }
                     let before =
                         if path.is_empty() { Value::Undefined } else { scope.input.unwrap_or_else(|| self.object_seen()) };
