@@ -188,6 +188,8 @@ class _Connection(asyncio.Protocol):
                 return
             self._head = wire.head(bytes(self._received[:end]), self._max_bytes)
             del self._received[: end + 4]
+            if self._head.status < wire.REFUSALS and self._transport is not None and self._transport.get_write_buffer_size():
+                raise BadAnswerError("an answer came before the question was read to its end")
         if len(self._received) > self._head.length:
             raise BadAnswerError("there is more than the answer")
         if len(self._received) == self._head.length and not answer.done():

@@ -168,6 +168,8 @@ class _Connection:
         except (ConnectionError, BadAnswerError) as error:
             # Not asked again: each connection that is kept would end like this.
             raise BadAnswerError("the connection was closed before it had taken the question") from error
+        if head.status < wire.REFUSALS:
+            raise BadAnswerError("an answer came before the question was read to its end")
         return replace(head, closes=True), body
 
     def _rest(self, received: bytes, deadline: float) -> tuple[Head, bytes]:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 from .errors import NoDecisionError, QuestionError
 
 MAX_HEAD_BYTES: Final = 16_384
+REFUSALS: Final = 400
+"""From this status on an answer says what is wrong; what is below decides."""
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 """What no header holds: of the control characters of ASCII all but the tab."""

@@ -71,9 +71,9 @@ def _resume(rollout: Rollout) -> Plan:
 
 
 def _roll_back(rollout: Rollout) -> Plan:
-    if rollout.spec.mode is Mode.ROLLBACK:
-        return Plan([], "was asked to go back already", is_restored)
-    return Plan(way_back(rollout.body), "was asked to go back to 0%", is_restored)
+    # Written also where it stands there already: what was read may be old, and somebody may have asked for a retry since.
+    said = "was asked to go back already" if rollout.spec.mode is Mode.ROLLBACK else "was asked to go back to 0%"
+    return Plan(way_back(rollout.body), said, is_restored)
 
 
 def way_back(body: Mapping[str, Any]) -> Change:

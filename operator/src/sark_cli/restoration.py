@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sark_api.spec import Mode
+
 from .crew import work_through
 from .exit_code import ExitCode
-from .failure import CommandError, UnavailableError, WrittenError
+from .failure import CommandError, StaleError, UnavailableError, WrittenError
 from .intents import ROLLBACK, is_restored, way_back
 from .outcome import Outcome
 from .reading import parsed
@@ -73,11 +75,12 @@ class Restoration:
 
     def interrupt(self) -> None:
         """Give up those that are open, because the person does not want to wait."""
+        being_asked = set(self._being_asked)  # before it is looked what has come of them: threads go on
         self._close_answered()
         for each in self._open:
             if each.asked:
                 each.fail("asked to go back; interrupted before it was seen to be at the baseline", ExitCode.INTERRUPTED)
-            elif each.name in self._being_asked:
+            elif each.name in being_asked:
                 each.fail("interrupted while it was being asked: it is not known whether it is written", ExitCode.INTERRUPTED)
             else:
                 each.fail("NOT asked to go back: interrupted", ExitCode.INTERRUPTED)
@@ -101,7 +104,7 @@ class Restoration:
                 self._ask_blindly(outcome, unreadable)
             else:
                 outcome.rollout, _ = ask(self._rollouts, _last_seen(outcome), ROLLBACK)
-        except UnavailableError as error:
+        except (UnavailableError, StaleError) as error:
             outcome.problem = str(error)  # and it is asked again
         except WrittenError as error:
             outcome.asked = True
@@ -154,6 +157,9 @@ class Restoration:
             self._unread[outcome.name] = _words(error)
             return False
         self._unread.pop(outcome.name, None)
+        if outcome.asked and outcome.rollout.spec.mode is not Mode.ROLLBACK:
+            outcome.fail(f"asked to go back, and somebody else has set its mode to {outcome.rollout.spec.mode} since")
+            return True
         return outcome.asked and is_restored(outcome.rollout)
 
     def _give_up(self, outcome: Outcome) -> None:

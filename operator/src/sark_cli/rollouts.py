@@ -14,6 +14,8 @@ from .connection import AGENT, Connection
 from .exit_code import ExitCode
 from .failure import CommandError, StaleError, UnavailableError
 
+_NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
+
 CALL_SECONDS: Final = (5.0, 20.0)
 """Deadlines of one request: to connect, and for each part of the answer."""
 PAGE: Final = 500
@@ -109,7 +111,10 @@ def asked(server: str, what: str, call: Callable[[], Any]) -> Any:
         return call()
     except ApiException as error:
         if not error.status:  # nobody answered: so the client tells of a TLS handshake that failed, in its reason alone
-            raise CommandError(f"cannot {what}: the API server at {server} cannot be reached: {_said(error.reason)}") from error
+            said = f"cannot {what}: the API server at {server} cannot be reached: {_said(error.reason)}"
+            # A server that is being restarted breaks the handshake off; a certificate does not become good by waiting.
+            is_final = _NOT_TRUSTED in str(error.reason)
+            raise (CommandError if is_final else UnavailableError)(said) from error
         raise translated(what, error.status, error.body) from error
     except (HTTPError, OSError) as error:
         raise UnavailableError(f"cannot {what}: the API server at {server} cannot be reached: {_cause(error)}") from error

@@ -10,7 +10,7 @@ from kubernetes.client.exceptions import ApiException
 
 from sark_cli import connection
 from sark_cli.connection import connect
-from sark_cli.failure import CommandError
+from sark_cli.failure import CommandError, UnavailableError
 from sark_cli.rollouts import asked
 
 
@@ -56,3 +56,20 @@ def test_a_handshake_that_failed_is_told_by_its_reason():
     with pytest.raises(CommandError) as refused:
         asked("https://10.0.0.1", "list SarkRollouts", call)
     assert str(refused.value) == f"cannot list SarkRollouts: the API server at https://10.0.0.1 cannot be reached: {said}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_repeated"),
+    [
+        ("SSLError(SSLEOFError(8, '[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol'))", True),
+        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired'))", False),
+    ],
+    ids=["broken off", "not trusted"],
+)
+def test_a_handshake_that_is_broken_off_may_be_tried_again(reason: str, is_repeated: bool):
+    def fail() -> None:
+        raise ApiException(status=0, reason=reason)
+
+    with pytest.raises(CommandError) as failed:
+        asked("https://kubernetes", "change it", fail)
+    assert isinstance(failed.value, UnavailableError) is is_repeated

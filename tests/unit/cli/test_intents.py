@@ -63,7 +63,8 @@ def test_a_rollback_is_not_resumed_but_tried_again(body: Body):
     with pytest.raises(CommandError, match="retry"):
         RESUME.plan(Rollout.from_object(back))
     assert values(RETRY.plan(Rollout.from_object(back)).change, "add") == {"/spec/attempt": 2, "/spec/mode": "Auto"}
-    assert ROLLBACK.plan(Rollout.from_object(back)).change == []
+    # Somebody may have tried it again since it was read, so it is written whatever stands there
+    assert values(ROLLBACK.plan(Rollout.from_object(back)).change, "add") == {"/spec/mode": "Rollback"}
 
 
 def test_a_rollback_before_the_first_step_is_resumed(body: Body):

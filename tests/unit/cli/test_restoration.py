@@ -15,7 +15,7 @@ from sark_cli import restoration
 from sark_cli.__main__ import main
 from sark_cli.connection import Connection
 from sark_cli.exit_code import ExitCode
-from sark_cli.failure import CommandError, UnavailableError
+from sark_cli.failure import CommandError, StaleError, UnavailableError
 
 Body = Callable[[str], dict[str, Any]]
 AWAY = UnavailableError("cannot change it: the API server cannot be reached")
@@ -174,6 +174,24 @@ def test_whatever_is_odd_about_one_the_others_go_back(server: Server, roll_back:
     assert told["gateway-02"]["asked"]
     assert "gateway-02" in server.written
     assert told["gateway-03"]["problem"].startswith("it was deleted meanwhile")
+
+
+def test_one_that_others_write_too_is_asked_until_it_is_written(server: Server, roll_back: Callable[..., Any]):
+    server.takes_back = set(server.bodies)
+    server.odd["gateway-00"] = _raising(*[StaleError("cannot change it: it was changed meanwhile")] * 10)
+
+    code, told = roll_back("gateway-00", "--timeout", "20s")
+
+    assert (code, told["gateway-00"]["restored"]) == (ExitCode.DONE, True)
+
+
+def test_one_that_somebody_else_takes_on_again_is_told_to_be_so(server: Server, roll_back: Callable[..., Any]):
+    server.looks = [lambda: server.bodies["gateway-00"]["spec"].update(mode="Auto")]
+
+    code, told = roll_back("gateway-00", "--timeout", "20s")
+
+    assert code == ExitCode.FAILED
+    assert told["gateway-00"]["problem"] == "asked to go back, and somebody else has set its mode to Auto since"
 
 
 def test_one_that_cannot_be_read_is_asked_by_its_name_too(server: Server, roll_back: Callable[..., Any]):

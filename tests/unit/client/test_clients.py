@@ -528,6 +528,14 @@ def test_a_question_that_is_refused_before_its_end_is_read_is_a_refused_one(serv
     assert server.connections == 2
 
 
+@both
+def test_a_decision_on_a_part_of_the_question_is_none(serve: Any, ask: Any):
+    server = serve([Refusal(answer(b'{"result":true}'))])
+    with pytest.raises(NoDecisionError, match="before the question was read to its end"):
+        ask(server.url, [LARGE])
+    assert server.connections == 1
+
+
 def test_a_question_whose_connection_is_closed_in_the_middle_is_not_asked_again(serve: Any):
     server = serve([answer(), Refusal(b"")], [answer()])
     with Client(server.url, path="a") as client:

@@ -115,6 +115,7 @@ def _hear_sidecars(rollouts: Rollouts, outcomes: Sequence[Outcome], options: arg
 
     def hear(outcome: Outcome) -> None:
         if outcome.rollout is None:
+            outcome.unasked = "it is not known which they are"
             return
         try:
             # A file that cannot be used holds up no rollback: it is read when everything else has been done.
