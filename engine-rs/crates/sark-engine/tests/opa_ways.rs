@@ -346,7 +346,7 @@ fn base_data_around_an_object_that_is_replaced_is_left_to_opa() {
         ),
         ("r := x if { x := data.a.s with data.a.s.f as {} }", data, "{}", here(r#"{"f":{}}"#)),
         // What stands in another replacement is put together with it first.
-        (r#"r := x if { x := data.p with data.p.d as null with data.p.d.g as 1 }"#, data, "{}", Told::InOpa),
+        ("r := x if { x := data.p with data.p.d as null with data.p.d.g as 1 }", data, "{}", Told::InOpa),
         ("r := x if { x := data.p with data.p.d.g as 1 with data.p.d as null }", data, "{}", here(r#"{"d":null,"e":1}"#)),
         // What is no object takes the place of another, and what has all that was there loses nothing.
         ("r := x if { x := data.p with data.p.d as 7 }", data, "{}", here(r#"{"d":7,"e":1}"#)),
@@ -374,7 +374,7 @@ fn a_replacement_in_an_input_that_is_base_data_is_left_to_opa() {
     check(&[
         (r#"r if input.u.role == "admin" with input as data.q with input.u.role as "admin""#, data, "{}", Told::InOpa),
         (&format!("r if h with input as data.q with input.u.blocked as false\n{nested}"), data, "{}", Told::InOpa),
-        (r#"r if input.a.x == 1 with input.a as data.q with input.a.x as 1"#, data, "{}", Told::InOpa),
+        ("r if input.a.x == 1 with input.a as data.q with input.a.x as 1", data, "{}", Told::InOpa),
         (r#"r if input.a.u.x == 1 with input as {"a": data.q} with input.a.u.x as 1"#, data, "{}", Told::InOpa),
         ("r if { v := data.q; input.x == 1 with input as v with input.x as 1 }", data, "{}", Told::InOpa),
         (r#"r := x if { x := json.filter(input, ["a/u"]) with input.a as data.q }"#, data, "{}", Told::InOpa),
