@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import assume, given
@@ -18,9 +18,14 @@ moments = st.integers(0, 600).map(lambda seconds: START + timedelta(seconds=seco
 origins = st.sampled_from(Origin)
 
 
+ENDS = (0, 100)
+BETWEEN = (5, 25, 50, 99)
+"""Shares that are in force for a while only."""
+
+
 @st.composite
-def documents(draw: st.DrawFn) -> FlagDocument:
-    percentage = draw(st.sampled_from([0, 5, 25, 50, 99, 100]))
+def documents(draw: st.DrawFn, percentages: Sequence[int] = (*ENDS, *BETWEEN)) -> FlagDocument:
+    percentage = draw(st.sampled_from(percentages))
     return FlagDocument(
         feature_flags=FeatureFlags(
             rust_opa_enabled=draw(st.booleans()), rust_cache_enabled=draw(st.booleans()), rollout_percentage=percentage
@@ -93,9 +98,8 @@ def test_the_order_and_the_sources_make_no_difference(arriving: list[FlagDocumen
     assert one.document == other.document
 
 
-@given(documents(), st.lists(moments, max_size=6))
+@given(documents(BETWEEN), st.lists(moments, max_size=6))
 def test_past_its_validity_a_document_serves_nobody_even_if_the_clock_goes_back(document: FlagDocument, clock: list[datetime]):
-    assume(document.valid_until is not None)
     flags = offer(fresh(), document.to_json(), Origin.WATCH, START)
     ended = False
     for now in clock:
@@ -107,17 +111,15 @@ def test_past_its_validity_a_document_serves_nobody_even_if_the_clock_goes_back(
         assert offer(flags, document.to_json(), Origin.FILE, now).share == flags.share
 
 
-@given(documents(), st.timedeltas(timedelta(0), timedelta(days=3650)))
+@given(documents(ENDS), st.timedeltas(timedelta(0), timedelta(days=3650)))
 def test_a_document_at_0_or_100_percent_lasts(document: FlagDocument, later: timedelta):
-    assume(document.percentage in {0, 100})
     flags = tick(offer(fresh(), document.to_json(), Origin.WATCH, START), START + later)
     assert flags.share.percentage == document.percentage
     assert flags.deadline is None
 
 
-@given(documents(), st.lists(offers, max_size=5))
+@given(documents(BETWEEN), st.lists(offers, max_size=5))
 def test_a_document_that_arrives_late_counts_but_serves_nobody(document: FlagDocument, before: list[tuple[bytes, Origin]]):
-    assume(document.valid_until is not None)
     newest = document.model_copy(update={"revision": 50}).sealed()
     late = newest.valid_until + timedelta(seconds=1) if newest.valid_until else START
     flags = offer(after(fresh(), before), newest.to_json(), Origin.WATCH, late)
