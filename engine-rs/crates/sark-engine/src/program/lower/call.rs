@@ -99,9 +99,9 @@ impl Lowering<'_> {
     /// Leave to OPA a `json.filter` of what may have an object of base data as a part: its filter takes such a part for no object
     /// and ends in an error, unless somebody has read the part before.
     fn is_filtered_alike(&self, span: &Span, id: BuiltinId, args: &[Expr]) -> Lower<()> {
-        if self.shared.tree.has_objects()
-            && self.shared.builtins.name(id) == JSON_FILTER
+        if self.shared.builtins.name(id) == JSON_FILTER
             && args.first().is_some_and(may_be_made)
+            && self.shared.tree.has_objects()
         {
             return super::unsupported(span, "json.filter of a value that may have an object of base data as a part");
         }

@@ -72,15 +72,14 @@ impl Scope {
         let Some(input) = &self.input else {
             return false;
         };
-        let mut around = self.from_base.iter().filter(|target| path.len() > target.len() && path.starts_with(target));
+        let mut around = self.from_base.iter().filter(|target| is_inside(path, target));
         around.any(|target| matches!(place::descend(input, target), Some(Value::Object(_))))
     }
 
     /// Whether `path` leads into an object that replaces something already. Where that came from base data OPA writes into what
     /// others share, or not at all.
     fn goes_into_a_replacement(&self, path: &[Value]) -> bool {
-        let inside = |target: &[Value]| path.len() > target.len() && path.starts_with(target);
-        let mut around = self.overrides.iter().filter(|(target, _)| inside(target));
+        let mut around = self.overrides.iter().filter(|(target, _)| is_inside(path, target));
         around.any(|(target, _)| matches!(self.patched(target, Value::Undefined, &mut 0), Value::Object(_)))
     }
 
@@ -95,6 +94,11 @@ impl Scope {
         }
         value
     }
+}
+
+/// Whether `path` leads below `target`.
+fn is_inside(path: &[Value], target: &[Value]) -> bool {
+    path.len() > target.len() && path.starts_with(target)
 }
 
 impl<'p> Machine<'p> {
@@ -114,9 +118,9 @@ impl<'p> Machine<'p> {
     /// makes one document: of all of them together, of base data, and of the packages there, while a path at or below a
     /// replacement leads to that alone.
     fn adds_to_a_replacement(&self, path: &[Value], base: &Value) -> bool {
-        let targets = self.scope.overrides.iter().filter_map(|(target, _)| Some((target, target.strip_prefix(path)?)));
+        let mut targets = self.scope.overrides.iter().filter_map(|(target, _)| Some((target, target.strip_prefix(path)?)));
         let together = self.scope.patched(path, Value::Undefined, &mut 0);
-        targets.into_iter().any(|(target, rest)| {
+        targets.any(|(target, rest)| {
             let Some(replacement) = place::descend(&together, rest) else {
                 return false;
             };
@@ -186,7 +190,7 @@ impl<'p> Machine<'p> {
     /// Whether the value of `expr` may have an object of base data in it.
     fn may_have_base_data(&self, expr: &Expr) -> bool {
         let is_of_input = self.scope.is_without_parts() || matches!(expr, Expr::Const(_));
-        self.program.tree.has_objects() && (expr.may_have_base_data() || !is_of_input)
+        (expr.may_have_base_data() || !is_of_input) && self.program.tree.has_objects()
     }
 
     /// The scope with `replacements`; None when one of them is undefined.
