@@ -198,7 +198,9 @@ async def test_an_edit_of_the_prometheus_file_counts_without_a_restart(tmp_path:
             super().__init__(clock, servers)
 
     monkeypatch.setattr(server, "Figures", Asking)
-    async with server._built(parse_settings(["--namespace=shop", *flags, *page], {}), Streams()):
+    settings = parse_settings(["--namespace=shop", *flags, *page], {})
+    assert settings.page is not None
+    async with server._built(settings, settings.page, Streams()):
         [servers] = given
         asked = Prometheus(address="http://prometheus:9090")
         assert servers.access(asked, "shop") == OPEN

@@ -4,3 +4,7 @@
 read of Kubernetes and Prometheus), the web application, and the thread. Nothing the operator works with imports any of this:
 only the process's entry starts it.
 """
+
+
+class PageError(Exception):
+    """The page cannot be served; the message says what to mend."""

@@ -25,6 +25,7 @@ from sark_operator.shell.connection import load_configuration, open_client
 from sark_operator.shell.prometheus_file import prometheus_servers
 from sark_operator.shell.settings import Address, PageSettings, Settings
 
+from . import PageError
 from .app import Entry, Page, TokenUnreadableError
 from .figures import Figures
 from .protocol import MAX_CONNECTIONS, MAX_HEAD, BoundedProtocol
@@ -42,24 +43,17 @@ _log = structlog.get_logger("sark.page")
 MakeApp = Callable[[Streams], contextlib.AbstractAsyncContextManager[ASGIApp]]
 
 
-class PageError(Exception):
-    """The page cannot be served; the message says what to mend."""
-
-
 @contextmanager
-def page_beside(settings: Settings) -> Iterator[None]:
-    """Serve the page where that is asked for, until the context is left.
+def page_beside(settings: Settings, page: PageSettings) -> Iterator[None]:
+    """Serve the page until the context is left.
 
     Raises:
         PageError: the token cannot be used, or the address not be bound.
     """
-    if settings.page is None:
-        yield
-        return
-    if settings.page.token_file is not None:
-        _checked_token(settings.page.token_file)
-    with PageThread(settings.page.address, lambda streams: _built(settings, streams)) as thread:
-        _log.info("page served", host=settings.page.address.host, port=thread.port)
+    if page.token_file is not None:
+        _checked_token(page.token_file)
+    with PageThread(page.address, lambda streams: _built(settings, page, streams)) as thread:
+        _log.info("page served", host=page.address.host, port=thread.port)
         yield
 
 
@@ -145,9 +139,8 @@ class PageThread:
 
 
 @asynccontextmanager
-async def _built(settings: Settings, streams: Streams) -> AsyncIterator[ASGIApp]:
+async def _built(settings: Settings, page: PageSettings, streams: Streams) -> AsyncIterator[ASGIApp]:
     """Build the page's own clients and close them at the end."""
-    assert settings.page is not None  # noqa: S101 - asked before the thread began
     clock = SystemClock()
     servers = prometheus_servers(settings.prometheus_config)
     async with contextlib.AsyncExitStack() as stack:
@@ -155,7 +148,7 @@ async def _built(settings: Settings, streams: Streams) -> AsyncIterator[ASGIApp]
         rollouts, figures = Rollouts(client, clock, settings.namespaces), Figures(clock, servers)
         stack.push_async_callback(rollouts.close)
         stack.push_async_callback(figures.close)
-        yield Page(entry(settings.page), rollouts, figures, clock, streams).app()
+        yield Page(entry(page), rollouts, figures, clock, streams).app()
 
 
 def entry(page: PageSettings) -> Entry:
