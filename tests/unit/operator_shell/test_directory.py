@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import Raw
 
 from sark_operator.core.observation import ObservedFlags
 from sark_operator.shell.api import RolloutObject, UnreadableError
@@ -37,6 +38,10 @@ def rollout(name: str, second: int, status: dict[str, Any], **labels: str) -> Ro
         "name": name,
         "uid": name,
         "creationTimestamp": f"2026-01-01T11:00:{second:02}Z",
+        "generation": 3,
+        "finalizers": ["sark.dev/baseline"],
+        "labels": {"team": "auth"},
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"},
         "managedFields": [{"manager": "sark-operator", "fieldsV1": {"f:status": {}}}],
     }
     spec = {
@@ -68,8 +73,17 @@ def test_what_is_large_and_tells_nothing_is_not_remembered():
     directory = Directory()
     directory.put(other)
     (kept,) = directory.others(mine)
-    assert kept.raw["status"] == {"phase": "Reverted"}
-    assert "managedFields" not in kept.raw["metadata"]
+    assert kept.document()["status"] == {"phase": "Reverted"}
+    assert not kept.raw["metadata"].keys() & {"managedFields", "annotations", "labels"}
+
+
+def test_what_is_large_is_remembered_as_text():
+    mine, other = rollout("mine", 30, {}), rollout("other", 10, {"phase": "Progressing", "flags": APPLIED})
+    directory = Directory()
+    directory.put(other)
+    (kept,) = directory.others(mine)
+    assert {part: type(kept.raw[part]) for part in ("spec", "status")} == {"spec": Raw, "status": Raw}
+    assert (kept.spec(), kept.status(), kept.identity()) == (other.spec(), other.status(), other.identity())
 
 
 def test_a_status_that_cannot_be_read_is_remembered_as_one():

@@ -94,6 +94,7 @@ class RolloutObject:
     raw: Mapping[str, Any]
     _spec: list[SarkRolloutSpec] = field(default_factory=list, init=False, repr=False, compare=False)
     _status: list[SarkRolloutStatus] = field(default_factory=list, init=False, repr=False, compare=False)
+    _target: list[Mapping[str, Any]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @classmethod
     def from_json(cls, text: bytes) -> RolloutObject:
@@ -167,6 +168,15 @@ class RolloutObject:
         """Whether its user asks for the baseline, or for its deletion, which may ask for it too."""
         spec = _values(self.raw.get("spec"))
         return self.deleting or (isinstance(spec, Mapping) and spec.get("mode") == Mode.ROLLBACK)
+
+    @property
+    def target(self) -> Mapping[str, Any]:
+        """What its spec says of its target, as it stands there; nothing where that is no object."""
+        if not self._target:
+            spec = _values(self.raw.get("spec"))
+            target = spec.get("target") if isinstance(spec, Mapping) else None
+            self._target.append(target if isinstance(target, Mapping) else {})
+        return self._target[0]
 
     def identity(self) -> Identity:
         """Return whose rollout it is, as the core wants it."""

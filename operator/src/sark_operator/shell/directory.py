@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+import msgspec
 from pydantic import ValidationError
 
 from sark_api.spec import Alerts
@@ -13,6 +14,17 @@ from sark_operator.shell.api import RolloutObject, UnreadableError
 
 _TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledger", "message", "next", "policies", "summary"})
 """Parts of a status that say nothing of who holds a target."""
+_NAMING: Final = (
+    "namespace",
+    "name",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "finalizers",
+)
+"""What of the metadata says who a rollout is, and whether it is going away."""
 
 
 class Directory:
@@ -30,10 +42,9 @@ class Directory:
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
-        rollout = _lean(rollout)
-        self._rollouts[rollout.uid] = rollout
+        lean = self._rollouts[rollout.uid] = _lean(rollout)
         self._alerts[rollout.uid] = _alert_settings(rollout)
-        self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = rollout
+        self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = lean
 
     def drop(self, uid: str) -> None:
         """Forget a rollout that is gone."""
@@ -55,18 +66,22 @@ class Directory:
 
 
 def _lean(rollout: RolloutObject) -> RolloutObject:
-    """Return the object without who wrote which field, and without what its status tells people.
+    """Return of the object what may be asked for, as text where it is large: as values it would be ten times as much memory.
 
     A status that cannot be read is kept as it is: that it cannot be read is what others want to know of it.
     """
-    metadata = {name: value for name, value in rollout.raw["metadata"].items() if name != "managedFields"}
-    lean = {**rollout.raw, "metadata": metadata}
+    metadata = {name: value for name, value in rollout.raw["metadata"].items() if name in _NAMING}
+    spec, status = rollout.raw.get("spec"), rollout.raw.get("status") or {}
     try:
         rollout.status()
     except UnreadableError:
-        return RolloutObject(lean)
-    status = {name: value for name, value in (rollout.raw.get("status") or {}).items() if name not in _TOLD}
-    return RolloutObject({**lean, "status": status})
+        return RolloutObject({"metadata": metadata, "spec": spec, "status": status})
+    kept = {name: value for name, value in status.items() if name not in _TOLD}
+    return RolloutObject({"metadata": metadata, "spec": _text(spec), "status": _text(kept)})
+
+
+def _text(part: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(part))
 
 
 def _alert_settings(rollout: RolloutObject) -> Alerts:

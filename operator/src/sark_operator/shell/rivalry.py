@@ -68,11 +68,7 @@ def _competes_for(target: Target, other: RolloutObject, document: FlagDocument |
 
 def _is_elsewhere(target: Target, other: RolloutObject) -> bool:
     """Return whether `other` plainly names another target: most do, and are not read any further for it."""
-    spec = other.raw.get("spec")
-    theirs = spec.get("target") if isinstance(spec, dict) else None
-    if not isinstance(theirs, dict):
-        return False
-    flags, labels = theirs.get("flagsConfigMap"), theirs.get("matchLabels")
+    flags, labels = other.target.get("flagsConfigMap"), other.target.get("matchLabels")
     if flags in (None, target.flags_config_map) or not isinstance(labels, dict):
         return False
     # As many labels nest only when they are the same: of a thousand others that is asked at each evaluation.
