@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import tracemalloc
 from math import isnan
 
 import pytest
@@ -9,12 +11,15 @@ from sark_operator.core.points import Points
 from sark_operator.shell.answers import (
     MOST_FIRING,
     AnswerError,
+    LatencyByArm,
+    by_time,
     finite,
     firing,
-    latency_by_arm,
+    gathered,
     memory_by_rollout,
     samples,
 )
+from sark_operator.shell.series import Series
 
 
 def vector(*buckets: tuple[str, str, str]) -> list[dict[str, object]]:
@@ -54,7 +59,7 @@ def test_one_rollouts_bad_histogram_is_its_own_fault_only(bad: tuple[str, str, s
     # Given an answer in which one rollout's histogram cannot be reckoned with
     answer = vector(bad, ("shop/good", "0.1", "3"), ("shop/good", "+Inf", "4"))
     # When it is read
-    read = latency_by_arm(samples(answer))
+    read = gathered(samples(answer), LatencyByArm())
     # Then that one is not finite, and the other one is whole
     assert not finite([], read["shop/bad"].values())
     assert isnan(read["shop/bad"]["rust"].total)
@@ -69,3 +74,26 @@ def test_more_alerts_than_are_looked_at_are_refused() -> None:
 
     with pytest.raises(AnswerError, match=r"has 10,001 alerts that fire, and at most 10,000 are looked at"):
         firing([*alerts, {**resolved, "value": [1.0, "1"]}])
+
+
+def test_reading_a_long_answer_takes_little_more_memory_than_its_text() -> None:
+    # Given histograms of two hundred rollouts, each bucket with all its labels
+    bounds = [*map(str, range(12)), "+Inf"]
+    series = [
+        {"metric": {"sark_rollout": f"shop/gateway-{number}", "implementation": "rust", "le": bound}, "values": [[15, "1"]]}
+        for number in range(200)
+        for bound in bounds
+    ]
+    body = json.dumps({"status": "success", "data": {"result": series}}).encode()
+
+    # When they are read
+    tracemalloc.start()
+    try:
+        read = by_time(Series.of(body), LatencyByArm)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # Then no more is held at once than twice the text: with the labels of all buckets it would be four times as much
+    assert read[15]["shop/gateway-199"]["rust"].counts == (1.0,) * 13
+    assert peak < 2 * len(body)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sark_operator.core.observation import ArmWindow, Histogram
-from sark_operator.shell.answers import Requests, by_time, latency_by_arm, requests_by_arm
+from sark_operator.shell.answers import LatencyByArm, Requests, RequestsByArm, by_time
 from sark_operator.shell.counting import MOST_WINDOWS, Grid, counted_windows
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -89,16 +89,18 @@ def test_answers_become_windows_by_time_and_arm() -> None:
             series("8", implementation="rust", result="allow"),
             series("1", implementation="rust", result="undefined"),
             series("2", implementation="rust", result="error"),
-        ]
+        ],
+        RequestsByArm,
     )
-    latency = by_time([series("9", implementation="rust", le="0.1"), series("11", implementation="rust", le="+Inf")])
+    buckets = [series("9", implementation="rust", le="0.1"), series("11", implementation="rust", le="+Inf")]
+    latency = by_time(buckets, LatencyByArm)
     grid = Grid(LENGTH, NOON, NOON + LENGTH)
 
     # When they are put together
     first, second = counted_windows(
         grid,
-        {at: requests_by_arm(found)["shop/gw"] for at, found in requests.items()},
-        {at: latency_by_arm(found)["shop/gw"] for at, found in latency.items()},
+        {at: found["shop/gw"] for at, found in requests.items()},
+        {at: found["shop/gw"] for at, found in latency.items()},
     )
 
     # Then each window has its own

@@ -624,7 +624,7 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     assert counted == 15
 
 
-@pytest.mark.parametrize("broken", ["requests_by_arm", "firing"])
+@pytest.mark.parametrize("broken", ["RequestsByArm", "firing"])
 async def test_an_answer_that_nobody_foresaw_is_missing(
     source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
@@ -637,7 +637,7 @@ async def test_an_answer_that_nobody_foresaw_is_missing(
 
     # When the rollout is read, then that part is missing, and the others are there
     metrics = await read(source, spec(server.url), expected=True)
-    part = metrics.arms if broken == "requests_by_arm" else metrics.alerts
+    part = metrics.arms if broken == "RequestsByArm" else metrics.alerts
     assert missing(part).reason == "MetricsInvalid"
     assert "cannot be reckoned with" in missing(part).message
     assert not isinstance(metrics.memory, Missing)

@@ -6,17 +6,19 @@ A number that is not finite makes the answer of its rollout unusable: NaN compar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite, isnan, nan
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sark_api.names import LABEL_IMPLEMENTATION, LABEL_ROLLOUT
 from sark_operator.core.alerts import FiringAlert, FiringAlerts
 from sark_operator.core.observation import Histogram, MemorySeries
 from sark_operator.core.points import Point, Points
 from sark_operator.shell.series import Series
+
+Parsed_co = TypeVar("Parsed_co", covariant=True)
 
 _PAIR = 2
 _TEXT = {str}
@@ -95,46 +97,114 @@ def number(result: Any) -> float:
     return value
 
 
-def requests_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Requests]]:
-    """Return requests and errors by rollout and arm."""
-    numbers: defaultdict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
-    for labels, value in found:
-        numbers[_arm(labels)].append((labels.get("result", ""), value))
-    totals: defaultdict[str, dict[str, Requests]] = defaultdict(dict)
-    for (rollout, arm), results in numbers.items():
-        totals[rollout][arm] = Requests.of(results)
-    return dict(totals)
+class Gathering(Protocol[Parsed_co]):
+    """Samples taken one by one, of which what is wanted is kept: as mappings the labels of an answer are ten times as much."""
+
+    def add(self, labels: Mapping[str, str], value: float) -> None:
+        """Take one."""
+        ...
+
+    def result(self) -> Parsed_co:
+        """Return what they say, all together."""
+        ...
 
 
-def latency_by_arm(found: Iterable[Sample]) -> dict[str, dict[str, Histogram]]:
-    """Return latency histograms by rollout and arm.
+class RequestsByArm:
+    """Gathers requests and errors by rollout and arm."""
+
+    def __init__(self) -> None:
+        self._numbers: defaultdict[tuple[str, str], list[tuple[str, float]]] = defaultdict(list)
+
+    def add(self, labels: Mapping[str, str], value: float) -> None:
+        """Take one."""
+        self._numbers[_arm(labels)].append((labels.get("result", ""), value))
+
+    def result(self) -> dict[str, dict[str, Requests]]:
+        """Return what they say, all together."""
+        totals: defaultdict[str, dict[str, Requests]] = defaultdict(dict)
+        for (rollout, arm), results in self._numbers.items():
+            totals[rollout][arm] = Requests.of(results)
+        return dict(totals)
+
+
+class LatencyByArm:
+    """Gathers latency histograms by rollout and arm.
 
     A histogram that cannot be reckoned with becomes one without a number: it is the fault of its own rollout, and must not
     blind the others in the same answer.
     """
-    counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
-    for labels, value in found:
-        buckets = counts[_arm(labels)]
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[tuple[str, str], dict[float, float]] = defaultdict(dict)
+
+    def add(self, labels: Mapping[str, str], value: float) -> None:
+        """Take one."""
+        buckets = self._counts[_arm(labels)]
         bound = _bound(labels.get("le", ""))
         buckets[bound] = buckets.get(bound, 0.0) + value
-    histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
-    known: dict[tuple[float, ...], tuple[float, ...]] = {}
-    """Each row of bounds once: all sidecars of one version have the same."""
-    for (rollout, arm), buckets in counts.items():
-        histogram = _histogram(buckets)
-        bounds = known.setdefault(histogram.bounds, histogram.bounds)
-        histograms[rollout][arm] = Histogram(bounds, histogram.counts)
-    return dict(histograms)
+
+    def result(self) -> dict[str, dict[str, Histogram]]:
+        """Return what they say, all together."""
+        histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
+        known: dict[tuple[float, ...], tuple[float, ...]] = {}
+        """Each row of bounds once: all sidecars of one version have the same."""
+        for (rollout, arm), buckets in self._counts.items():
+            histogram = _histogram(buckets)
+            bounds = known.setdefault(histogram.bounds, histogram.bounds)
+            histograms[rollout][arm] = Histogram(bounds, histogram.counts)
+        return dict(histograms)
 
 
-def by_time(result: Any) -> dict[float, list[Sample]]:
-    """Return the samples of a range answer by their time, in Unix seconds. Raises `AnswerError`."""
-    found: defaultdict[float, list[Sample]] = defaultdict(list)
+class NumberByRollout:
+    """Gathers the one number of each rollout."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, float] = {}
+
+    def add(self, labels: Mapping[str, str], value: float) -> None:
+        """Take one."""
+        self._numbers[_rollout(labels)] = value
+
+    def result(self) -> dict[str, float]:
+        """Return what they say, all together."""
+        return self._numbers
+
+
+class ResultsByRollout:
+    """Gathers the numbers by rollout and result."""
+
+    def __init__(self) -> None:
+        self._results: defaultdict[str, dict[str, float]] = defaultdict(dict)
+
+    def add(self, labels: Mapping[str, str], value: float) -> None:
+        """Take one."""
+        self._results[_rollout(labels)][labels.get("result", "")] = value
+
+    def result(self) -> dict[str, dict[str, float]]:
+        """Return what they say, all together."""
+        return dict(self._results)
+
+
+def gathered(found: Iterable[Sample], gathering: Gathering[Parsed_co]) -> Parsed_co:
+    """Return what all samples say together."""
+    for labels, value in found:
+        gathering.add(labels, value)
+    return gathering.result()
+
+
+def at_once(begin: Callable[[], Gathering[Parsed_co]]) -> Callable[[Any], Parsed_co]:
+    """Return what reads all samples of an instant answer together; it raises `AnswerError`."""
+    return lambda result: gathered(samples(result), begin())
+
+
+def by_time(result: Any, begin: Callable[[], Gathering[Parsed_co]]) -> dict[float, Parsed_co]:
+    """Return what the samples of a range answer say, by their time in Unix seconds. Raises `AnswerError`."""
+    found: defaultdict[float, Gathering[Parsed_co]] = defaultdict(begin)
     for series in _list(result):
         labels = _labels(series)
         for at, value in _points(series):
-            found[at].append((labels, value))
-    return dict(found)
+            found[at].add(labels, value)
+    return {at: gathering.result() for at, gathering in found.items()}
 
 
 def memory_by_rollout(result: Any) -> dict[str, tuple[MemorySeries, ...]]:
@@ -168,11 +238,6 @@ def _merged(one: Iterable[Point], other: Iterable[Point]) -> list[Point]:
     return sorted(points.items())
 
 
-def number_by_rollout(found: Iterable[Sample]) -> dict[str, float]:
-    """Return the one number of each rollout."""
-    return {_rollout(labels): value for labels, value in found}
-
-
 def namespaces_by_rollout(found: Iterable[Sample]) -> dict[str, frozenset[str]]:
     """Return the namespaces that series of each rollout come from."""
     namespaces: defaultdict[str, set[str]] = defaultdict(set)
@@ -188,14 +253,6 @@ def cores_by_pod(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
         pods, pod = cores[_rollout(labels)], _pod(labels)
         pods[pod] = max(value, pods.get(pod, value))
     return dict(cores)
-
-
-def results_by_rollout(found: Iterable[Sample]) -> dict[str, dict[str, float]]:
-    """Return the numbers by rollout and result."""
-    results: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for labels, value in found:
-        results[_rollout(labels)][labels.get("result", "")] = value
-    return dict(results)
 
 
 def differences_by_rollout(found: Iterable[Sample]) -> dict[str, tuple[tuple[str, str, float], ...]]:

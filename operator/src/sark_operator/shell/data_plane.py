@@ -103,15 +103,15 @@ class DataPlaneQuestions:
 
 
 def _numbers(result: Any) -> Mapping[str, float]:
-    return answers.number_by_rollout(answers.samples(result))
+    return answers.at_once(answers.NumberByRollout)(result)
 
 
 def _histograms(result: Any) -> _Histograms:
-    return answers.latency_by_arm(answers.samples(result))
+    return answers.at_once(answers.LatencyByArm)(result)
 
 
 def _results(result: Any) -> Mapping[str, Mapping[str, float]]:
-    return answers.results_by_rollout(answers.samples(result))
+    return answers.at_once(answers.ResultsByRollout)(result)
 
 
 def _differences(result: Any) -> Mapping[str, tuple[tuple[str, str, float], ...]]:

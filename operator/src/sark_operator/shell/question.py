@@ -14,7 +14,7 @@ from sark_operator.core.alerts import FiringAlerts
 from sark_operator.core.observation import CountedWindow, Histogram, Missing
 from sark_operator.core.problems import CLOCKS_MAY_DIFFER
 from sark_operator.shell import answers, promql
-from sark_operator.shell.answers import AnswerError, Requests, Sample
+from sark_operator.shell.answers import AnswerError, Gathering, Requests
 from sark_operator.shell.audience import Audience, Topic
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.counting import MOST_WINDOWS, WINDOWS_AT_ONCE, Grid, counted_windows, plane_windows
@@ -139,7 +139,7 @@ class Question:
 
     def scraped(self) -> Awaitable[Mapping[str, float] | Missing]:
         """Ask how many sidecars are seen, by rollout."""
-        return self._rates(promql.scraped, lambda result: answers.number_by_rollout(answers.samples(result)))
+        return self._rates(promql.scraped, answers.at_once(answers.NumberByRollout))
 
     def claimants(self) -> Awaitable[Mapping[str, frozenset[str]] | Missing]:
         """Ask from which namespaces there are series, by rollout."""
@@ -147,11 +147,11 @@ class Question:
 
     def requests(self) -> Awaitable[Mapping[str, Mapping[str, Requests]] | Missing]:
         """Ask for the requests, by rollout and arm."""
-        return self._rates(promql.requests, lambda result: answers.requests_by_arm(answers.samples(result)), sign=True)
+        return self._rates(promql.requests, answers.at_once(answers.RequestsByArm), sign=True)
 
     def latency(self) -> Awaitable[Mapping[str, Mapping[str, Histogram]] | Missing]:
         """Ask how long they took, by rollout and arm."""
-        return self._rates(promql.latency, lambda result: answers.latency_by_arm(answers.samples(result)), sign=True)
+        return self._rates(promql.latency, answers.at_once(answers.LatencyByArm), sign=True)
 
     def data_plane(self, unasked: Missing | None = None) -> DataPlaneQuestions:
         """Ask for what goes on inside the new arm; where `unasked` is given, for signs of a breach alone."""
@@ -216,25 +216,25 @@ class Question:
             return None
         return Counted(
             grid,
-            self._grown(promql.counted_requests, grid, answers.requests_by_arm),
-            self._grown(promql.counted_latency, grid, answers.latency_by_arm),
-            self._grown(promql.counted_fallbacks, grid, answers.number_by_rollout),
-            self._grown(promql.counted_evaluations, grid, answers.latency_by_arm),
-            self._grown(promql.counted_lookups, grid, answers.latency_by_arm),
+            self._grown(promql.counted_requests, grid, answers.RequestsByArm),
+            self._grown(promql.counted_latency, grid, answers.LatencyByArm),
+            self._grown(promql.counted_fallbacks, grid, answers.NumberByRollout),
+            self._grown(promql.counted_evaluations, grid, answers.LatencyByArm),
+            self._grown(promql.counted_lookups, grid, answers.LatencyByArm),
             # Asked for only where some may differ: else they are not weighed.
-            self._grown(promql.counted_comparisons, grid, answers.results_by_rollout)
+            self._grown(promql.counted_comparisons, grid, answers.ResultsByRollout)
             if self._criteria.decision_mismatch.limit_parts_per_million
             else None,
         )
 
     def _grown(
-        self, query_of: QueryOf, grid: Grid, parse: Callable[[list[Sample]], Parsed]
+        self, query_of: QueryOf, grid: Grid, begin: Callable[[], Gathering[Parsed]]
     ) -> Awaitable[Mapping[float, Parsed] | Missing]:
         about = self._about(_COUNTED, grid.window)
         query, claim, now = query_of(grid.window, about.matcher), about.claim, self._passage.clock.now()
 
         def read(result: Any) -> Mapping[float, Parsed]:
-            return {at: parse(found) for at, found in answers.by_time(result).items()}
+            return answers.by_time(result, begin)
 
         def asked(part: Grid) -> Coming[Mapping[float, Parsed] | Missing]:
             step = round(part.window.total_seconds())

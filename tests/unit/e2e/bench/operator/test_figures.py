@@ -11,7 +11,7 @@ from sark_api.flags import FeatureFlags, FlagDocument
 from sark_e2e.bench.operator.exposition import PODS, RATE, Pods
 from sark_e2e.bench.operator.measure import percentile
 from sark_e2e.bench.operator.operator_metrics import Counted
-from sark_operator.shell.answers import latency_by_arm, requests_by_arm, samples
+from sark_operator.shell.answers import LatencyByArm, RequestsByArm, gathered, samples
 
 
 def exposed(pods: Pods, seconds: float) -> list[dict[str, object]]:
@@ -31,7 +31,7 @@ def at(percent: int) -> Pods:
 
 def test_its_requests_are_those_of_the_share_in_force():
     found = [each for each in samples(exposed(at(50), 10)) if each[0]["__name__"] == "sark_requests_total"]
-    arms = requests_by_arm(found)["bench-0/r1"]
+    arms = gathered(found, RequestsByArm())["bench-0/r1"]
 
     assert (arms["rust"].requests, arms["python"].requests) == (PODS * RATE * 5, PODS * RATE * 5)
     assert arms["rust"].errors == 0
@@ -42,7 +42,7 @@ def test_failing_pods_fail_in_the_new_arm_alone_and_counters_never_fall():
     pods.text(10)
     pods.failing = True
     found = [each for each in samples(exposed(pods, 10)) if each[0]["__name__"] == "sark_requests_total"]
-    arms = requests_by_arm(found)["bench-0/r1"]
+    arms = gathered(found, RequestsByArm())["bench-0/r1"]
 
     assert (arms["rust"].requests, arms["rust"].errors) == (PODS * RATE * 10, PODS * RATE * 5)
     assert arms["python"].errors == 0
@@ -50,7 +50,7 @@ def test_failing_pods_fail_in_the_new_arm_alone_and_counters_never_fall():
 
 def test_its_latencies_can_be_read():
     found = [each for each in samples(exposed(at(50), 10)) if each[0]["__name__"].startswith("sark_request_duration")]
-    histogram = latency_by_arm(found)["bench-0/r1"]["rust"]
+    histogram = gathered(found, LatencyByArm())["bench-0/r1"]["rust"]
 
     assert histogram.bounds[-1] == inf
     assert histogram.total == PODS * RATE * 5
