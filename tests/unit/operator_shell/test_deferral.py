@@ -51,7 +51,7 @@ class Ticking:
         self.clock.at += seconds
         rollout = stored(self.target)
         before = self.target.status
-        self.target.status = self.deferral.latest(rollout)
+        self.target.status = self.deferral.latest(rollout).whole()
         self.target.now += timedelta(seconds=seconds)
         decision = self.target.decide()
         self.target.status = before
@@ -129,21 +129,21 @@ def test_a_crd_that_does_not_know_what_the_spec_said_costs_no_more_writes(tickin
 def test_what_waits_is_dropped_when_somebody_else_has_written(ticking: Ticking) -> None:
     # Given a status that waits
     assert ticking.tick(5).actions == ()
-    waiting = ticking.deferral.latest(stored(ticking.target))
+    waiting = ticking.deferral.latest(stored(ticking.target)).whole()
     assert waiting != ticking.target.status
 
     # When another process stores one of its own
     ticking.target.status = ticking.target.status.model_copy(update={"retries": 1})
 
     # Then that is what is decided on
-    assert ticking.deferral.latest(stored(ticking.target)) == ticking.target.status
+    assert ticking.deferral.latest(stored(ticking.target)).whole() == ticking.target.status
 
 
 def test_what_waits_is_written_with_the_next_write_and_a_decision_of_nothing_forgets_nothing(ticking: Ticking) -> None:
     # Given a status that waits, and a tick at the same instant that decides nothing more
     ticking.tick(5)
     assert ticking.tick(0).actions == ()
-    waiting = ticking.deferral.latest(stored(ticking.target))
+    waiting = ticking.deferral.latest(stored(ticking.target)).whole()
 
     # When its time has come, though there is nothing new again
     ticking.clock.at += 60
@@ -151,4 +151,4 @@ def test_what_waits_is_written_with_the_next_write_and_a_decision_of_nothing_for
 
     # Then what was decided before is stored
     assert ticking.target.status == waiting
-    assert ticking.deferral.latest(stored(ticking.target)) == waiting
+    assert ticking.deferral.latest(stored(ticking.target)).whole() == waiting

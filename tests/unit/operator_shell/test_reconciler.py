@@ -65,6 +65,8 @@ class Surroundings:
 
     warned: list[str] = field(default_factory=list)
 
+    observed_by: SarkRolloutStatus | None = None
+
     async def warn(self, _rollout: RolloutObject, reason: str, message: str) -> None:
         self.warned.append(f"{reason}: {message}")
 
@@ -105,7 +107,8 @@ class Surroundings:
     async def take_back(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
         self.taken_back.append(decision)
 
-    async def observe(self, *_: object) -> Any:
+    async def observe(self, _rollout: RolloutObject, _spec: object, status: SarkRolloutStatus) -> Any:
+        self.observed_by = status
         if self.blind:
             self.blind = False
             self.looking.set()
@@ -156,6 +159,18 @@ async def test_the_next_tick_is_due_after_the_interval_less_what_the_tick_took(a
 
     assert wait == around.decisions[0].wake_at - around.target.now
     assert timedelta(0) < wait < around.target.spec.interval
+
+
+async def test_while_it_waits_for_what_is_to_be_seen_only_an_outline_of_the_status_is_in_memory(around: Surroundings) -> None:
+    assert around.target.status.criteria
+
+    await around.tick()
+
+    assert around.observed_by is not None
+    assert around.observed_by.flags == around.target.status.flags
+    assert not around.observed_by.criteria
+    assert not around.observed_by.conditions
+    assert around.decisions[0].status.criteria
 
 
 @pytest.mark.parametrize("days", [-1, 1])

@@ -17,6 +17,7 @@ from sark_api.spec import Mode, SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
 from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Identity, ObservedFlags
+from sark_operator.shell.latest import Latest
 
 _MAX_MANAGER = 64
 _SPEC, _REQUEST = "f:spec", "f:request"
@@ -218,11 +219,29 @@ class RolloutObject:
             UnreadableError: it does not fit the model: something other than this operator wrote it.
         """
         if not self._status:
-            try:
-                self._status.append(_model(SarkRolloutStatus, self.raw.get("status")))
-            except ValidationError as error:
-                raise UnreadableError(_complaint("status", error)) from error
+            self._status.append(_status(self.raw.get("status")))
         return self._status[0]
+
+    def latest(self) -> Latest:
+        """Return the status as one that need not be read in full yet.
+
+        Raises:
+            UnreadableError: not even its outline fits the model. The rest of it raises this where it is read.
+        """
+        status = self.raw.get("status") or {}
+        text = status if isinstance(status, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(status))
+        try:
+            return Latest.of(text, _status, self.status)
+        except ValidationError as error:
+            raise UnreadableError(_complaint("status", error)) from error
+
+
+def _status(part: Any) -> SarkRolloutStatus:
+    """Return what a status says. Raises `UnreadableError`."""
+    try:
+        return _model(SarkRolloutStatus, part)
+    except ValidationError as error:
+        raise UnreadableError(_complaint("status", error)) from error
 
 
 def _model(kind: type[_Model], part: Any) -> _Model:

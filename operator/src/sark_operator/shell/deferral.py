@@ -14,6 +14,7 @@ from sark_operator.core.decision import Action, Decision, WriteStatus
 from sark_operator.core.worth import is_news, longest_wait
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.clock import Clock
+from sark_operator.shell.latest import Latest, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,17 @@ class Deferral:
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
-    def latest(self, rollout: RolloutObject) -> SarkRolloutStatus:
-        """Return the status to decide on: the one that waits, else the stored one."""
+    def latest(self, rollout: RolloutObject) -> Latest:
+        """Return the status to decide on: the one that waits, else the stored one.
+
+        Raises:
+            UnreadableError: what is stored does not fit the model.
+        """
         kept = self._kept.get(rollout.uid)
         if kept is not None and kept.stored == _digest(rollout, kept):
-            return SarkRolloutStatus.model_validate_json(kept.status)
+            return Latest.of(kept.status, _as_kept)
         self.forget(rollout.uid)
-        return rollout.status()
+        return rollout.latest()
 
     def due(self, rollout: RolloutObject, spec: SarkRolloutSpec, decision: Decision) -> tuple[Action, ...]:
         """Return the actions to be done now: without the write of the status where nothing but it is due, and it may wait.
@@ -76,3 +81,7 @@ def _digest(rollout: RolloutObject, known: _Kept | None) -> bytes:
 
 def _as_stored(status: SarkRolloutStatus) -> bytes:
     return status.model_dump_json(by_alias=True, exclude_none=True).encode()
+
+
+def _as_kept(text: Text) -> SarkRolloutStatus:
+    return SarkRolloutStatus.model_validate_json(bytes(text))

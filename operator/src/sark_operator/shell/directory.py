@@ -11,9 +11,8 @@ from pydantic import ValidationError
 from sark_api.spec import Alerts
 from sark_operator.core.alerts import AlertIndex
 from sark_operator.shell.api import RolloutObject, UnreadableError
+from sark_operator.shell.latest import TOLD
 
-_TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledger", "message", "next", "policies", "summary"})
-"""Parts of a status that say nothing of who holds a target."""
 _NAMING: Final = (
     "namespace",
     "name",
@@ -76,7 +75,7 @@ def _lean(rollout: RolloutObject) -> RolloutObject:
         rollout.status()
     except UnreadableError:
         return RolloutObject({"metadata": metadata, "spec": spec, "status": status})
-    kept = {name: value for name, value in status.items() if name not in _TOLD}
+    kept = {name: value for name, value in status.items() if name not in TOLD}
     return RolloutObject({"metadata": metadata, "spec": _text(spec), "status": _text(kept)})
 
 

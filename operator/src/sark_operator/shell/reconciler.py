@@ -30,6 +30,7 @@ from sark_operator.shell.api import (
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.deferral import Deferral
 from sark_operator.shell.fence import Leads, require_latest
+from sark_operator.shell.latest import Latest
 from sark_operator.shell.looks import Conclusion, Looks, Observing
 from sark_operator.shell.metrics import unread
 from sark_operator.shell.notifier import Notifier
@@ -105,19 +106,20 @@ class Reconciler:
             # Before the first write to the flags: from here on the object cannot go without the baseline being restored.
             rollout = await self._cluster.add_finalizer(rollout)
             _log.info("guarded", rollout=rollout.key, finalizer=FINALIZER)
-        rollout, status, unsigned = await self._signed(rollout, self._deferral.latest(rollout))
-        status = self._noted(rollout, status)
+        rollout, latest, unsigned = await self._signed(rollout, self._deferral.latest(rollout))
+        latest = self._noted(rollout, latest)
         spec = rollout.spec()
 
         def conclude(seen: Observation) -> Conclusion:
+            status = latest.whole()  # not before: it is much of the memory of all that wait to have been observed
             reckoned_at, now = self._clock.monotonic(), self._clock.now()
             decision = _decided(rollout, spec, status, replace(seen, namespace_ending=uid in self._ending), now)
             self._telemetry.decided(self._clock.monotonic() - reckoned_at)
             return Conclusion(decision, now, reckoned_at)
 
-        concluded = await self._looks.conclusion(rollout, spec, status, conclude)
+        concluded = await self._looks.conclusion(rollout, spec, latest.outline, conclude)
         decision = concluded.decision
-        stored = rollout.status()  # not before: it is much of the memory of all that wait to have been observed
+        stored = rollout.status()  # not before either
         if unsigned is not None:
             await self._actor.take_back(rollout, spec.target.flags_config_map, decision)
             raise unsigned
@@ -156,11 +158,13 @@ class Reconciler:
             raise
         return False
 
-    def _noted(self, rollout: RolloutObject, status: SarkRolloutStatus) -> SarkRolloutStatus:
+    def _noted(self, rollout: RolloutObject, latest: Latest) -> Latest:
         """Return the status with how far people have been told by now."""
         if self._notifier is None:
-            return status
-        return status.model_copy(update={"notified": self._notifier.mark(rollout, status, self._clock.now())})
+            return latest
+        status = latest.outline if latest.outline.notified is not None else latest.whole()
+        mark = self._notifier.mark(rollout, status, self._clock.now())
+        return latest if mark == status.notified else latest.but(notified=mark)
 
     async def _tell(self, rollout: RolloutObject, stored: SarkRolloutStatus, decision: Decision) -> None:
         """Store how far people have been told, where the decision did not, and let them be told the rest."""
@@ -171,23 +175,22 @@ class Reconciler:
             await self._cluster.write_status(rollout, decision.status.to_wire())
         self._notifier.tell(rollout, decision.status)
 
-    async def _signed(
-        self, rollout: RolloutObject, status: SarkRolloutStatus
-    ) -> tuple[RolloutObject, SarkRolloutStatus, ClusterError | None]:
-        """Return the rollout and its latest `status` under our own term of the Lease, and what kept that from being stored.
+    async def _signed(self, rollout: RolloutObject, latest: Latest) -> tuple[RolloutObject, Latest, ClusterError | None]:
+        """Return the rollout and its `latest` status under our own term of the Lease, and what kept that from being stored.
 
         That it is ours is stored before anything is done: whatever a predecessor still has on its way is refused from now
         on. A rollout at which nothing can happen is not written for it. Where the API server does not take it, only a share may
         be taken back: 0 % is right whoever writes it.
         """
         spec, mine = rollout.spec(), self._leads.term
-        require_latest(mine, status.leader)
-        if status.leader == mine:
-            return rollout, status, None
-        signed = status.model_copy(update={"leader": mine})
-        if not is_terminal(spec, status, self._clock.now()):
+        require_latest(mine, latest.outline.leader)
+        if latest.outline.leader == mine:
+            return rollout, latest, None
+        signed = latest.but(leader=mine)
+        if not is_terminal(spec, latest.outline, self._clock.now()):
+            status = signed.whole().to_wire()
             try:
-                rollout = await self._cluster.write_status(rollout, signed.to_wire())
+                rollout = await self._cluster.write_status(rollout, status)
             except (StaleVersionError, NotLeadingError, ObjectMissingError):
                 raise
             except ClusterError as error:
