@@ -8,14 +8,15 @@ import sys
 
 import pytest
 
-_PROGRAM = """
+_RESIDENT = """
 import threading
-from sark_operator.shell.allocation import give_back_large_pieces
+from sark_operator.shell.allocation import give_back_free_pages, give_back_large_pieces
 
 def resident():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
+"""
+_PROGRAM = f"""{_RESIDENT}
 if give:
     assert give_back_large_pieces()
 
@@ -41,3 +42,19 @@ def test_what_many_threads_needed_for_a_moment_is_given_back() -> None:
 
     # Then of the 190 MiB and more there were hardly anything is left
     assert int(ended.stdout) < 60 * 1024
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no such function")
+def test_pages_that_are_free_between_pieces_in_use_are_given_back() -> None:
+    # Given a program that took 32 MiB in small pieces, and lets go of all but every 64th
+    program = f"""{_RESIDENT}
+pieces = [bytes(4000 + number % 7) for number in range(8192)]
+pieces = pieces[::64]
+before = resident()
+assert give_back_free_pages()
+print(before - resident(), len(pieces))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+
+    # Then nearly all of it is given back, though pieces in use lie everywhere
+    assert int(ended.stdout.split()[0]) > 24 * 1024

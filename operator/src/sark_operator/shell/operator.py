@@ -23,6 +23,7 @@ from sark_api.names import GROUP, PLURAL, VERSION
 from sark_operator.shell.actor import Actor
 from sark_operator.shell.alarm import Alarm
 from sark_operator.shell.alert_receiver import AlertReceiver, TokenError
+from sark_operator.shell.allocation import keep_tidy
 from sark_operator.shell.api import ClusterError, RolloutObject, UnavailableError
 from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 from sark_operator.shell.clock import Clock, SystemClock
@@ -86,6 +87,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         crew = await stack.enter_async_context(_crew(client, settings, clock, telemetry, leadership))
         beating = asyncio.create_task(pulse.keep(crew.hangs), name="pulse")
         stack.callback(beating.cancel)
+        tidying = asyncio.create_task(keep_tidy(), name="memory")
+        stack.callback(tidying.cancel)
         cluster = KubernetesCluster(client, telemetry, leadership, instance=settings.identity)
         rights = Rights(cluster, settings.namespaces, telemetry)
         state = _State(leadership, crew, rights, telemetry)
