@@ -176,3 +176,20 @@ def test_one_that_cannot_be_looked_at_spoils_nothing_for_the_others(stand: Stand
     # When it comes, then the other one is woken all the same
     stand.came({"shop/first": {ARM_NEW: None}, "shop/second": FAILS})
     assert stand.woken == ["second"]
+
+
+def test_rollouts_with_equal_criteria_share_them_and_the_questions(stand: Stand) -> None:
+    # Given rollouts of which each has criteria of its own, equal to the others' but for one
+    def criteria(seconds: int) -> Criteria:
+        return Criteria.model_validate({"window": f"{seconds}s"})
+
+    stand.put("gateway", criteria=criteria(60))
+    stand.put("strict", criteria=criteria(30))
+    stand.put("billing", criteria=criteria(60))
+
+    # Then the equal ones are kept once, and so are the keys of what is asked
+    asked = stand.wires._questions[key(promql.requests(timedelta(seconds=60)))].wires
+    assert asked.keys() == {"gateway", "billing"}
+    assert asked["gateway"].criteria is asked["billing"].criteria
+    assert all(one is other for one, other in zip(*(stand.wires._keys[uid] for uid in ("gateway", "billing")), strict=True))
+    assert stand.wires._questions[key(promql.requests(timedelta(seconds=30)))].wires["strict"].criteria == criteria(30)

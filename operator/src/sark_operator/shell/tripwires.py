@@ -9,13 +9,15 @@ that followed is tried again when the next is due, as any other, and those that 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final
 
 import structlog
 
+from sark_api.spec import Criteria
 from sark_operator.core.observation import Comparisons
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.shell import promql
@@ -24,6 +26,8 @@ from sark_operator.shell.counting import arm_windows
 
 LEAST_SECONDS: Final = 2.5
 """Time between two answers to one question that are looked through: somebody may ask it every half second."""
+MOST_ALIKE: Final = 8
+"""Different criteria among which those of a rollout are looked for."""
 
 Test = Callable[[Tripwire, Any], bool]
 """Says of an answer whether it trips."""
@@ -33,6 +37,8 @@ _log = structlog.get_logger("sark.tripwires")
 
 @dataclass(slots=True)
 class _Question:
+    key: Hashable
+    """The one object that all who ask it remember: it holds the text of a query."""
     test: Test
     wires: dict[str, Tripwire]
     """By uid."""
@@ -49,17 +55,21 @@ class Tripwires:
         self._questions: dict[Hashable, _Question] = {}
         self._keys: dict[str, tuple[Hashable, ...]] = {}
         """Where those of a rollout are, by uid."""
+        self._criteria = deque[Criteria](maxlen=MOST_ALIKE)
+        """Those that rollouts have, the latest new ones."""
         self.on_tripped: Callable[[str], None] = lambda _: None
         """Called with the uid of a rollout that must not wait."""
 
     def put(self, wire: Tripwire, key_of: Callable[[str], Hashable]) -> None:
         """Look for one rollout in the answers to come; `key_of` tells which is the answer to a query."""
+        wire = replace(wire, criteria=self._alike(wire.criteria))
         tests = {key_of(query): test for query, test in _tests(wire).items()}
         for gone in set(self._keys.get(wire.uid, ())) - tests.keys():
             self._take(wire.uid, gone)
-        for key, test in tests.items():
-            self._questions.setdefault(key, _Question(test, {}, set())).wires[wire.uid] = wire
-        self._keys[wire.uid] = tuple(tests)
+        asked = [self._questions.setdefault(key, _Question(key, test, {}, set())) for key, test in tests.items()]
+        for question in asked:
+            question.wires[wire.uid] = wire
+        self._keys[wire.uid] = tuple(question.key for question in asked)
 
     def remove(self, uid: str) -> None:
         """Look no longer for a rollout."""
@@ -75,6 +85,13 @@ class Tripwires:
         before, question.tripped = question.tripped, _tripped(question, answer)
         for uid in [uid for uid in question.wires if uid in question.tripped - before]:
             self.on_tripped(uid)
+
+    def _alike(self, criteria: Criteria) -> Criteria:
+        """Return equal ones that another rollout has, if there are any: they are 7 KiB, and in a fleet most have the same."""
+        found = next((each for each in self._criteria if each == criteria), None)
+        if found is None:
+            self._criteria.append(criteria)
+        return found or criteria
 
     def _take(self, uid: str, key: Hashable) -> None:
         question = self._questions[key]
