@@ -152,3 +152,10 @@ def test_what_waits_is_written_with_the_next_write_and_a_decision_of_nothing_for
     # Then what was decided before is stored
     assert ticking.target.status == waiting
     assert ticking.deferral.latest(stored(ticking.target)).whole() == waiting
+
+
+def test_what_waits_is_packed(ticking: Ticking) -> None:
+    ticking.tick(5)
+    (kept,) = ticking.deferral._kept.values()
+    waiting = ticking.deferral.latest(stored(ticking.target)).whole()
+    assert len(kept.status) < len(waiting.model_dump_json(by_alias=True, exclude_none=True)) / 2

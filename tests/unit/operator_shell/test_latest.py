@@ -18,12 +18,9 @@ from sark_operator.shell.latest import TOLD, Latest
 METADATA = {"namespace": "shop", "name": "gateway", "uid": "uid-1", "resourceVersion": "7"}
 
 
-def read(text: bytes | msgspec.Raw) -> SarkRolloutStatus:
-    return SarkRolloutStatus.model_validate_json(bytes(text))
-
-
-def written(status: SarkRolloutStatus) -> bytes:
-    return msgspec.json.encode(status.to_wire())
+def latest_of(status: SarkRolloutStatus) -> Latest:
+    text = msgspec.json.encode(status.to_wire())
+    return Latest.of(text, lambda: SarkRolloutStatus.model_validate_json(text))
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ def test_by_the_outline_is_observed_as_by_the_whole_status(target: SimulatedTarg
     # Given a status, and its outline
     changed: dict[str, Any] = {"phase": phase, "completed_at": target.now if phase is Phase.COMPLETED else None}
     status = target.status.model_copy(update=changed)
-    outline = Latest.of(written(status), read).outline
+    outline = latest_of(status).outline
 
     # Then all that is asked of it before anything has been seen is answered alike
     for now in (target.now, target.now + timedelta(days=7)):
@@ -53,7 +50,7 @@ def test_by_the_outline_is_observed_as_by_the_whole_status(target: SimulatedTarg
 
 
 def test_the_outline_tells_nothing_and_the_whole_status_is_what_was_written(target: SimulatedTarget) -> None:
-    latest = Latest.of(written(target.status), read)
+    latest = latest_of(target.status)
     assert target.status.criteria
     assert target.status.conditions
     empty = SarkRolloutStatus()
@@ -63,7 +60,7 @@ def test_the_outline_tells_nothing_and_the_whole_status_is_what_was_written(targ
 
 def test_what_is_known_better_is_in_both(target: SimulatedTarget) -> None:
     mine = Leader(identity="me", lease="lease-1", term=4)
-    latest = Latest.of(written(target.status), read).but(leader=mine).but(retries=2)
+    latest = latest_of(target.status).but(leader=mine).but(retries=2)
     assert latest.outline.leader == mine
     assert latest.whole() == target.status.model_copy(update={"leader": mine, "retries": 2})
 

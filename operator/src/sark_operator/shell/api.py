@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
@@ -231,7 +232,7 @@ class RolloutObject:
         status = self.raw.get("status") or {}
         text = status if isinstance(status, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(status))
         try:
-            return Latest.of(text, _status, self.status)
+            return Latest.of(text, partial(_status, text), self.status)
         except ValidationError as error:
             raise UnreadableError(_complaint("status", error)) from error
 

@@ -7,6 +7,9 @@ status is not the one they were decided on, somebody else has written it, and th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
+from zlib import compress, decompress
 
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
@@ -14,7 +17,10 @@ from sark_operator.core.decision import Action, Decision, WriteStatus
 from sark_operator.core.worth import is_news, longest_wait
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.clock import Clock
-from sark_operator.shell.latest import Latest, Text
+from sark_operator.shell.latest import Latest
+
+_FAST: Final = 1
+"""How hard to pack: a twentieth of a millisecond, for three quarters of the size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class _Kept:
     stored: bytes
     """Digest of what is stored instead."""
     status: bytes
-    """As it would be stored: a sixth of the memory it takes as values, which with a thousand rollouts is 50 MB less."""
+    """As it would be stored, and packed: as text it is four times as large, and as values twenty."""
     since: float
     """Monotonic seconds at which the oldest change in it was decided."""
 
@@ -46,7 +52,7 @@ class Deferral:
         """
         kept = self._kept.get(rollout.uid)
         if kept is not None and kept.stored == _digest(rollout, kept):
-            return Latest.of(kept.status, _as_kept)
+            return Latest.of(decompress(kept.status), partial(_unpacked, kept.status))
         self.forget(rollout.uid)
         return rollout.latest()
 
@@ -64,7 +70,7 @@ class Deferral:
         waited = self._clock.monotonic() - since
         if others or is_news(rollout.status(), decision.status) or waited >= longest_wait(spec).total_seconds():
             return decision.actions if decided else (WriteStatus(), *others)
-        self._kept[rollout.uid] = _Kept(rollout.resource_version, _digest(rollout, kept), _as_stored(decision.status), since)
+        self._kept[rollout.uid] = _Kept(rollout.resource_version, _digest(rollout, kept), _packed(decision.status), since)
         return ()
 
     def forget(self, uid: str) -> None:
@@ -79,9 +85,9 @@ def _digest(rollout: RolloutObject, known: _Kept | None) -> bytes:
     return rollout.status_digest
 
 
-def _as_stored(status: SarkRolloutStatus) -> bytes:
-    return status.model_dump_json(by_alias=True, exclude_none=True).encode()
+def _packed(status: SarkRolloutStatus) -> bytes:
+    return compress(status.model_dump_json(by_alias=True, exclude_none=True).encode(), _FAST)
 
 
-def _as_kept(text: Text) -> SarkRolloutStatus:
-    return SarkRolloutStatus.model_validate_json(bytes(text))
+def _unpacked(packed: bytes) -> SarkRolloutStatus:
+    return SarkRolloutStatus.model_validate_json(decompress(packed))

@@ -18,8 +18,8 @@ TOLD: Final = frozenset({"conditions", "criteria", "evidence", "history", "ledge
 """Parts of a status that tell people, or the next decision, of what was seen: most of its text, and nothing of where it is."""
 
 Text = bytes | msgspec.Raw
-Read = Callable[[Text], SarkRolloutStatus]
-"""Reads a status."""
+Read = Callable[[], SarkRolloutStatus]
+"""Reads all of a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +28,26 @@ class Latest:
 
     outline: SarkRolloutStatus
     """The status without what it tells: enough to observe by, and to see whose it is."""
-    _text: Text
     _read: Read
-    _known: Callable[[], SarkRolloutStatus] | None = None
-    """Returns it, where it is asked for elsewhere too and need not be read twice."""
+    _known: Read | None = None
+    """Returns what is read for others too, and need not be read twice."""
     _changed: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: Text, read: Read, known: Callable[[], SarkRolloutStatus] | None = None) -> Latest:
-        """Return the one in `text`. Raises ValidationError where not even its outline fits the model."""
-        return cls(_outline(text), text, read, known)
+    def of(cls, text: Text, read: Read, known: Read | None = None) -> Latest:
+        """Return the one in `text`, all of which `read` reads. Raises ValidationError where even its outline cannot be read."""
+        return cls(_outline(text), read, known)
 
     def whole(self) -> SarkRolloutStatus:
         """Return all of it. Raises what its reader raises."""
         if self._changed:
-            return self._read(self._text).model_copy(update=self._changed)
-        return self._known() if self._known else self._read(self._text)
+            return self._read().model_copy(update=self._changed)
+        return (self._known or self._read)()
 
     def but(self, **changed: object) -> Latest:
         """Return it with members of the outline that are known better."""
         outline = self.outline.model_copy(update=changed)
-        return Latest(outline, self._text, self._read, _changed={**self._changed, **changed})
+        return Latest(outline, self._read, _changed={**self._changed, **changed})
 
 
 def _outline(text: Text) -> SarkRolloutStatus:
