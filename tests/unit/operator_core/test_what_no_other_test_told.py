@@ -113,6 +113,25 @@ def test_a_promotion_does_not_outlast_an_edit_of_the_features(baking: SimulatedT
     assert (baking.percent, baking.status.reason) == (25, "Baking")
 
 
+def test_a_promotion_granted_while_edited_features_cannot_be_written_is_kept_until_they_are(baking: SimulatedTarget) -> None:
+    # Given features that were edited while the API server refuses the flags, so that their step begins anew in each tick
+    steps = [Step(percent=percent, bake=timedelta(hours=1)) for percent in (5, 25, 100)]
+    baking.flags_refused = True
+    baking.ask(steps=steps, features=Features(cache=Toggle.DISABLED))
+    baking.tick(1)
+
+    # When the user, who knows of them, asks to leave out their bake
+    baking.ask(request=Request.model_validate({"id": 1, "action": "Promote", "attempt": 1, "percent": 25}))
+    baking.run(20)
+    assert baking.status.step is not None
+    assert (baking.percent, baking.status.step.promoted_to) == (25, 100)
+
+    # Then what was granted lets the next step begin once they are written and a window of them is good
+    baking.flags_refused = False
+    records = [record.reason for decision in baking.run(30) for record in decision.records]
+    assert (baking.percent, records) == (100, ["Advanced"])
+
+
 # Evidence.
 
 

@@ -140,15 +140,17 @@ def _follow_features(tick: Tick, edits: Sequence[Edit]) -> bool:
     step = tick.status.step
     if step is None or tick.status.phase is Phase.COMPLETED or not (edits or _serves_other_features(tick, step)):
         return False
+    # Until the document says so too the step begins anew in each tick; the edit itself is told once, with what it was. What
+    # was asked for after that was asked for these features.
+    edited = bool(edits) or tick.before.evaluated_spec is None
     tick.change(
-        step=step.model_copy(update={"started_at": tick.now, "promoted_to": None}),
+        step=step.model_copy(update={"started_at": tick.now, "promoted_to": None if edited else step.promoted_to}),
         bake=fresh_bake(tick.spec, step.percent),
         flags=_to_be_confirmed(tick),
         convergence=None,
         awaited=None,
     )
-    # Until the document says so too the step begins anew in each tick; the edit itself is told once, with what it was.
-    if edits or tick.before.evaluated_spec is None:
+    if edited:
         message = reasons.FEATURES_EDITED.sentence(percent=step.percent, edits=told(tick, edits))
         tick.record(reasons.FEATURES_EDITED, USER, step.percent, message)
     tick.look_again()
