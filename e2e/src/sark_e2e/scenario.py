@@ -146,13 +146,13 @@ class Scenario:
         return rollout
 
     def serves(self, fleet: Fleet, percent: int, *, seconds: float) -> dict[str, FlagReport]:
-        """Wait until every sidecar of `fleet` itself says that it serves `percent`, and return what they say."""
+        """Wait until every sidecar of `fleet`, one at least, itself says that it serves `percent`; return what they say."""
         deadline = time.monotonic() + seconds
         while True:
             try:
                 reports = flag_reports(fleet)
-                said = ", ".join(f"{name} {report.percentage}%" for name, report in reports.items())
-                if all(report.percentage == percent for report in reports.values()):
+                said = ", ".join(f"{name} {report.percentage}%" for name, report in reports.items()) or "it has no sidecar"
+                if reports and all(report.percentage == percent for report in reports.values()):
                     return reports
             except AdminPortError as error:
                 said = str(error)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sark_api.status import Phase
+from sark_e2e.applied_rollout import proven_milliseconds, serves
 from sark_e2e.cluster import LocalCluster
 from sark_e2e.deadline import eventually
 from sark_e2e.example import quick
@@ -16,6 +17,7 @@ from sark_e2e.faults.api_proxy import ApiProxy
 from sark_e2e.kept_running import KeptRunning
 from sark_e2e.ledger import broken_promises
 from sark_e2e.scenario import Scenario
+from sark_operator.shell.leadership import LEASE_LOST_STATUS
 
 from .conftest import each
 
@@ -23,6 +25,8 @@ FLAGS = ("PATCH", r"/configmaps/")
 STATUS = ("PUT", r"/sarkrollouts/[^/]+/status")
 ANYTHING = ("GET|PUT|PATCH|POST", r"/(configmaps|pods|sarkrollouts/|events)")
 WATCH = ("GET", r"/sarkrollouts\?.*watch=true(?!.*timeoutSeconds=1$)")
+MOST_AT_ONCE = 3000
+"""Milliseconds that one evaluation adds to what is proven at most: three intervals. Between two readings there may be two."""
 LIST = ("GET", r"/sarkrollouts(\?(?!.*watch=|limit=1$)|$)")
 """kopf's own, not those by which the operator asks for its rights."""
 FAULTS: dict[str, list[tuple[tuple[str, str], dict[str, Any]]]] = {
@@ -171,21 +175,29 @@ def test_an_api_server_that_was_away_finds_everything_where_it_was(scenario: Sce
     fleet = scenario.fleet(replicas=1)
     operator = scenario.operator(through=proxy.url)
     scenario.traffic(fleet)
-    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="12s"), "validFor": "5m"})
-    before = rollout.bakes(50, milliseconds=2000, seconds=60)
+    rollout = scenario.apply("gateway", fleet, {**quick(50, 100, bake="30s"), "validFor": "5m"})
+    rollout.bakes(50, milliseconds=2000, seconds=60)
 
     # When the operator cannot reach the API server for some time
-    with KeptRunning(operator):
-        proxy.inject(".*", ".*", drop_request=True)
+    with KeptRunning(operator) as keeper:
+        away = proxy.inject(".*", ".*", drop_request=True)
+        eventually(lambda: away.met > 0, what="the operator to miss the API server", seconds=30)
+        stood = rollout.read()
         time.sleep(seconds)
         left = rollout.read()
         scenario.serves(fleet, 50, seconds=0)
         proxy.clear()
 
-        # Then the rollout goes on from where it stood, and comes to its end without a doubled record
+        # Then nothing was stored meanwhile, and the rollout goes on from where it stood: no time that nobody saw is proven
+        assert left.status == stood.status
+        seen = rollout.until("an evaluation", lambda seen: seen.status.evaluated_at != left.status.evaluated_at, seconds=90)
+        assert serves(seen, 50)
+        assert proven_milliseconds(left) <= proven_milliseconds(seen) <= proven_milliseconds(left) + 2 * MOST_AT_ONCE
+
+        # And it comes to its end without a doubled record
         done = rollout.becomes(Phase.COMPLETED, seconds=120)
     assert [entry.reason for entry in done.status.history] == ["Started", "Advanced", "Completed"]
-    assert left.status.step == before.status.step
+    assert set(keeper.ends) <= {LEASE_LOST_STATUS}
     assert broken_promises(proxy.journal) == []
 
 
@@ -199,13 +211,14 @@ def test_a_restarted_api_server_loses_nothing(cluster: LocalCluster, scenario: S
     rollout.bakes(50, milliseconds=2000, seconds=60)
 
     # When the API server is killed and started again
-    with KeptRunning(operator):
+    with KeptRunning(operator) as keeper:
         cluster.control_plane.api_server.kill()
         cluster.control_plane.api_server.start()
 
         # Then the rollout comes to its end
         done = rollout.becomes(Phase.COMPLETED, seconds=240)
     assert [entry.reason for entry in done.status.history] == ["Started", "Advanced", "Completed"]
+    assert set(keeper.ends) <= {LEASE_LOST_STATUS}
     assert broken_promises(proxy.journal) == []
     scenario.serves(fleet, 100, seconds=10)
 

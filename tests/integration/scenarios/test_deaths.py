@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 
 import pytest
 
@@ -16,6 +17,7 @@ from sark_e2e.kept_running import KeptRunning
 from sark_e2e.ledger import broken_promises, documents
 from sark_e2e.operator import Operator
 from sark_e2e.scenario import Scenario
+from sark_operator.shell.leadership import LEASE_LOST_STATUS
 
 from .conftest import each
 
@@ -36,6 +38,12 @@ def status(text: str) -> dict[str, str]:
 STARTED, ADVANCED, COMPLETED = (status(rf'"reason": ?"{reason}"') for reason in ("Started", "Advanced", "Completed"))
 RESTORED, RETRIED, RAISED = (status(rf'"reason": ?"{reason}"') for reason in ("BaselineRestored", "Retried", "AttemptRaised"))
 WAYS_BACK = ("CriterionBreached", "BlindTooLong", "ApprovalMissed", "RevertAdopted")
+CAUSES = {
+    "a breach while paused": "CriterionBreached",
+    "a breach after completion": "CriterionBreached",
+    "blind for too long": "BlindTooLong",
+    "an approval that did not come": "ApprovalMissed",
+}
 REVERTING = status(rf'"reason": ?"({"|".join(WAYS_BACK)})"')
 
 BEFORE, AFTER = "before", "after"
@@ -53,13 +61,17 @@ WAY_ON = {
     ],
 }
 WAY_BACK = {
-    "before and after it": [(flags(0), BEFORE), (REVERTING, AFTER)],
-    "between flags and status, and at its end": [
-        (flags(0), AFTER),  # in force, and no reason yet
-        (RESTORED, BEFORE),
-        (RESTORED, AFTER),
-    ],
+    "before and after it": ([(flags(0), BEFORE), (REVERTING, AFTER)], {"CriterionBreached"}),
+    "between flags and status, and at its end": (
+        [
+            (flags(0), AFTER),  # in force, and no reason yet
+            (RESTORED, BEFORE),
+            (RESTORED, AFTER),
+        ],
+        {"CriterionBreached", "RevertAdopted"},  # by whether the errors are in the window still when the next one looks
+    ),
 }
+"""Where it dies, and for which reason it may say that it has gone back."""
 FINALIZER = {"method": "PATCH", "path": r"/sarkrollouts/[^/]+(\?|$)", "body": r"\"remove\".*finalizers|finalizers.*\"remove\""}
 
 
@@ -106,6 +118,7 @@ def died(keeper: KeptRunning, deaths: list[Death]) -> None:
         told = "; ".join(map(str, deaths))
         raise AssertionError(f"{told}; ended with {keeper.ends}") from error
     assert sum(death.struck for death in deaths) >= len(deaths) - 1, "; ".join(map(str, deaths))
+    assert set(keeper.ends) <= {-signal.SIGKILL, LEASE_LOST_STATUS}, "the operator ended by itself"
 
 
 @pytest.mark.timeout(400)
@@ -131,8 +144,8 @@ def test_at_the_boundaries(scenario: Scenario, moments: list[Moment]):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("moments", each(WAY_BACK, long="before and after it"))
-def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
+@pytest.mark.parametrize("case", each(WAY_BACK, long="before and after it"))
+def test_in_a_revert(scenario: Scenario, case: tuple[list[Moment], set[str]]):
     # Given a rollout at 50%, and an operator that will die at moments of a revert
     proxy = scenario.api_proxy()
     fleet = scenario.fleet(replicas=1)
@@ -140,6 +153,7 @@ def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
     scenario.traffic(fleet)
     rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="300s"))
     rollout.bakes(50, milliseconds=1000, seconds=60)
+    moments, expected = case
     deaths = dying_at(proxy, operator, moments)
 
     # When the new arm goes bad
@@ -151,10 +165,12 @@ def test_in_a_revert(scenario: Scenario, moments: list[Moment]):
     # Then the baseline is reached, by one revert with one reason
     scenario.serves(fleet, 0, seconds=5)
     reverted = rollout.read()
-    why = [entry.reason for entry in reverted.status.history]
-    assert why in (["Started", "CriterionBreached", "BaselineRestored"], ["Started", "RevertAdopted", "BaselineRestored"])
-    assert reverted.status.revert is not None
-    assert reverted.status.revert.from_percent == 50
+    revert = reverted.status.revert
+    assert revert is not None
+    assert [entry.reason for entry in reverted.status.history] == ["Started", revert.reason, "BaselineRestored"]
+    assert revert.reason in expected
+    assert revert.from_percent == 50
+    assert revert.criterion in ({"errorRate", "fallbackRate"} if revert.reason == "CriterionBreached" else {""})
     assert broken_promises(proxy.journal) == []
 
 
@@ -206,6 +222,7 @@ def test_in_a_revert_that_begins_with(cluster: LocalCluster, scenario: Scenario,
     assert reverted.status.revert.from_percent == (100 if cause == "a breach after completion" else 50)
     why = [entry.reason for entry in reverted.status.history]
     assert why[-1] == "BaselineRestored"
+    assert why[-2] in {CAUSES[cause], "RevertAdopted"}
     assert [reason for reason in why if reason in WAYS_BACK] == why[-2:-1]
     assert reverted.status.history[: len(before.status.history)] == before.status.history
     percents = [document.percentage for document in documents(proxy.journal)]

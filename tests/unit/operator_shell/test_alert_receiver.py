@@ -8,6 +8,7 @@ import io
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Desk:
         self.token = folder / "token"
         self.token.write_text(f"{TOKEN}\n")
         self.woken: list[str] = []
+        self.woken_at: list[float] = []
         self.asked: list[Sequence[Mapping[str, str]]] = []
         self.leads = True
         self.telemetry = Telemetry()
@@ -55,6 +57,10 @@ class Desk:
         self.asked.append(alerts)
         return ["u1"] if any(labels.get("sark_rollout") == "shop/gateway" for labels in alerts) else []
 
+    def wake(self, uid: str) -> None:
+        self.woken.append(uid)
+        self.woken_at.append(time.monotonic())
+
     @contextlib.asynccontextmanager
     async def served(self) -> AsyncIterator[AlertReceiver]:
         receiver = AlertReceiver(
@@ -62,7 +68,7 @@ class Desk:
             self.token,
             self.telemetry,
             concerned=self.concerned,
-            wake=self.woken.append,
+            wake=self.wake,
             leads=lambda: self.leads,
         )
         await receiver.start()
@@ -162,14 +168,22 @@ async def test_a_body_beyond_the_limit_is_not_read(desk: Desk):
 
 @pytest.mark.asyncio
 async def test_a_flood_wakes_a_rollout_once_at_once_and_once_afterwards(desk: Desk):
+    # Given a rollout that an alert has woken
+    begun_at = time.monotonic()
     async with desk.served() as receiver:
-        for _ in range(20):
+        assert await send(receiver, payload(FIRING)) == 200
+        assert desk.woken == ["u1"]
+
+        # When many more are about it
+        for _ in range(19):
+            last_at = time.monotonic()
             assert await send(receiver, payload(FIRING)) == 200
-        first = len(desk.woken)
         await asyncio.sleep(LEAST_SECONDS * 1.5)
-        assert len(desk.woken) > first or first > 1
-        # Each second allows one more; a noisy machine may have taken some seconds for the twenty.
-        assert len(desk.woken) < 20
+
+    # Then it is woken for the last of them too, and no more often than once in the least time
+    assert desk.woken_at[-1] >= last_at
+    assert len(desk.woken) <= 2 + (desk.woken_at[-1] - begun_at) // LEAST_SECONDS
+    assert all(later - sooner >= LEAST_SECONDS * 0.9 for sooner, later in pairwise(desk.woken_at))
 
 
 @pytest.mark.parametrize(
