@@ -9,6 +9,8 @@ hold in it (`shares`, `evidence`, `requests`, `scene`).
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -17,14 +19,15 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
-from sark_api.spec import Action, FlagEdits, OnDelete, RequestAction, Retry, Rollback
+from sark_api.spec import Action, FlagEdits, Mode, OnDelete, RequestAction, Retry, Rollback, SchedulePreset, Toggle
+from sark_operator.core.lifecycle import wanted_percent
 
 from .stories.happenings import Happenings
 from .stories.limits import CRITERIA, edited
 from .stories.plans import plan_of
 from .stories.tally import TALLY
 from .stories.troubles import TROUBLES
-from .stories.wishes import Wishes
+from .stories.wishes import MOMENTS, Wishes
 
 EXAMPLES = int(os.environ.get("SARK_EXAMPLES", "100"))
 """Stories that are played; each has 20 events, and each event up to some dozen evaluations."""
@@ -45,6 +48,7 @@ class Rollout(Happenings, Wishes):
         edits=st.sampled_from([FlagEdits.CORRECT, FlagEdits.CORRECT, FlagEdits.HOLD]),
         seconds=st.sampled_from([0, 0, 20, 40, 60, 80, 120]),
         compares=st.sampled_from(["never", "first", "always"]),
+        watch=st.sampled_from([0, 4, 30, 30, 600]),
         acting=st.dictionaries(st.sampled_from(CRITERIA), st.sampled_from(Action), max_size=4),
         number=st.integers(0, 2**32),
     )
@@ -57,12 +61,13 @@ class Rollout(Happenings, Wishes):
         edits: FlagEdits,
         seconds: int,
         compares: str,
+        watch: int,
         acting: dict[str, Action],
         number: int,
     ) -> None:
         self.over = number == 0  # the simplest story of all, with which Hypothesis always begins
         TALLY["stories"] += not self.over
-        self.target.ask(flag_edits=edits)
+        self.target.ask(flag_edits=edits, watch_after=timedelta(seconds=watch))
         if compares != "never":
             self.target.ask(steps=plan_of((0, 5, 25, 100), 15, compares=compares == "always"))
         on_delete = OnDelete.KEEP if keep else OnDelete.BASELINE
@@ -114,6 +119,10 @@ IN_MANY = [
     *(f"{criterion} lasts" for criterion in CRITERIA),
     "an arm without permissions goes back in spite of Hold",
     *(f"{action} {answer}" for action in RequestAction for answer in ("granted", "refused")),
+    *MOMENTS.values(),
+    *("flags in force say less", "flags of another", "a rival's flags in force", "a sidecar was told of less"),
+    *(f"raised by the schedule {schedule}" for schedule in SchedulePreset),
+    *("advanced after its hold", "a promotion is kept", "fewer samples than needed", "counting windows count nonsense"),
     *(
         "Retried",
         "PlanEdited",
@@ -133,6 +142,17 @@ def test_whatever_happens(number: int) -> None:
     run_state_machine_as_test(seed(f"{SEED}, {number}")(Rollout), settings=SETTINGS)
 
 
+@pytest.fixture
+def counted() -> Iterator[Counter[str]]:
+    """What happens in one test, which does not count for the stories."""
+    before = TALLY.copy()
+    TALLY.clear()
+    yield TALLY
+    TALLY.clear()
+    TALLY.update(before)
+
+
+@pytest.mark.usefixtures("counted")
 def test_crowding_within_a_wide_limit_is_no_trouble() -> None:
     # Given a small step, and a limit of the share that is a thousand times the odds
     story = Rollout()
@@ -144,6 +164,217 @@ def test_crowding_within_a_wide_limit_is_no_trouble() -> None:
 
     assert story.target.status.step is not None
     assert story.target.status.step.percent > 5
+
+
+@pytest.mark.parametrize("criterion", ["errorRate", "alerts"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_breach_at_a_moment_at_which_nothing_advances(counted: Counter[str], moment: str, criterion: str) -> None:
+    # Given a story that has come to that moment, when a criterion breaks, then all invariants hold, and it has come so far
+    story = Rollout()
+    story.something_breaks(moment=moment, criterion=criterion, nth=0)
+
+    assert counted[MOMENTS[moment]]
+    assert wanted_percent(story.target.status) == 0
+
+
+def _is_promoted_while_features_cannot_be_written(story: Rollout) -> None:
+    story.a_promotion_is_asked_for_while_edited_features_cannot_be_written(
+        opa=Toggle.ENABLED, cache=Toggle.DISABLED, before=False, meanwhile=True
+    )
+    assert wanted_percent(story.target.status) == 10
+
+
+def _is_promoted_before_its_features_are_edited(story: Rollout) -> None:
+    """Nobody has asked to leave out the bake of the new ones."""
+    story.a_promotion_is_asked_for_while_edited_features_cannot_be_written(
+        opa=Toggle.ENABLED, cache=Toggle.DISABLED, before=True, meanwhile=False
+    )
+    assert wanted_percent(story.target.status) == 5
+
+
+def _loses_the_document_of_a_revert(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.the_document_of_a_revert_is_lost_before_its_status(criterion="errorRate", mangled=False)
+
+
+def _has_its_flags_lowered(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.someone_writes_the_flags(percent=0, ours=True, rival=False, newer=1, kind="good", by="kubectl-edit")
+
+
+def _has_its_flags_taken(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.someone_writes_the_flags(percent=30, ours=False, rival=True, newer=1, kind="good", by="")
+
+
+def _is_a_week_of_the_migration(story: Rollout) -> None:
+    for _ in range(3):
+        story.days_pass_by_a_schedule(schedule=SchedulePreset.MIGRATION, kind="good", promoted=False)
+
+
+def _is_held_in_its_steps(story: Rollout) -> None:
+    story.ask(steps=plan_of((5, 10, 25), 12, hold=40))
+    story.pass_time("good", 100)
+
+
+def _is_skipped_past_an_approval(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.gate((10,), [])
+    story.ask_for(RequestAction.SKIP, 25)
+    story.pass_time("good", 20)
+
+
+def _suffers_in_both_arms(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.pass_time("errors of both arms", 60)
+    assert wanted_percent(story.target.status) == 5
+    story.pass_time("good", 60)
+
+
+def _is_slow_in_a_few_requests(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.pass_time("few are slow", 40)
+    assert wanted_percent(story.target.status) > 5
+    story.pass_time("a tenth is slow", 90)
+    assert wanted_percent(story.target.status) == 0
+
+
+def _needs_more_samples_than_there_are(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.edit_the_samples_needed(criterion="errorRate", samples=100_000, seconds=60, kind="good")
+    assert wanted_percent(story.target.status) == 5
+
+
+def _is_paused_in_the_middle(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.set_the_mode(mode=Mode.PAUSED, kind="good", seconds=20, for_good=False)
+    story.pass_time("good", 6)
+
+
+def _holds_what_is_bad(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.edit("errorRate", Action.HOLD)
+    story.pass_time("errors", 20)
+
+
+def _is_not_looked_at_for_a_while(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.tick(20.0, None, deliver=True)
+    story.pass_time("good", 6)
+
+
+def _is_promoted_before_its_window_is_full(story: Rollout) -> None:
+    """It waits for the window, and for as long as the answers are old."""
+    story.begin_in_earnest(compares=False)
+    story.ask(steps=plan_of((5, 10, 25, 100), 600))
+    story.go_wrong("the answers of Prometheus are old")
+    story.ask(criteria=story.target.spec.criteria.model_copy(update={"window": timedelta(seconds=40)}))
+    story.ask_for(RequestAction.PROMOTE)
+    story.pass_time("good", 60)
+
+
+def _begins_with_two_policies(story: Rollout) -> None:
+    story.target.sidecars["gw-0"].policy = "policy-2"
+    story.pass_time("good", 20)
+    assert story.target.status.step is None
+    story.calm_down(20)
+
+
+def _begins_anew_with_a_sidecar_that_does_not_hear(story: Rollout) -> None:
+    story.come_to("completed")
+    story.target.sidecars["gw-1"].following = False
+    story.ask(attempt=2)
+    story.pass_time("good", 30)
+    assert story.target.status.step is None
+
+
+def _is_approved_too_early(story: Rollout) -> None:
+    """The approval is too old when the step is proven."""
+    story.an_approval_comes_early(asked_after=8, valid_for=5, kind="good")
+    assert wanted_percent(story.target.status) == 5
+
+
+def _is_approved_in_time(story: Rollout) -> None:
+    story.an_approval_comes_early(asked_after=8, valid_for=60, kind="good")
+    assert wanted_percent(story.target.status) == 10
+
+
+def _is_begun_by_operators_that_die_between_two_writes(story: Rollout) -> None:
+    story.pass_time("good", 20, dying=1)
+    story.pass_time("errors", 8, dying=1)
+    assert wanted_percent(story.target.status) == 0
+
+
+def _has_no_counting_windows(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.counting_windows_stay_away(seconds=100, how="counting windows cannot be read")
+
+
+def _has_counting_windows_that_count_nonsense(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.counting_windows_stay_away(seconds=100, how="counting windows count nonsense")
+
+
+def _finds_older_flags_of_a_rival(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.pass_time("good", 30)
+    story.someone_writes_the_flags(percent=30, ours=False, rival=True, newer=-1, kind="good", by="")
+
+
+def _has_been_watched_for_long_enough(story: Rollout) -> None:
+    story.come_to("completed")
+    story.ask(watch_after=timedelta(seconds=4))
+    story.pass_time("good", 6)
+    story.pass_time("errors", 20)
+    assert wanted_percent(story.target.status) == 100
+
+
+def _is_half_seen_while_pods_come_and_go(story: Rollout) -> None:
+    """It lasts for rollback.blindFor all the same."""
+    story.begin_in_earnest(compares=False)
+    for trouble, seconds in (("a sidecar is not scraped", 30), ("pods cannot be listed", 10), ("", 30)):
+        if trouble:
+            story.go_wrong(trouble)
+        else:
+            story.target.pods_missing = None
+        story.pass_time("good", seconds)
+
+
+@pytest.mark.parametrize(
+    ("told", "comes_to"),
+    [
+        (_is_promoted_while_features_cannot_be_written, "a promotion is kept"),
+        (_is_promoted_before_its_features_are_edited, "FeaturesEdited"),
+        (_loses_the_document_of_a_revert, "a sidecar was told of less"),
+        (_has_its_flags_lowered, "flags in force say less"),
+        (_has_its_flags_taken, "a rival's flags in force"),
+        (_is_a_week_of_the_migration, "raised by the schedule Migration"),
+        (_is_held_in_its_steps, "advanced after its hold"),
+        (_is_skipped_past_an_approval, "Skip granted"),
+        (_suffers_in_both_arms, "raised"),
+        (_is_slow_in_a_few_requests, "advanced on proof"),
+        (_needs_more_samples_than_there_are, "fewer samples than needed"),
+        (_is_paused_in_the_middle, "ResumedByUser"),
+        (_holds_what_is_bad, "errorRate breached: Hold"),
+        (_is_not_looked_at_for_a_while, "bake surely counts"),
+        (_is_half_seen_while_pods_come_and_go, "BlindTooLong"),
+        (_begins_with_two_policies, "Started"),
+        (_begins_anew_with_a_sidecar_that_does_not_hear, "AttemptRaised"),
+        (_is_approved_too_early, "StepApproved"),
+        (_is_approved_in_time, "StepApproved"),
+        (_is_begun_by_operators_that_die_between_two_writes, "raised"),
+        (_has_no_counting_windows, "counting windows cannot be read"),
+        (_has_counting_windows_that_count_nonsense, "counting windows count nonsense"),
+        (_finds_older_flags_of_a_rival, "a rival's flags in force"),
+        (_has_been_watched_for_long_enough, "rests"),
+        (_is_promoted_before_its_window_is_full, "advanced before its bake was over"),
+    ],
+)
+def test_a_rollout_that(counted: Counter[str], told: Callable[[Rollout], None], comes_to: str) -> None:
+    # Given a rollout of which one story is told, then all invariants hold in it, and it comes to what it is about
+    told(Rollout())
+
+    assert counted[comes_to]
 
 
 def test_the_stories_were_not_idle() -> None:

@@ -20,6 +20,8 @@ def check_bake(moment: Moment) -> None:
     before, after = moment.before, moment.after
     if after.step is None or after.bake is None or before.step is None or before.bake is None:
         return
+    if "FeaturesEdited" in moment.reasons:
+        assert after.bake.proven_milliseconds == 0, "what was proven for other features is kept"
     if after.step.percent != before.step.percent or after.bake.proven_milliseconds < before.bake.proven_milliseconds:
         assert after.bake.proven_milliseconds == 0
         return
@@ -64,7 +66,7 @@ def check_what_lasts(moment: Moment) -> None:
         return
     if not criterion or not moment.new_windows or (criterion == "sampleRatio" and share > FEW_CROWD):
         return
-    if criterion == "latencyP95" and share == 100 and moment.before.baseline_p95_microseconds is None:
+    if criterion == "latencyP95" and moment.uncompared:
         return
     noted(f"{criterion} lasts")
     action = moment.action(criterion)

@@ -13,7 +13,7 @@ from sark_api.flags import FeatureFlags, FlagDocument
 from sark_e2e.simulated_target import SimulatedSidecar
 
 from .scene import Scene
-from .symptoms import SYMPTOMS
+from .symptoms import OF, SYMPTOMS
 from .tally import noted
 from .troubles import SIDECAR_TROUBLES, TROUBLES
 
@@ -57,12 +57,15 @@ class Happenings(Scene):
         noted(trouble)
         TROUBLES[trouble](self.target)
 
-    @rule(seconds=st.sampled_from([20, 60, 100]))
-    def counting_windows_stay_away(self, seconds: int) -> None:
+    @rule(
+        seconds=st.sampled_from([20, 60, 100]),
+        how=st.sampled_from(["counting windows cannot be read", "counting windows count nonsense"]),
+    )
+    def counting_windows_stay_away(self, seconds: int, how: str) -> None:
         self.calm_down(10)
-        self.go_wrong("counting windows cannot be read")
+        self.go_wrong(how)
         self.pass_time("good", seconds)
-        self.target.windows_missing = None
+        self.target.windows_missing, self.target.windows_unsound = None, False
         self.pass_time("good", 6)
 
     @rule(kind=st.sampled_from(sorted(SYMPTOMS)), seconds=st.sampled_from([20, 70]), forgotten=st.booleans())
@@ -97,16 +100,31 @@ class Happenings(Scene):
         self.pass_time(kind, seconds, deliver=deliver)
 
     @rule(
-        percent=st.sampled_from([0, 5, 30, 100]),
+        percent=st.sampled_from([0, 0, 5, 30, 100]),
         ours=st.booleans(),
+        rival=st.booleans(),
         newer=st.integers(-2, 3),
         kind=KINDS,
         by=st.sampled_from(["", "kubectl-edit"]),
     )
-    def someone_writes_the_flags(self, percent: int, ours: bool, newer: int, kind: str, by: str) -> None:
+    def someone_writes_the_flags(self, *, percent: int, ours: bool, rival: bool, newer: int, kind: str, by: str) -> None:
         flags = FeatureFlags(rust_opa_enabled=percent > 0, rust_cache_enabled=percent > 0, rollout_percentage=percent)
         rollout, salt = (self.target.identity.key, self.target.identity.uid) if ours else ("shop/other", "uid-0")
         revision = max(1, self.known_revision() + newer)
         self.target.put(FlagDocument(feature_flags=flags, salt=salt, rollout=rollout, revision=revision).sealed(), by=by)
         self.asked = True
+        if rival and not ours:
+            self.go_wrong("rival")
         self.pass_time(kind, 4)
+        if rival and not ours:
+            self.target.rival = ""
+            self.pass_time("good", 4)
+
+    @rule(criterion=st.sampled_from(sorted(OF)), mangled=st.booleans())
+    def the_document_of_a_revert_is_lost_before_its_status(self, *, criterion: str, mangled: bool) -> None:
+        """The operator dies in between, and its successor sees a good fleet: only the sidecars know."""
+        self.calm_down(6)
+        self.measure(OF[criterion][0])
+        self.tick(2.0, 1, deliver=True)
+        self.target.put(None, "not JSON" if mangled else "")
+        self.pass_time("good", 10)

@@ -51,6 +51,23 @@ def edited(criteria: Criteria, criterion: str, action: Action, *, strict: bool, 
     return criteria.model_copy(update={limit.settings: settings})
 
 
+MANY = 100_000
+"""Samples that the simulated windows never hold."""
+DEMANDING = ("errorRate", "fallbackRate")
+"""Criteria of which the stories ask for so many."""
+
+
+def with_samples(criteria: Criteria, criterion: str, samples: int) -> Criteria:
+    """Return `criteria` with another number of samples that one criterion needs before it says anything of a window."""
+    settings = LIMITS[criterion].settings
+    return criteria.model_copy(update={settings: getattr(criteria, settings).model_copy(update={"min_samples": samples})})
+
+
+def is_demanding(criteria: Criteria, criterion: str) -> bool:
+    """Return whether `criterion` needs more samples than there are in a window."""
+    return criterion in DEMANDING and getattr(criteria, LIMITS[criterion].settings).min_samples >= MANY
+
+
 def is_strict(criteria: Criteria, criterion: str) -> bool:
     """Return whether the symptoms of `criterion` break its limit."""
     if criterion == "alerts":

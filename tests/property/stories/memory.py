@@ -19,12 +19,16 @@ class Memory:
     """Milliseconds the present step can have proven at most."""
     converged_since: datetime | None = None
     blind_since: datetime | None = None
+    step_since: datetime | None = None
+    """Since when the present step has been in force, or has begun again."""
     awaited_since: datetime | None = None
     """Since when an approval has been waited for."""
     suffered: frozenset[str] = frozenset()
     """Criteria that have looked bad in this attempt."""
     lasting: tuple[str, int, int] = ("", 0, 0)
     """A criterion that looks bad, the share at which it does, and the counting windows that have shown it since it began."""
+    slow_baseline: bool = False
+    """Whether the baseline arm was slow itself when both were seen last."""
     counted_until: datetime | None = None
     """End of the last counting window that can have been counted."""
     promoted: int | None = None

@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from sark_api.flags import FlagDocument
-from sark_api.spec import Action, Approval, Mode, RequestAction, SarkRolloutSpec
+from sark_api.names import ARM_BASELINE
+from sark_api.spec import Action, Approval, Mode, RequestAction, SarkRolloutSpec, Step
 from sark_api.status import Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget
 from sark_operator.core.buckets import MAX_COUNT
 from sark_operator.core.decision import Decision, WriteFlags
 from sark_operator.core.lifecycle import in_step, wanted_percent
-from sark_operator.core.observation import CountedWindow, Metrics, Missing
+from sark_operator.core.observation import ArmWindow, CountedWindow, Metrics, Missing
 
-from .limits import CRITERIA, action_of, is_judged, is_strict
+from .limits import CRITERIA, DEMANDING, action_of, is_demanding, is_judged, is_strict
 from .memory import Memory
 from .symptoms import Found, Symptom
 
@@ -27,6 +28,7 @@ SETTLING = timedelta(minutes=1)
 CLOCKS_MAY_DIFFER = timedelta(seconds=30)
 ROUNDING = 1
 """Milliseconds."""
+RESTARTS = {"AttemptRaised", "Retried"}
 GRACE = 4
 """Counting windows, criteria.window and a minute for which they may fail to come before nothing is proven any more."""
 
@@ -110,22 +112,32 @@ class Moment:
 
     def broken(self, percent: int) -> str:
         """Return the criterion that is beyond its limit and judged at `percent`, or nothing."""
-        bad = self.symptom.bad
+        bad = "" if self._excused(percent) else self.symptom.bad
         return bad if bad and is_strict(self.spec.criteria, bad) and is_judged(self.spec, bad, percent) else ""
+
+    def _excused(self, percent: int) -> bool:
+        """Return whether the baseline arm, which serves as well, suffers just as much."""
+        return self.symptom.excused and 0 < percent < 100
 
     @property
     def found(self) -> Found:
-        """How soon what is broken is a breach: of comparisons one is enough only where none may differ."""
+        """How soon what is broken is a breach.
+
+        Of comparisons one is enough only where none may differ; and a window with too few samples says nothing by itself.
+        """
+        if is_demanding(self.spec.criteria, self.symptom.bad):
+            return Found.BY_WINDOWS
         some_may = self.spec.criteria.decision_mismatch.limit_parts_per_million > 0
         return Found.BY_THE_FLOOR if self.symptom.bad == "decisionMismatch" and some_may else self.symptom.found
 
     def unseen(self, percent: int) -> set[str]:
         """Return the criteria that are judged at `percent` and cannot be measured."""
-        return {one for one in self.symptom.unseen if is_judged(self.spec, one, percent)}
+        few = {one for one in DEMANDING if is_demanding(self.spec.criteria, one)}
+        return {one for one in self.symptom.unseen | few if is_judged(self.spec, one, percent)}
 
     def undecided(self, percent: int) -> set[str]:
         """Return the criteria that are judged at `percent`, are measured, and say neither yes nor no."""
-        one = self.symptom.undecided
+        one = self.symptom.bad if self._excused(percent) else self.symptom.undecided
         return {one} if one and is_strict(self.spec.criteria, one) and is_judged(self.spec, one, percent) else set()
 
     def crowded(self, percent: int) -> set[str]:
@@ -200,11 +212,15 @@ class Moment:
 
     @cached_property
     def proven(self) -> bool:
-        """Whether nothing is known that would keep time from being proven: all have converged, and all is seen and good."""
+        """Whether nothing is known that would keep time from being proven: all have converged, and all is seen and good.
+
+        A pause proves nothing.
+        """
         counted = not self.quiet or not any_counted(self)
         alone = not self.target.rival and not self.target.unscraped and not self.target.foreign
         together = abs(self.metrics.clock_ahead) <= CLOCKS_MAY_DIFFER
-        return alone and together and self.converged and counted and not self.troubled(self.share)
+        going = self.spec.mode is not Mode.PAUSED
+        return going and alone and together and self.converged and counted and not self.troubled(self.share)
 
     @cached_property
     def sure(self) -> bool:
@@ -231,7 +247,7 @@ class Moment:
         """Return what is to be remembered once the status is stored."""
         known, now = self.known, self.now
         started = "Started" in self.reasons
-        restarted = bool({"AttemptRaised", "Retried"} & self.reasons)
+        restarted = bool(RESTARTS & self.reasons)
         unsure = known.blind_since is not None and (not self.running or self.target.pods_missing is not None)
         blind = (self.running and self.blind) or unsure
         reverted = self.after.phase is Phase.REVERTING
@@ -244,9 +260,11 @@ class Moment:
             allowance=self.allowance,
             converged_since=_since(known.converged_since, now) if self._converged_after else None,
             blind_since=_since(known.blind_since, now) if blind and not reverted and not restarted else None,
+            step_since=self.step_since,
             awaited_since=self._awaited_since,
             suffered=frozenset() if started else known.suffered | self.suffers,
             lasting=self._lasting,
+            slow_baseline=self._slow_baseline,
             counted_until=None if started or restarted else self.counted_until if self.running else self._counted_before,
             promoted=self.promoted if wanted_percent(self.after) == self.share else None,
             granted=granted,
@@ -255,7 +273,8 @@ class Moment:
     @cached_property
     def suffers(self) -> frozenset[str]:
         """Criteria that look bad, be it in counting windows only, or at a share at which they are not judged yet."""
-        looks = {self.symptom.bad, *self.symptom.suspected} - {""}
+        bad = "" if self._excused(self.share) else self.symptom.bad
+        looks = {bad, *self.symptom.suspected} - {""}
         return frozenset(one for one in looks if is_strict(self.spec.criteria, one)) if self.running else frozenset()
 
     @cached_property
@@ -286,14 +305,45 @@ class Moment:
         if now is not None and now.granted and asked is not None and asked.action is not RequestAction.APPROVE:
             above = [step.percent for step in self.spec.plan() if step.percent > self.share]
             return asked.to or (above[0] if above else self.share)
-        return None if "FeaturesEdited" in self.reasons else self.known.promoted
+        gone = self.known.promoted not in {self.share, *(step.percent for step in self.spec.plan())}
+        return None if gone or "FeaturesEdited" in self.reasons else self.known.promoted
+
+    @cached_property
+    def here(self) -> Step:
+        """The step whose bake and hold the present share must fulfil."""
+        steps = self.spec.plan()
+        return ([step for step in steps if step.percent <= self.share] or steps[:1])[-1]
+
+    @cached_property
+    def step_since(self) -> datetime | None:
+        """Since when the step that the next status is in has been in force, or has begun again."""
+        before, after = self.before.step, self.after.step
+        if after is None:
+            return None
+        begins = before is None or before.percent != after.percent or "FeaturesEdited" in self.reasons
+        return self.now if begins or RESTARTS & self.reasons else _since(self.known.step_since, self.now)
+
+    @property
+    def held_long_enough(self) -> bool:
+        """Whether the present step has lasted for as long as it must at least."""
+        return self.now - _since(self.known.step_since, self.now) >= self.here.hold
+
+    @property
+    def uncompared(self) -> bool:
+        """Whether there is no p95 of a healthy baseline that latencies at the present share could be compared with."""
+        unknown = self.before.baseline_p95_microseconds is None or self.known.slow_baseline
+        return self.share == 100 and unknown
+
+    @property
+    def _slow_baseline(self) -> bool:
+        arms = self.metrics.arms
+        seen = not isinstance(arms, Missing) and arms.get(ARM_BASELINE, ArmWindow()).requests >= 100
+        return self.symptom.slow_baseline if seen and self.running and 0 < self.share < 100 else self.known.slow_baseline
 
     @property
     def bake_is_over(self) -> bool:
         """Whether the present step can have proven as much time as it needs by now, as far as its clock could count it."""
-        steps = self.spec.plan()
-        here = [step for step in steps if step.percent <= self.share] or steps[:1]
-        return self.known.allowance + self.most >= here[-1].bake.total_seconds() * 1000 - ROUNDING
+        return self.known.allowance + self.most >= self.here.bake.total_seconds() * 1000 - ROUNDING
 
     @property
     def _converged_after(self) -> bool:

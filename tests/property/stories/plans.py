@@ -12,12 +12,16 @@ NEVER = [Window(days=[Day.MON], start="03:00", end="03:01")]
 """The story begins on a Thursday at noon and does not last until Monday."""
 
 
-def plan_of(percents: tuple[int, ...], bake: int, *, compares: bool = False) -> list[Step]:
-    """Return steps with `bake` seconds each; one of 0 % compares decisions, and the others do where `compares` says so."""
+def plan_of(percents: tuple[int, ...], bake: int, *, hold: int = 0, compares: bool = False) -> list[Step]:
+    """Return steps with `bake` and `hold` seconds each.
+
+    One of 0 % compares decisions, and the others do where `compares` says so.
+    """
     return [
         Step(
             percent=percent,
             bake=timedelta(seconds=bake),
+            hold=timedelta(seconds=hold),
             shadow=StepShadow(sample_percent=10 if compares or percent == 0 else 0),
         )
         for percent in percents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sark_api.spec import OnExpiry, RequestAction
 
-from .moment import Moment
+from .moment import RESTARTS, Moment
 from .tally import noted
 
 ANSWERS = {"Promoted", "StepsSkipped", "StepApproved", "RequestRefused"}
@@ -43,6 +43,17 @@ def check_requests(moment: Moment, answered: set[int]) -> None:
     if new.granted and asked.action is not RequestAction.APPROVE:
         assert before.step is not None
         assert asked.percent == before.step.percent
+
+
+def check_promotion(moment: Moment) -> None:
+    """What was granted is kept until a step has used it, or a record tells why it is void."""
+    granted, step = moment.known.promoted, moment.after.step
+    void = {"FeaturesEdited", "PlanEdited"} | RESTARTS
+    if granted is None or step is None or step.percent != moment.share or void & moment.reasons:
+        return
+    noted("a promotion is kept")
+    now = moment.after.request
+    assert step.promoted_to == granted or (now is not None and now != moment.before.request), "a promotion has vanished"
 
 
 def check_expiry(moment: Moment) -> None:

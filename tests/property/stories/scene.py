@@ -21,16 +21,19 @@ from .edits import check_edits, policy_of
 from .evidence import check_bake, check_evidence, check_what_lasts
 from .glimpses import check_glimpse
 from .memory import Memory
-from .moment import Moment
-from .requests import check_expiry, check_requests
+from .moment import RESTARTS, Moment
+from .requests import check_expiry, check_promotion, check_requests
 from .shares import (
-    RESTARTS,
+    check_adoption,
     check_advance,
     check_blindness,
     check_breach,
     check_completion,
+    check_going_on,
+    check_held_back,
     check_rest,
     check_revert_goes_on,
+    check_rivals,
     check_verdicts,
     check_ways_back,
     unfiled,
@@ -108,9 +111,13 @@ class Scene(RuleBasedStateMachine):
         assert decision.wake_at > target.now.replace(microsecond=0)
         check_advance(moment)
         check_completion(moment)
+        check_going_on(moment)
+        check_held_back(moment)
         check_breach(moment)
         check_ways_back(moment)
         check_revert_goes_on(moment)
+        check_adoption(moment)
+        check_rivals(moment)
         check_blindness(moment)
         check_verdicts(moment)
         check_rest(moment, asked=self.asked)
@@ -118,6 +125,7 @@ class Scene(RuleBasedStateMachine):
         check_evidence(moment)
         check_what_lasts(moment)
         check_requests(moment, set(self.answered))
+        check_promotion(moment)
         check_expiry(moment)
         check_edits(moment, self.evaluated)
         check_conditions(moment)

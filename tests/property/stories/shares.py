@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from sark_api.spec import Action, Mode, OnDelete, OnExpiry
 from sark_api.status import Phase, Verdict
+from sark_e2e.simulated_target import SimulatedSidecar
 from sark_operator.core.decision import WriteFlags
-from sark_operator.core.lifecycle import wanted_percent
+from sark_operator.core.lifecycle import in_step, wanted_percent
 from sark_operator.core.observation import Missing
 
 from .limits import action_of
-from .moment import Moment, gates_between
-from .plans import OFTEN
+from .moment import RESTARTS, Moment, gates_between
+from .plans import NEVER, OFTEN
 from .requests import approved_now, promoted
 from .symptoms import Found
 from .tally import TALLY, noted
@@ -26,7 +27,6 @@ WAYS_BACK = {
     "RevertAdopted",
     "FlagsTakenOver",
 }
-RESTARTS = {"AttemptRaised", "Retried"}
 SEASONED = 2
 """Counting windows before one look may be a breach by itself."""
 TESTS = {"denyShift": ("denyShift/more", "denyShift/fewer")}
@@ -36,7 +36,7 @@ TESTS = {"denyShift": ("denyShift/more", "denyShift/fewer")}
 def check_advance(moment: Moment) -> None:
     """A share is raised only by the plan's next step, and only when everything is seen, confirmed and wanted."""
     spec, target, share, wanted = moment.spec, moment.target, moment.share, wanted_percent(moment.after)
-    starts = moment.before.step is None and moment.after.step is not None
+    starts = moment.after.step is not None and (moment.before.step is None or bool(RESTARTS & moment.reasons))
     if wanted <= share and not starts:
         return
     noted("raised to 100" if wanted == 100 else "raised")
@@ -54,7 +54,13 @@ def check_advance(moment: Moment) -> None:
     assert all(sidecar.reachable for sidecar in target.sidecars.values())
     assert not unfiled(moment), "advanced although an earlier decision is in no ConfigMap"
     assert not moment.unanswered(), "advanced without metrics"
+    if spec.schedule is not None and not spec.steps:
+        noted(f"raised by the schedule {spec.schedule}")
     if starts:
+        assert len({policy for each in target.sidecars.values() for policy in (each.policy, each.baseline_policy)}) == 1
+        served = {each.report("", moment.now).percent for each in target.sidecars.values()}
+        ours = target.document is not None and target.document.rollout == target.identity.key
+        assert not ours or served == {0}, "began before all were back at 0%"
         broken = moment.broken(wanted)
         harmless = not broken or moment.action(broken) is Action.WARN
         assert harmless or moment.found in (Found.BY_WINDOWS, Found.BY_WINDOWS_ALONE), f"began in spite of {broken}"
@@ -77,6 +83,10 @@ def _check_proof(moment: Moment) -> None:
     if not moment.bake_is_over:
         assert moment.promoted is not None, "advanced before the step was proven for as long as it has to be"
         noted("advanced before its bake was over")
+    elif moment.promoted is None:
+        assert moment.held_long_enough, "advanced before the step had lasted for as long as it has to"
+        if moment.here.hold:
+            noted("advanced after its hold")
     since = moment.known.converged_since
     assert since is not None
     full = spec.criteria.window + moment.metrics.age
@@ -84,6 +94,33 @@ def _check_proof(moment: Moment) -> None:
     assert all(one.verdict is Verdict.PASS for one in moment.after.criteria if one.action != Action.WARN)
     if any(one.verdict is Verdict.BREACH for one in moment.after.criteria if one.name not in ("throughput", "cpu")):
         noted("advanced past a warning")
+
+
+def check_going_on(moment: Moment) -> None:
+    """A step that is surely proven for long enough ends, unless something that is known keeps the next one from beginning."""
+    if not (moment.sure and moment.known.sure) or moment.after.bake is None:
+        return
+    short = moment.after.bake.proven_milliseconds < moment.here.bake.total_seconds() * 1000
+    seen, full = moment.after.convergence, moment.spec.criteria.window + moment.metrics.age
+    filling = seen is None or seen.since is None or moment.now - seen.since < full
+    if short or filling or not moment.held_long_enough or unfiled(moment):
+        return
+    noted("surely goes on, but for a gate")
+    above = [step.percent for step in moment.spec.plan() if step.percent > moment.share]
+    gated = bool(above) and bool(gates_between(moment, above[0]))
+    shut = bool(above) and moment.spec.windows == NEVER
+    assert gated or shut, f"nothing was in the way, and it does not go on: {moment.after.message}"
+
+
+def check_held_back(moment: Moment) -> None:
+    """What is a breach already keeps a rollout from beginning."""
+    first = moment.spec.plan()[0].percent
+    broken = moment.broken(first)
+    if moment.before.phase is not Phase.PENDING or not broken or moment.action(broken) is Action.WARN:
+        return
+    if moment.found in (Found.AT_ONCE, Found.BY_THE_FLOOR):
+        noted("a breach keeps it from beginning")
+        assert moment.after.step is None
 
 
 def _approved(moment: Moment) -> set[int]:
@@ -97,8 +134,8 @@ def check_breach(moment: Moment) -> None:
     broken = moment.broken(moment.share) if moment.running else ""
     if not broken or moment.found in (Found.BY_WINDOWS, Found.BY_WINDOWS_ALONE) or RESTARTS & moment.reasons:
         return
-    if broken == "latencyP95" and moment.share == 100 and moment.before.baseline_p95_microseconds is None:
-        return  # no baseline was ever seen to compare with
+    if broken == "latencyP95" and moment.uncompared:
+        return
     if moment.found is Found.BY_THE_FLOOR and _unseasoned(moment, broken):
         noted("breach, too early for the floor")
         return
@@ -106,7 +143,24 @@ def check_breach(moment: Moment) -> None:
     assert verdicts[broken] is Verdict.BREACH
     if moment.action(broken) is Action.REVERT:
         noted("breach")
+        noted(f"breach {_standing(moment)}")
         check_way_back(moment)
+
+
+def _standing(moment: Moment) -> str:
+    """Return what else goes on, for the count."""
+    before, target = moment.before, moment.target
+    standing = {
+        "in the watch": before.phase is Phase.COMPLETED,
+        "while an approval is awaited": before.awaited is not None,
+        "outside every window": before.phase is Phase.PROGRESSING and before.reason == "OutsideWindow",
+        "while paused": before.phase is Phase.PAUSED,
+        "beside a rival": bool(target.rival),
+        "while others own the flags": not isinstance(target.flags, Missing) and bool(target.flags.owners),
+        "while the pods cannot be listed": target.pods_missing is not None,
+        "unconverged": not moment.converged,
+    }
+    return next((what for what, so in standing.items() if so), "while it is proven")
 
 
 def check_way_back(moment: Moment) -> None:
@@ -135,6 +189,45 @@ def check_revert_goes_on(moment: Moment) -> None:
         document = moment.target.document
         if document is not None and document.percentage > 0:
             noted("a revert goes on")
+        if moment.symptom.bad:
+            noted("breach while reverting")
+
+
+def check_adoption(moment: Moment) -> None:
+    """Whoever has taken the share back, or the flags over, is followed: what is lower and no older is not raised again."""
+    before, target, document = moment.before, moment.target, moment.target.document
+    if not in_step(before) or moment.share == 0 or RESTARTS & moment.reasons:
+        return
+    known = before.flags.revision if before.flags else 0
+    if document is not None and document.revision >= known:
+        ours = (document.rollout, document.salt) == (target.identity.key, target.identity.uid)
+        if ours and document.percentage < moment.share:
+            noted("flags in force say less")
+            assert wanted_percent(moment.after) == 0, "lower flags of its own were not followed"
+        if not ours and not moment.resting:
+            noted("flags of another beside a rival" if target.rival else "flags of another")
+            assert wanted_percent(moment.after) == 0, "flags that another one has written were not followed"
+    if any(_tells_of_less(moment, sidecar) for sidecar in target.sidecars.values()):
+        noted("a sidecar was told of less")
+        assert wanted_percent(moment.after) == 0, "a sidecar that was told of less was not followed"
+
+
+def _tells_of_less(moment: Moment, sidecar: SimulatedSidecar) -> bool:
+    """Return whether it follows a newer document of this attempt than is known anywhere else, and that asks for less."""
+    before, target, told = moment.before, moment.target, sidecar.document
+    if target.pods_missing or not sidecar.reachable or told is None or told.expired(moment.now):
+        return False
+    here = max(before.flags.revision if before.flags else 0, target.document.revision if target.document else 0)
+    begun = before.started_at is None or sidecar.since is None or sidecar.since >= before.started_at
+    return told.rollout == target.identity.key and told.percentage < moment.share and told.revision > here and begun
+
+
+def check_rivals(moment: Moment) -> None:
+    """The flags of another rollout that is live are left alone."""
+    document, key = moment.target.document, moment.target.identity.key
+    if moment.target.rival and document is not None and document.rollout != key:
+        noted("a rival's flags in force")
+        assert not moment.writes
 
 
 def _unseasoned(moment: Moment, criterion: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import Action
 from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane, times
 from sark_operator.core.alerts import FiringAlert
-from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Missing
+from sark_operator.core.observation import ArmWindow, Comparisons, DataPlane, Histogram, Missing
 
 from .limits import CUSTOM
 
@@ -49,6 +49,10 @@ class Symptom:
     found: Found = Found.AT_ONCE
     action: Action | None = None
     """What a breach does where that is not the spec's to say: what the label of an alert says."""
+    excused: bool = False
+    """Whether the baseline arm suffers as much: while both serve, that it is bad is not decided."""
+    slow_baseline: bool = False
+    """Whether the baseline arm is so slow that slowness of the new arm alone is none beside its p95."""
     locks_out: bool = False
     """Whether nearly nobody is served any more, which goes back although the action is Hold."""
     suspected: frozenset[str] = frozenset()
@@ -72,6 +76,13 @@ class Symptom:
         target.custom, target.alerts, target.crowding = {CUSTOM: self.custom}, self.alerts, self.crowding
 
 
+def _partly_slow(slow: float, *, of: float = 1000) -> ArmWindow:
+    """Return an arm of which `slow` requests took very long, and the others as long as they always do."""
+    quick, late = times(of - slow, 0.004), times(slow, 0.2)
+    counts = tuple(sum(each) for each in zip(quick.counts, late.counts, strict=True))
+    return replace(arm(of), latency=Histogram(quick.bounds, counts))
+
+
 def _planed(**parts: object) -> DataPlane:
     healthy = healthy_plane()
     members = {name: getattr(healthy, name) for name in ("fallbacks", "evaluations", "lookups", "cpu", "shadow")}
@@ -89,6 +100,12 @@ SYMPTOMS: Mapping[str, Symptom] = {
     "errors": Symptom("errorRate", _FLOOR, arms=both(arm(1000, 100))),
     "some errors": Symptom("errorRate", Found.BY_WINDOWS, arms=both(arm(1000, 30))),
     "slowness": Symptom("latencyP95", _FLOOR, arms=both(arm(seconds=0.2))),
+    "a tenth is slow": Symptom("latencyP95", Found.BY_WINDOWS, arms=both(_partly_slow(100))),
+    "few are slow": Symptom(arms=both(_partly_slow(20))),
+    "errors of both arms": Symptom("errorRate", _FLOOR, excused=True, arms=both(arm(1000, 100), arm(1000, 100))),
+    "slowness of both arms": Symptom(
+        suspected=frozenset({"latencyP95"}), slow_baseline=True, arms=both(arm(seconds=0.2), arm(seconds=0.2))
+    ),
     "more refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=900), arm(refusals=100))),
     "fewer refusals": Symptom("denyShift", _FLOOR, arms=both(arm(refusals=100), arm(refusals=900))),
     "no permission": Symptom("denyShift", _FLOOR, locks_out=True, arms=both(arm(refusals=990), arm(refusals=100))),
@@ -129,7 +146,11 @@ SYMPTOMS: Mapping[str, Symptom] = {
 }
 """By what a user would call them."""
 OF: Mapping[str, tuple[str, ...]] = {
-    criterion: tuple(name for name, one in SYMPTOMS.items() if one.bad == criterion and one.action is None and not one.unseen)
+    criterion: tuple(
+        name
+        for name, one in SYMPTOMS.items()
+        if one.bad == criterion and one.action is None and not (one.unseen or one.excused)
+    )
     for criterion in dict.fromkeys(one.bad for one in SYMPTOMS.values() if one.bad)
 }
 """The symptoms of each criterion that show nothing else."""

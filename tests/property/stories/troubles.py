@@ -40,6 +40,7 @@ TROUBLES: Mapping[str, Callable[[SimulatedTarget], None]] = {
     "Prometheus' clock is minutes ahead": _with(clock_ahead=timedelta(minutes=5)),
     "the answers of Prometheus are old": _with(metrics_age=timedelta(seconds=12)),
     "counting windows cannot be read": _with(windows_missing=AWAY),
+    "counting windows count nonsense": _with(windows_unsound=True),
 }
 SIDECAR_TROUBLES: list[dict[str, Any] | None] = [
     None,  # it is gone
@@ -67,6 +68,7 @@ def mend(target: SimulatedTarget) -> None:
         clock_ahead=NO_TIME,
         metrics_age=NO_TIME,
         windows_missing=None,
+        windows_unsound=False,
     )(target)
     for name in list(target.sidecars):
         target.sidecars[name] = SimulatedSidecar(target.sidecars[name].document)

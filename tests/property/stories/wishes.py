@@ -13,22 +13,39 @@ from sark_api.spec import (
     Approvals,
     Cpu,
     Features,
+    FlagEdits,
     Mode,
     OnExpiry,
     Request,
     RequestAction,
+    SchedulePreset,
     Toggle,
     Window,
 )
 from sark_api.status import Phase
+from sark_e2e.simulated_target import SimulatedSidecar
 
 from .happenings import DYING, KINDS
-from .limits import CRITERIA, edited
+from .limits import CRITERIA, DEMANDING, MANY, edited, with_samples
 from .plans import NEVER, OFTEN, PLANS, plan_of
 from .scene import Scene
 from .symptoms import OF, SYMPTOMS
 from .tally import noted
 
+MOMENTS = {
+    "paused": "breach while paused",
+    "an approval is awaited": "breach while an approval is awaited",
+    "no window is open": "breach outside every window",
+    "completed": "breach in the watch",
+    "reverting": "breach while reverting",
+    "pending": "a breach keeps it from beginning",
+    "others own the flags": "breach while others own the flags",
+    "unconverged": "breach unconverged",
+    "rival": "breach beside a rival",
+    "pods cannot be listed": "breach while the pods cannot be listed",
+    "flags are refused": "breach while it is proven",
+}
+"""Moments at which a breach may come, though nothing could advance, and what is counted then."""
 ACTIONS = st.sampled_from(Action)
 LIMITED = st.sampled_from(CRITERIA)
 
@@ -57,11 +74,12 @@ class Wishes(Scene):
     @rule(
         plan=st.sampled_from(PLANS),
         bake=st.sampled_from([12, 15, 40]),
+        hold=st.sampled_from([0, 0, 30]),
         compares=st.booleans(),
         cache=st.sampled_from(Toggle),
     )
-    def edit_the_plan(self, plan: tuple[int, ...], bake: int, compares: bool, cache: Toggle) -> None:
-        self.ask(steps=plan_of(plan, bake, compares=compares), features=Features(cache=cache))
+    def edit_the_plan(self, plan: tuple[int, ...], bake: int, hold: int, compares: bool, cache: Toggle) -> None:
+        self.ask(steps=plan_of(plan, bake, hold=hold, compares=compares), features=Features(cache=cache))
         self.tick(2.0, None, deliver=True)
 
     @rule(
@@ -70,6 +88,119 @@ class Wishes(Scene):
     def edit_a_criterion(self, *, criterion: str, action: Action, strict: bool, nth: int, kind: str, seconds: int) -> None:
         self.edit(criterion, action, strict=strict, nth=nth)
         self.pass_time(kind, seconds)
+
+    @rule(criterion=st.sampled_from(DEMANDING), samples=st.sampled_from([100, MANY]), seconds=st.integers(2, 20), kind=KINDS)
+    def edit_the_samples_needed(self, *, criterion: str, samples: int, seconds: int, kind: str) -> None:
+        self.ask(criteria=with_samples(self.target.spec.criteria, criterion, samples))
+        noted("fewer samples than needed" if samples == MANY else "enough samples again")
+        self.pass_time(kind, seconds)
+        self.ask(criteria=with_samples(self.target.spec.criteria, criterion, 100))
+
+    @rule(watch=st.sampled_from([0, 4, 30, 600]), kind=KINDS, seconds=st.integers(2, 20))
+    def edit_the_watch(self, watch: int, kind: str, seconds: int) -> None:
+        self.ask(watch_after=timedelta(seconds=watch))
+        self.pass_time(kind, seconds)
+
+    @rule(schedule=st.sampled_from(SchedulePreset), kind=KINDS, promoted=st.booleans())
+    def days_pass_by_a_schedule(self, schedule: SchedulePreset, kind: str, promoted: bool) -> None:
+        """It is evaluated as rarely as it may be, so that days are some dozen evaluations."""
+        self.begin_in_earnest(compares=False)
+        before = self.target.spec
+        rare = {"interval": timedelta(minutes=10), "valid_for": timedelta(hours=2)}
+        self.ask(schedule=schedule, steps=[], **rare)
+        for number in range(60):
+            if promoted and number % 20 == 10:
+                self.ask_for(RequestAction.PROMOTE)
+            self.tick(1800.0, None, deliver=True)
+        self.pass_time(kind, 6)
+        self.ask(schedule=None, steps=before.steps, interval=before.interval, valid_for=before.valid_for, request=None)
+        self.calm_down(4)
+
+    def ask_for(self, action: RequestAction, to: int | None = None) -> None:
+        """Ask for something at the share that is in force."""
+        status = self.target.status
+        number = max(status.request.id if status.request else 0, *self.answered, 0) + 1
+        here = status.step.percent if status.step else 0
+        self.ask(request=Request(id=number, action=action, attempt=max(1, status.attempt), percent=here, to=to))
+
+    @rule(nth=st.integers(0, 2), kind=KINDS)
+    def the_user_skips_steps(self, nth: int, kind: str) -> None:
+        self.begin_in_earnest(compares=False)
+        here = self.target.status.step.percent if self.target.status.step else 0
+        above = [step.percent for step in self.target.spec.plan() if step.percent > here]
+        if above:
+            self.ask_for(RequestAction.SKIP, above[min(nth, len(above) - 1)])
+        self.pass_time("good", 20)
+        self.pass_time(kind, 6)
+
+    @rule(opa=st.sampled_from(Toggle), cache=st.sampled_from(Toggle), before=st.booleans(), meanwhile=st.booleans())
+    def a_promotion_is_asked_for_while_edited_features_cannot_be_written(
+        self, *, opa: Toggle, cache: Toggle, before: bool, meanwhile: bool
+    ) -> None:
+        self.begin_in_earnest(compares=False)
+        self.ask(steps=plan_of((5, 10, 25, 100), 600))
+        if before:  # and it waits for its window
+            self.ask(criteria=self.target.spec.criteria.model_copy(update={"window": timedelta(seconds=40)}))
+            self.ask_for(RequestAction.PROMOTE)
+            self.tick(2.0, None, deliver=True)
+        self.target.flags_refused = True
+        self.ask(features=Features(cache=cache, opa=opa))
+        self.pass_time("good", 4)
+        if meanwhile:
+            self.ask_for(RequestAction.PROMOTE)
+        self.pass_time("good", 6)
+        self.target.flags_refused = False
+        self.pass_time("good", 50 if before else 24)
+
+    @rule(moment=st.sampled_from(sorted(MOMENTS)), criterion=LIMITED, nth=st.integers(0, 1))
+    def something_breaks(self, *, moment: str, criterion: str, nth: int) -> None:
+        """It breaks at a moment at which nothing can advance."""
+        self.begin_in_earnest(compares=criterion == "decisionMismatch")
+        self.edit(criterion, Action.REVERT)
+        self.come_to(moment)
+        names = OF[criterion]
+        self.pass_time(names[nth % len(names)], 8)
+        if moment == "pending":
+            self.ask(windows=[])
+            self.pass_time(names[nth % len(names)], 6)
+
+    def come_to(self, moment: str) -> None:
+        """Bring the rollout there, as far as that can be had."""
+        target, percents = self.target, tuple(step.percent for step in self.target.spec.plan())
+        match moment:
+            case "paused":
+                self.ask(mode=Mode.PAUSED)
+                self.pass_time("good", 4)
+            case "an approval is awaited":
+                self.ask(steps=plan_of(percents, 12))
+                self.gate(percents, [])
+                self.pass_time("good", 24)
+            case "no window is open":
+                self.ask(steps=plan_of(percents, 12), windows=NEVER)
+                self.pass_time("good", 24)
+            case "completed":
+                self.ask(steps=plan_of((5, 100), 12), watch_after=timedelta(minutes=10))
+                self.pass_time("good", 60)
+            case "reverting":
+                for sidecar in target.sidecars.values():
+                    sidecar.following = False
+                self.ask(mode=Mode.ROLLBACK)
+                self.pass_time("good", 4)
+            case "pending":
+                self.ask(mode=Mode.ROLLBACK)
+                self.pass_time("good", 14)
+                self.ask(mode=Mode.AUTO, windows=NEVER, attempt=max(target.spec.attempt, target.status.attempt) + 1)
+                self.pass_time("good", 4)
+            case "others own the flags":
+                self.ask(flag_edits=FlagEdits.HOLD)
+                target.put(target.document, by="kubectl-edit")
+                self.pass_time("good", 4)
+            case "unconverged":
+                target.sidecars["gw-3"] = SimulatedSidecar(following=False)
+                self.pass_time("good", 4)
+            case _:
+                self.go_wrong(moment)
+                self.pass_time("good", 4)
 
     @rule(percent=st.sampled_from([70, 80, 90]), dying=DYING)
     def edit_a_limit(self, percent: int, dying: int | None) -> None:
@@ -97,7 +228,7 @@ class Wishes(Scene):
         plan = plan_of((5, 10, 25, 100), 40, compares=compares)
         ended = target.status.phase in (Phase.REVERTED, Phase.COMPLETED)
         attempt = max(target.spec.attempt, target.status.attempt) + ended
-        self.ask(steps=plan, features=Features(), windows=[], mode=Mode.AUTO, attempt=attempt)
+        self.ask(steps=plan, features=Features(), windows=[], mode=Mode.AUTO, attempt=attempt, request=None)
         self.calm_down(30)
 
     def edit(self, criterion: str, action: Action, *, strict: bool = True, nth: int = 0) -> None:
