@@ -11,6 +11,7 @@ from .instant import Instant, PreciseInstant
 from .model import ApiModel
 
 HISTORY_LIMIT = 20
+NOTIFIED_LIMIT = 50
 SpecPath = Annotated[str, StringConstraints(max_length=128)]
 SpecText = Annotated[str, StringConstraints(max_length=64)]
 
@@ -356,13 +357,26 @@ class Next(ApiModel):
     """What it waits for; empty when it is due at the next evaluation."""
 
 
+class NotifiedAddress(ApiModel):
+    """How far one address of notifications has come."""
+
+    name: str = Field(min_length=1, max_length=64)
+    """Its name in the operator's file; a scheme, as in json://, stands for all addresses of that scheme that have none."""
+    until: PreciseInstant
+    """Time of the last transition that it was told."""
+    count: int = Field(default=0, ge=0)
+    """How many of the transitions at that very time it was told."""
+
+
 class Notified(ApiModel):
     """How far notifications have gone out."""
 
     until: PreciseInstant
-    """Time of the last transition that was told."""
+    """Time of the last transition that every address was told."""
     count: int = Field(default=0, ge=0)
-    """How many of the transitions at that very time were told."""
+    """How many of the transitions at that very time were told to every address."""
+    addresses: list[NotifiedAddress] | None = Field(default=None, max_length=NOTIFIED_LIMIT)
+    """How far each address has come, the furthest first; absent while all are level."""
 
 
 class Summary(ApiModel):

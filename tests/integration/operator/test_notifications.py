@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,6 +48,12 @@ class Receiver:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
     made = Receiver()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -145,6 +152,44 @@ def test_a_leader_that_dies_before_it_notes_what_it_told_leaves_one_notice_twice
     assert receiver.told == ["Started", "Started", "Advanced", "Completed"]
     assert receiver.ids[0] == receiver.ids[1]
     assert len(set(receiver.ids)) == 3
+
+
+def test_a_leader_that_dies_while_one_address_is_behind_leaves_the_others_in_peace(
+    scenario: Scenario, receiver: Receiver, tmp_path: Path
+):
+    # Given two receivers, of which one takes nothing, and a status that says which
+    with receiving() as slow:
+        urls = tmp_path / "urls"
+        urls.write_text(f"name=prompt {receiver.url}\nname=slow {slow.url}\n")
+        slow.refusals = 1000
+        fleet = scenario.fleet(replicas=1)
+        first = scenario.operator(arguments=(f"--notify-file={urls}",))
+        scenario.traffic(fleet)
+        rollout = scenario.apply("gateway", fleet, quick(50, 100, bake="8s"))
+        rollout.until(
+            "the note of who is ahead",
+            lambda seen: bool(receiver.told and seen.status.notified and seen.status.notified.addresses),
+            seconds=90,
+        )
+        assert [each.name for each in rollout.read().status.notified.addresses] == ["prompt", "slow"]
+
+        # When the process dies, and another one finds a receiver that has recovered, in a file of another order
+        first.kill()
+        slow.refusals = 0
+        urls.write_text(f"name=slow {slow.url}\nname=prompt {receiver.url}\n")
+        scenario.operator(name="second", arguments=(f"--notify-file={urls}",))
+        rollout.becomes(Phase.COMPLETED, seconds=120)
+        for each in (receiver, slow):
+            eventually(lambda each=each: "Completed" in each.told, what="the last notice", seconds=30)
+
+        # Then each was told of each transition once, and nothing is left of who was ahead
+        assert receiver.told == slow.told == ["Started", "Advanced", "Completed"]
+        rollout.until(
+            "the note that all are level",
+            lambda seen: bool(seen.status.notified and not seen.status.notified.addresses),
+            seconds=30,
+        )
+        assert "hush" not in str(rollout.read().status)
 
 
 def test_a_receiver_that_hangs_delays_no_revert(scenario: Scenario, receiver: Receiver, tmp_path: Path):

@@ -26,6 +26,17 @@ def test_lines_are_addresses_and_a_rotated_file_counts_at_once(tmp_path: Path):
     assert [each.name for each in file()] == ["line 1 (JSON)"]
 
 
+def test_a_line_is_known_by_its_name_and_else_by_its_scheme_alone(tmp_path: Path):
+    # Given lines with and without a name, and the same with other credentials in another order
+    before = AppriseFile(written(tmp_path, "json://me:hush@127.0.0.1/a\nname=on-call warnings=json://me:hush@127.0.0.1/b\n"))()
+    after = AppriseFile(written(tmp_path, "name=on-call warnings=json://me:pst@127.0.0.1/b\njsons://me:pst@127.0.0.1/a\n"))()
+
+    # Then nothing but that is what the status knows them by
+    assert [each.label for each in before] == ["json://", "on-call"]
+    assert [each.label for each in after] == ["on-call", "jsons://"]
+    assert before[1].key == after[0].key
+
+
 ROUTES = """\
 json://127.0.0.1/all
 warnings=json://127.0.0.1/warnings
@@ -68,8 +79,10 @@ def test_a_file_that_goes_bad_leaves_what_was_read_before(tmp_path: Path, caplog
     ("text", "says"),
     [
         ("json://127.0.0.1/a\nhush://token", "line 2: not a URL that Apprise knows"),
-        ("hush json://127.0.0.1/a", "line 1: word 1 is no condition: write rollouts=NAMESPACE/NAME"),
+        ("hush json://127.0.0.1/a", "line 1: word 1 is no condition: write name=NAME, rollouts=NAMESPACE/NAME"),
         ("rollouts=hush json://127.0.0.1/a", "line 1: rollouts are named by namespace/name, with * for any, as in shop/*"),
+        ("name=Hush json://127.0.0.1/a", "line 1: a name is up to 63 lower-case letters"),
+        ("name=a json://127.0.0.1/a\nname=a json://127.0.0.1/b", "line 2: has the name of another line"),
         ("reasons=hush json://127.0.0.1/a", "line 1: names a reason that does not exist: docs/reasons.md has them all"),
         ("json://127.0.0.1/a\n" * 51, "holds 51 URLs; at most 50"),
         ("#" * 70_000, "larger than 64 KiB"),

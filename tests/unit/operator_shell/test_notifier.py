@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sark_api.status import HISTORY_LIMIT, HistoryEntry, Leader, SarkRolloutStatus
-from sark_operator.core.notices import Notice, from_now_on
+from sark_operator.core.notices import Notice, from_now_on, mark_of
 from sark_operator.shell import notifier as module
 from sark_operator.shell.api import RolloutObject
 from sark_operator.shell.notifier import Notifier
@@ -36,6 +36,11 @@ class Receiver:
     taken: list[tuple[str, str]] = field(default_factory=list)
     tries: int = 0
     warned: list[bool] = field(default_factory=list)
+
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        self.label = self.label or f"r{id(self)}"
 
     @property
     def key(self) -> str:
@@ -79,9 +84,33 @@ def status(*seconds: float) -> SarkRolloutStatus:
     return SarkRolloutStatus(history=entries, notified=from_now_on([], NOW))
 
 
-def notifier(*receivers: Receiver, leads: Any = Leading) -> tuple[Notifier, Telemetry]:
+class Storing(Notifier):
+    """Has a mark that moves stored with the next turn of the loop, as ticks do."""
+
+    def __init__(self, *parts: Any, **options: Any) -> None:
+        super().__init__(*parts, soon_seconds=0.0, **options)
+        self.stored: dict[str, tuple[RolloutObject, SarkRolloutStatus]] = {}
+        self.writes: list[str] = []
+        self.dead = False
+        self.on_told = self._write
+
+    def tell(self, rollout: RolloutObject, status: SarkRolloutStatus) -> None:
+        self.stored[rollout.uid] = (rollout, status)
+        super().tell(rollout, status)
+
+    def _write(self, uid: str) -> None:
+        self.writes.append(uid)
+        asyncio.get_running_loop().call_soon(self._store, uid)
+
+    def _store(self, uid: str) -> None:
+        rollout, status = self.stored[uid]
+        if not self.dead and uid in self._marks:
+            self.tell(rollout, status.model_copy(update={"notified": self.mark(rollout, status, NOW)}))
+
+
+def notifier(*receivers: Receiver, leads: Any = Leading) -> tuple[Storing, Telemetry]:
     telemetry = Telemetry()
-    return Notifier(lambda: receivers, leads(), telemetry, waits=(0.0, 0.0)), telemetry
+    return Storing(lambda: receivers, leads(), telemetry, waits=(0.0, 0.0)), telemetry
 
 
 async def settled(subject: Notifier) -> None:
@@ -91,9 +120,8 @@ async def settled(subject: Notifier) -> None:
 
 
 async def test_each_transition_is_told_once_and_the_mark_moves() -> None:
-    receiver, told = Receiver(), []
+    receiver = Receiver()
     subject, _ = notifier(receiver)
-    subject.on_told = told.append
     seen = status(0, 1)
 
     # When the same status is handed over again and again
@@ -106,7 +134,7 @@ async def test_each_transition_is_told_once_and_the_mark_moves() -> None:
     assert receiver.taken[0][0] == "SarkRollout shop/gateway: Advanced (5% to 10%)"
     mark = subject.mark(ROLLOUT, seen, NOW)
     assert (mark.until, mark.count) == (NOW + timedelta(seconds=1), 1)
-    assert told == ["u1", "u1"]
+    assert subject.writes[:2] == ["u1", "u1"]
     assert receiver.warned == [False, False]
     await subject.close()
 
@@ -235,15 +263,15 @@ async def test_one_that_does_not_lead_tells_nothing() -> None:
 async def test_an_address_that_was_reached_is_known_again_when_the_file_is_edited_meanwhile() -> None:
     # Given two addresses, of which the second does not take the notice the first time, and a line put on top of the file then
     first, second, new = Receiver("first"), Receiver("second", failures=1), Receiver("new")
-    subject = Notifier(
+    subject = Storing(
         lambda: (new, first, second) if second.tries else (first, second), Leading(), Telemetry(), waits=(0.0, 0.0)
     )
 
     subject.tell(ROLLOUT, status(1))
     await settled(subject)
 
-    # Then each is told once
-    assert [len(receiver.taken) for receiver in (first, second, new)] == [1, 1, 1]
+    # Then each is told once, and the new one nothing that another one was told before it came
+    assert [len(receiver.taken) for receiver in (first, second, new)] == [1, 1, 0]
 
 
 async def test_what_is_stored_last_of_a_rollout_that_is_gone_is_told_too() -> None:
@@ -278,7 +306,10 @@ async def test_an_address_that_is_dead_keeps_no_later_notice_from_another() -> N
         while len(good.taken) < 3:  # noqa: ASYNC110 - it is told in threads
             await asyncio.sleep(0.01)
     assert words(good) == ["at 0", "at 1", "at 2"]
-    assert subject.mark(ROLLOUT, status(0, 1, 2), NOW) == from_now_on([], NOW)
+    mark = subject.mark(ROLLOUT, status(0, 1, 2), NOW)
+    assert mark.model_copy(update={"addresses": None}) == from_now_on([], NOW)
+    assert mark_of(mark, dead.label) == from_now_on([], NOW)
+    assert mark_of(mark, good.label).until == NOW + timedelta(seconds=2)
 
     # And when it answers again it is told of the same, once each, and that is noted
     release.set()
@@ -320,7 +351,7 @@ async def test_of_what_waits_for_a_dead_address_the_oldest_is_given_up() -> None
 async def test_nobody_waits_for_an_address_that_is_taken_out_of_the_file() -> None:
     # Given an address that takes nothing, and a file without it before it is tried again
     dead, good = Receiver("dead", failures=99), Receiver("good")
-    subject = Notifier(lambda: (good,) if dead.tries else (dead, good), Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject = Storing(lambda: (good,) if dead.tries else (dead, good), Leading(), Telemetry(), waits=(0.0, 0.0))
     subject.tell(ROLLOUT, status(0))
     await settled(subject)
 
@@ -334,7 +365,7 @@ async def test_nobody_waits_for_an_address_that_is_taken_out_of_the_file() -> No
 async def test_an_address_that_was_taken_out_of_the_file_is_told_nothing_more() -> None:
     # Given an address with three notices in its line, and a file without it after the first
     removed, good = Receiver("removed"), Receiver("good")
-    subject = Notifier(lambda: (good,) if removed.tries else (removed, good), Leading(), Telemetry(), waits=(0.0, 0.0))
+    subject = Storing(lambda: (good,) if removed.tries else (removed, good), Leading(), Telemetry(), waits=(0.0, 0.0))
     subject.tell(ROLLOUT, status(0, 1, 2))
     await settled(subject)
 
@@ -348,3 +379,57 @@ async def test_where_there_is_nobody_to_tell_the_mark_moves_all_the_same() -> No
     subject.tell(ROLLOUT, status(0, 1))
     assert subject.mark(ROLLOUT, status(0, 1), NOW).until == NOW + timedelta(seconds=1)
     assert not subject._news
+
+
+async def test_a_successor_tells_only_the_address_that_was_behind() -> None:
+    # Given an address that hangs, another one that was told all, and a process that dies when that is stored
+    release = threading.Event()
+    dead, good = Receiver("dead", hang=release), Receiver("good")
+    first, _ = notifier(dead, good)
+    first.tell(ROLLOUT, status(0, 1))
+    async with asyncio.timeout(5):
+        while mark_of(first.stored["u1"][1].notified, good.label).until < NOW + timedelta(seconds=1):  # type: ignore[arg-type] # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    first.dead = True
+    await first.close()
+    release.set()
+    kept = SarkRolloutStatus.model_validate(first.stored["u1"][1].to_wire())
+
+    # When another one goes on, with the file in another order and one address more
+    again, new = Receiver("dead", label=dead.label), Receiver("new")
+    second, _ = notifier(new, good, again)
+    second.tell(ROLLOUT, kept)
+    await settled(second)
+
+    # Then the one that was behind is told what it missed, nobody else is told anything, and all are level
+    assert (words(again), words(good), words(new)) == (["at 0", "at 1"], ["at 0", "at 1"], [])
+    assert second.stored["u1"][1].notified == status(0, 1).model_copy(update={"notified": second._marks["u1"]}).notified
+    assert second._marks["u1"].addresses is None
+    await second.close()
+
+
+async def test_the_next_notice_waits_for_the_note_of_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a status that cannot be stored
+    receiver = Receiver()
+    subject, _ = notifier(receiver)
+    subject.dead = True
+    subject.tell(ROLLOUT, status(0, 1))
+    await asyncio.sleep(0.1)
+    assert words(receiver) == ["at 0"]
+
+    # When it can, then the next one is told
+    subject.dead = False
+    subject._store("u1")
+    await settled(subject)
+    assert words(receiver) == ["at 0", "at 1"]
+    await subject.close()
+
+    # And where it never can, it is told all the same
+    monkeypatch.setattr(module, "STORE_SECONDS", 0.05)
+    other = Receiver()
+    subject, _ = notifier(other)
+    subject.dead = True
+    subject.tell(ROLLOUT, status(0, 1))
+    await settled(subject)
+    assert words(other) == ["at 0", "at 1"]
+    await subject.close()

@@ -2,7 +2,7 @@
 
 The mark of how far stands in the status, so that it outlives a restart and goes over to the next leader. It is moved when a
 notice was delivered or given up, and stored with the next status; a process that dies in between leads to a second delivery, by
-which every notice carries a key that is the same both times.
+which every notice carries a key that is the same both times. While some addresses are behind others, it says how far each is.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ class Notice:
         """Return what is the same whenever, and by whomever, this transition of the rollout `uid` is told."""
         place = f"{uid} {self.mark.until.isoformat()} {self.mark.count} {self.entry.reason}"
         return hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
+def mark_of(notified: Notified, name: str) -> Notified:
+    """Return how far the address `name` has come; one that is not known is told nothing that another one was told before."""
+    if not notified.addresses:
+        return Notified(until=notified.until, count=notified.count)
+    found = next((each for each in notified.addresses if each.name == name), notified.addresses[0])
+    return Notified(until=found.until, count=found.count)
 
 
 def from_now_on(history: Sequence[HistoryEntry], now: datetime) -> Notified:

@@ -3,11 +3,13 @@
     # everything
     slack://T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX/#rollouts
     # what somebody had better look at
-    warnings=pagerduty://integration-key@api-key
+    name=on-call warnings=pagerduty://integration-key@api-key
     # of some rollouts, some things: all that is named must be so
     rollouts=shop/*,billing/gateway reasons=CriterionBreached,BaselineRestored slack://T00000000/B00000001/XXXXXXXXXXXXXXXXXXXXXXXX/#shop
 
-A line is its conditions and then the URL, with blanks between.
+A line is its name, if it has one, its conditions and then the URL, with blanks between. The name is what the status keeps the
+progress of the address under, also when its URL is another one; lines without one share that of their scheme. No digest of a
+URL is stored, for a secret that is short could be guessed from it.
 
 The file is read for each notice, so it may be rotated. Nothing of it is ever logged but the number of a line.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +27,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from sark_api.reasons import REASONS
+from sark_api.status import NOTIFIED_LIMIT
 from sark_operator.core.notices import Notice
 
 MAX_BYTES: Final = 64 * 1024
-MAX_URLS: Final = 50
+MAX_URLS: Final = NOTIFIED_LIMIT
 _WARNINGS: Final = "warnings="
-CONDITIONS: Final = ("rollouts", "reasons")
+CONDITIONS: Final = ("name", "rollouts", "reasons")
 """What may stand before a URL, beside that it is told of warnings only."""
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?")
 
 
 class AddressFileError(ValueError):
@@ -42,8 +47,10 @@ class AppriseAddress:
     """One line of the file."""
 
     name: str
+    label: str
+    """Its name in the file, else the scheme of its URL."""
     key: str
-    """Digest of the line, which is the same wherever in the file it stands."""
+    """Its name, else the digest of the line: the same wherever in the file it stands. It is kept in memory only."""
     service: Any
     """Apprise's plugin for the URL."""
     only_warnings: bool
@@ -109,7 +116,14 @@ def _addresses(path: Path, raw: bytes) -> Sequence[AppriseAddress]:
     ]
     if len(wanted) > MAX_URLS:
         raise AddressFileError(f"{path} holds {len(wanted)} URLs; at most {MAX_URLS}")
-    return tuple(_address(path, number, line) for number, line in wanted)
+    addresses = tuple(_address(path, number, line) for number, line in wanted)
+    named: set[str] = set()
+    for (number, _), address in zip(wanted, addresses, strict=True):
+        if address.label in named:
+            raise AddressFileError(f"{path}, line {number}: has the name of another line")
+        if address.key == address.label:
+            named.add(address.label)
+    return addresses
 
 
 def _address(path: Path, number: int, line: str) -> AppriseAddress:
@@ -118,7 +132,7 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
         import apprise
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs URLs, and what receivers answered
     *conditions, last = line.split()
-    rollouts, reasons = _conditions(f"{path}, line {number}", conditions)
+    own, rollouts, reasons = _conditions(f"{path}, line {number}", conditions)
     url = last.removeprefix(_WARNINGS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -129,24 +143,28 @@ def _address(path: Path, number: int, line: str) -> AppriseAddress:
             f"or {_WARNINGS}URL for warnings alone"
         )
     name = f"line {number} ({service.service_name})"
-    key = hashlib.sha256(line.encode()).hexdigest()
-    return AppriseAddress(name, key, service, last.startswith(_WARNINGS), rollouts, reasons)
+    label = own or f"{url.partition('://')[0].lower()}://"
+    key = own or hashlib.sha256(line.encode()).hexdigest()
+    return AppriseAddress(name, label, key, service, last.startswith(_WARNINGS), rollouts, reasons)
 
 
-def _conditions(where: str, conditions: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the patterns of rollouts and the reasons that stand before a URL."""
+def _conditions(where: str, conditions: Sequence[str]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """Return the name, the patterns of rollouts and the reasons that stand before a URL."""
     found: dict[str, tuple[str, ...]] = dict.fromkeys(CONDITIONS, ())
     for place, condition in enumerate(conditions, start=1):
         name, _, values = condition.partition("=")
         if name not in found or not values:
             raise AddressFileError(
-                f"{where}: word {place} is no condition: write rollouts=NAMESPACE/NAME,... or reasons=REASON,..."
+                f"{where}: word {place} is no condition: write name=NAME, rollouts=NAMESPACE/NAME,... or reasons=REASON,..."
             )
         found[name] = tuple(filter(None, values.split(",")))
+    own = ",".join(found["name"])
+    if own and _NAME.fullmatch(own) is None:
+        raise AddressFileError(f"{where}: a name is up to 63 lower-case letters, digits, hyphens and points, as in on-call")
     if any(pattern.count("/") != 1 for pattern in found["rollouts"]):
         raise AddressFileError(f"{where}: rollouts are named by namespace/name, with * for any, as in shop/*")
     if any(reason not in REASONS for reason in found["reasons"]):
         raise AddressFileError(
             f"{where}: names a reason that does not exist: docs/reasons.md has them all, as in CriterionBreached"
         )
-    return found["rollouts"], found["reasons"]
+    return own, found["rollouts"], found["reasons"]

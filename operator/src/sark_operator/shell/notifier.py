@@ -3,16 +3,16 @@
 A tick hands over what is stored and untold, and goes on; sending happens in tasks of its own, one for each rollout and address,
 with a deadline for everything. An address is told of a rollout in order, and waits for no other one.
 
-How far people were told, which is how far every address has come, is handed back to the next tick, which stores it. Most
-receivers take no part in a transaction, so a process that dies between the two tells a transition again: delivery is at least
-once, and each notice carries an id that is the same both times. An address that was reached is not told again because another
-one was not, while the process lives; after its death it is told again of what the slowest one had not come to.
+How far each address has come is handed back to the next tick, which stores it, and an address is told the next notice of a
+rollout when that is stored. Most receivers take no part in a transaction, so a process that dies between the two tells that one
+notice again: delivery is at least once, and each notice carries an id that is the same both times.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +32,11 @@ WAITS: Final = (1.0, 3.0, 9.0, 27.0)
 """Seconds between the attempts for one notice; after the last it is given up."""
 NOTICE_SECONDS: Final = 600.0
 """Deadline of one notice at one address with all its waiting in line, for what happens to its rollout next is told after it."""
+SOON_SECONDS: Final = 1.0
+"""How long the note of one address waits for the others, so that where all is well one write is for all of them."""
+STORE_SECONDS: Final = 30.0
+"""How long the next notice of an address waits for the note of the one before: people hear of a revert also where nothing can
+be stored."""
 
 _log = structlog.get_logger("sark.notifier")
 
@@ -43,11 +48,22 @@ Addresses = Callable[[], Sequence[Address]]
 class Notifier:
     """Tells people of what is stored."""
 
-    def __init__(self, addresses: Addresses, leads: Leads, telemetry: Telemetry, *, waits: Sequence[float] = WAITS) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        leads: Leads,
+        telemetry: Telemetry,
+        *,
+        waits: Sequence[float] = WAITS,
+        soon_seconds: float = SOON_SECONDS,
+    ) -> None:
         self._addresses = addresses
         self._leads = leads
         self._telemetry = telemetry
         self._waits = tuple(waits)
+        self._soon_seconds = soon_seconds
+        self._soon: dict[str, asyncio.TimerHandle] = {}
+        """By uid: when a mark is handed over that waits for the other addresses."""
         self._lines = Lines()
         self._marks: dict[str, Notified] = {}
         """By uid of the rollout: how far people were told by this process."""
@@ -67,6 +83,8 @@ class Notifier:
         if status.notified is None:
             return
         news = self._news.get(rollout.uid) or News(rollout, self._marks.get(rollout.uid) or status.notified)
+        news.stored = status.notified
+        news.storing.set()
         if not news.take_over(status.history):
             return
         self._news[rollout.uid] = news
@@ -79,8 +97,9 @@ class Notifier:
         """Drop what is known of a rollout that is gone, once all of it is told that is under way."""
         if uid in self._news:
             self._gone.add(uid)
+            self._news[uid].storing.set()
         else:
-            self._marks.pop(uid, None)
+            self._drop(uid)
 
     async def close(self) -> None:
         """Stop telling. What is not marked yet is told by the next leader."""
@@ -88,6 +107,8 @@ class Notifier:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for handle in self._soon.values():
+            handle.cancel()
         self._lines.close()
 
     def _begin(self, news: News) -> None:
@@ -102,7 +123,10 @@ class Notifier:
     async def _tell(self, news: News, key: str) -> None:
         """Tell one address what there is for it, in order, whatever becomes of the others."""
         try:
-            while (notice := news.next_for(key)) is not None and await self._is_settled(news, key, notice):
+            while (notice := news.next_for(key)) is not None:
+                await self._stored(news, key)
+                if not await self._is_settled(news, key, notice):
+                    break
                 news.settle(key, notice)
                 self._advance(news)
         finally:
@@ -117,15 +141,40 @@ class Notifier:
         del self._news[uid]
         if uid in self._gone:
             self._gone.discard(uid)
-            self._marks.pop(uid, None)
+            self._drop(uid)
+
+    def _drop(self, uid: str) -> None:
+        self._marks.pop(uid, None)
+        if (handle := self._soon.pop(uid, None)) is not None:
+            handle.cancel()
+
+    async def _stored(self, news: News, key: str) -> None:
+        """Wait until it is stored how far an address is, so that a successor tells it no more than one notice again."""
+        uid = news.rollout.uid
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STORE_SECONDS):
+                while self._leads.held and uid not in self._gone and not news.is_stored(key):
+                    news.storing.clear()
+                    self._note(news)
+                    await news.storing.wait()
 
     def _advance(self, news: News) -> None:
         if self._leads.held and news.advance():
             self._note(news)
 
     def _note(self, news: News) -> None:
-        self._marks[news.rollout.uid] = news.mark
-        self.on_told(news.rollout.uid)
+        """Hand over the mark: at once where all addresses are level, else when the others had a moment to get there too."""
+        uid = news.rollout.uid
+        self._marks[uid] = news.mark
+        if news.mark.addresses is None:
+            self._hand_over(uid)
+        elif uid not in self._soon:
+            self._soon[uid] = asyncio.get_running_loop().call_later(self._soon_seconds, self._hand_over, uid)
+
+    def _hand_over(self, uid: str) -> None:
+        if (handle := self._soon.pop(uid, None)) is not None:
+            handle.cancel()
+        self.on_told(uid)
 
     async def _is_settled(self, news: News, key: str, notice: Notice) -> bool:
         """Tell an address, again and again if it does not take it, then give it up.
