@@ -67,6 +67,18 @@ def test_each_address_is_told_what_its_line_asks_for(tmp_path: Path, rollout: st
     assert [number for number, each in enumerate(addresses, start=1) if each.wants(rollout, notice)] == told
 
 
+def test_lines_that_share_their_progress_are_told_of_once_for_each_file(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    file = AppriseFile(written(tmp_path, "json://me:hush@127.0.0.1/a\nxml://127.0.0.1/b\njson://127.0.0.1/c\n"))
+    assert len(file()) == len(file()) == 3
+    [said] = caplog.messages
+    assert said.startswith("line 1 (JSON), line 3 (JSON) have no names of their own")
+    assert "hush" not in said
+
+    written(tmp_path, "name=ours json://me:hush@127.0.0.1/a\nxml://127.0.0.1/b\njson://127.0.0.1/c\n")
+    assert len(file()) == 3
+    assert len(caplog.messages) == 1
+
+
 def test_a_file_that_goes_bad_leaves_what_was_read_before(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     file = AppriseFile(written(tmp_path, "json://127.0.0.1:9/a"))
     written(tmp_path, "nonsense-hush")

@@ -103,6 +103,19 @@ class AppriseFile:
         if raw != self._known:
             self._addresses = _addresses(self._path, raw)
             self._known = raw
+            for shared in _sharing(self._addresses):
+                logging.getLogger("sark.notifier").warning(
+                    "%s have no names of their own: after a death each may be told again what another one was not told; "
+                    "begin their lines with name=",
+                    shared,
+                )
+
+
+def _sharing(addresses: Sequence[AppriseAddress]) -> list[str]:
+    """Return the lines that share their progress, group by group, by their names in logs."""
+    labels = dict.fromkeys(each.label for each in addresses)
+    groups = ([each.name for each in addresses if each.label == label] for label in labels)
+    return [", ".join(group) for group in groups if len(group) > 1]
 
 
 def _addresses(path: Path, raw: bytes) -> Sequence[AppriseAddress]:
