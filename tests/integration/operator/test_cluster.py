@@ -222,6 +222,18 @@ async def test_a_status_is_stored_only_on_the_object_it_was_computed_from(
     assert stored.identity().generation == newer.identity().generation
 
 
+@pytest.mark.usefixtures("rollouts")
+async def test_a_status_is_stored_without_what_an_older_crd_does_not_know(door: KubernetesCluster, namespace: str):
+    # Given a status with a field that the CRD in the cluster lacks, as while an operator is newer than it
+    rollout = await door.read_rollout(namespace, NAME)
+    status = SarkRolloutStatus(phase=Phase.PROGRESSING, observed_generation=1)
+
+    # When it is written, then the rest of it is stored
+    stored = await door.write_status(rollout, {**status.to_wire(), "fromALaterVersion": {"until": "now"}})
+    assert stored.status() == status
+    assert (await door.read_rollout(namespace, NAME)).status() == status
+
+
 async def test_the_finalizer_comes_and_goes_beside_others(
     door: KubernetesCluster, namespace: str, rollouts: client.CustomObjectsApi
 ):

@@ -104,11 +104,15 @@ class KubernetesCluster:
             await self._ask("read", "/".join(path), self._documents.get(path))
 
     async def write_status(self, rollout: RolloutObject, status: Mapping[str, object]) -> RolloutObject:
-        """Replace the status; the resourceVersion in the body makes it conditional."""
+        """Replace the status; the resourceVersion in the body makes it conditional.
+
+        What a CRD does not know that is older than this operator is dropped by the API server: a status with less in it is
+        better than none.
+        """
         call = self._documents.replace(
             rollouts_path(rollout.namespace, rollout.name, "status"),
             {**rollout.document(), "status": dict(status)},
-            {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"},
+            {"fieldManager": FIELD_MANAGER, "fieldValidation": "Ignore"},
             read=RolloutObject.from_json,
         )
         written: RolloutObject = await self._ask("write", f"status of SarkRollout {rollout.key}", call)
