@@ -23,7 +23,7 @@ use crate::{
     inside::Call,
     jobs::{Answer, FallbackReason, Job, Waiting},
     logged::Circumstances,
-    metrics::{Metrics, Shed},
+    metrics::{Metrics, Shed, Tally},
     pool::Evaluated,
     question::Question,
     reply::{Problem, Reply, status},
@@ -44,13 +44,33 @@ pub(crate) struct Answering {
 }
 
 /// What is in force, with one holder for all requests of a thread: threads contend for a common count of holders.
-struct Held(Arc<InForce>);
+struct Held {
+    in_force: Arc<InForce>,
+    /// The thread's own counts under these metrics.
+    tally: Rc<Tally>,
+}
+
+impl Held {
+    /// `in_force`, counted by itself.
+    fn new(in_force: Arc<InForce>) -> Self {
+        let tally = Rc::new(in_force.metrics.tally());
+        Self { in_force, tally }
+    }
+
+    /// `newest` instead, counted on under the same metrics.
+    fn follow(&self, newest: &Arc<InForce>) -> Self {
+        if Arc::ptr_eq(&self.in_force.metrics, &newest.metrics) {
+            return Self { in_force: Arc::clone(newest), tally: Rc::clone(&self.tally) };
+        }
+        Self::new(Arc::clone(newest))
+    }
+}
 
 impl Deref for Held {
     type Target = InForce;
 
     fn deref(&self) -> &InForce {
-        &self.0
+        &self.in_force
     }
 }
 
@@ -95,8 +115,8 @@ impl Drop for Meter {
             return;
         }
         let ended = self.ended.unwrap_or_else(Instant::now);
-        self.in_force.metrics.assigned(self.arm, &self.in_force.flags);
-        self.in_force.metrics.request(self.arm, self.result, ended.saturating_duration_since(self.began));
+        self.in_force.tally.assigned(self.arm, &self.in_force.flags);
+        self.in_force.tally.request(self.arm, self.result, ended.saturating_duration_since(self.began));
     }
 }
 
@@ -159,7 +179,7 @@ impl Answering {
             paths: Paths::new(shared.options.writes),
             evaluating: Evaluating::new(shared, lane),
             in_force: RefCell::new(Follower::new(Arc::clone(&shared.in_force))),
-            held: RefCell::new(Rc::new(Held(shared.in_force.load_full()))),
+            held: RefCell::new(Rc::new(Held::new(shared.in_force.load_full()))),
             shared: Arc::clone(shared),
         }
     }
@@ -274,8 +294,9 @@ impl Answering {
             newest = follower.load();
         }
         let mut held = self.held.borrow_mut();
-        if !Arc::ptr_eq(&held.0, newest) {
-            *held = Rc::new(Held(Arc::clone(newest)));
+        if !Arc::ptr_eq(&held.in_force, newest) {
+            let following = held.follow(newest);
+            *held = Rc::new(following);
         }
         Rc::clone(&held)
     }
@@ -286,7 +307,7 @@ impl Answering {
         question: &Question<'_>,
         standing: &Standing,
         mut looked: Instant,
-        in_force: &InForce,
+        in_force: &Held,
     ) -> Result<Step, Problem> {
         if let Some(strike) = self.shared.faults.strike() {
             question.input()?;
@@ -298,11 +319,11 @@ impl Answering {
                 return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation)));
             }
         }
-        let (flags, metrics) = (&in_force.flags, &in_force.metrics);
+        let flags = &in_force.flags;
         let key = if flags.rust_cache { standing.cache_key(question.spelling()) } else { None };
         match (flags.rust_opa, flags.rust_cache, key) {
-            (true, true, Some(key)) => self.evaluate_once(question, key, looked, metrics).await,
-            (true, true, None) => Ok(self.evaluate(question, question.input()?, None, metrics).await),
+            (true, true, Some(key)) => self.evaluate_once(question, key, looked, in_force).await,
+            (true, true, None) => Ok(self.evaluate(question, question.input()?, None, in_force).await),
             (true, false, _) => {
                 question.input()?;
                 Ok(Step::HandOver { opa: Opa::Rust, cache: Cache::Redis, key: None, fallback: None })
@@ -310,7 +331,7 @@ impl Answering {
             (false, _, key) => {
                 // What the engine has decided before it was given up is not found, nor is this found by it.
                 let key = key.map(CacheKey::by_another);
-                if let Some(decision) = key.and_then(|key| self.look_up(&key, metrics)) {
+                if let Some(decision) = key.and_then(|key| self.look_up(&key, &in_force.tally)) {
                     return Ok(Step::Decided(decision, Origin::Cache, None));
                 }
                 question.input()?;
@@ -319,11 +340,11 @@ impl Answering {
         }
     }
 
-    fn look_up(&self, key: &CacheKey, metrics: &Metrics) -> Option<Decision> {
+    fn look_up(&self, key: &CacheKey, tally: &Tally) -> Option<Decision> {
         let began = Instant::now();
         let found = self.shared.engine.cache().get(key);
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
-        metrics.cache(Arm::Rust, CacheOperation::Get, result, began.elapsed());
+        tally.cache(Arm::Rust, CacheOperation::Get, result, began.elapsed());
         found
     }
 
@@ -334,18 +355,18 @@ impl Answering {
         question: &Question<'_>,
         key: CacheKey,
         looked: Instant,
-        metrics: &Metrics,
+        in_force: &Held,
     ) -> Result<Step, Problem> {
         let begun = self.shared.engine.cache().begin(key);
         let told_at = Instant::now();
         let took = told_at.saturating_duration_since(looked);
         if let Begun::Hit(decision) = begun {
-            metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
+            in_force.tally.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
             return Ok(Step::Decided(decision, Origin::Cache, Some(told_at)));
         }
         let is_at_hand = matches!(begun, Begun::Lead(_)) && !self.evaluating.is_slow(question);
         let input = if is_at_hand { question.input_to_evaluate(&self.shared.engine)? } else { question.input()? };
-        metrics.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
+        in_force.tally.cache(Arm::Rust, CacheOperation::Get, CacheResult::Miss, took);
         let lead = match self.follow(begun).await {
             Ok(decision) => return Ok(Step::Decided(decision, Origin::Engine, None)),
             Err(lead) => lead,
@@ -356,17 +377,17 @@ impl Answering {
             // Whoever waited for another has to look at the clock anew.
             let start = if is_at_hand { told_at } else { Instant::now() };
             match self.evaluating.here(question, input, lead, start) {
-                Ok(evaluated) => return Ok(settled(evaluated, metrics)),
+                Ok(evaluated) => return Ok(settled(evaluated, in_force)),
                 Err(lead) => lead,
             }
         };
         if lead.is_some() {
-            return Ok(self.evaluate(question, input, lead, metrics).await);
+            return Ok(self.evaluate(question, input, lead, in_force).await);
         }
         // Whoever led has failed or is gone, and it takes long. One leads again, on the pool, and the others wait for that one.
         Ok(match self.follow(self.shared.engine.cache().begin(key)).await {
             Ok(decision) => Step::Decided(decision, Origin::Engine, None),
-            Err(lead) => self.evaluate(question, input, lead, metrics).await,
+            Err(lead) => self.evaluate(question, input, lead, in_force).await,
         })
     }
 
@@ -382,23 +403,23 @@ impl Answering {
         }
     }
 
-    async fn evaluate(&self, question: &Question<'_>, input: Option<&[u8]>, lead: Option<Lead>, metrics: &Metrics) -> Step {
+    async fn evaluate(&self, question: &Question<'_>, input: Option<&[u8]>, lead: Option<Lead>, in_force: &Held) -> Step {
         let lead = if self.evaluating.is_slow(question) {
             lead
         } else {
             match self.evaluating.here(question, input, lead, Instant::now()) {
-                Ok(evaluated) => return settled(evaluated, metrics),
+                Ok(evaluated) => return settled(evaluated, in_force),
                 Err(lead) => lead,
             }
         };
-        if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, metrics).await {
-            return match settled(evaluated, metrics) {
+        if let Ok(evaluated) = self.evaluating.elsewhere(question, input, lead, &in_force.metrics).await {
+            return match settled(evaluated, in_force) {
                 // It ended on another thread, and the request has waited since for this one.
                 Step::Decided(decision, origin, _) => Step::Decided(decision, origin, None),
                 step => step,
             };
         }
-        metrics.shed(Shed::EvaluationQueue);
+        in_force.metrics.shed(Shed::EvaluationQueue);
         Step::Refused(Problem::unavailable("too many requests wait for their evaluation; try again"))
     }
 
@@ -443,15 +464,15 @@ impl Answering {
 }
 
 /// Count an evaluation, and say what comes of it.
-fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
+fn settled(evaluated: Evaluated, in_force: &Held) -> Step {
     let took = evaluated.took;
     match evaluated.answer {
         Ok((decision, source)) => {
             if let Source::Evaluation { kept_since } = source {
-                metrics.evaluation(Arm::Rust, decision.outcome().into(), took, "");
+                in_force.tally.evaluation(Arm::Rust, decision.outcome().into(), took);
                 if let Some(kept_since) = kept_since {
                     let kept_in = evaluated.ended.saturating_duration_since(kept_since);
-                    metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, kept_in);
+                    in_force.tally.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, kept_in);
                 }
             }
             let origin = if matches!(source, Source::Evaluation { .. }) { Origin::Engine } else { Origin::Cache };
@@ -461,7 +482,7 @@ fn settled(evaluated: Evaluated, metrics: &Metrics) -> Step {
             Step::Refused(Problem::invalid(format!("body contains malformed input document: {error}")))
         }
         Err(EvaluationError::Failed { kind, .. }) => {
-            metrics.evaluation(Arm::Rust, EvaluationResult::Error, took, kind.as_str());
+            in_force.metrics.evaluation(Arm::Rust, EvaluationResult::Error, took, kind.as_str());
             fall_back(FallbackReason::Evaluation(kind))
         }
     }

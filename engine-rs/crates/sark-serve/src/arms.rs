@@ -1,5 +1,7 @@
 //! Who does what: the two arms, and the two features that move apart from each other.
 
+use crate::flags::Flags;
+
 /// The arm a subject is assigned to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arm {
@@ -69,6 +71,15 @@ pub enum Feature {
 impl Feature {
     /// Both.
     pub const ALL: [Self; 2] = [Self::RustOpa, Self::RustCache];
+
+    /// The implementation of it that a request in `arm` gets.
+    pub(crate) fn assigns(self, arm: Arm, flags: &Flags) -> Arm {
+        let on = match self {
+            Self::RustOpa => flags.rust_opa,
+            Self::RustCache => flags.rust_cache,
+        };
+        if on { arm } else { Arm::Python }
+    }
 
     /// Value of the `feature` label.
     pub const fn as_str(self) -> &'static str {

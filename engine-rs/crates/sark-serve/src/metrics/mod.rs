@@ -1,5 +1,6 @@
 //! Every metric of the data plane. One registry per rollout: a change of rollout starts all counts anew under its label.
 
+mod alone;
 mod baseline_only;
 mod cached;
 mod logged;
@@ -8,10 +9,13 @@ mod process;
 mod series;
 mod shadow;
 mod shed;
+mod tally;
+mod timing;
 mod unanswered;
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use prometheus::{Encoder, Gauge, Histogram, IntCounter, IntGauge, Registry, TextEncoder};
 
 use sark_engine::CacheStats;
@@ -34,6 +38,9 @@ use series::{Family, Series};
 pub(crate) use shadow::ShadowMetrics;
 pub(crate) use shed::Shed;
 use shed::ShedCounters;
+use tally::Counts;
+pub(crate) use tally::Tally;
+use timing::Timing;
 pub(crate) use unanswered::Unanswered;
 use unanswered::UnansweredCounters;
 
@@ -83,12 +90,19 @@ impl Refusal {
 /// Metrics of one arm.
 struct ArmMetrics {
     requests: Family<RequestResult, IntCounter>,
-    seconds: Histogram,
+    seconds: Arc<Timing>,
     evaluations: Family<EvaluationResult, IntCounter>,
-    evaluation_seconds: Histogram,
+    evaluation_seconds: Arc<Timing>,
     evaluation_errors: Vec<(&'static str, IntCounter)>,
     cache: Vec<(CacheOperation, CacheResult, IntCounter)>,
-    cache_seconds: Family<CacheOperation, Histogram>,
+    cache_seconds: Family<CacheOperation, Arc<Timing>>,
+}
+
+impl ArmMetrics {
+    fn cache_counter(&self, operation: CacheOperation, result: CacheResult) -> Option<&IntCounter> {
+        let known = self.cache.iter().find(|(op, res, _)| (*op, *res) == (operation, result));
+        known.map(|(_, _, counter)| counter)
+    }
 }
 
 /// Metrics of one feature.
@@ -134,6 +148,8 @@ pub(crate) struct Metrics {
     shadow: ShadowMetrics,
     log: LogMetrics,
     own: OwnMetrics,
+    /// What threads count by themselves; held by whoever takes it over.
+    tallies: Mutex<Vec<Arc<Counts>>>,
 }
 
 impl Metrics {
@@ -165,8 +181,17 @@ impl Metrics {
             shadow: ShadowMetrics::register(&registry)?,
             log: LogMetrics::register(&registry)?,
             own: OwnMetrics::new(&registry, gauges)?,
+            tallies: Mutex::default(),
             registry,
         })
+    }
+
+    /// Counts of their own for the thread that calls.
+    pub(crate) fn tally(&self) -> Tally {
+        let counts = Arc::default();
+        let tally = Tally::new(&counts);
+        self.tallies.lock().push(counts);
+        tally
     }
 
     fn arm(&self, arm: Arm) -> &ArmMetrics {
@@ -196,12 +221,10 @@ impl Metrics {
     /// Count which implementation of each feature a request is assigned to.
     pub(crate) fn assigned(&self, arm: Arm, flags: &Flags) {
         for metrics in &self.features {
-            let on = match metrics.feature {
-                Feature::RustOpa => flags.rust_opa,
-                Feature::RustCache => flags.rust_cache,
-            };
-            let counter = if on && arm == Arm::Rust { &metrics.assigned_rust } else { &metrics.assigned_python };
-            counter.inc();
+            match metrics.feature.assigns(arm, flags) {
+                Arm::Rust => metrics.assigned_rust.inc(),
+                Arm::Python => metrics.assigned_python.inc(),
+            }
         }
     }
 
@@ -210,7 +233,7 @@ impl Metrics {
         if let Some(counter) = metrics.requests.get(result) {
             counter.inc();
         }
-        metrics.seconds.observe(took.as_secs_f64());
+        metrics.seconds.observe(took);
     }
 
     /// Count an evaluation that went to an evaluation thread.
@@ -246,7 +269,7 @@ impl Metrics {
 
     pub(crate) fn evaluation(&self, arm: Arm, result: EvaluationResult, took: Duration, error_type: &str) {
         let metrics = self.arm(arm);
-        metrics.evaluation_seconds.observe(took.as_secs_f64());
+        metrics.evaluation_seconds.observe(took);
         if let Some(counter) = metrics.evaluations.get(result) {
             counter.inc();
         }
@@ -261,9 +284,9 @@ impl Metrics {
     pub(crate) fn cache(&self, arm: Arm, operation: CacheOperation, result: CacheResult, took: Duration) {
         let metrics = self.arm(arm);
         if let Some(histogram) = metrics.cache_seconds.get(operation) {
-            histogram.observe(took.as_secs_f64());
+            histogram.observe(took);
         }
-        if let Some((_, _, counter)) = metrics.cache.iter().find(|(op, res, _)| (*op, *res) == (operation, result)) {
+        if let Some(counter) = metrics.cache_counter(operation, result) {
             counter.inc();
         }
     }
@@ -303,6 +326,12 @@ impl Metrics {
         ] {
             gauge.set(value);
         }
+        self.tallies.lock().retain(|counts| {
+            // Looked at first: a thread that ends meanwhile is asked once more.
+            let is_over = Arc::strong_count(counts) == 1;
+            self.take_in(counts);
+            !is_over
+        });
         self.process.refresh();
         self.cached.refresh(levels.cache);
         let mut text = Vec::with_capacity(64 * 1024);

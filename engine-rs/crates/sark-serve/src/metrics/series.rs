@@ -1,23 +1,19 @@
 //! Names, labels and buckets, and the handles to every series, resolved once.
 
 use prometheus::{
-    Error, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry,
-    core::Collector,
+    Error, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, core::Collector,
 };
 use sark_engine::REGORUS_VERSION;
 
-use super::{ArmMetrics, ERROR_TYPES, FeatureMetrics, Refusal};
+use super::{
+    ArmMetrics, ERROR_TYPES, FeatureMetrics, Refusal,
+    timing::{Timings, bounds},
+};
 use crate::{
     arms::{Arm, Feature},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
     jobs::FallbackReason,
 };
-
-/// Seconds. They bracket the limits that rollouts are judged by (0.5, 0.75, 5, 7.5 ms), so that no quantile is guessed.
-const BUCKETS: [f64; 27] = [
-    0.00001, 0.000_025, 0.00005, 0.0001, 0.00025, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.005, 0.0075, 0.01,
-    0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
 
 /// One series per label value.
 pub(super) struct Family<L, M>(Vec<(L, M)>);
@@ -35,12 +31,12 @@ impl<L: Copy + PartialEq, M> Family<L, M> {
 /// The registered families.
 pub(super) struct Series {
     requests: IntCounterVec,
-    request_seconds: HistogramVec,
+    request_seconds: Timings,
     evaluations: IntCounterVec,
-    evaluation_seconds: HistogramVec,
+    evaluation_seconds: Timings,
     evaluation_errors: IntCounterVec,
     cache: IntCounterVec,
-    cache_seconds: HistogramVec,
+    cache_seconds: Timings,
     fallbacks: IntCounterVec,
     percentage: IntGaugeVec,
     assignments: IntCounterVec,
@@ -69,8 +65,11 @@ impl Registrar<'_> {
         self.add(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
-    fn histograms(&self, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, Error> {
-        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), labels))
+    /// A series for each combination of the arms with one of `values`.
+    fn timings(&self, name: &str, help: &str, labels: &[&str], values: &[Vec<&str>]) -> Result<Timings, Error> {
+        let arms = [Arm::Rust.as_str(), Arm::Python.as_str()].into_iter();
+        let series: Vec<_> = arms.flat_map(|arm| values.iter().map(move |rest| [&[arm][..], rest].concat())).collect();
+        self.add(Timings::new(name, help, labels, &series))
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<Gauge, Error> {
@@ -83,14 +82,15 @@ impl Series {
     pub(super) fn register(registry: &Registry) -> Result<Self, Error> {
         let to = Registrar(registry);
         build_info(&to)?;
+        let operations: Vec<_> = CacheOperation::ALL.iter().map(|operation| vec![operation.as_str()]).collect();
         Ok(Self {
             requests: to.counters("sark_requests_total", "Authorization requests by the arm they were assigned to.", &["implementation", "result"])?,
-            request_seconds: to.histograms("sark_request_duration_seconds", "Seconds from the last byte of the body, when it was read, to the answer as it is sent.", &["implementation"])?,
+            request_seconds: to.timings("sark_request_duration_seconds", "Seconds from the last byte of the body, when it was read, to the answer as it is sent.", &["implementation"], &[vec![]])?,
             evaluations: to.counters("opa_evaluation_total", "Evaluations; an undefined decision counts as deny.", &["implementation", "result"])?,
-            evaluation_seconds: to.histograms("opa_evaluation_duration_seconds", "Seconds an evaluation took.", &["implementation"])?,
+            evaluation_seconds: to.timings("opa_evaluation_duration_seconds", "Seconds an evaluation took.", &["implementation"], &[vec![]])?,
             evaluation_errors: to.counters("opa_evaluation_errors_total", "Evaluations that gave no decision.", &["implementation", "error_type"])?,
             cache: to.counters("cache_operations_total", "Operations on the decision cache.", &["implementation", "operation", "result"])?,
-            cache_seconds: to.histograms("cache_operation_duration_seconds", "Seconds an operation on the decision cache took.", &["implementation", "operation"])?,
+            cache_seconds: to.timings("cache_operation_duration_seconds", "Seconds an operation on the decision cache took.", &["implementation", "operation"], &operations)?,
             fallbacks: to.counters("implementation_fallback_total", "Requests of the rust arm that baseline had to answer.", &["feature", "error_type"])?,
             percentage: to.add(IntGaugeVec::new(Opts::new("feature_flag_rollout_percentage", "Share of the subjects in the rust arm, 0 while the feature is off."), &["feature"]))?,
             assignments: to.counters("feature_flag_assignments_total", "Requests by feature and the implementation assigned.", &["feature", "implementation"])?,
@@ -103,7 +103,7 @@ impl Series {
             moved: to.add(IntCounter::new("sark_evaluations_moved_total", "Evaluations given to an evaluation thread, because they took or were expected to take long."))?,
             policies_bytes: to.gauge("sark_policies_bytes", "Memory of the policies that serve, compiled, and of their data, as an estimate.")?,
             connections: to.gauge("sark_connections", "Open connections.")?,
-            lateness: to.add(Histogram::with_opts(HistogramOpts::new("sark_thread_lateness_seconds", "Seconds by which a serving thread came late to its clock, as it did to whatever else arrived then.").buckets(BUCKETS.to_vec())))?,
+            lateness: to.add(Histogram::with_opts(HistogramOpts::new("sark_thread_lateness_seconds", "Seconds by which a serving thread came late to its clock, as it did to whatever else arrived then.").buckets(bounds())))?,
         })
     }
 
@@ -111,17 +111,15 @@ impl Series {
         let arm = arm.as_str();
         Ok(ArmMetrics {
             requests: Family::new(RequestResult::ALL, |result| counter(&self.requests, &[arm, result.as_str()]))?,
-            seconds: histogram(&self.request_seconds, &[arm])?,
+            seconds: self.request_seconds.of(&[arm])?,
             evaluations: Family::new(EvaluationResult::ALL, |result| counter(&self.evaluations, &[arm, result.as_str()]))?,
-            evaluation_seconds: histogram(&self.evaluation_seconds, &[arm])?,
+            evaluation_seconds: self.evaluation_seconds.of(&[arm])?,
             evaluation_errors: ERROR_TYPES
                 .into_iter()
                 .map(|error_type| Ok((error_type, counter(&self.evaluation_errors, &[arm, error_type])?)))
                 .collect::<Result<_, Error>>()?,
             cache: self.cache_counters(arm)?,
-            cache_seconds: Family::new(CacheOperation::ALL, |operation| {
-                histogram(&self.cache_seconds, &[arm, operation.as_str()])
-            })?,
+            cache_seconds: Family::new(CacheOperation::ALL, |operation| self.cache_seconds.of(&[arm, operation.as_str()]))?,
         })
     }
 
@@ -164,10 +162,6 @@ impl Series {
 }
 
 fn counter(family: &IntCounterVec, labels: &[&str]) -> Result<IntCounter, Error> {
-    family.get_metric_with_label_values(labels)
-}
-
-fn histogram(family: &HistogramVec, labels: &[&str]) -> Result<Histogram, Error> {
     family.get_metric_with_label_values(labels)
 }
 
