@@ -72,6 +72,8 @@ struct Serving {
 /// What is known of a path under the policies that serve.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing {
+    /// Number of the prospects that say so.
+    number: u64,
     is_supported: bool,
     stem: Option<Stem>,
 }
@@ -142,7 +144,16 @@ impl Engine {
 
     /// What is known of `path`. Remembered for paths asked again.
     pub fn standing(&self, path: &DecisionPath) -> Standing {
-        self.prospect(path, |prospect| Standing { is_supported: prospect.is_supported(), stem: prospect.stem().copied() })
+        self.prospect(path, |prospect| Standing {
+            number: prospect.number(),
+            is_supported: prospect.is_supported(),
+            stem: prospect.stem().copied(),
+        })
+    }
+
+    /// Whether the policies that serve now are those that `standing` was found out under.
+    pub fn is_current(&self, standing: &Standing) -> bool {
+        standing.number == self.number.load(Ordering::Acquire)
     }
 
     /// What is known of `path` under the policies that serve now, shown to `see`. What the path remembers is asked first, for that

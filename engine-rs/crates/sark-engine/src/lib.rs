@@ -33,7 +33,9 @@ mod source;
 mod verdict;
 
 pub use body::Body;
-pub use cache::{Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Scope, Spelling, Waiter};
+pub use cache::{
+    Begun, CacheKey, CacheLimits, CacheStats, Clock, ClockHand, DecisionCache, Lead, Missed, Scope, Spelling, Waiter,
+};
 pub use decision::{Decision, Outcome};
 pub use document::{
     Document, Input, MAX_DEPTH, MAX_INPUT_VALUES, MAX_NUMBER_BYTES, Spelled, integer, shared as shared_key,

@@ -189,6 +189,11 @@ impl Prospect {
         self.policies == number
     }
 
+    /// Number of the prospects that it belongs to.
+    pub(crate) const fn number(&self) -> u64 {
+        self.policies
+    }
+
     /// What the keys of its decisions begin with; None when they must not be kept.
     pub(crate) fn stem(&self) -> Option<&Stem> {
         self.kept.as_ref().map(|kept| &kept.stem)

@@ -10,13 +10,17 @@ use std::{
 
 use arc_swap::{ArcSwap, Cache as Follower};
 use bytes::Bytes;
-use sark_engine::{Begun, CacheKey, Decision, EvaluationError, EvaluationErrorKind, Lane, Lead, Policies, Source, Standing};
+use sark_engine::{
+    Begun, CacheKey, Decision, DecisionPath, EvaluationError, EvaluationErrorKind, Lane, Lead, Missed, Policies, Source,
+    Spelling, Standing,
+};
 use tokio::sync::oneshot;
 
 use crate::{
     answered::Decider,
     arms::{Arm, Cache, Feature, Opa},
     asked::{Paths, Route},
+    compression,
     dressing::Look,
     evaluating::{Evaluating, no_decision},
     events::{CacheOperation, CacheResult, EvaluationResult, RequestResult},
@@ -89,11 +93,16 @@ struct Meter {
 }
 
 impl Meter {
+    /// Of a request that began then; an error until somebody says otherwise.
+    const fn new(in_force: Rc<Held>, arm: Arm, in_arms: bool, began: Instant) -> Self {
+        Self { in_force, arm, in_arms, is_void: false, began, ended: None, result: RequestResult::Error }
+    }
+
     /// Make the answer look so, which is part of the request's time.
-    fn dress(&mut self, reply: &mut Reply, look: Look, question: &Question<'_>) {
+    fn dress(&mut self, reply: &mut Reply, look: Look, path: &DecisionPath) {
         if !look.is_worn_by(reply) {
             self.ended = None;
-            *reply = look.dress(reply.clone(), &question.asked.path);
+            *reply = look.dress(reply.clone(), path);
         }
     }
 
@@ -120,20 +129,28 @@ impl Drop for Meter {
     }
 }
 
-/// When the clock was read for a question.
+/// When the clock was read for a question, and what is known of it already.
 #[derive(Clone, Copy)]
-pub(crate) struct Times {
+pub(crate) struct Outset {
     /// When it was asked.
     began: Instant,
-    /// The last time.
+    /// The last time that the clock was read.
     looked: Instant,
+    /// Its decision was looked for, and is not kept.
+    missed: Option<Missed>,
 }
 
-impl Times {
-    /// Those of a question that is asked now.
+impl Outset {
+    /// That of a question that is asked now.
     pub(crate) fn now() -> Self {
         let now = Instant::now();
-        Self { began: now, looked: now }
+        Self { began: now, looked: now, missed: None }
+    }
+
+    /// That of a question that has come.
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        let began = request.came();
+        Self { began, looked: if request.is_first() { began } else { Instant::now() }, missed: None }
     }
 }
 
@@ -184,14 +201,53 @@ impl Answering {
         }
     }
 
+    /// Answer a question whose decision is kept, where nothing else is to be done for it. Err: it has to be [answered] like all
+    /// others.
+    ///
+    /// [answered]: Self::answer
+    pub(crate) fn at_once(&self, request: &Request<'_>) -> Result<Reply, Outset> {
+        let mut outset = Outset::of(request);
+        let Some(asked) = self.paths.plainly(request) else {
+            return Err(outset);
+        };
+        let in_force = self.in_force(outset.looked);
+        let flags = &in_force.flags;
+        if flags.everybodys_arm() != Some(Arm::Rust) || flags.shadow > 0 || !self.shared.may_answer_alone(flags) {
+            return Err(outset);
+        }
+        // What was left to baseline at load is not looked for.
+        let to_key = |standing: &Standing| standing.cache_key(Spelling::Body(request.body)).filter(|_| standing.is_supported());
+        let Some(key) = asked.standing(&self.shared.engine, to_key) else {
+            return Err(outset);
+        };
+        let mut meter = Meter::new(in_force, Arm::Rust, true, outset.began);
+        match self.shared.engine.cache().look(key) {
+            Ok(decision) => {
+                let told_at = Instant::now();
+                let took = told_at.saturating_duration_since(outset.looked);
+                meter.in_force.tally.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
+                let (mut reply, result) = decided(&decision);
+                (meter.ended, meter.result) = (Some(told_at), result);
+                let packs =
+                    compression::is_worth_packing(&reply.body) && compression::is_accepted(request.head.accept_encoding);
+                meter.dress(&mut reply, Look { packs, ..Look::PLAIN }, &asked.path);
+                Ok(reply)
+            }
+            Err(missed) => {
+                meter.is_void = true;
+                outset.missed = Some(missed);
+                Err(outset)
+            }
+        }
+    }
+
     /// Answer a request, or say why it is none.
-    pub(crate) async fn answer(&self, request: &Request<'_>) -> Result<Reply, Problem> {
-        let times = Times { began: request.came(), looked: if request.is_first() { request.came() } else { Instant::now() } };
+    pub(crate) async fn answer(&self, request: &Request<'_>, outset: Outset) -> Result<Reply, Problem> {
         match self.paths.route(request.head.method, request.head.path)? {
             Route::Health if request.head.query.is_empty() => Ok(Reply::healthy()),
             Route::Health | Route::Elsewhere => Ok(self.pass_on(request).await),
-            Route::Data(asked) => self.data(request, asked, times).await,
-            Route::Plain(asked) => self.plain(request, asked, times).await,
+            Route::Data(asked) => self.data(request, asked, outset).await,
+            Route::Plain(asked) => self.plain(request, asked, outset).await,
             Route::Batch(asked) => self.batch(request, &asked).await,
         }
     }
@@ -199,29 +255,28 @@ impl Answering {
     /// Answer a question from inside the process.
     pub(crate) async fn tell(&self, call: &Call) -> Result<Told, Problem> {
         let question = Question::new(self.paths.inside(&call.path), &call.body, call.subject.as_deref().map(str::as_bytes));
-        let times = Times { began: call.began, looked: Instant::now() };
-        self.told(&question, times, Some(call.drawn), Look::PLAIN).await
+        let outset = Outset { began: call.began, looked: Instant::now(), missed: None };
+        self.told(&question, outset, Some(call.drawn), Look::PLAIN).await
     }
 
     /// The answer to a question, looking so.
-    pub(crate) async fn decide(&self, question: Question<'_>, times: Times, look: Look) -> Result<Reply, Problem> {
-        Ok(self.told(&question, times, None, look).await?.reply)
+    pub(crate) async fn decide(&self, question: Question<'_>, outset: Outset, look: Look) -> Result<Reply, Problem> {
+        Ok(self.told(&question, outset, None, look).await?.reply)
     }
 
     /// Answer a question. Whether its decision is compared is left to chance, unless that was `drawn` before.
-    async fn told(&self, question: &Question<'_>, times: Times, drawn: Option<bool>, look: Look) -> Result<Told, Problem> {
-        let began = times.began;
-        let in_force = self.in_force(times.looked);
+    async fn told(&self, question: &Question<'_>, outset: Outset, drawn: Option<bool>, look: Look) -> Result<Told, Problem> {
+        let began = outset.began;
+        let in_force = self.in_force(outset.looked);
         let arm = self.shared.arm(question, &in_force)?;
         let drawn = drawn.unwrap_or_else(|| Shadow::is_drawn(&in_force.flags));
         let drawn = drawn.then(|| Shadow::drawn(&self.shared.engine));
         let log = self.shared.log.get().map(|log| (log, self.shared.engine.policies()));
         // What was left to baseline at load is nobody's failure, and no arm has a request that the other could not have.
-        let standing = self.shared.engine.standing(&question.asked.path);
-        let in_arms = standing.is_supported();
-        let mut meter = Meter { in_force, arm, in_arms, is_void: false, began, ended: None, result: RequestResult::Error };
+        let in_arms = question.asked.standing(&self.shared.engine, Standing::is_supported);
+        let mut meter = Meter::new(in_force, arm, in_arms, began);
         let step = if in_arms && arm == Arm::Rust {
-            self.rust_arm(question, &standing, times.looked, &meter.in_force).await
+            self.rust_arm(question, outset, &meter.in_force).await
         } else {
             question.input().map(|_| Step::HandOver { opa: Opa::Http, cache: Cache::Redis, key: None, fallback: None })
         };
@@ -248,7 +303,7 @@ impl Answering {
         };
         meter.result = result;
         if drawn.is_none() && log.is_none() {
-            meter.dress(&mut reply, look, question);
+            meter.dress(&mut reply, look, &question.asked.path);
             return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         }
         let in_force = Rc::clone(&meter.in_force);
@@ -261,7 +316,7 @@ impl Answering {
         }
         let Some((log, policies)) = log else {
             meter.leave_out(paused);
-            meter.dress(&mut reply, look, question);
+            meter.dress(&mut reply, look, &question.asked.path);
             return Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback });
         };
         let circumstances = self.circumstances(question, &policies, began);
@@ -269,7 +324,7 @@ impl Answering {
         let body = if reply.status == status::OK { id.stamped(&reply.body) } else { reply.body.clone() };
         meter.leave_out(paused);
         reply.body = body;
-        meter.dress(&mut reply, look, question);
+        meter.dress(&mut reply, look, &question.asked.path);
         Ok(Told { reply, arm: in_arms.then_some(arm), origin, fallback })
     }
 
@@ -302,27 +357,27 @@ impl Answering {
     }
 
     /// What the rust arm does. Err: the question turned out to be none.
-    async fn rust_arm(
-        &self,
-        question: &Question<'_>,
-        standing: &Standing,
-        mut looked: Instant,
-        in_force: &Held,
-    ) -> Result<Step, Problem> {
+    async fn rust_arm(&self, question: &Question<'_>, mut outset: Outset, in_force: &Held) -> Result<Step, Problem> {
         if let Some(strike) = self.shared.faults.strike() {
             question.input()?;
             if !strike.delay.is_zero() {
                 tokio::time::sleep(strike.delay).await;
-                looked = Instant::now();
+                // Much may have changed.
+                outset = Outset { looked: Instant::now(), missed: None, ..outset };
             }
             if strike.fails {
                 return Ok(fall_back(FallbackReason::Evaluation(EvaluationErrorKind::Evaluation)));
             }
         }
         let flags = &in_force.flags;
-        let key = if flags.rust_cache { standing.cache_key(question.spelling()) } else { None };
+        let to_key = |standing: &Standing| standing.cache_key(question.spelling());
+        let key = match outset.missed {
+            _ if !flags.rust_cache => None,
+            Some(missed) => Some(missed.key()),
+            None => question.asked.standing(&self.shared.engine, to_key),
+        };
         match (flags.rust_opa, flags.rust_cache, key) {
-            (true, true, Some(key)) => self.evaluate_once(question, key, looked, in_force).await,
+            (true, true, Some(key)) => self.evaluate_once(question, key, outset, in_force).await,
             (true, true, None) => Ok(self.evaluate(question, question.input()?, None, in_force).await),
             (true, false, _) => {
                 question.input()?;
@@ -349,17 +404,18 @@ impl Answering {
     }
 
     /// The decision of a question that may be kept. Of all who ask it at the same time, one evaluates. The look into the cache
-    /// counts from `looked`, which is the last time somebody read the clock.
+    /// counts from the last time somebody read the clock.
     async fn evaluate_once(
         &self,
         question: &Question<'_>,
         key: CacheKey,
-        looked: Instant,
+        outset: Outset,
         in_force: &Held,
     ) -> Result<Step, Problem> {
-        let begun = self.shared.engine.cache().begin(key);
+        let cache = self.shared.engine.cache();
+        let begun = outset.missed.map_or_else(|| cache.begin(key), |missed| cache.begin_missed(missed));
         let told_at = Instant::now();
-        let took = told_at.saturating_duration_since(looked);
+        let took = told_at.saturating_duration_since(outset.looked);
         if let Begun::Hit(decision) = begun {
             in_force.tally.cache(Arm::Rust, CacheOperation::Get, CacheResult::Hit, took);
             return Ok(Step::Decided(decision, Origin::Cache, Some(told_at)));
@@ -531,5 +587,154 @@ pub(crate) fn keep(shared: &Shared, key: CacheKey, decision: &Decision, longest:
     let began = Instant::now();
     if shared.engine.cache().insert_for(key, decision, longest) {
         metrics.cache(Arm::Rust, CacheOperation::Set, CacheResult::Ok, began.elapsed());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use super::*;
+    use crate::{
+        faults::Faults,
+        flags::Flags,
+        shared::tests::shared,
+        wire::{Arrival, HeadRule, Incoming},
+    };
+
+    const BODY: &str = r#"{"input":{"user":"alice"}}"#;
+
+    fn everybody() -> Flags {
+        Flags { percentage: 100, rust_opa: true, rust_cache: true, ..Flags::default() }
+    }
+
+    fn answering(flags: Flags) -> Answering {
+        let shared = Arc::new(shared());
+        shared.set_flags(flags).unwrap();
+        let lane = shared.engine.lane().unwrap();
+        Answering::new(&shared, lane)
+    }
+
+    fn text(line: &str, headers: &str, body: &str) -> String {
+        format!("{line} HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// What `see` makes of a request as it arrived.
+    fn with_request<T>(text: &str, see: impl FnOnce(&Request<'_>) -> T) -> T {
+        let mut incoming = Incoming::default();
+        incoming.buffer().extend_from_slice(text.as_bytes());
+        incoming.arrived();
+        let rule = HeadRule { max_bytes: 4096, max_body_bytes: 4096, subject: None };
+        match incoming.look(&rule) {
+            Ok(Arrival::Request(request)) => see(&request),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The answer on the way of all requests; None when it has to be waited for.
+    fn usual(answering: &Answering, request: &Request<'_>, outset: Outset) -> Option<Reply> {
+        match pin!(answering.answer(request, outset)).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answered) => Some(answered.unwrap_or_else(|problem| problem.reply())),
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_at_once(answering: &Answering, text: &str) -> bool {
+        with_request(text, |request| answering.at_once(request).is_ok())
+    }
+
+    /// The counters of requests and of the cache that are not zero.
+    fn counts(answering: &Answering) -> Vec<String> {
+        let text = String::from_utf8(answering.shared.metrics().text(answering.shared.levels()).unwrap()).unwrap();
+        let names = [
+            "sark_requests_total",
+            "sark_request_duration_seconds_count",
+            "cache_operation",
+            "sark_cache_",
+            "feature_flag_assign",
+        ];
+        let told = text.lines().filter(|line| names.iter().any(|name| line.starts_with(name)));
+        told.filter(|line| !line.contains("_bucket") && !line.contains("_sum") && !line.ends_with(" 0"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn a_kept_decision_is_answered_at_once_and_counted_as_on_the_way_of_all_others() {
+        let question = text("POST /v1/data/a/b", "Content-Type: application/json\r\n", BODY);
+        let [quick, slow] = [answering(everybody()), answering(everybody())];
+        for time in 0..3 {
+            // When: it is asked of the one at once where that is possible, of the other never
+            let (reply, expected) = with_request(&question, |request| {
+                let reply = quick.at_once(request).map_or_else(|outset| usual(&quick, request, outset), Some);
+                (reply, usual(&slow, request, Outset::of(request)))
+            });
+            // Then
+            assert_eq!(expected.as_ref().map(|reply| &*reply.body), Some(b"{\"result\":1}\n".as_slice()));
+            assert_eq!(reply, expected, "{time}");
+            assert_eq!(counts(&quick), counts(&slow), "{time}");
+            assert!(is_at_once(&quick, &question));
+            with_request(&question, |request| usual(&slow, request, Outset::of(request)));
+        }
+        assert!(
+            counts(&quick).iter().any(|line| line.starts_with("sark_cache_hits_total") && line.ends_with(" 5")),
+            "{:?}",
+            counts(&quick)
+        );
+    }
+
+    #[test]
+    fn what_asks_for_more_than_a_kept_decision_is_not_answered_at_once() {
+        // Given: a question whose decision is kept
+        let answering = answering(everybody());
+        let plain = text("POST /v1/data/a/b", "", BODY);
+        with_request(&plain, |request| usual(&answering, request, Outset::of(request)));
+        assert!(is_at_once(&answering, &plain));
+        // Then: whoever asks otherwise takes the other way
+        for (line, headers, body) in [
+            ("GET /v1/data/a/b", "", BODY),
+            ("PUT /v1/data/a/b", "", BODY),
+            ("POST /v0/data/a/b", "", BODY),
+            ("POST /v1/batch/data/a/b", "", BODY),
+            ("POST /v1/database", "", BODY),
+            ("POST /v1/data", "", BODY),
+            ("POST /v1/data/a/b?pretty", "", BODY),
+            ("POST /v1/data/a/b?metrics=true", "", BODY),
+            ("POST /v1/data/a/b", "Content-Encoding: gzip\r\n", BODY),
+            ("POST /v1/data/a/b", "Content-Type: application/yaml\r\n", BODY),
+            ("POST /v1/data/a/b", "", ""),
+            ("POST /v1/data/a/b", "", "{}"),
+            ("POST /v1/data/a/b", "", r#" {"input":{"user":"alice"}}"#),
+            ("POST /v1/data/a/b", "", r#"{"input":{"user":"bob"}}"#),
+        ] {
+            assert!(!is_at_once(&answering, &text(line, headers, body)), "{line} {headers} {body}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_answered_at_once_while_somebody_else_has_a_part_in_it() {
+        let question = text("POST /v1/data/a/b", "", BODY);
+        let answering = answering(everybody());
+        with_request(&question, |request| usual(&answering, request, Outset::of(request)));
+        for flags in [
+            Flags { percentage: 0, ..everybody() },
+            Flags { percentage: 99, ..everybody() },
+            Flags { rust_cache: false, ..everybody() },
+            Flags { rust_opa: false, ..everybody() },
+            Flags { shadow: 1, ..everybody() },
+            Flags { ends: Some(Instant::now()), ..everybody() },
+        ] {
+            answering.shared.set_flags(flags.clone()).unwrap();
+            assert!(!is_at_once(&answering, &question), "{flags:?}");
+        }
+        answering.shared.set_flags(everybody()).unwrap();
+        assert!(is_at_once(&answering, &question));
+        answering.shared.faults.set(Faults { latency: Duration::from_millis(1), ..Faults::default() });
+        assert!(!is_at_once(&answering, &question));
+        answering.shared.faults.set(Faults::default());
+        assert!(is_at_once(&answering, &question));
     }
 }

@@ -10,12 +10,15 @@ use std::{
 };
 
 use percent_encoding::percent_decode_str;
-use sark_engine::DecisionPath;
+use sark_engine::{DecisionPath, Engine, Standing};
 
 use crate::{
     parameters::is_escaped_well,
+    question::begins_with_input,
     reply::Problem,
+    rest::is_yaml,
     routes::{self, below},
+    wire::Request,
 };
 
 /// Most paths remembered; a client that asks for more makes them be worked out anew.
@@ -47,6 +50,8 @@ pub(crate) enum Route {
 pub(crate) struct Asked {
     pub path: Arc<DecisionPath>,
     pub pace: Pace,
+    /// What policies said of it last. The path remembers it too, for all threads, and more slowly.
+    standing: RefCell<Option<Standing>>,
 }
 
 /// How long evaluations of a path take.
@@ -113,6 +118,17 @@ impl Paths {
         Ok(plain.and_then(|below| self.asked(below)).map_or(Route::Elsewhere, Route::Plain))
     }
 
+    /// What a request asks for that is a question in version 1 of the Data API as most clients ask it: of which nothing but its path
+    /// and its body says what its decision is, and that its body has an input.
+    pub(crate) fn plainly(&self, request: &Request<'_>) -> Option<Rc<Asked>> {
+        let head = &request.head;
+        let is_plain = head.method == "POST" && head.query.is_empty() && head.encoding.is_empty() && !is_yaml(head);
+        if !is_plain || !begins_with_input(request.body) {
+            return None;
+        }
+        self.asked(below(head.path, "/v1/data")?)
+    }
+
     /// What is asked for inside the process.
     pub(crate) fn inside(&self, path: &Arc<DecisionPath>) -> Rc<Asked> {
         let mut known = self.inside.borrow_mut();
@@ -156,7 +172,20 @@ impl Paths {
 impl Asked {
     /// A path that needs no reading; nothing is known of its pace.
     pub(crate) fn of(path: &Arc<DecisionPath>) -> Rc<Self> {
-        Rc::new(Self { path: Arc::clone(path), pace: Pace::default() })
+        Rc::new(Self::at(Arc::clone(path)))
+    }
+
+    fn at(path: Arc<DecisionPath>) -> Self {
+        Self { path, pace: Pace::default(), standing: RefCell::default() }
+    }
+
+    /// What is known of it under the policies that serve now, shown to `see`.
+    pub(crate) fn standing<T>(&self, engine: &Engine, see: impl FnOnce(&Standing) -> T) -> T {
+        let mut standing = self.standing.borrow_mut();
+        if let Some(known) = standing.as_ref().filter(|known| engine.is_current(known)) {
+            return see(known);
+        }
+        see(standing.insert(engine.standing(&self.path)))
     }
 
     pub(crate) fn read(below: &str) -> Option<Self> {
@@ -172,7 +201,7 @@ impl Asked {
             segments.map(|segment| percent_decode_str(segment).decode_utf8().map(Cow::into_owned)).collect();
         let decoded = decoded.ok().filter(|decoded| decoded.iter().all(|segment| segment != "." && segment != ".."))?;
         let path = DecisionPath::from_segments(decoded).ok()?;
-        Some(Self { path: Arc::new(path), pace: Pace::default() })
+        Some(Self::at(Arc::new(path)))
     }
 }
 

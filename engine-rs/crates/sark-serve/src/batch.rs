@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    answering::{Answering, Times},
+    answering::{Answering, Outset},
     asked::Asked,
     compression,
     dressing::{Look, Version},
@@ -87,7 +87,7 @@ impl Answering {
     /// Its time is that from its turn on, wherever it stands in the batch.
     async fn ask(&self, asked: &Rc<Asked>, body: &[u8], request: &Request<'_>) -> Reply {
         let question = Question::new(Rc::clone(asked), body, request.head.subject).asked_by(request.asker());
-        self.decide(question, Times::now(), Look::PLAIN).await.unwrap_or_else(|problem| problem.reply())
+        self.decide(question, Outset::now(), Look::PLAIN).await.unwrap_or_else(|problem| problem.reply())
     }
 }
 

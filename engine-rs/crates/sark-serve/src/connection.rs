@@ -234,9 +234,14 @@ impl Line {
     /// The answer to a request, and whether it was waited for. Most are there at once; before another is waited for, those before
     /// it are sent.
     async fn ask(&mut self, thread: &Thread, request: &Request<'_>) -> Result<(Reply, bool), Gone> {
-        let mut answering = pin!(thread.answer(request));
         // It was counted as a request of its arm.
         let failed = |problem: Problem| problem.reply();
+        let outset = match containing::contain(|| thread.answer_at_once(request)) {
+            Ok(Ok(reply)) => return Ok((reply, false)),
+            Ok(Err(outset)) => outset,
+            Err(problem) => return Ok((failed(problem), false)),
+        };
+        let mut answering = pin!(thread.answer(request, outset));
         if let Poll::Ready(reply) = poll_fn(|context| Poll::Ready(containing::poll(answering.as_mut(), context))).await {
             return Ok((reply.unwrap_or_else(failed), false));
         }

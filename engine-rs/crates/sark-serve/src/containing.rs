@@ -10,12 +10,17 @@ use sark_engine::contained;
 
 use crate::reply::Problem;
 
+/// What `work` gives, or the problem that comes of its panic.
+pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Problem> {
+    // The message is told where panics are told; it is nothing that a client could use.
+    contained(work).map_err(|_| Problem::internal("the decision point failed at this request"))
+}
+
 /// Go on with `work`; a panic is its end, and the problem that comes of it. It must not be gone on with then.
 pub(crate) fn poll<T>(work: Pin<&mut impl Future<Output = T>>, context: &mut Context<'_>) -> Poll<Result<T, Problem>> {
-    match contained(|| work.poll(context)) {
+    match contain(|| work.poll(context)) {
         Ok(state) => state.map(Ok),
-        // The message is told where panics are told; it is nothing that a client could use.
-        Err(_) => Poll::Ready(Err(Problem::internal("the decision point failed at this request"))),
+        Err(problem) => Poll::Ready(Err(problem)),
     }
 }
 

@@ -106,13 +106,7 @@ impl Server {
         }
         let in_force = shared.in_force_at(inquiry.began);
         let drawn = Shadow::is_drawn(&in_force.flags);
-        if drawn
-            || shared.log.get().is_some()
-            || self.is_leaving()
-            || !in_force.flags.rust_opa
-            || !in_force.flags.rust_cache
-            || shared.faults.are_on()
-        {
+        if drawn || self.is_leaving() || !shared.may_answer_alone(&in_force.flags) {
             return AtHand::Nothing { drawn };
         }
         let question = Question::new(Asked::of(inquiry.path), inquiry.body, inquiry.named().map(str::as_bytes));

@@ -67,8 +67,7 @@ impl<'r> Question<'r> {
 
     /// Whether there is no input. Most bodies show at their beginning that there is one, and need not be read for it.
     pub(crate) fn lacks_input(&self) -> Result<bool, Problem> {
-        let begins = self.body.strip_prefix(b"{\"input\":").map(<[u8]>::trim_ascii_start);
-        if begins.is_some_and(|value| matches!(value.first(), Some(b'{' | b'[' | b'"'))) {
+        if begins_with_input(self.body) {
             return Ok(false);
         }
         Ok(self.input()?.is_none())
@@ -88,6 +87,12 @@ impl<'r> Question<'r> {
     pub(crate) fn spelling(&self) -> Spelling<'_> {
         if self.body.is_empty() { Spelling::Absent } else { Spelling::Body(self.body) }
     }
+}
+
+/// Whether a body shows at its beginning that it has an input; without that it may have one all the same.
+pub(crate) fn begins_with_input(body: &[u8]) -> bool {
+    let begins = body.strip_prefix(b"{\"input\":").map(<[u8]>::trim_ascii_start);
+    begins.is_some_and(|value| matches!(value.first(), Some(b'{' | b'[' | b'"')))
 }
 
 /// The body of version 1 whose input is the document `text`, that stood in `place`.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::{
-    answering::{Answering, Times, deliver},
+    answering::{Answering, Outset, deliver},
     arms::{Arm, Cache, Opa},
     asked::Asked,
     bodies::Held,
@@ -26,7 +26,7 @@ use crate::{
 
 impl Answering {
     /// Answer a question in version 1 of the Data API.
-    pub(crate) async fn data(&self, request: &Request<'_>, asked: Rc<Asked>, times: Times) -> Result<Reply, Problem> {
+    pub(crate) async fn data(&self, request: &Request<'_>, asked: Rc<Asked>, outset: Outset) -> Result<Reply, Problem> {
         let head = &request.head;
         let posts = head.method == "POST";
         let parameters = Parameters::read(head.query);
@@ -49,11 +49,11 @@ impl Answering {
             warns: posts && question.lacks_input()?,
             packs: compression::is_accepted(head.accept_encoding),
         };
-        self.decide(question, times, look).await
+        self.decide(question, outset, look).await
     }
 
     /// Answer a question in version 0, whose body is the input.
-    pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, times: Times) -> Result<Reply, Problem> {
+    pub(crate) async fn plain(&self, request: &Request<'_>, asked: Rc<Asked>, outset: Outset) -> Result<Reply, Problem> {
         let head = &request.head;
         let unpacked = self.body(request)?;
         let text = trimmed(&unpacked);
@@ -70,7 +70,7 @@ impl Answering {
             // OPA packs what is below /v0/data, and not the answer to `POST /`.
             packs: head.path != "/" && compression::is_accepted(head.accept_encoding),
         };
-        self.decide(question, times, look).await
+        self.decide(question, outset, look).await
     }
 
     /// The body, unpacked if need be.

@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use crate::{
-    answering::Answering,
+    answering::{Answering, Outset},
     connection::Connection,
     containing,
     deadlines::Clock,
@@ -114,8 +114,14 @@ impl Thread {
         self.drains.get()
     }
 
+    /// Answer a request for which nobody has to be waited for, if it is one of the most common; else what is known of it.
+    pub(crate) fn answer_at_once(&self, request: &Request<'_>) -> Result<Reply, Outset> {
+        // Who has to show a token is looked at elsewhere.
+        if self.shared.tokens.get().is_some() { Err(Outset::of(request)) } else { self.answering.at_once(request) }
+    }
+
     /// Answer a request.
-    pub(crate) async fn answer(&self, request: &Request<'_>) -> Reply {
+    pub(crate) async fn answer(&self, request: &Request<'_>, outset: Outset) -> Reply {
         if let Some(tokens) = self.shared.tokens.get()
             && !tokens.load().admit(request.head.authorization)
         {
@@ -123,7 +129,7 @@ impl Thread {
             self.refused(&problem);
             return problem.reply();
         }
-        match self.answering.answer(request).await {
+        match self.answering.answer(request, outset).await {
             Ok(reply) => reply,
             Err(problem) => {
                 self.refused(&problem);

@@ -116,6 +116,11 @@ impl Shared {
         }
     }
 
+    /// Whether under these flags a kept decision is all that a question of the new arm needs: nobody else looks at it.
+    pub(crate) fn may_answer_alone(&self, flags: &Flags) -> bool {
+        flags.rust_opa && flags.rust_cache && self.log.get().is_none() && !self.faults.are_on()
+    }
+
     /// The arm of a question's subject. Err: it turned out to be none.
     pub(crate) fn arm(&self, question: &Question<'_>, in_force: &InForce) -> Result<Arm, Problem> {
         if let Some(arm) = in_force.flags.everybodys_arm() {
@@ -145,7 +150,7 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use sark_engine::{CacheLimits, EngineOptions, EvaluationLimits, Module, Policies};
 
     use super::*;
@@ -153,7 +158,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(60);
 
-    fn shared() -> Shared {
+    /// What threads share that serve one policy: `data.a.b` is 1.
+    pub(crate) fn shared() -> Shared {
         let modules = vec![Module { name: "a.rego".into(), source: "package a\nb := 1".into() }];
         let policies = Arc::new(Policies::compile(modules, b"{}").unwrap());
         let cache = CacheLimits { max_entries: 10, max_bytes: 1 << 20, ttl: PATIENCE };

@@ -31,7 +31,12 @@ pub use self::{
     key::{CacheKey, Scope, Spelling},
     stats::CacheStats,
 };
-use self::{flight::SingleFlight, key::Slot, stats::Count, table::Table};
+use self::{
+    flight::{Landings, SingleFlight},
+    key::Slot,
+    stats::Count,
+    table::Table,
+};
 use crate::decision::Decision;
 
 /// Bounds of the cache.
@@ -62,6 +67,20 @@ pub enum Begun {
     Lead(Lead),
     /// Another evaluates it already.
     Wait(Waiter),
+}
+
+/// A question that was looked for and not found.
+#[derive(Debug, Clone, Copy)]
+pub struct Missed {
+    key: CacheKey,
+    landings: Landings,
+}
+
+impl Missed {
+    /// What it was looked for under.
+    pub const fn key(&self) -> CacheKey {
+        self.key
+    }
 }
 
 /// The duty to evaluate a question for all who ask it. Dropping it, also in a panic, sends those who wait to evaluate for
@@ -107,10 +126,17 @@ impl DecisionCache {
 
     /// Answer the question of `key`, or say who does.
     pub fn begin(&self, key: CacheKey) -> Begun {
+        self.look(key).map_or_else(|missed| self.begin_missed(missed), Begun::Hit)
+    }
+
+    /// As [`Self::get`], for who may go on to [`Self::begin_missed`].
+    pub fn look(&self, key: CacheKey) -> Result<Decision, Missed> {
         let landings = self.flights.landings(&key.slot);
-        if let Some(decision) = self.get(&key) {
-            return Begun::Hit(decision);
-        }
+        self.get(&key).ok_or(Missed { key, landings })
+    }
+
+    /// Say who answers a question whose decision was not there. It is looked for again when it may have come since.
+    pub fn begin_missed(&self, Missed { key, landings }: Missed) -> Begun {
         match self.flights.begin(key.slot, key.generation, landings) {
             flight::Begun::Hit(decision) => {
                 self.table().counters().add(Count::FlightJoined, 1);
