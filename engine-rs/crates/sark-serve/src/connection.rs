@@ -255,8 +255,9 @@ impl Line {
 
     /// Send what is to be sent.
     async fn flush(&mut self) -> Result<(), Gone> {
+        // Nearly always the socket takes all of it, and nothing has to be ready for a wait.
+        let mut sent = if self.outgoing.is_empty() { 0 } else { self.stream.send_now(&self.outgoing) };
         let limit = self.thread.shared.options.write_timeout;
-        let mut sent = 0;
         let mut waits = false;
         while let Some(rest) = self.outgoing.get(sent..).filter(|rest| !rest.is_empty()) {
             let mut writing = pin!(self.stream.write(rest));

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::BytesMut;
+use rustix::net::SendFlags;
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready},
@@ -85,6 +86,15 @@ impl Stream {
         };
         into.extend_from_slice(bytes.get(..length).unwrap_or_default());
         Ok(length)
+    }
+
+    /// Send what the socket takes at once, past tokio's knowledge of whether it does; how much that was, none through TLS. What
+    /// fails here fails again, or waits, where the rest is written.
+    pub(crate) fn send_now(&self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Tls(_) => 0,
+            _ => rustix::net::send(self, bytes, SendFlags::NOSIGNAL).unwrap_or(0),
+        }
     }
 
     /// Whether what was written may still wait to be packed and sent.
