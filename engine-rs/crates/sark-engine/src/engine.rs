@@ -330,7 +330,7 @@ impl Engine {
         let longest = by_input.min(self.lifetimes.of_result(&result));
         let keeping = Instant::now();
         prospect.took(keeping.saturating_duration_since(began));
-        let kept = lead.take().map(|lead| lead.complete_for(&decision, longest));
+        let kept = lead.take().map(|lead| lead.complete_for(&decision, longest, keeping));
         Ok((decision, Source::Evaluation { kept_since: kept.filter(|()| !longest.is_zero()).map(|()| keeping) }))
     }
 

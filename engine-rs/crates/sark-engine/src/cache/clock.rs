@@ -39,7 +39,15 @@ impl Clock {
     /// Whole milliseconds since the clock was made.
     pub(crate) fn millis(&self) -> u64 {
         match &self.0 {
-            Source::System { began, .. } => millis(began.elapsed()),
+            Source::System { .. } => self.millis_at(Instant::now()),
+            Source::Manual(millis) => millis.load(Ordering::Relaxed),
+        }
+    }
+
+    /// As [`Self::millis`] at `moment`, for who has read the machine's clock already. A manual clock shows what it shows.
+    pub(crate) fn millis_at(&self, moment: Instant) -> u64 {
+        match &self.0 {
+            Source::System { began, .. } => millis(moment.saturating_duration_since(*began)),
             Source::Manual(millis) => millis.load(Ordering::Relaxed),
         }
     }

@@ -19,7 +19,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(crate) use self::{
@@ -167,7 +167,7 @@ impl DecisionCache {
 
     /// As [`Self::insert`], for `longest` at most. Returns whether it is kept.
     pub fn insert_for(&self, key: CacheKey, decision: &Decision, longest: Duration) -> bool {
-        self.flights.generation() == key.generation && self.table().keep(key.slot, decision, longest)
+        self.flights.generation() == key.generation && self.table().keep(key.slot, decision, longest, Instant::now())
     }
 
     /// Forget the decision kept under `key`. Returns whether there was one.
@@ -235,14 +235,15 @@ impl Lead {
 
     /// Keep `decision` and hand it to those who wait, unless other policies serve than when the question was asked.
     pub fn complete(self, decision: &Decision) {
-        self.complete_for(decision, Duration::MAX);
+        self.complete_for(decision, Duration::MAX, Instant::now());
     }
 
-    /// As [`Self::complete`], kept for `longest` at most; who waits gets it all the same: it was made while they asked.
-    pub(crate) fn complete_for(self, decision: &Decision, longest: Duration) {
+    /// As [`Self::complete`], of a decision that was there at `made`, and kept for `longest` at most from then on; who waits gets it
+    /// all the same: it was made while they asked.
+    pub(crate) fn complete_for(self, decision: &Decision, longest: Duration, made: Instant) {
         let canonical = self.canonical;
         self.lead.complete(decision, |table, slot| {
-            let kept = table.keep(slot, decision, longest);
+            let kept = table.keep(slot, decision, longest, made);
             if let Some(canonical) = canonical.filter(|_| kept) {
                 table.note_spelling(canonical, slot);
             }

@@ -1,6 +1,10 @@
 //! Where decisions are kept: bounded by entries and bytes, none answered when too old.
 
-use std::{collections::HashSet, hash::BuildHasherDefault, time::Duration};
+use std::{
+    collections::HashSet,
+    hash::BuildHasherDefault,
+    time::{Duration, Instant},
+};
 
 use quick_cache::{
     OptionsBuilder, UnitWeighter,
@@ -96,8 +100,8 @@ impl Table {
         None
     }
 
-    /// Keep `decision` for `longest` at most, unless it fits nowhere. Returns whether it is kept.
-    pub(super) fn keep(&self, slot: Slot, decision: &Decision, longest: Duration) -> bool {
+    /// Keep `decision`, which was there at `made`, for `longest` at most, unless it fits nowhere. Returns whether it is kept.
+    pub(super) fn keep(&self, slot: Slot, decision: &Decision, longest: Duration, made: Instant) -> bool {
         let ttl = if decision.outcome() == Outcome::Undefined { self.undefined_ttl } else { self.ttl };
         let ttl = ttl.min(millis(longest));
         // What fits nowhere is not even copied; what it was to replace is out of date all the same.
@@ -105,7 +109,7 @@ impl Table {
             self.remove(&slot);
             return false;
         }
-        let expires = self.clock.millis().saturating_add(ttl);
+        let expires = self.clock.millis_at(made).saturating_add(ttl);
         self.adopt(slot, Entry::new(decision, expires, slot.tag));
         true
     }
