@@ -19,7 +19,7 @@ from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
-from sark_api.spec import Action, FlagEdits, Mode, OnDelete, RequestAction, Retry, Rollback, SchedulePreset, Toggle
+from sark_api.spec import Action, FlagEdits, Mode, OnDelete, Request, RequestAction, Retry, Rollback, SchedulePreset, Toggle
 from sark_operator.core.lifecycle import wanted_percent
 
 from .stories.happenings import Happenings
@@ -315,6 +315,29 @@ def _has_counting_windows_that_count_nonsense(story: Rollout) -> None:
     story.counting_windows_stay_away(seconds=100, how="counting windows count nonsense")
 
 
+def _is_tried_again_once(story: Rollout) -> None:
+    story.ask(rollback=Rollback(retry=Retry(limit=1, after=timedelta(seconds=30))))
+    story.begin_in_earnest(compares=False)
+    for _ in range(2):
+        story.pass_time("errors", 10)
+        story.pass_time("good", 80)
+    assert (wanted_percent(story.target.status), story.target.status.retries) == (0, 1)
+
+
+def _is_asked_for_another_attempt(story: Rollout) -> None:
+    story.begin_in_earnest(compares=False)
+    story.ask(request=Request(id=1, action=RequestAction.PROMOTE, attempt=2, percent=5))
+    story.pass_time("good", 6)
+    assert wanted_percent(story.target.status) == 5
+
+
+def _leaves_edits_of_others_alone(story: Rollout) -> None:
+    """Its document would have to be renewed meanwhile."""
+    story.begin_in_earnest(compares=False)
+    story.come_to("others own the flags")
+    story.pass_time("good", 40)
+
+
 def _finds_older_flags_of_a_rival(story: Rollout) -> None:
     story.begin_in_earnest(compares=False)
     story.pass_time("good", 30)
@@ -365,6 +388,9 @@ def _is_half_seen_while_pods_come_and_go(story: Rollout) -> None:
         (_is_begun_by_operators_that_die_between_two_writes, "raised"),
         (_has_no_counting_windows, "counting windows cannot be read"),
         (_has_counting_windows_that_count_nonsense, "counting windows count nonsense"),
+        (_is_tried_again_once, "Retried"),
+        (_is_asked_for_another_attempt, "Promote refused"),
+        (_leaves_edits_of_others_alone, "FlagsHeld"),
         (_finds_older_flags_of_a_rival, "a rival's flags in force"),
         (_has_been_watched_for_long_enough, "rests"),
         (_is_promoted_before_its_window_is_full, "advanced before its bake was over"),

@@ -40,6 +40,7 @@ def check_requests(moment: Moment, answered: set[int]) -> None:
     assert new.id == asked.id > (old.id if old else 0)
     assert new.id not in answered
     noted(f"{new.action} {'granted' if new.granted else 'refused'}")
+    assert not new.granted or asked.attempt == moment.after.attempt, "granted to another attempt than was meant"
     if new.granted and asked.action is not RequestAction.APPROVE:
         assert before.step is not None
         assert asked.percent == before.step.percent

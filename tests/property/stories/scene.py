@@ -32,6 +32,7 @@ from .shares import (
     check_going_on,
     check_held_back,
     check_rest,
+    check_retry,
     check_revert_goes_on,
     check_rivals,
     check_verdicts,
@@ -41,6 +42,22 @@ from .shares import (
 from .symptoms import SYMPTOMS
 from .tally import TALLY, noted
 from .troubles import mend
+
+OF_SHARES = (
+    check_advance,
+    check_completion,
+    check_going_on,
+    check_held_back,
+    check_breach,
+    check_ways_back,
+    check_revert_goes_on,
+    check_adoption,
+    check_rivals,
+    check_retry,
+    check_blindness,
+    check_verdicts,
+)
+"""What must hold of the share, whatever the story has asked for."""
 
 
 class Scene(RuleBasedStateMachine):
@@ -109,17 +126,8 @@ class Scene(RuleBasedStateMachine):
             check_glimpse(moment, observation)
         assert SarkRolloutStatus.model_validate(decision.status.to_wire()) == decision.status, "the status changes on the wire"
         assert decision.wake_at > target.now.replace(microsecond=0)
-        check_advance(moment)
-        check_completion(moment)
-        check_going_on(moment)
-        check_held_back(moment)
-        check_breach(moment)
-        check_ways_back(moment)
-        check_revert_goes_on(moment)
-        check_adoption(moment)
-        check_rivals(moment)
-        check_blindness(moment)
-        check_verdicts(moment)
+        for check in OF_SHARES:
+            check(moment)
         check_rest(moment, asked=self.asked)
         check_bake(moment)
         check_evidence(moment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sark_api.spec import Action, Mode, OnDelete, OnExpiry
+from sark_api.spec import Action, FlagEdits, Mode, OnDelete, OnExpiry
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedSidecar
 from sark_operator.core.decision import WriteFlags
@@ -222,9 +222,26 @@ def _tells_of_less(moment: Moment, sidecar: SimulatedSidecar) -> bool:
     return told.rollout == target.identity.key and told.percentage < moment.share and told.revision > here and begun
 
 
+def check_retry(moment: Moment) -> None:
+    """What a criterion or blindness took back is tried again as often as may be, and after its cool-down only."""
+    if "Retried" not in moment.reasons:
+        return
+    before, retry = moment.before, moment.spec.rollback.retry
+    assert before.phase is Phase.REVERTED
+    assert before.retries < retry.limit
+    assert before.revert is not None
+    assert before.revert.completed_at is not None
+    assert before.revert.reason in {"CriterionBreached", "BlindTooLong"}
+    cool_down = max(retry.after * 2**before.retries, moment.spec.criteria.window)
+    assert moment.now - min(before.revert.completed_at, moment.now) >= cool_down
+
+
 def check_rivals(moment: Moment) -> None:
-    """The flags of another rollout that is live are left alone."""
-    document, key = moment.target.document, moment.target.identity.key
+    """The flags of another rollout that is live are left alone, and edits of others where the user wants them held."""
+    document, key, flags = moment.target.document, moment.target.identity.key, moment.target.flags
+    if document is not None and not isinstance(flags, Missing) and flags.owners and moment.spec.flag_edits is FlagEdits.HOLD:
+        down = moment.after.phase is Phase.REVERTING or wanted_percent(moment.after) < document.percentage
+        assert down or not moment.writes
     if moment.target.rival and document is not None and document.rollout != key:
         noted("a rival's flags in force")
         assert not moment.writes
