@@ -225,6 +225,12 @@ fn what_the_index_reads_otherwise_than_glob_match_is_left_to_opa() {
         (r#"r if glob.match("a\\*b", [], input.x)"#, r#"{"x":"a*b"}"#, Told::InOpa),
         (r#"r if glob.match("*:b", [":"], input.x)"#, r#"{"x":"a\\:b"}"#, Told::InOpa),
         (r#"r if glob.match("*", ["©"], input.x)"#, r#"{"x":"é"}"#, Told::InOpa),
+        // OPA's index divides the pattern at its delimiters, and takes what is left for texts.
+        (r#"r if glob.match("*", ["*"], input.x)"#, r#"{"x":"ab"}"#, Told::InOpa),
+        (r#"r if glob.match("a?", [".", "?"], input.x)"#, r#"{"x":"ab"}"#, Told::InOpa),
+        (r#"r if glob.match("[ab]", ["["], input.x)"#, r#"{"x":"a"}"#, Told::InOpa),
+        (r#"r if glob.match("{a,b}", ["{"], input.x)"#, r#"{"x":"a"}"#, Told::InOpa),
+        (r#"r if glob.match("{a,b}[!c-d]", [",", "-", "]", "}", "!"], input.x)"#, r#"{"x":"ae"}"#, here("true")),
         (r#"r if glob.match("*:b", [":"], input.x)"#, r#"{"x":"a:b"}"#, here("true")),
         (r#"r if glob.match("*:b", null, input.x)"#, r#"{"x":"a\\:b"}"#, here("true")),
     ] {

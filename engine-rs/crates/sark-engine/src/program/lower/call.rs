@@ -90,8 +90,14 @@ impl Lowering<'_> {
             return Ok(());
         };
         let is_beyond_ascii = |item: &Ref<Ast>| !item.span().text().is_ascii() || item.span().text().contains('\\');
-        if self.shared.builtins.name(id) == "glob.match" && (pattern.contains('\\') || items.iter().any(is_beyond_ascii)) {
-            return super::unsupported(span, "glob.match of a pattern with a backslash, or of delimiters beyond ASCII");
+        // The index divides a pattern at its delimiters first, and sees no wildcard or list where one of them was.
+        let is_wildcard = |item: &Ref<Ast>| item.span().text().contains(['*', '?', '[', '{']);
+        let is_other = |item: &Ref<Ast>| is_beyond_ascii(item) || is_wildcard(item);
+        if self.shared.builtins.name(id) == "glob.match" && (pattern.contains('\\') || items.iter().any(is_other)) {
+            return super::unsupported(
+                span,
+                "glob.match of a pattern with a backslash, or of delimiters that are wildcards or beyond ASCII",
+            );
         }
         Ok(())
     }
