@@ -8,7 +8,10 @@ use std::{hash::Hash, sync::Arc};
 use quick_cache::{Weighter, sync::Cache};
 use regex::{Captures, Match, Regex, RegexBuilder};
 
-use super::super::{BuiltinError, Circumstances};
+use super::{
+    super::{BuiltinError, Circumstances},
+    unicode::is_paired_later,
+};
 
 /// Most bytes that an expression compiles to, at each attempt; the last is the regex crate's own limit.
 const SIZES: [usize; 14] = [
@@ -77,6 +80,7 @@ pub(super) struct Matcher {
     /// Counted, since a copy of an expression would have to warm up anew.
     regex: Arc<Regex>,
     bytes: usize,
+    ignores_case: bool,
 }
 
 impl Matcher {
@@ -84,12 +88,17 @@ impl Matcher {
         let mut told = regex::Error::CompiledTooBig(0);
         for bytes in SIZES {
             match RegexBuilder::new(pattern).size_limit(bytes).build() {
-                Ok(regex) => return Ok(Self { regex: Arc::new(regex), bytes }),
+                Ok(regex) => return Ok(Self { regex: Arc::new(regex), bytes, ignores_case: false }),
                 Err(error @ regex::Error::CompiledTooBig(_)) => told = error,
                 Err(error) => return Err(error),
             }
         }
         Err(told)
+    }
+
+    /// The same expression, of which `ignores_case` says whether some of it takes capital and small letters for one.
+    pub(super) fn ignoring_case(self, ignores_case: bool) -> Self {
+        Self { ignores_case, ..self }
     }
 
     /// Whether something in `text` matches. The regex crate's own test misses matches behind an empty one inside of a character,
@@ -151,11 +160,14 @@ impl Matcher {
         self.bytes.min(MOST_WEIGHT)
     }
 
-    /// Leave a search to OPA that may take too long.
+    /// Leave a search to OPA that may take too long, or where letters are one to the regex crate that are two to Go.
     fn begin(&self, text: &str, circumstances: &Circumstances) -> Result<(), BuiltinError> {
         let steps = (self.bytes / STATE_BYTES).saturating_mul(text.len());
         if steps > MAX_STEPS {
             return Err(circumstances.leave("the pattern and the text are too long for a search here"));
+        }
+        if self.ignores_case && text.chars().any(is_paired_later) {
+            return Err(circumstances.leave("the text has letters that the pattern's case does not tell apart as in OPA"));
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod semver;
 mod sorted;
 mod sprintf;
 mod text;
+mod unicode;
 pub(super) mod units;
 mod validity;
 

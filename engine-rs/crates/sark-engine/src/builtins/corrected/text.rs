@@ -6,7 +6,7 @@ use super::super::{
     BuiltinError, Circumstances, OwnBuiltin,
     operands::{integer, object, string, text_of_bytes},
 };
-use super::runs::runs;
+use super::{runs::runs, unicode::is_paired_later};
 
 pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
     OwnBuiltin { name: "count", arity: 1, call: length },
@@ -65,11 +65,14 @@ fn upper(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
 
 /// Go maps one character to one; only the dotted capital I becomes two in Unicode's full mapping.
 fn lower_of(c: char) -> char {
-    c.to_lowercase().next().unwrap_or(c)
+    if is_paired_later(c) { c } else { c.to_lowercase().next().unwrap_or(c) }
 }
 
 /// A character whose full mapping is longer stays as it is, unless Unicode has a capital with the iota below.
 fn upper_of(c: char) -> char {
+    if is_paired_later(c) {
+        return c;
+    }
     let mut mapped = c.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(one), None) => one,
@@ -152,7 +155,7 @@ fn trace(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::unicode::is_assigned, *};
     use crate::builtins::tests::{called, json};
 
     #[test]
@@ -169,6 +172,17 @@ mod tests {
     fn case_is_changed_character_by_character() {
         assert_eq!(called("lower", &["İΣς".into()]), Ok("iσς".into()));
         assert_eq!(called("upper", &["ßıᾳ".into()]), Ok("ßIᾼ".into()));
+    }
+
+    #[test]
+    fn letters_that_go_does_not_know_have_no_case() {
+        for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let (lower, upper) = (lower_of(c), upper_of(c));
+            assert!([c, lower, upper].into_iter().all(is_assigned) || (lower, upper) == (c, c), "{c:?}");
+        }
+        let same = "\u{19b}\u{264}\u{1c89}\u{a7dc}\u{10d50}\u{10d70}\u{16ea0}";
+        assert_eq!(called("lower", &[same.into()]), Ok(same.into()));
+        assert_eq!(called("upper", &[same.into()]), Ok(same.into()));
     }
 
     #[test]

@@ -44,7 +44,10 @@ static COMPILED: LazyLock<Kept<Box<str>, Untranslated>> = LazyLock::new(matching
 fn compiled(pattern: &str, circumstances: &Circumstances) -> Result<Matcher, BuiltinError> {
     let regex = COMPILED.get(pattern).unwrap_or_else(|| {
         // What the regex crate alone refuses: too big, too deep, two groups of one name.
-        let compile = |translated: String| Matcher::compile(&translated).map_err(|_| Untranslated::LeftToOpa);
+        let compile = |translated: String| {
+            let matcher = Matcher::compile(&translated).map_err(|_| Untranslated::LeftToOpa)?;
+            Ok(matcher.ignoring_case(syntax::ignores_case(&translated)))
+        };
         let regex =
             if is_short(pattern) { syntax::translated(pattern).and_then(compile) } else { Err(Untranslated::LeftToOpa) };
         COMPILED.insert(pattern.into(), regex.clone());
@@ -202,6 +205,28 @@ mod tests {
     fn classes_are_ascii() {
         assert_eq!(called("regex.find_n", &[r"\w+".into(), "héé a1".into(), Value::from(-1_i64)]), Ok(json(r#"["h", "a1"]"#)));
         assert_eq!(called("regex.match", &[r"^\d$".into(), "٣".into()]), Ok(Value::from(false)));
+    }
+
+    #[test]
+    fn letters_that_only_a_later_unicode_takes_for_one_are_left_to_opa_where_case_is_ignored() {
+        for text in ["\u{390}", "\u{1fd3}", "a\u{fb06}", "\u{a7cb}", "\u{264}", "\u{10d70}"] {
+            for pattern in ["(?i)\u{390}", "(?si:x)", r"(?i)[\x{fb05}]", "(?P<n>(?i)x)"] {
+                assert!(is_left_to_opa("regex.match", &[pattern.into(), text.into()]), "{pattern} {text}");
+                assert!(is_left_to_opa("regex.split", &[pattern.into(), text.into()]), "{pattern} {text}");
+            }
+            for pattern in ["\u{390}", "(?s:x)", "(?-i)x", "(?P<i>x)", r"\(\?i\)"] {
+                assert!(!is_left_to_opa("regex.match", &[pattern.into(), text.into()]), "{pattern} {text}");
+            }
+        }
+        assert_eq!(called("regex.match", &["(?i)^σ\u{212a}$".into(), "ςk".into()]), Ok(Value::from(true)));
+    }
+
+    #[test]
+    fn scripts_whose_names_go_does_not_find_are_left_to_opa() {
+        for pattern in [r"\p{Linear_B}", r"[^\P{Old_Italic}]", r"\p{SignWriting}"] {
+            assert!(is_left_to_opa("regex.is_valid", &[pattern.into()]), "{pattern}");
+            assert!(is_left_to_opa("regex.match", &[pattern.into(), "a".into()]), "{pattern}");
+        }
     }
 
     #[test]

@@ -40,6 +40,12 @@ pub(super) fn translated(pattern: &str) -> Translated<String> {
     if translator.open.is_empty() { Ok(translator.text) } else { Err(Refused) }
 }
 
+/// Whether a flag of `translated` says that capital and small letters are one, somewhere. A literal bracket has a backslash there.
+pub(super) fn ignores_case(translated: &str) -> bool {
+    let flags = |group: &str| group.split([':', ')', '<', '-']).next().is_some_and(|flags| flags.contains('i'));
+    translated.split("(?").skip(1).any(flags)
+}
+
 /// What stands before, which a repetition may apply to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use regorus::Value;
 
-use super::super::order::compare;
+use super::super::{order::compare, unicode::is_assigned};
 
 /// A term as OPA shows it: `{"a": [1, true]}`, sets as `{1, 2}` and `set()`. None when it is longer than `most` bytes.
 pub(super) fn term(value: &Value, most: usize) -> Option<String> {
@@ -109,7 +109,8 @@ fn escape(c: char, quote: char, ascii: bool, text: &mut String) {
 
 /// Go counts marks as printable; Rust escapes one only where no letter precedes it.
 pub(super) fn is_printable(c: char) -> bool {
-    c == ' ' || c == '\'' || c == '"' || c == '\\' || ['a', c].iter().collect::<String>().escape_debug().nth(1) == Some(c)
+    let is_shown = || ['a', c].iter().collect::<String>().escape_debug().nth(1) == Some(c);
+    matches!(c, ' ' | '\'' | '"' | '\\') || (is_assigned(c) && is_shown())
 }
 
 #[cfg(test)]
@@ -132,6 +133,7 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_escaped() {
         assert_eq!(quoted("a\"\\\u{1}\u{7f}\u{a0}é日\u{301}'", false), "\"a\\\"\\\\\\x01\\x7f\\u00a0é日\u{301}'\"");
+        assert_eq!(quoted("\u{1c88}\u{1c89}\u{1fae9}", false), "\"\u{1c88}\\u1c89\\U0001fae9\"");
         assert_eq!(quoted("é\u{1f600}", true), r#""\u00e9\U0001f600""#);
         assert_eq!(quoted_char('\'', false), r"'\''");
     }
