@@ -16,7 +16,7 @@ pub(in crate::builtins) const OWN: &[OwnBuiltin] = &[
 
 #[derive(Debug, PartialEq, Eq)]
 struct Version<'t> {
-    numbers: [u64; 3],
+    numbers: [i64; 3],
     /// Identifiers of a release candidate; none for a release.
     candidate: Vec<&'t str>,
 }
@@ -25,7 +25,7 @@ fn version(text: &str) -> Option<Version<'_>> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
     let (core, candidate) = text.split_once('-').map_or((text, None), |(core, candidate)| (core, Some(candidate)));
-    let numbers: Vec<u64> = core.split('.').map(number).collect::<Option<_>>()?;
+    let numbers: Vec<i64> = core.split('.').map(number).collect::<Option<_>>()?;
     let &[major, minor, patch] = numbers.as_slice() else {
         return None;
     };
@@ -36,8 +36,8 @@ fn version(text: &str) -> Option<Version<'_>> {
     is_sound.then_some(Version { numbers: [major, minor, patch], candidate })
 }
 
-/// Digits without a leading zero.
-fn number(text: &str) -> Option<u64> {
+/// Digits without a leading zero, as many as OPA reads.
+fn number(text: &str) -> Option<i64> {
     let is_number = is_digits(text) && (text == "0" || !text.starts_with('0'));
     is_number.then(|| text.parse().ok())?
 }
@@ -103,11 +103,15 @@ mod tests {
 
     #[test]
     fn what_is_no_version_is_not_valid() {
-        for text in ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "a.b.c", "1.2.3 ", "1.2.3+"] {
+        for text in
+            ["", "1", "1.2", "1.2.3.4", "01.2.3", "1.2.3-", "1.2.3-01", "a.b.c", "1.2.3 ", "1.2.3+", "0.9223372036854775808.0"]
+        {
             assert_eq!(called("semver.is_valid", &[text.into()]), Ok(Value::from(false)), "{text}");
             assert!(called("semver.compare", &[text.into(), "1.0.0".into()]).is_err(), "{text}");
         }
         assert_eq!(called("semver.is_valid", &[Value::Null]), Ok(Value::from(false)));
-        assert_eq!(called("semver.is_valid", &["1.2.3-a.1+b.01".into()]), Ok(Value::from(true)));
+        for text in ["1.2.3-a.1+b.01", "9223372036854775807.0.0", "1.0.0-9223372036854775808"] {
+            assert_eq!(called("semver.is_valid", &[text.into()]), Ok(Value::from(true)), "{text}");
+        }
     }
 }
