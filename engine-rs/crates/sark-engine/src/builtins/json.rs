@@ -104,7 +104,7 @@ fn unmarshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value,
 
 /// As [`read`], for a text whose numbers become part of the answer.
 pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let document = read_text(text).map_err(|error| BuiltinError(format!("invalid JSON: {error}")))?;
+    let document = read_text(text).map_err(|error| unread(text, error.to_string(), circumstances))?;
     if !document.spelled.is_empty() {
         circumstances.spelled.borrow_mut().absorb(&document.spelled);
     }
@@ -115,8 +115,17 @@ pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<
 pub(super) fn read(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     read_input(text).map_err(|error| match error {
         ReadError::Unsupported(why) => circumstances.leave(format!("a JSON text inside of an operand: {why}")),
-        ReadError::Malformed(why) => BuiltinError(format!("invalid JSON: {why}")),
+        ReadError::Malformed(why) => unread(text, why, circumstances),
     })
+}
+
+/// Why `text` is no JSON. OPA looks at one token behind the value, and takes `null` for the end of the text, whatever follows.
+fn unread(text: &[u8], why: String, circumstances: &Circumstances) -> BuiltinError {
+    let has_null_behind = text.get(1..).is_some_and(|behind| behind.windows(4).any(|word| word == b"null"));
+    if has_null_behind {
+        return circumstances.leave("a JSON text with null behind it");
+    }
+    BuiltinError(format!("invalid JSON: {why}"))
 }
 
 #[cfg(test)]
@@ -153,5 +162,16 @@ mod tests {
         assert_eq!(called("json.unmarshal", &["[1, {\"a\": null}]".into()]), Ok(json(r#"[1, {"a": null}]"#)));
         assert!(called("json.unmarshal", &["[1,".into()]).is_err());
         assert!(called("json.unmarshal", &[Value::Null]).is_err());
+    }
+
+    #[test]
+    fn a_text_with_null_behind_its_value_is_left_to_opa() {
+        for text in ["true null", "{}null]", "[1] nullx", "0null", "{\"a\": null} null null"] {
+            assert!(is_left_to_opa("json.unmarshal", &[text.into()]), "{text}");
+        }
+        for text in ["nullx", "true nul", "1 2", "{} {}", "1]"] {
+            assert!(!is_left_to_opa("json.unmarshal", &[text.into()]), "{text}");
+            assert!(called("json.unmarshal", &[text.into()]).is_err(), "{text}");
+        }
     }
 }

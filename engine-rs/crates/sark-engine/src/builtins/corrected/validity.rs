@@ -21,8 +21,32 @@ fn of_text(operands: &[Value], is_valid: impl Fn(&str) -> bool) -> Result<Value,
     Ok(Value::from(matches!(operand(operands, 0), Value::String(text) if is_valid(text))))
 }
 
+/// Go reads no deeper.
+const DEEPEST_JSON: usize = 10_000;
+
 fn json_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
-    of_text(operands, |text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+    of_text(operands, |text| serde_json::from_str::<IgnoredAny>(text).is_ok() && depth(text) <= DEEPEST_JSON)
+}
+
+/// Levels of arrays and objects of a JSON text.
+fn depth(json: &str) -> usize {
+    let (mut level, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut is_escaped) = (false, false);
+    for byte in json.bytes() {
+        if in_string {
+            in_string = is_escaped || byte != b'"';
+            is_escaped = !is_escaped && byte == b'\\';
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => level += 1,
+            b']' | b'}' => level = level.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(level);
+    }
+    deepest
 }
 
 fn cidr_is_valid(operands: &[Value], _: &Circumstances) -> Result<Value, BuiltinError> {
@@ -74,6 +98,19 @@ fn text_of(bytes: Option<Vec<u8>>, circumstances: &Circumstances) -> Result<Valu
 mod tests {
     use super::*;
     use crate::builtins::tests::{called, is_left_to_opa, json};
+
+    #[test]
+    fn a_text_that_nests_deeper_than_go_reads_is_not_valid() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        for (text, expected) in [
+            (nested(10_000), true),
+            (nested(10_001), false),
+            (format!("[\"{}\\\"{}\"]", "[".repeat(10_000), "[".repeat(10_000)), true),
+            (format!("{}1{}", "{\"a\":".repeat(10_001), "}".repeat(10_001)), false),
+        ] {
+            assert_eq!(called("json.is_valid", &[text.as_str().into()]), Ok(Value::from(expected)));
+        }
+    }
 
     #[test]
     fn what_is_no_text_is_not_valid() {
