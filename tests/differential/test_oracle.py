@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sark_e2e import binaries
 from sark_e2e.differential.case import Case
+from sark_e2e.differential.comparison import Comparison
 from sark_e2e.differential.oracle import Oracle
 from sark_e2e.differential.outcome import Answer, Refused, Undefined
 from sark_e2e.loopback import LoopbackNetwork
@@ -36,3 +37,15 @@ def test_a_server_that_has_ended_is_started_again_and_nothing_is_taken_for_its_a
         assert oracle.ask_one("p/r", case.inputs[1]) == Answer(2)
         assert oracle.ask_one("p/s", case.inputs[1]) == Undefined()
         oracle.close()
+
+
+def test_what_a_question_writes_into_base_data_is_gone_in_the_next_when_they_are_asked_apart(comparison: Comparison):
+    # Given a question that replaces a part of a document of base data, for all that its query reads afterwards
+    source = "package p\na := x if { x := input.u with input as data.d with input.u as 5 }\nb := data.d.u\n"
+    case = Case("test", (("p.rego", source),), '{"d": {"u": 1}}', ("{}",), ("p/a", "p/b"), apart=True)
+
+    result = comparison.compare(case)
+
+    assert not result.disagreements
+    assert result.equal == 1
+    assert len(result.refused) == 1

@@ -16,14 +16,14 @@ from .case import Case
 from .comparison import Comparison, Disagreement, Result
 from .corpus import Specimen
 from .finding import as_text, signature
-from .grammar import calls, guards, numerals, overlap, policy, tangle
+from .grammar import calls, guards, numerals, overlap, policy, replaced, tangle
 from .known import Known, recognised, recognised_at
 from .minimiser import Minimiser
 from .mutation import mutant
 from .parts import without_rows
 from .tally import Tally
 
-SOURCES: Final = ("corpus", "mutated", "grammar", "builtins", "tangle", "numerals", "guards", "overlap")
+SOURCES: Final = ("corpus", "mutated", "grammar", "builtins", "tangle", "numerals", "guards", "overlap", "replaced")
 _REPAIRS: Final = 6
 _REPORT_SECONDS: Final = 10.0
 
@@ -133,16 +133,17 @@ def cases(plan: Plan) -> Iterator[tuple[str, Case]]:
         "numerals": lambda: numerals(chance, plan.inputs),
         "guards": lambda: guards(chance, plan.inputs),
         "overlap": lambda: overlap(chance, plan.inputs),
+        "replaced": lambda: replaced(chance, plan.inputs),
     }
     if plan.specimens:
         makers["corpus"] = lambda: chance.choice(plan.specimens).case(chance, plan.inputs)
         makers["mutated"] = lambda: mutant(chance.choice(plan.specimens).case(chance, plan.inputs), chance)
         if "corpus" in plan.sources:
             yield from (("corpus", _without_null(specimen.case(chance, plan.inputs))) for specimen in plan.specimens)
-    weights = {"corpus": 1, "mutated": 4, "grammar": 4, "builtins": 1, "tangle": 3, "numerals": 2, "guards": 2, "overlap": 2}
+    weights = {"corpus": 1, "mutated": 4, "grammar": 4, "builtins": 1, "tangle": 3}
     chosen = [source for source in makers if source in plan.sources]
     while True:
-        source = chance.choices(chosen, weights=[weights[name] for name in chosen])[0]
+        source = chance.choices(chosen, weights=[weights.get(name, 2) for name in chosen])[0]
         yield source, _without_null(makers[source]())
 
 

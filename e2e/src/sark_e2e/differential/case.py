@@ -22,6 +22,8 @@ class Case:
     """None asks without an input."""
     paths: tuple[str, ...]
     """Decision paths, as in `authz/allow`."""
+    apart: bool = False
+    """Whether OPA is asked each question in a query of its own, for as long as which it keeps some of what `with` writes."""
 
     def single(self, path: str, given: Text | None) -> Self:
         """Return the case that asks only `path` on `given`."""

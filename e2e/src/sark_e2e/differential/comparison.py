@@ -64,7 +64,7 @@ class Comparison:
             opa = self._oracle.ask_one(asked.paths[0], asked.inputs[-1])
             result.disagreements.append(Disagreement(asked, opa, subject))
         if result.refused_by_opa is None and isinstance(subject, Subject):
-            asking = self._thread.submit(self._oracle.ask, case.paths, case.inputs)
+            asking = self._thread.submit(self._oracle.ask, case.paths, case.inputs, apart=case.apart)
             ours = subject.ask(case.paths, case.inputs)
             tiers = {path: subject.tier(path) for path in case.paths}
             self._sort(case, asking.result(), ours, tiers, result)

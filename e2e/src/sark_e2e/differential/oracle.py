@@ -59,8 +59,10 @@ class Oracle:
         refusal = self._put_modules(case) if refusal is None else refusal
         return Refusal(f"OPA {_ENDED}") if self._lost else refusal
 
-    def ask(self, paths: Sequence[str], inputs: Sequence[Text | None]) -> list[list[Outcome]]:
+    def ask(self, paths: Sequence[str], inputs: Sequence[Text | None], *, apart: bool = False) -> list[list[Outcome]]:
         """Return, for each input, the outcome of each path. One failure fails a batch, which is then asked in smaller parts."""
+        if apart:
+            return [[self.ask_one(path, text) for path in paths] for text in inputs]
         rows: list[list[Outcome]] = [[] for _ in inputs]
         given = [(number, text) for number, text in enumerate(inputs) if text is not None]
         for number, text in enumerate(inputs):

@@ -5,6 +5,7 @@ from .guard import guards
 from .module import policy
 from .numeral import numerals
 from .overlap import overlap
+from .replaced import replaced
 from .tangle import tangle
 
-__all__ = ["calls", "guards", "numerals", "overlap", "policy", "tangle"]
+__all__ = ["calls", "guards", "numerals", "overlap", "policy", "replaced", "tangle"]

@@ -24,7 +24,8 @@ _DATA: Final = (
 )
 _PATHS: Final = ("input.x", "input.x", "input.x", "input.y", "input.y", "input.o.k", 'input.o["a"]', "input.l[0]", "input")
 _GLOBS: Final = ('"a*"', '"*"', '"a/*"', '"{a,b}"', '"**"', '"a?"', '"[ab]"')
-_DELIMITERS: Final = ("[]", '["/"]', "null")
+# Some delimiters are wildcards as well.
+_DELIMITERS: Final = ("[]", '["/"]', '["*"]', "null", "[]", '["/"]', "null", '["/", "?"]')
 _DEFAULTS: Final = ("false", "0", '"none"', "{}", "null")
 
 
