@@ -104,7 +104,7 @@ fn unmarshal(operands: &[Value], circumstances: &Circumstances) -> Result<Value,
 
 /// As [`read`], for a text whose numbers become part of the answer.
 pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
-    let document = read_text(text).map_err(|error| unread(text, error.to_string(), circumstances))?;
+    let document = read_text(text).map_err(|error| unread(text, &error.to_string(), circumstances))?;
     if !document.spelled.is_empty() {
         circumstances.spelled.borrow_mut().absorb(&document.spelled);
     }
@@ -115,12 +115,12 @@ pub(super) fn read_noting(text: &[u8], circumstances: &Circumstances) -> Result<
 pub(super) fn read(text: &[u8], circumstances: &Circumstances) -> Result<Value, BuiltinError> {
     read_input(text).map_err(|error| match error {
         ReadError::Unsupported(why) => circumstances.leave(format!("a JSON text inside of an operand: {why}")),
-        ReadError::Malformed(why) => unread(text, why, circumstances),
+        ReadError::Malformed(why) => unread(text, &why, circumstances),
     })
 }
 
 /// Why `text` is no JSON. OPA looks at one token behind the value, and takes `null` for the end of the text, whatever follows.
-fn unread(text: &[u8], why: String, circumstances: &Circumstances) -> BuiltinError {
+fn unread(text: &[u8], why: &str, circumstances: &Circumstances) -> BuiltinError {
     let has_null_behind = text.get(1..).is_some_and(|behind| behind.windows(4).any(|word| word == b"null"));
     if has_null_behind {
         return circumstances.leave("a JSON text with null behind it");
