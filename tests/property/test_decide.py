@@ -89,7 +89,6 @@ SETTINGS = settings(
 FEW, MANY = 300, 800
 """New stories in which the commoner events, and all there are, have happened as good as surely."""
 IN_A_HUNDRED = [
-    *TROUBLES,
     *(
         "the operator's clock is behind",
         "criteria edited",
@@ -410,5 +409,6 @@ def test_the_stories_were_not_idle() -> None:
     said = f"{stories:,} stories, SEED={SEED}"
     print("\n".join(("", said, *(f"{number:9,}  {what}" for what, number in TALLY.most_common()))))  # noqa: T201 - shown with -s
     few = 90 if SEED == ALWAYS_THE_SAME else FEW
-    expected = (IN_A_HUNDRED if stories >= few else []) + (IN_MANY if stories >= MANY else [])
+    troubles = [*TROUBLES] if stories >= FEW else []  # each of them comes two or three times in a hundred, by chance
+    expected = (IN_A_HUNDRED if stories >= few else []) + troubles + (IN_MANY if stories >= MANY else [])
     assert [what for what in expected if not TALLY[what]] == []
