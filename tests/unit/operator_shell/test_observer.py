@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from sark_api.spec import Criteria
-from sark_api.status import FlagsApplied, Phase
 from sark_e2e.simulated_target import SimulatedTarget, memory
 from sark_operator.core import observation
 from sark_operator.core.observation import MemorySeries, Metrics, Missing, ObservedFlags
@@ -30,8 +29,6 @@ class Surroundings:
     seconds: float = 100.0
     hurried: bool = False
     """Whether the sidecars were to be asked soon or not at all."""
-    again: float = 0.0
-    """Seconds after which they are asked again."""
 
     asked: dict[str, object] = field(default_factory=dict)
     """What the metrics were asked with."""
@@ -46,8 +43,8 @@ class Surroundings:
     async def ready_pods(self, *_: object) -> tuple[()]:
         return ()
 
-    async def reports(self, *_: object, hurried: bool, again: float) -> tuple[()]:
-        self.hurried, self.again = hurried, again
+    async def reports(self, *_: object, hurried: bool) -> tuple[()]:
+        self.hurried = hurried
         for _ in range(5):
             await asyncio.sleep(0)  # the others are done by now
         self.seconds += 20
@@ -175,27 +172,3 @@ async def test_the_trends_of_a_large_fleet_keep_nobody_else_from_the_loop(monkey
     expected = judge_memory_growth(spec.criteria.memory_growth, *anew)
     monkeypatch.setattr(observation, "theil_sen", None)
     assert judge_memory_growth(spec.criteria.memory_growth, seen.memory, seen.sustained_memory) == expected
-
-
-@pytest.mark.parametrize(
-    ("phase", "written", "again"),
-    [
-        (Phase.PROGRESSING, timedelta(seconds=60), 60),
-        (Phase.PROGRESSING, timedelta(seconds=59), 1),
-        (Phase.REVERTING, timedelta(hours=1), 1),
-    ],
-    ids=["taken over", "just written", "going back"],
-)
-async def test_sidecars_are_told_when_they_are_asked_again(phase: Phase, written: timedelta, again: float) -> None:
-    # Given a rollout that is evaluated once a minute, and a share that was written so long ago
-    around = Surroundings()
-    flags = FlagsApplied(revision=7, share_revision=7, percent=25, sha256="", written_at=around.now() - written)
-    spec = around.target.spec.model_copy(update={"interval": timedelta(seconds=60)})
-    status = around.target.status.model_copy(update={"phase": phase, "flags": flags})
-    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
-    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
-    rollout = RolloutObject({"metadata": metadata, "spec": spec.to_wire()})
-
-    await Observer(**parts, version="1").observe(rollout, spec, status)
-
-    assert around.again == again

@@ -16,7 +16,7 @@ from aiohttp import web
 from sark_api.report import MAX_REPORT_BYTES
 from sark_operator.shell.api import ReadyPod
 from sark_operator.shell.sidecar_access import SidecarAccess
-from sark_operator.shell.sidecars import CONCURRENCY, KEPT_SECONDS, OF_A_NAMESPACE, SidecarDirectory, open_session
+from sark_operator.shell.sidecars import CONCURRENCY, OF_A_NAMESPACE, SidecarDirectory, open_session
 
 pytestmark = pytest.mark.asyncio
 
@@ -215,25 +215,3 @@ async def test_hurried_ones_have_little_time(serve: Serve, session: aiohttp.Clie
 async def test_an_ipv6_address_makes_a_url(session: aiohttp.ClientSession):
     (report,) = await SidecarDirectory(session, SidecarAccess()).reports([ReadyPod("six", "::1")], 9, "shop")
     assert report.error.startswith("GET /flags on port 9: cannot connect: ")
-
-
-@pytest.mark.parametrize(("again", "connections"), [(KEPT_SECONDS - 1, 1), (KEPT_SECONDS, 2)], ids=["soon", "later"])
-async def test_a_connection_is_kept_for_a_question_that_comes_soon(
-    serve: Serve, session: aiohttp.ClientSession, again: float, connections: int
-):
-    # Given a sidecar that notes which connection a question comes on
-    seen: list[object] = []
-
-    async def handler(request: web.Request) -> web.StreamResponse:
-        seen.append(request.transport)
-        return web.Response(body=json.dumps(REPORT).encode())
-
-    directory, port = SidecarDirectory(session, SidecarAccess()), await serve(handler)
-
-    # When it is asked twice
-    for _ in range(2):
-        (report,) = await directory.reports([pod()], port, "shop", again=again)
-        assert report.error == ""
-
-    # Then on the same connection where it is asked again soon, and else on one that has been closed
-    assert len(set(map(id, seen))) == connections

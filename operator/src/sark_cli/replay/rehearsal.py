@@ -70,7 +70,6 @@ class Stage:
         namespace: str,  # noqa: ARG002
         *,
         hurried: bool,  # noqa: ARG002
-        again: float,  # noqa: ARG002
     ) -> tuple[PodReport, ...]:
         """Return that every pod applies what was written last, and that both arms serve one policy."""
         document = self.document

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
-from sark_api.status import Phase, SarkRolloutStatus
+from sark_api.status import SarkRolloutStatus
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
 from sark_operator.core.verdicts.memory_growth import reckoned
-from sark_operator.core.wake import SOON
 from sark_operator.shell.api import ClusterError, ObjectMissingError, ReadyPod, RolloutObject
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.directory import Directory
@@ -51,13 +50,8 @@ class Pods(Protocol):
 class Sidecars(Protocol):
     """Who tells what the sidecars apply."""
 
-    async def reports(
-        self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool, again: float
-    ) -> tuple[PodReport, ...]:
-        """Return what every pod's sidecar says of itself; one that cannot be asked, or not soon if `hurried`, says so.
-
-        They are asked `again` after so many seconds.
-        """
+    async def reports(self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool) -> tuple[PodReport, ...]:
+        """Return what every pod's sidecar says of itself; one that cannot be asked, or not soon if `hurried`, says so."""
         ...
 
 
@@ -89,27 +83,20 @@ class Observer:
     async def observe(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what is to be seen of `rollout` now; `status` says whether its sidecars have been told of it."""
         hurried = rollout.asks_back and wanted_percent(status) > 0  # later it is they who tell that the baseline is restored
-        return await self._seen(rollout, spec, status, self._read(rollout, spec, status), hurried=hurried)
+        return await self._seen(rollout, spec, self._read(rollout, spec, status), hurried=hurried)
 
     async def glimpse(self, rollout: RolloutObject, spec: SarkRolloutSpec, status: SarkRolloutStatus) -> Observation:
         """Return what may be the first to show a breach; the rest is missing.
 
         It is no ground for anything else: where it shows none, nobody has looked.
         """
-        return await self._seen(rollout, spec, status, self._signs(rollout, spec, status), hurried=True)
+        return await self._seen(rollout, spec, self._signs(rollout, spec, status), hurried=True)
 
     async def _seen(
-        self,
-        rollout: RolloutObject,
-        spec: SarkRolloutSpec,
-        status: SarkRolloutStatus,
-        read: Awaitable[tuple[Metrics, float]],
-        *,
-        hurried: bool,
+        self, rollout: RolloutObject, spec: SarkRolloutSpec, read: Awaitable[tuple[Metrics, float]], *, hurried: bool
     ) -> Observation:
-        again = _asked_again(spec, status, self._clock.now())
         flags, pods, (metrics, came_at) = await asyncio.gather(
-            self._flags(rollout, spec), self._reports(rollout, spec, hurried=hurried, again=again), read
+            self._flags(rollout, spec), self._reports(rollout, spec, hurried=hurried), read
         )
         # They have aged while the rest was waited for, and it is now that is decided.
         metrics = replace(metrics, age=metrics.age + timedelta(seconds=self._clock.monotonic() - came_at))
@@ -155,18 +142,10 @@ class Observer:
             return Missing(reasons.FLAGS_UNAVAILABLE.name, str(error))
 
     async def _reports(
-        self, rollout: RolloutObject, spec: SarkRolloutSpec, *, hurried: bool, again: timedelta
+        self, rollout: RolloutObject, spec: SarkRolloutSpec, *, hurried: bool
     ) -> tuple[PodReport, ...] | Missing:
         try:
             pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
-        port, seconds = spec.target.admin_port, again.total_seconds()
-        return await self._sidecars.reports(pods, port, rollout.namespace, hurried=hurried, again=seconds)
-
-
-def _asked_again(spec: SarkRolloutSpec, status: SarkRolloutStatus, now: datetime) -> timedelta:
-    """Return after how long the sidecars are asked again: soon while they take over a share, or give one back."""
-    flags = status.flags
-    moving = status.phase is Phase.REVERTING or flags is None or now - flags.written_at < spec.interval
-    return SOON if moving else spec.interval
+        return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace, hurried=hurried)

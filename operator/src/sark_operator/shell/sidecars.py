@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import aiohttp
 from pydantic import ValidationError
@@ -30,11 +29,6 @@ TURN_SECONDS = 20.0
 nothing would be decided; one that was not asked has not confirmed anything either, and a breach is taken back all the same."""
 HURRIED_SECONDS = 1.0
 """The same where the baseline is asked for, which needs no confirmation to be written."""
-KEPT_SECONDS = 30.0
-"""How long a connection is kept for the next question. A thousand rollouts with three sidecars have 20 MiB of them, so none is
-kept where the next question comes later."""
-_LAST = {"Connection": "close"}
-"""What tells a sidecar that no further question comes on this connection."""
 
 
 class SidecarDirectory:
@@ -57,19 +51,16 @@ class SidecarDirectory:
         """By namespace."""
 
     async def reports(
-        self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool = False, again: float = 0.0
+        self, pods: Sequence[ReadyPod], port: int, namespace: str, *, hurried: bool = False
     ) -> tuple[PodReport, ...]:
         """Return what every pod's sidecar says of itself; one that cannot be asked says why in `error`.
 
-        `hurried` ones have little time for their turn: what is to be decided does not depend on them. They are asked `again`
-        after so many seconds.
+        `hurried` ones have little time for their turn: what is to be decided does not depend on them.
         """
         try:
             way = self._access.way(namespace)
         except AccessError as error:
             return tuple(_silent(pod, port, f"--sidecar-config of the operator: {error}") for pod in pods)
-        if again >= KEPT_SECONDS:
-            way = replace(way, headers={**way.headers, **_LAST})
         share = self._shares.of(namespace)
         turn = min(self._turn_seconds, HURRIED_SECONDS) if hurried else self._turn_seconds
         ends = asyncio.get_running_loop().time() + turn
@@ -185,7 +176,7 @@ def _confirmed(pod: ReadyPod, report: FlagReport) -> PodReport:
 def open_session() -> aiohttp.ClientSession:
     """Return the session sidecars are asked with: pods are reached directly, never through the environment's proxies."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONCURRENCY, keepalive_timeout=KEPT_SECONDS),
+        connector=aiohttp.TCPConnector(limit=CONCURRENCY, keepalive_timeout=30),
         timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
