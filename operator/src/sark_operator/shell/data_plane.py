@@ -102,16 +102,9 @@ class DataPlaneQuestions:
         return DataPlaneAnswers(*[each if isinstance(each, Missing) else await each for each in self.asked])
 
 
-def _numbers(result: Any) -> Mapping[str, float]:
-    return answers.at_once(answers.NumberByRollout)(result)
-
-
-def _histograms(result: Any) -> _Histograms:
-    return answers.at_once(answers.LatencyByArm)(result)
-
-
-def _results(result: Any) -> Mapping[str, Mapping[str, float]]:
-    return answers.at_once(answers.ResultsByRollout)(result)
+_numbers = answers.at_once(answers.NumberByRollout)
+_histograms = answers.at_once(answers.LatencyByArm)
+_results = answers.at_once(answers.ResultsByRollout)
 
 
 def _differences(result: Any) -> Mapping[str, tuple[tuple[str, str, float], ...]]:

@@ -163,19 +163,22 @@ class News:
 
     def _number(self, mark: Notified) -> int:
         """Return the number of the first notice after `mark`, which may be of a notice that is not kept."""
-        marks = [self._passed, *(notice.mark for notice in self._notices)]
+        marks = self._marks()
         if mark in marks:
             return self._first + marks.index(mark)
         passed = takewhile(lambda each: (each.until, each.count) <= (mark.until, mark.count), marks[1:])
         return self._first + len(list(passed))
 
+    def _marks(self) -> list[Notified]:
+        """Return how far an address is that was told none of the notices that are kept, the first of them, the second ..."""
+        return [self._passed, *(notice.mark for notice in self._notices)]
+
     def _set_mark(self) -> None:
         places = self._places()
         addresses = None
         if len(set(places.values())) > 1:
-            marks = [self._passed, *(notice.mark for notice in self._notices)]
-            addresses = [
-                NotifiedAddress(name=label, until=marks[place - self._first].until, count=marks[place - self._first].count)
-                for label, place in sorted(places.items(), key=lambda each: (-each[1], each[0]))
-            ]
+            marks = self._marks()
+            furthest_first = sorted(places.items(), key=lambda each: (-each[1], each[0]))
+            reached = [(label, marks[place - self._first]) for label, place in furthest_first]
+            addresses = [NotifiedAddress(name=label, until=mark.until, count=mark.count) for label, mark in reached]
         self.mark = Notified(until=self._passed.until, count=self._passed.count, addresses=addresses)
