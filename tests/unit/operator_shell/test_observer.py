@@ -50,7 +50,7 @@ class Surroundings:
         self.seconds += 20
         return ()
 
-    def others(self, _rollout: RolloutObject) -> tuple[()]:
+    def near(self, _rollout: RolloutObject, _named: str) -> tuple[()]:
         return ()
 
     def now(self) -> datetime:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 from pydantic import ValidationError
 
-from sark_api.spec import Alerts
+from sark_api.spec import Alerts, Target
 from sark_operator.core.alerts import AlertIndex
 from sark_operator.shell.api import RolloutObject, UnreadableError
 from sark_operator.shell.latest import TOLD
+from sark_operator.shell.rivalry import is_elsewhere
 
 _NAMING: Final = (
     "namespace",
@@ -26,6 +29,16 @@ _NAMING: Final = (
 """What of the metadata says who a rollout is, and whether it is going away."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """Who may have the target of a rollout, until a target in its namespace changes."""
+
+    target: Target
+    targets: int
+    """How often a target in the namespace had changed."""
+    uids: tuple[str, ...]
+
+
 class Directory:
     """Every rollout this operator serves, by uid.
 
@@ -38,10 +51,17 @@ class Directory:
         self._alerts: dict[str, Alerts] = {}
         """criteria.alerts by uid, read once: an alert is held against all of them."""
         self._by_namespace: dict[str, dict[str, RolloutObject]] = {}
+        self._targets: Counter[str] = Counter()
+        """By namespace, how often a target in it has changed."""
+        self._near: dict[str, _Near] = {}
+        """By uid."""
 
     def put(self, rollout: RolloutObject) -> None:
         """Remember the newest state of a rollout."""
-        lean = self._rollouts[rollout.uid] = _lean(rollout)
+        before, lean = self._rollouts.get(rollout.uid), _lean(rollout)
+        if before is None or before.target != lean.target:
+            self._targets[rollout.namespace] += 1
+        self._rollouts[rollout.uid] = lean
         self._alerts[rollout.uid] = _alert_settings(rollout)
         self._by_namespace.setdefault(rollout.namespace, {})[rollout.uid] = lean
 
@@ -49,7 +69,9 @@ class Directory:
         """Forget a rollout that is gone."""
         gone = self._rollouts.pop(uid, None)
         self._alerts.pop(uid, None)
+        self._near.pop(uid, None)
         if gone is not None:
+            self._targets[gone.namespace] += 1
             self._by_namespace[gone.namespace].pop(uid, None)
 
     def concerned(self, alerts: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
@@ -62,6 +84,24 @@ class Directory:
         for other in self._by_namespace.get(rollout.namespace, {}).values():
             if other.uid != rollout.uid:
                 yield other
+
+    def near(self, rollout: RolloutObject, named: str) -> Iterator[RolloutObject]:
+        """Yield the others that may have the same target, and the one `named` as its holder (namespace/name; "" for none).
+
+        Most have targets of their own, and a look at each of a thousand in one namespace takes milliseconds. So who is
+        on a target is found out once, and again when a target in the namespace has changed.
+
+        Raises:
+            UnreadableError: `rollout` cannot be read.
+        """
+        target, targets = rollout.spec().target, self._targets[rollout.namespace]
+        known = self._near.get(rollout.uid)
+        if known is None or known.targets != targets or known.target != target:
+            uids = tuple(other.uid for other in self.others(rollout) if not is_elsewhere(target, other))
+            known = self._near[rollout.uid] = _Near(target, targets, uids)
+        yield from (self._rollouts[uid] for uid in known.uids)
+        if named not in ("", rollout.key):
+            yield from (other for other in self.others(rollout) if other.key == named and other.uid not in known.uids)
 
 
 def _lean(rollout: RolloutObject) -> RolloutObject:

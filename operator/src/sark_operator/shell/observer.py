@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from sark_api import reasons
 from sark_api.spec import SarkRolloutSpec
 from sark_api.status import SarkRolloutStatus
+from sark_operator.core.flag_document import readable_document
 from sark_operator.core.lifecycle import wanted_percent
 from sark_operator.core.observation import Filing, Metrics, Missing, Observation, ObservedFlags, PodReport
 from sark_operator.core.tripwire import Tripwire
@@ -100,7 +101,9 @@ class Observer:
         )
         # They have aged while the rest was waited for, and it is now that is decided.
         metrics = replace(metrics, age=metrics.age + timedelta(seconds=self._clock.monotonic() - came_at))
-        rival = find_rival(rollout, self._directory.others(rollout), flags, self._clock.now())
+        document = readable_document(flags)
+        near = self._directory.near(rollout, document.rollout if document else "")
+        rival = find_rival(rollout, near, flags, self._clock.now())
         return Observation(
             flags=flags,
             pods=pods,

@@ -58,7 +58,7 @@ def find_rival(mine: RolloutObject, others: Iterable[RolloutObject], flags: Obse
 
 
 def _competes_for(target: Target, other: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
-    if _is_elsewhere(target, other) and not _named(other, document):
+    if is_elsewhere(target, other) and not _named(other, document):
         return False
     try:
         return _same(target, other.spec().target) and _has_work(other, document, now)
@@ -66,14 +66,12 @@ def _competes_for(target: Target, other: RolloutObject, document: FlagDocument |
         return _named(other, document) and not other.deleting
 
 
-def _is_elsewhere(target: Target, other: RolloutObject) -> bool:
-    """Return whether `other` plainly names another target: most do, and are not read any further for it."""
+def is_elsewhere(target: Target, other: RolloutObject) -> bool:
+    """Return whether `other` plainly names another target, as most do. Its status has no part in that."""
     flags, labels = other.target.get("flagsConfigMap"), other.target.get("matchLabels")
     if flags in (None, target.flags_config_map) or not isinstance(labels, dict):
         return False
-    # As many labels nest only when they are the same: of a thousand others that is asked at each evaluation.
-    ours = target.match_labels
-    return labels != ours if len(labels) == len(ours) else not _nested(ours, labels)
+    return not _nested(target.match_labels, labels)
 
 
 def _has_work(rollout: RolloutObject, document: FlagDocument | None, now: datetime) -> bool:
