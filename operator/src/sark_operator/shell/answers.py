@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from math import inf, isfinite, isnan, nan
 from typing import Any, Protocol, TypeVar
 
@@ -18,12 +19,16 @@ from sark_operator.core.observation import Histogram, MemorySeries
 from sark_operator.core.points import Point, Points
 from sark_operator.shell.series import Series
 
+Bounds = tuple[float, ...]
+"""Upper bounds of a histogram's buckets, the last one infinite."""
 Parsed_co = TypeVar("Parsed_co", covariant=True)
 
 _PAIR = 2
-_TEXT = {str}
 _LAST_TIME = 253402300799.0
 """The end of the year 9999 in Unix seconds; a calendar knows none after it."""
+_NO_POINT = "has an unexpected form: a sample that is not a time and a number"
+_NO_DATE = "has an unexpected form: a sample at a time that no calendar has"
+_NO_LABELS = "has an unexpected form: labels that are no mapping of texts"
 _REFUSALS = frozenset({"deny", "undefined"})
 MOST_FIRING = 10_000
 """Alerts that may fire in one answer."""
@@ -146,12 +151,9 @@ class LatencyByArm:
     def result(self) -> dict[str, dict[str, Histogram]]:
         """Return what they say, all together."""
         histograms: defaultdict[str, dict[str, Histogram]] = defaultdict(dict)
-        known: dict[tuple[float, ...], tuple[float, ...]] = {}
-        """Each row of bounds once: all sidecars of one version have the same."""
+        orders: dict[frozenset[float], Bounds] = {}
         for (rollout, arm), buckets in self._counts.items():
-            histogram = _histogram(buckets)
-            bounds = known.setdefault(histogram.bounds, histogram.bounds)
-            histograms[rollout][arm] = Histogram(bounds, histogram.counts)
+            histograms[rollout][arm] = _histogram(buckets, orders)
         return dict(histograms)
 
 
@@ -286,20 +288,31 @@ def finite(requests: Iterable[Requests], histograms: Iterable[Histogram]) -> boo
     return all(map(isfinite, [*numbers, *(count for histogram in histograms for count in histogram.counts)]))
 
 
-def _histogram(buckets: Mapping[float, float]) -> Histogram:
+def _histogram(buckets: Mapping[float, float], orders: dict[frozenset[float], Bounds]) -> Histogram:
     """Return the cumulative buckets in order.
 
     `increase` extrapolates every bucket by itself, so a higher one can come out a hair below a lower one: that is levelled.
+    `orders` are the bounds of those before, in order: all sidecars of one version have the same.
     """
-    bounds = sorted(buckets)
-    if any(map(isnan, bounds)) or not bounds or bounds[-1] != inf:
+    kind = frozenset(buckets)
+    bounds = orders.get(kind)
+    if bounds is None:
+        bounds = orders[kind] = _in_order(kind)
+    if not bounds:
         return Histogram((inf,), (nan,))
+    values = [buckets[bound] for bound in bounds]
+    if isfinite(sum(values)):
+        return Histogram(bounds, tuple(accumulate(values, max, initial=0.0))[1:])
     counts, highest = [], 0.0
-    for bound in bounds:
-        value = buckets[bound]
+    for value in values:
         highest = max(highest, value) if isfinite(value) else value
         counts.append(highest)
-    return Histogram(tuple(bounds), tuple(counts))
+    return Histogram(bounds, tuple(counts))
+
+
+def _in_order(bounds: frozenset[float]) -> Bounds:
+    """Return the bounds of a histogram in order; none where they are not those of one."""
+    return tuple(sorted(bounds)) if inf in bounds and not any(map(isnan, bounds)) else ()
 
 
 @lru_cache(maxsize=1024)
@@ -337,8 +350,11 @@ def _member(series: Any, name: str) -> Any:
 
 def _labels(series: Any) -> Mapping[str, str]:
     labels = _member(series, "metric")
-    if not isinstance(labels, dict) or not set(map(type, labels.values())) <= _TEXT:
-        raise AnswerError("has an unexpected form: labels that are no mapping of texts")
+    if not isinstance(labels, dict):
+        raise AnswerError(_NO_LABELS)
+    for text in labels.values():
+        if type(text) is not str:
+            raise AnswerError(_NO_LABELS)
     return labels
 
 
@@ -348,14 +364,22 @@ def _points(series: Any) -> list[tuple[float, float]]:
 
 
 def _point(pair: Any) -> tuple[float, float]:
-    return _dated([pair])[0]
+    """Return one point, as `_dated` returns many: an answer has ten thousand series of one."""
+    try:
+        time, number = pair
+        at, value = float(time), float(number)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise AnswerError(_NO_POINT) from error
+    if not 0 <= at <= _LAST_TIME:
+        raise AnswerError(_NO_DATE)
+    return at, value
 
 
 def _dated(pairs: Iterable[Any]) -> list[tuple[float, float]]:
     try:
         points = [(float(at), float(value)) for at, value in pairs]
     except (TypeError, ValueError, OverflowError) as error:
-        raise AnswerError("has an unexpected form: a sample that is not a time and a number") from error
+        raise AnswerError(_NO_POINT) from error
     if not all([0 <= at <= _LAST_TIME for at, _ in points]):  # a NaN is no time either  # noqa: C419 - a list is faster
-        raise AnswerError("has an unexpected form: a sample at a time that no calendar has")
+        raise AnswerError(_NO_DATE)
     return points
