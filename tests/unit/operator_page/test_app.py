@@ -23,7 +23,7 @@ from sark_operator.page.rollouts import Found, NotThereError, ReadError
 from sark_operator.page.streams import Streams
 from sark_operator.page.view.curves import Curves, Mismatch
 from sark_operator.page.view.listing import row
-from sark_operator.page.view.seen import Seen
+from sark_operator.page.view.seen import Seen, Unread
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.shared_answers import Coming
 
@@ -38,6 +38,7 @@ class Shop:
     def __init__(self, rollouts: Sequence[Seen]) -> None:
         self.rollouts = {each.key: each for each in rollouts}
         self.problem = ""
+        self.unread: tuple[Unread, ...] = ()
         self.now = datetime(2026, 1, 1, 12, 46, 5, tzinfo=UTC)
 
     async def one(self, namespace: str, name: str) -> Seen:
@@ -51,7 +52,7 @@ class Shop:
     async def all(self) -> Found:
         if self.problem:
             raise ReadError(self.problem)
-        return Found(tuple(row(each, self.now) for each in self.rollouts.values()), ())
+        return Found(tuple(row(each, self.now) for each in self.rollouts.values()), (), self.unread)
 
     async def record(self, *_: object) -> Any:
         raise NotThereError("There is no such record.")
@@ -328,6 +329,18 @@ def test_a_rollout_that_passes_with_nobody_there_is_not_shown_as_one_that_passes
 
 def test_an_empty_list_says_what_to_do():
     assert "Apply a SarkRollout" in get(Shop([]), "/rollouts", headers=BEARER).text
+
+
+@pytest.mark.parametrize("names", [["shop/gateway"], []])
+def test_a_list_without_a_namespace_says_which_and_why(shop: Shop, names: list[str]):
+    # Given a list of which one namespace was refused, with rollouts of others and without
+    shop.rollouts = {name: shop.rollouts[name] for name in names}
+    shop.unread = (Unread("billing", "list SarkRollouts of billing: <forbidden>"),)
+    # Then it says so, shows the others, and does not call the absence of all others emptiness
+    text = get(shop, "/rollouts", headers=BEARER).text
+    assert "those of namespace billing cannot be read: list SarkRollouts of billing: &lt;forbidden&gt;" in text
+    assert ("/rollouts/shop/gateway" in text) == bool(names)
+    assert "no rollouts here yet" not in text
 
 
 def test_a_stream_sends_the_page_its_curves_and_then_only_what_is_new(shop: Shop, seen: Callable[..., Seen]):

@@ -11,7 +11,7 @@ import yaml
 from sark_operator.page import rollouts as subject
 from sark_operator.page.rollouts import Found, NotThereError, ReadError, Rollouts
 from sark_operator.page.view.listing import listing
-from sark_operator.shell.api import UnavailableError
+from sark_operator.shell.api import ClusterError, NotServedError, RefusedError, UnavailableError
 from sark_operator.shell.clock import SystemClock
 from sark_operator.shell.cluster import KubernetesCluster
 
@@ -70,3 +70,36 @@ async def test_it_ends_after_so_many_of_all_namespaces(monkeypatch: pytest.Monke
     found = await listed(monkeypatch, 4, "billing", "shop", "store")
     assert [each.key for each in found.rows] == ["billing/r0", "billing/r1", "billing/r2", "billing/r3", "shop/r0"]
     assert found.cut
+
+
+async def listed_but_for(monkeypatch: pytest.MonkeyPatch, problems: Mapping[str, ClusterError], *namespaces: str) -> Found:
+    """Return what is found where each namespace has a rollout, and after it fails as `problems` say."""
+
+    async def parts(_: Rollouts, namespace: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        yield [{**BODY, "metadata": {**BODY["metadata"], "namespace": namespace}}]
+        if namespace in problems:
+            raise problems[namespace]
+
+    monkeypatch.setattr(Rollouts, "_parts", parts)
+    return await reading(*namespaces).all()
+
+
+@pytest.mark.parametrize("problem", [RefusedError("list: forbidden"), NotServedError("list: no such path")])
+async def test_a_namespace_that_is_refused_hides_no_other(monkeypatch: pytest.MonkeyPatch, problem: ClusterError):
+    # Given three namespaces, of which the one in the middle is refused after its first part
+    found = await listed_but_for(monkeypatch, {"shop": problem}, "billing", "shop", "store")
+    # Then all that was read is there, and what could not be read is told with the reason
+    made = listing(found.rows, found.unreadable, unread=found.unread)
+    assert [each.namespace for each in made.rows] == ["billing", "shop", "store"]
+    assert [(each.namespace, each.problem) for each in made.unread] == [("shop", str(problem))]
+
+
+async def test_nothing_is_shown_where_every_namespace_is_refused(monkeypatch: pytest.MonkeyPatch):
+    refused = RefusedError("list: forbidden")
+    with pytest.raises(ReadError, match="list: forbidden"):
+        await listed_but_for(monkeypatch, {"billing": refused, "shop": refused}, "billing", "shop")
+
+
+async def test_an_api_server_that_is_away_is_no_refusal_of_one_namespace(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ReadError, match="not reached"):
+        await listed_but_for(monkeypatch, {"billing": UnavailableError("not reached")}, "billing", "shop")

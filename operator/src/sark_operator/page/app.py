@@ -215,7 +215,7 @@ class Page:
 
     async def _listing(self, sought: str, number: int) -> Listing:
         found = await self._rollouts.all()
-        return listing(found.rows, found.unreadable, sought, number, cut=found.cut)
+        return listing(found.rows, found.unreadable, sought, number, unread=found.unread, cut=found.cut)
 
     async def _rollout(self, request: Request) -> Response:
         seen, span = await self._seen(request), chosen(request.query_params.get("span", ""))

@@ -16,7 +16,7 @@ from kubernetes.aio.client import ApiClient
 
 from sark_api.evidence import EvidenceRecord, record_key, segment_name, to_record
 from sark_api.status import Leader
-from sark_operator.shell.api import ClusterError, ObjectMissingError, RolloutObject, UnreadableError
+from sark_operator.shell.api import ClusterError, ObjectMissingError, RolloutObject, UnavailableError, UnreadableError
 from sark_operator.shell.clock import Clock
 from sark_operator.shell.cluster import CALL_SECONDS, KubernetesCluster, rollouts_path
 from sark_operator.shell.documents import Documents
@@ -25,7 +25,7 @@ from sark_operator.shell.shared_answers import SharedAnswers
 from sark_operator.shell.telemetry import Telemetry
 
 from .view.listing import Row, row
-from .view.seen import Seen, Unreadable
+from .view.seen import Seen, Unread, Unreadable
 
 ONE_SECONDS: Final = 1.0
 """One rollout is read at most this often."""
@@ -64,6 +64,7 @@ class Found:
 
     rows: tuple[Row, ...]
     unreadable: tuple[Unreadable, ...]
+    unread: tuple[Unread, ...] = ()
     cut: bool = False
     """Whether there are more, which were not read."""
 
@@ -76,7 +77,8 @@ class Rollouts:
         self._cluster = KubernetesCluster(client, Telemetry(), _Bystander(), instance="page")
         self._evidence = ConfigMapEvidence(client, self._cluster)
         self._documents = Documents(client, seconds=CALL_SECONDS)
-        self._namespaces = tuple(namespaces)
+        self._namespaces = frozenset(namespaces)
+        self._served = tuple(dict.fromkeys(namespaces)) or ("",)
         self._clock = clock
         self._one: SharedAnswers[Seen] = SharedAnswers(clock, KEPT)
         self._all: SharedAnswers[Found] = SharedAnswers(clock, KEPT)
@@ -142,12 +144,16 @@ class Rollouts:
         return text
 
     async def _list(self) -> Found:
-        """Read the list in small parts, each made into rows before the next is read."""
+        """Read the list in small parts, each made into rows before the next is read.
+
+        A namespace that is refused hides no other. Where all are, or nobody answers, there is no list to show.
+        """
         begun = self._clock.monotonic()
         rows: list[Row] = []
         unreadable: list[Unreadable] = []
+        refusals: dict[str, ClusterError] = {}
         cut = False
-        async with aclosing(self._objects()) as objects:
+        async with aclosing(self._objects(refusals)) as objects:
             async for each in objects:
                 if cut := len(rows) + len(unreadable) >= MOST:
                     break
@@ -155,14 +161,23 @@ class Rollouts:
                     rows.append(row(_seen(each), self._clock.now()))
                 except UnreadableError as error:
                     unreadable.append(Unreadable(each.key, str(error)))
+        if len(refusals) == len(self._served):
+            raise next(iter(refusals.values()))
         self._list_seconds = self._clock.monotonic() - begun
-        return Found(tuple(rows), tuple(unreadable), cut)
+        unread = tuple(Unread(namespace, str(error)) for namespace, error in refusals.items())
+        return Found(tuple(rows), tuple(unreadable), unread, cut)
 
-    async def _objects(self) -> AsyncGenerator[RolloutObject, None]:
-        for namespace in self._namespaces or ("",):
-            async for part in self._parts(namespace):
-                for each in part:
-                    yield RolloutObject(each)
+    async def _objects(self, refusals: dict[str, ClusterError]) -> AsyncGenerator[RolloutObject, None]:
+        """Yield the rollouts of one namespace after another, and put into `refusals` where and why there may be more."""
+        for namespace in self._served:
+            try:
+                async for part in self._parts(namespace):
+                    for each in part:
+                        yield RolloutObject(each)
+            except UnavailableError:
+                raise
+            except ClusterError as error:
+                refusals[namespace] = error
 
     async def _parts(self, namespace: str) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
         token: str | None = None

@@ -13,7 +13,7 @@ from sark_operator.core.doubts import doubts
 
 from .badge import Badge, phase_badge, summary_badge
 from .bake import Meter, bake_meter
-from .seen import Seen, Unreadable
+from .seen import Seen, Unread, Unreadable
 
 PAGE_ROWS: Final = 100
 """Rows on one page of the list."""
@@ -54,6 +54,7 @@ class Listing:
 
     rows: tuple[Row, ...]
     unreadable: tuple[Unreadable, ...]
+    unread: tuple[Unread, ...]
     counts: tuple[tuple[Badge, int], ...]
     """How many of all rollouts are in each phase."""
     total: int
@@ -69,7 +70,13 @@ class Listing:
 
 
 def listing(
-    rows: Sequence[Row], unreadable: Sequence[Unreadable], sought: str = "", page: int = 1, *, cut: bool = False
+    rows: Sequence[Row],
+    unreadable: Sequence[Unreadable],
+    sought: str = "",
+    page: int = 1,
+    *,
+    unread: Sequence[Unread] = (),
+    cut: bool = False,
 ) -> Listing:
     """Return one page of the rollouts whose namespace/name, phase or reason has every word of `sought` in it."""
     words = sought[:MAX_SOUGHT].lower().split()
@@ -80,6 +87,7 @@ def listing(
     return Listing(
         rows=tuple(found[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]),
         unreadable=tuple(unreadable),
+        unread=tuple(unread),
         counts=tuple((phase_badge(phase), phases[phase.value]) for phase in _ORDER if phases[phase.value]),
         total=len(rows) + len(unreadable),
         found=len(found),

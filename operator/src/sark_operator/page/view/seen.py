@@ -41,3 +41,11 @@ class Unreadable:
 
     key: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A namespace whose rollouts could not be read, or not all of them."""
+
+    namespace: str
+    problem: str
