@@ -120,6 +120,8 @@ class ApiServer:
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
+        self.status = 403
+        """What a namespace that is refused is answered with."""
         self.refusals = 0
 
     @asynccontextmanager
@@ -156,7 +158,7 @@ class ApiServer:
         namespace = request.match_info["namespace"]
         if namespace in self.refused:
             self.refusals += 1
-            return web.json_response({"kind": "Status", "code": 403, "message": "forbidden"}, status=403)
+            return web.json_response({"kind": "Status", "code": self.status, "message": "no"}, status=self.status)
         if "watch" in request.query:
             # It has expired: the watch begins with a list again.
             return web.json_response({"type": "ERROR", "object": {"code": 410}})
@@ -165,12 +167,13 @@ class ApiServer:
 
 
 @pytest.mark.asyncio
-async def test_a_namespace_that_is_refused_keeps_no_other_from_being_watched(monkeypatch: pytest.MonkeyPatch):
-    # Given two namespaces, of which one is refused
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+async def test_a_namespace_that_is_refused_keeps_no_other_from_being_watched(monkeypatch: pytest.MonkeyPatch, status: int):
+    # Given two namespaces, of which one is refused, in whatever way
     monkeypatch.setattr(patience, "FIRST_SECONDS", ())
     monkeypatch.setattr(patience, "LONGEST_SECONDS", 0.02)
     server, crew, halt = ApiServer(), Crew(), asyncio.Event()
-    server.refused = {"billing"}
+    server.refused, server.status = {"billing"}, status
     settings = parse_settings(["--namespace=shop", "--namespace=billing", "--identity=pod-1"], {})
 
     async def until(reached: Any) -> None:

@@ -28,7 +28,7 @@ from sark_operator.shell.api import ClusterError, RolloutObject, UnavailableErro
 from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
 from sark_operator.shell.clock import Clock, SystemClock
 from sark_operator.shell.cluster import KubernetesCluster
-from sark_operator.shell.connection import kopf_credentials, load_configuration, open_client
+from sark_operator.shell.connection import load_configuration, open_client
 from sark_operator.shell.credential_files import AccessFileError
 from sark_operator.shell.crew import Crew
 from sark_operator.shell.directory import Directory
@@ -56,6 +56,7 @@ from sark_operator.shell.sidecar_access import SidecarAccess
 from sark_operator.shell.sidecars import SidecarDirectory, open_session
 from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.tripwires import Tripwires
+from sark_operator.shell.watch_session import watch_session
 from sark_operator.shell.worker import Worker
 
 WATCH_SERVER_SECONDS: Final = 300
@@ -322,8 +323,8 @@ def _handlers(configuration: Configuration, crew: Crew) -> kopf.OperatorRegistry
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
-    def login(**_: Any) -> kopf.ConnectionInfo:
-        return kopf_credentials(configuration)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return watch_session(configuration)
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name

@@ -1,0 +1,48 @@
+"""The connections of kopf's watches, on which no answer of the API server ends a watch.
+
+kopf tries again what was forbidden, and ends its watches of all namespaces where one is answered with 401 or 404: by an API
+server that cannot look a token up, one that does not serve the CRD just then, or a proxy that knows no such namespace. The
+process would end with them, as often as it begins. Which namespace cannot be served, and why, is told by `rights`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import aiohttp
+import kopf
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException
+
+from sark_operator.shell.connection import kopf_credentials
+
+_TRIED_AGAIN: Final = frozenset({403, 429})
+"""Refusals that kopf itself takes for what may pass."""
+_BEGUN_ANEW: Final = 410
+"""Asked again, what has expired is answered in the same way."""
+
+
+def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
+    """Return connections to the server of `configuration`, as the same user as our own calls."""
+    credentials = kopf_credentials(configuration)
+
+    async def asked(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """Send with the token as it is by now: kopf would take a new one only for what is refused with 401."""
+        try:
+            request.headers.update(kopf_credentials(configuration).as_http_headers())
+        except (ConfigException, OSError) as error:
+            raise aiohttp.ClientConnectionError(f"there is no token: {error}") from error
+        return await _lasting(await send(request))
+
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=credentials.as_ssl_context()), middlewares=(asked,)
+    )
+    return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
+
+
+async def _lasting(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+    """Return the answer; one that would end a watch is raised as what kopf takes for a broken connection, and tries again."""
+    if not 400 <= answer.status < 500 or answer.status in _TRIED_AGAIN or answer.status == _BEGUN_ANEW:  # noqa: PLR2004
+        return answer
+    answer.close()
+    raise aiohttp.ClientConnectionError(f"refused with HTTP {answer.status} {answer.reason}")
