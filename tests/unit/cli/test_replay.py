@@ -22,13 +22,14 @@ from sark_cli import arguments
 from sark_cli.commands import backtest
 from sark_cli.commands.backtest import _adapted, _span, _step, assumptions, conclusion, gaps, tell, verdict
 from sark_cli.failure import CommandError
+from sark_cli.replay import past_door
 from sark_cli.replay.past_door import PastDoor
 from sark_cli.replay.presence import is_remembered
 from sark_cli.replay.rehearsal import Journal, Rehearsal, RehearsalClock
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.observation import ArmWindow, CountedWindow, Metrics, Missing
 from sark_operator.shell.counting import Grid
-from sark_operator.shell.prometheus import INVALID, REFUSED, UNREACHABLE, Server
+from sark_operator.shell.prometheus import INVALID, REFUSED, TIMEOUT, UNREACHABLE, Server
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SERVER = Server("http://prometheus:9090", 5)
@@ -390,6 +391,81 @@ def test_an_outage_of_now_is_noted():
     door = past(Counting(missing=Missing(UNREACHABLE, "Prometheus cannot be reached")), clock)
     asyncio.run(_instants(door, clock, 2))
     assert door.failure == "Prometheus cannot be reached"
+
+
+class Moody(Counting):
+    """A Prometheus that answers but for the questions with these numbers, and as long as those of more than some points."""
+
+    def __init__(self, reason: str, *silent: int, most: int = 1_000_000) -> None:
+        super().__init__()
+        self._reason, self._silent, self._most = reason, silent, most
+
+    async def instant(self, server: Server, query: str, at: datetime | None = None) -> Any:
+        answer = await super().instant(server, query, at)
+        return Missing(self._reason, "no answer") if len(self.asked) in self._silent else answer
+
+    async def over(self, server: Server, query: str, start: datetime, end: datetime, step: int) -> Any:
+        answer = await super().over(server, query, start, end, step)
+        late = len(self.asked) in self._silent or (end - start) // timedelta(seconds=step) + 1 > self._most
+        return Missing(self._reason, "no answer") if late else answer
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How often a question is asked again, without the pauses."""
+    monkeypatch.setattr(past_door, "PAUSES", (0.0,) * len(past_door.PAUSES))
+    return len(past_door.PAUSES)
+
+
+@pytest.mark.parametrize("reason", [TIMEOUT, UNREACHABLE])
+def test_a_server_that_once_does_not_answer_is_asked_again(pauses: int, reason: str):
+    # Given a Prometheus that has answered the first range, and is silent at the second as often as it is borne
+    prometheus, clock = Moody(reason, *range(2, 2 + pauses)), RehearsalClock(START)
+    door = past(prometheus, clock)
+    # When the replay goes on, then it has all answers
+    answers = asyncio.run(_instants(door, clock, 240))
+    assert [answer[0]["value"][0] for answer in answers] == [int(START.timestamp()) + 15 * number for number in range(240)]
+    assert door.failure == ""
+
+
+def test_a_server_that_goes_on_not_answering_ends_the_replay_with_how_often_it_was_asked(pauses: int):
+    prometheus, clock = Moody(TIMEOUT, *range(2, 99)), RehearsalClock(START)
+    door = past(prometheus, clock)
+    asyncio.run(_instants(door, clock, 122))
+    assert door.failure == f"no answer, asked {pauses + 1} times"
+    assert len(prometheus.asked) == 1 + pauses + 1
+
+
+def test_an_instant_that_is_asked_alone_is_asked_again(pauses: int):
+    prometheus, clock = Moody(TIMEOUT, 3), RehearsalClock(START)
+    door = past(prometheus, clock)
+    asyncio.run(_instants(door, clock, 2))
+
+    async def between() -> Any:
+        clock.move_to(START + timedelta(seconds=22))
+        return [await door.instant(SERVER, "up"), await door.instant(SERVER, "up")]
+
+    answers = asyncio.run(between())
+    assert [answer[0]["value"][0] for answer in answers] == [(START + timedelta(seconds=22)).timestamp()] * 2
+    assert (prometheus.asked.count(("instant", "up")), door.failure) == (3, "")
+
+
+def test_a_server_that_has_never_answered_is_not_waited_for(pauses: int):
+    prometheus, clock = Moody(UNREACHABLE, *range(99)), RehearsalClock(START)
+    door = past(prometheus, clock)
+    asyncio.run(_instants(door, clock, 1))
+    assert (len(prometheus.asked), door.failure) == (1, "no answer")
+
+
+def test_a_range_that_is_late_is_asked_for_in_shorter_ones_from_then_on(pauses: int):
+    # Given a server that is late with more than half of what the replay asks for at once
+    prometheus, clock = Moody(TIMEOUT, most=past_door.CHUNK // 2 + 1), RehearsalClock(START)
+    door = past(prometheus, clock)
+    # When much is replayed, then it is late once
+    answers = asyncio.run(_instants(door, clock, 240))
+    assert len(answers) == 240
+    assert door.failure == ""
+    assert len(prometheus.asked) <= 1 + 240 // (past_door.CHUNK // 2)
 
 
 async def _ranges(door: PastDoor, clock: RehearsalClock, count: int) -> list[Any]:
