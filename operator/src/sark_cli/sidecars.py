@@ -10,7 +10,10 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +34,13 @@ if TYPE_CHECKING:
 ASKED_AT_ONCE: Final = 16
 MAX_BYTES: Final = 1_048_576
 DIRECT_SECONDS: Final = 3.0
+"""To connect, and again for the whole of the answer."""
+PROXIED_SECONDS: Final = 20.0
+"""For the body of an answer that comes through the API server."""
+HEARING_SECONDS: Final = 60.0
+"""After so long no further sidecar of a rollout is asked: where thousands are silent, the person would wait for hours."""
+_UNHEARD: Final = "not asked: the others took longer than {:g} s"
+_PIECE: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +84,11 @@ def ask_sidecars(rollouts: Rollouts, rollout: Rollout, access: SidecarAccess, *,
     port = rollout.spec.target.admin_port
     one = partial(_direct, way, port) if direct else partial(_proxied, rollouts, rollout.namespace, way, port)
     answers: dict[str, Answer] = {}
+    ends = time.monotonic() + HEARING_SECONDS
 
     def hear(pod: tuple[str, str]) -> None:
-        answers[pod[0]] = _answer(one, pod)
+        late = time.monotonic() > ends
+        answers[pod[0]] = Answer(pod[0], problem=_UNHEARD.format(HEARING_SECONDS)) if late else _answer(one, pod)
 
     work_through(pods, hear, ASKED_AT_ONCE)
     return [answers[name] for name, _ in pods]
@@ -138,7 +150,7 @@ def _proxied(rollouts: Rollouts, namespace: str, way: Way, port: int, name: str,
         # The client's own method for this reads the whole body of an answer that is not 200, however long that is.
         answer = api.call_api(*request, _request_timeout=CALL_SECONDS).response
         try:
-            body: bytes = answer.read(MAX_BYTES + 1, decode_content=True)
+            body = _read(answer)
         finally:
             # What is left of a longer answer is not read, so nothing else can be asked over this connection.
             answer.close()
@@ -149,44 +161,70 @@ def _proxied(rollouts: Rollouts, namespace: str, way: Way, port: int, name: str,
     return asked(rollouts.connection.server, f"ask pod {name} through the API server", read)
 
 
-class _NamedConnection(http.client.HTTPSConnection):
-    """A connection to an address whose certificate is for a name."""
-
-    def __init__(self, host: str, port: int, context: ssl.SSLContext, name: str) -> None:
-        super().__init__(host, port, timeout=DIRECT_SECONDS, context=context)
-        self._secure = context
-        self._name = name
-
-    def connect(self) -> None:
-        """Connect, and demand the name."""
-        plain = socket.create_connection((self.host, self.port), DIRECT_SECONDS)
-        try:
-            self.sock = self._secure.wrap_socket(plain, server_hostname=self._name)
-        except BaseException:
-            plain.close()
-            raise
-
-
 def _direct(way: Way, port: int, _name: str, address: str) -> bytes:
     """Ask at the pod's own address, for those who are inside the cluster's network. No redirect is followed."""
-    connection: http.client.HTTPConnection
-    if way.tls is None:
-        connection = http.client.HTTPConnection(address, port, timeout=DIRECT_SECONDS)
-    else:
-        connection = _NamedConnection(address, port, way.tls, way.server_name or address)
+    with socket.create_connection((address, port), DIRECT_SECONDS) as plain, _ended_after(DIRECT_SECONDS, plain):
+        connection = http.client.HTTPConnection(address, port)
+        try:
+            connection.sock = plain if way.tls is None else _secured(plain, way.tls, way.server_name or address)
+            connection.request("GET", FLAGS_PATH, headers=dict(way.headers))
+            answer = connection.getresponse()
+            if answer.status == http.client.UNAUTHORIZED:
+                raise ValueError("HTTP 401: it wants a token, which --sidecar-config must name")
+            if answer.status != http.client.OK:
+                raise ValueError(f"HTTP {answer.status}")
+            return _whole(answer.read(MAX_BYTES + 1))
+        except (ConnectionResetError, http.client.BadStatusLine) as error:
+            hint = "; if it speaks TLS, --sidecar-config must name its authority" if way.tls is None else ""
+            raise ValueError(f"it hangs up{hint}") from error
+        finally:
+            connection.close()
+
+
+def _secured(plain: socket.socket, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
+    """Return the connection with TLS, whose certificate must be for `name`."""
+    return context.wrap_socket(plain, server_hostname=name)
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """End the connection after so many seconds, however little is waited for each time. Raises ValueError where it was."""
+    ending, over = connection.dup(), threading.Event()
+
+    def end() -> None:
+        over.set()
+        with suppress(OSError):  # the other side may have ended it
+            ending.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
     try:
-        connection.request("GET", FLAGS_PATH, headers=dict(way.headers))
-        answer = connection.getresponse()
-        if answer.status == http.client.UNAUTHORIZED:
-            raise ValueError("HTTP 401: it wants a token, which --sidecar-config must name")
-        if answer.status != http.client.OK:
-            raise ValueError(f"HTTP {answer.status}")
-        return _whole(answer.read(MAX_BYTES + 1))
-    except (ConnectionResetError, http.client.BadStatusLine) as error:
-        hint = "; if it speaks TLS, --sidecar-config must name its authority" if way.tls is None else ""
-        raise ValueError(f"it hangs up{hint}") from error
+        yield
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if over.is_set():
+            raise _endless(seconds) from error
+        raise
     finally:
-        connection.close()
+        timer.cancel()
+        timer.join()
+        ending.close()
+    if over.is_set():
+        raise _endless(seconds)
+
+
+def _endless(seconds: float) -> ValueError:
+    return ValueError(f"it does not come to an end of its answer within {seconds:g} s")
+
+
+def _read(answer: Any) -> bytes:
+    """Return the body of an answer, which is looked at whenever something has come."""
+    body, ends = bytearray(), time.monotonic() + PROXIED_SECONDS
+    while len(body) <= MAX_BYTES and (piece := answer.read1(_PIECE, decode_content=True)):
+        body += piece
+        if time.monotonic() > ends:
+            raise _endless(PROXIED_SECONDS)
+    return bytes(body)
 
 
 def _whole(body: bytes) -> bytes:

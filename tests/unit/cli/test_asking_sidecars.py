@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,10 @@ def ask(
     """Ask the one pod there is, as a file with this entry says; without an entry there is no file."""
     monkeypatch.setattr(sidecars, "_ready", lambda *_: [("gateway-0", "127.0.0.1")])
     object_ = body("reverted")
-    object_["spec"]["target"]["adminPort"] = port
-    rollout = Rollout.from_object(object_)
 
-    def asked(entry: dict[str, Any] | None = None, *, direct: bool = True) -> Answer:
+    def asked(entry: dict[str, Any] | None = None, *, direct: bool = True, port: int = port) -> Answer:
+        object_["spec"]["target"]["adminPort"] = port
+        rollout = Rollout.from_object(object_)
         file = ""
         if entry is not None:
             (tmp_path / "sidecars.yaml").write_text(yaml.safe_dump({"sidecars": [entry]}), encoding="utf-8")
@@ -175,6 +176,90 @@ def test_an_answer_without_end_is_not_read_to_its_end(direct: bool, ask_odd: Cal
     assert "its answer is longer than 1,048,576 bytes" in ask_odd(part, 200, direct=direct).problem
     assert "500" in ask_odd(part, 200, direct=direct, status=500).problem
     assert odd.sent < 200 * len(part)  # type: ignore[attr-defined]
+
+
+class SlowPort(BaseHTTPRequestHandler):
+    """Answers well in the end, and before that so slowly that no single wait is long: in its body, or already in its head."""
+
+    def do_GET(self) -> None:
+        """Answer, until nobody reads any more."""
+        head, pieces = b"HTTP/1.0 200 OK\r\n", [b"\r\n", *[b" "] * 60]
+        if self.server.slow_head:  # type: ignore[attr-defined]
+            pieces = [*[b"X: 1\r\n"] * 60, b"\r\n"]
+        try:
+            self.wfile.write(head)
+            for piece in pieces:
+                self.wfile.write(piece)
+                self.server.patience.wait(0.05)  # type: ignore[attr-defined]
+            self.wfile.write(json.dumps(REPORT).encode())
+        except OSError:
+            return
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's signature
+        """Say nothing."""
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch, odd: HTTPServer) -> Iterator[HTTPServer]:
+    monkeypatch.setattr(sidecars, "DIRECT_SECONDS", 0.3)
+    monkeypatch.setattr(sidecars, "PROXIED_SECONDS", 0.3)
+    odd.RequestHandlerClass = SlowPort
+    odd.patience, odd.slow_head = threading.Event(), False  # type: ignore[attr-defined]
+    yield odd
+    odd.patience.set()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(direct: bool, ask_odd: Callable[..., Answer], slow: HTTPServer):
+    answer = ask_odd(b"", 0, direct=direct)
+    assert (answer.percent, answer.problem) == (None, "it does not come to an end of its answer within 0.3 s")
+
+
+def test_a_head_that_comes_byte_by_byte_is_not_waited_for(ask_odd: Callable[..., Answer], slow: HTTPServer):
+    slow.slow_head = True  # type: ignore[attr-defined]
+    answer = ask_odd(b"", 0, direct=True)
+    assert (answer.percent, answer.problem) == (None, "it does not come to an end of its answer within 0.3 s")
+
+
+def test_a_handshake_that_does_not_end_is_not_waited_for(
+    ask: Callable[..., Answer], authority: Authority, monkeypatch: pytest.MonkeyPatch
+):
+    # Given a server that lets one connect, and speaks no TLS or anything else but a byte at a time
+    monkeypatch.setattr(sidecars, "DIRECT_SECONDS", 0.3)
+    tls = {"ca_file": str(authority.certificate), "server_name": "sidecar.sark"}
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        over = stack.enter_context(over_at_the_end())
+
+        def drip() -> None:
+            peer, _ = listener.accept()
+            with peer, suppress(OSError):
+                for byte in b"\x16\x03\x03\x40\x00\x02" + bytes(60):
+                    peer.sendall(bytes([byte]))
+                    over.wait(0.05)
+
+        threading.Thread(target=drip, daemon=True).start()
+        answer = ask({"tls_config": tls}, port=listener.getsockname()[1])
+    assert (answer.percent, answer.problem) == (None, "it does not come to an end of its answer within 0.3 s")
+
+
+@contextmanager
+def over_at_the_end() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_those_whose_turn_does_not_come_in_time_are_not_asked(
+    body: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+):
+    # Given sidecars, and no time to ask them
+    names = ["gateway-0", "gateway-1"]
+    monkeypatch.setattr(sidecars, "_ready", lambda *_: [(name, "127.0.0.1") for name in names])
+    monkeypatch.setattr(sidecars, "HEARING_SECONDS", 0.0)
+    monkeypatch.setattr(sidecars, "_direct", lambda *_: json.dumps(REPORT).encode())
+    answers = ask_sidecars(None, Rollout.from_object(body("reverted")), sidecar_access(""), direct=True)  # type: ignore[arg-type]
+    assert [answer.pod for answer in answers] == names
+    assert {answer.problem for answer in answers} == {"not asked: the others took longer than 0 s"}
 
 
 class ApiServer(BaseHTTPRequestHandler):
