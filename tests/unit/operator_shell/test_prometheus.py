@@ -7,6 +7,7 @@ import gzip
 import http.server
 import json
 import re
+import socket
 import threading
 import time
 from collections import Counter
@@ -892,6 +893,32 @@ async def test_a_server_that_hangs_does_not_hold_up_another(source: PrometheusMe
     for task in hanging:
         task.cancel()
     await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_a_name_that_is_not_resolved_holds_up_its_own_server_alone(
+    source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a name server that does not answer for one name, and more questions at that name than there are threads for it
+    resolved, look_up = threading.Event(), socket.getaddrinfo
+
+    def slowly(host: Any, *more: Any, **options: Any) -> Any:
+        if host == "slow.example":
+            resolved.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return look_up(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    places = rooms.PLACES + rooms.SIGNS
+    given = [spec("http://slow.example:9090", custom=f"slow_{number}", timeout=0.2) for number in range(places)]
+    try:
+        # When they are asked, then each is late, though nothing can end the look-up
+        found = await asyncio.gather(*(read(source, each) for each in given))
+        assert {missing(each.custom["queue"]).reason for each in found} == {"MetricsTimeout"}
+
+        # And another server is heard meanwhile
+        assert (await read(source, spec(server.url, timeout=5))).arms == {}
+    finally:
+        resolved.set()
 
 
 @pytest.mark.parametrize(
