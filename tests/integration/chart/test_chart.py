@@ -132,7 +132,7 @@ def test_the_version_is_the_projects():
         (DEFAULT | {"fleets": [{"namespace": "shop"}]}, "missing property 'flagsConfigMap'"),
         (DEFAULT | {"podMonitor": {"enabled": True}}, "podMonitor.enabled: name the fleets"),
         (DEFAULT | {"page": {"enabled": True}}, "page.enabled: name a Secret with a token in page.tokenSecret"),
-        (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give userHeader and networks"),
+        (DEFAULT | {"page": {"enabled": True, "proxy": {"userHeader": "X-User"}}}, "page.proxy: give networks with userHeader"),
         (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.3"]}}}, "at '/page/proxy/networks/0'"),
         (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.256/32"]}}}, "at '/page/proxy/networks/0'"),
         (DEFAULT | {"page": {"proxy": {"networks": ["10.1.2.0/33"]}}}, "at '/page/proxy/networks/0'"),

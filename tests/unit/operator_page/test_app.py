@@ -174,6 +174,21 @@ def test_a_wrong_token_is_told_so_and_after_some_none_is_looked_at(shop: Shop):
     asyncio.run(story())
 
 
+def test_who_is_wrong_behind_a_proxy_shuts_out_nobody_else_there(shop: Shop):
+    entry = Entry(TOKEN.encode, proxies=[ip_network("10.0.0.0/24")])
+
+    async def story() -> None:
+        async with client(shop, entry) as door:
+            for _ in range(FAILURES):
+                answer = await door.get("/rollouts", headers={"Authorization": "Bearer x", "X-Forwarded-For": "192.0.2.7"})
+            assert answer.status_code == 429
+            for another in ("192.0.2.8", "192.0.2.7, 192.0.2.8"):
+                assert (await door.get("/rollouts", headers={**BEARER, "X-Forwarded-For": another})).status_code == 200
+                assert (await door.post("/login", data={"token": "x"}, headers={"X-Forwarded-For": another})).status_code == 401
+
+    asyncio.run(story())
+
+
 def test_while_the_token_cannot_be_read_nobody_is_let_in(shop: Shop):
     def gone() -> bytes:
         raise TokenUnreadableError

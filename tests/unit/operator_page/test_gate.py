@@ -12,6 +12,7 @@ from sark_operator.page.gate import (
     WINDOW_SECONDS,
     Failures,
     bearer,
+    client,
     comes_from,
     is_session,
     new_session,
@@ -57,6 +58,23 @@ def test_a_session_cannot_be_made_longer():
 )
 def test_a_proxy_is_known_by_where_it_connects_from(peer: str, let_in: bool):
     assert comes_from(peer, [ip_network("10.1.0.0/16")]) is let_in
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "told"),
+    [
+        ("10.1.2.3", "", "10.1.2.3"),
+        ("10.1.2.3", "192.0.2.7", "192.0.2.7"),
+        ("10.1.2.3", "198.51.100.1, 192.0.2.7, 10.1.9.9", "192.0.2.7"),  # what the client itself wrote comes before
+        ("10.1.2.3", "fd00::7", "fd00::7"),
+        ("10.1.2.3", "10.1.0.1", "10.1.0.1"),
+        ("10.1.2.3", "192.0.2.7:4711", "10.1.2.3"),
+        ("10.1.2.3", "192.0.2.7, unknown", "10.1.2.3"),
+        ("10.2.0.1", "192.0.2.7", "10.2.0.1"),  # it is no proxy of ours
+    ],
+)
+def test_whom_a_proxy_forwards_is_the_last_it_did_not_come_from_itself(peer: str, forwarded: str, told: str):
+    assert client(peer, forwarded, [ip_network("10.1.0.0/16")]) == told
 
 
 def test_too_many_wrong_tokens_from_one_address_close_it_for_a_while():

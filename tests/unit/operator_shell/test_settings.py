@@ -95,6 +95,12 @@ def test_the_page_takes_a_token_a_proxy_or_both():
     assert [str(each) for each in page.proxies] == ["10.0.0.0/8", "fd00::/8"]
 
 
+def test_a_proxy_that_lets_nobody_in_by_itself_may_be_named_too():
+    page = parse_settings([*PAGE, "--page-token-file=t", "--page-proxy=10.0.0.0/8"], {}).page
+    assert page is not None
+    assert (page.user_header, [str(each) for each in page.proxies]) == ("", ["10.0.0.0/8"])
+
+
 def test_an_address_with_a_length_is_the_network_it_is_in():
     page = parse_settings([*PAGE, "--page-user-header=X-User", "--page-proxy=10.1.2.3/16", "--page-proxy=fd00::1/64"], {}).page
     assert page is not None
@@ -105,8 +111,7 @@ def test_an_address_with_a_length_is_the_network_it_is_in():
     ("arguments", "sentence"),
     [
         (PAGE, "the page is shown to nobody unknown"),
-        ([*PAGE, "--page-user-header=X-User"], "--page-user-header and --page-proxy together"),
-        ([*PAGE, "--page-token-file=t", "--page-proxy=10.0.0.0/8"], "--page-user-header and --page-proxy together"),
+        ([*PAGE, "--page-user-header=X-User"], "give --page-proxy with --page-user-header"),
         ([*PAGE, "--page-user-header=X User", "--page-proxy=10.0.0.0/8"], "is not a header's name"),
         ([*PAGE, "--page-user-header=X-User", "--page-proxy=10.0.0.1/33"], "is not a network"),
         (["--namespace=shop", "--page-token-file=t"], "mean nothing without --page-address"),

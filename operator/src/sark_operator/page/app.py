@@ -55,7 +55,7 @@ class Entry:
     user_header: str = ""
     """Header in which a reverse proxy names who it has let in; empty: there is none."""
     proxies: Sequence[gate.Network] = ()
-    """Where such a proxy's connections come from."""
+    """Where a proxy's connections come from, whose header is believed, and what it says of where it was asked from."""
 
 
 class TokenUnreadableError(Exception):
@@ -121,9 +121,8 @@ class Page:
 
     def _refusal(self, request: Request) -> Response | None:
         """Return why the request is not let in, or None for one that is."""
-        peer = request.client.host if request.client else ""
         entry = self._entry
-        if entry.user_header and request.headers.get(entry.user_header) and gate.comes_from(peer, entry.proxies):
+        if entry.user_header and request.headers.get(entry.user_header) and gate.comes_from(_peer(request), entry.proxies):
             return None
         if entry.token is None:
             return self._problem(request, "Closed", "This page is open only through its reverse proxy.", 403)
@@ -131,24 +130,29 @@ class Page:
         if gate.is_session(request.cookies.get(gate.COOKIE, ""), token, time.time()):
             return None
         if given := gate.bearer(request.headers.get("authorization", "")):
-            return self._wrong_token(peer) if not self._right(given, token, peer) else None
+            source = self._source(request)
+            return self._wrong_token(source) if not self._right(given, token, source) else None
         if "text/event-stream" in request.headers.get("accept", ""):
             return PlainTextResponse("sign in first\n", 401)
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse("/login?" + urlencode({"to": back[:512]}), 303)
 
-    def _right(self, given: str, token: bytes, peer: str) -> bool:
+    def _source(self, request: Request) -> str:
+        """Return whose wrong tokens are counted together: behind a proxy that is known they are not all of one."""
+        return gate.client(_peer(request), ",".join(request.headers.getlist("x-forwarded-for")), self._entry.proxies)
+
+    def _right(self, given: str, token: bytes, source: str) -> bool:
         """Return whether a token is right; after too many wrong ones none is looked at."""
         now = self._clock.monotonic()
-        if self._failures.wait(peer, now) > 0:
+        if self._failures.wait(source, now) > 0:
             return False
         if gate.same(given, token):
             return True
-        self._failures.count(peer, now)
+        self._failures.count(source, now)
         return False
 
-    def _wrong_token(self, peer: str) -> Response:
-        wait = self._failures.wait(peer, self._clock.monotonic())
+    def _wrong_token(self, source: str) -> Response:
+        wait = self._failures.wait(source, self._clock.monotonic())
         if wait > 0:
             return PlainTextResponse("too many wrong tokens\n", 429, {"Retry-After": str(int(wait) + 1)})
         return PlainTextResponse("a bearer token is needed\n", 401, {"WWW-Authenticate": "Bearer"})
@@ -162,9 +166,9 @@ class Page:
         form = _form(await _body(request))
         given, to = form.get("token", [""])[0], _back(form.get("to", [""])[0])
         assert self._entry.token is not None  # noqa: S101 - the route is there only with a token
-        token, peer = self._entry.token(), request.client.host if request.client else ""
-        if not self._right(given, token, peer):
-            wait = self._failures.wait(peer, self._clock.monotonic())
+        token, source = self._entry.token(), self._source(request)
+        if not self._right(given, token, source):
+            wait = self._failures.wait(source, self._clock.monotonic())
             problem = f"Too many wrong tokens. Try again in {int(wait) + 1} s." if wait > 0 else "That is not the token."
             return self._html("login.html", 429 if wait > 0 else 401, to=to, problem=problem)
         answer = RedirectResponse(to, 303)
@@ -287,6 +291,10 @@ class Page:
         if "text/html" not in request.headers.get("accept", "text/html"):
             return PlainTextResponse(f"{title}: {text}\n", status)
         return HTMLResponse(self._pages.render("problem.html", may_leave=False, title=title, text=text), status)
+
+
+def _peer(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _well() -> Frame:

@@ -59,6 +59,23 @@ def comes_from(peer: str, networks: Sequence[Network]) -> bool:
     return any(mapped in network for network in networks)
 
 
+def client(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Return the address that a request comes from: that of its connection, or what a proxy of ours says instead.
+
+    In X-Forwarded-For each proxy adds at the end where it was asked from, so the first one from there that is no proxy of ours
+    counts; whoever asks may have written what stands before it.
+    """
+    seen = peer
+    for each in reversed(forwarded.split(",")):
+        if not comes_from(seen, proxies):
+            return seen
+        try:
+            seen = str(ip_address(each.strip()))
+        except ValueError:
+            return peer
+    return seen
+
+
 def _signed(token: bytes, end: str) -> str:
     key = hashlib.sha256(b"sark page session\0" + token).digest()
     return hmac.new(key, end.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()

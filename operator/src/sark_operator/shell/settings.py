@@ -43,7 +43,7 @@ class PageSettings:
     user_header: str
     """Header in which a reverse proxy names whom it has let in; empty means that no proxy is believed."""
     proxies: tuple[IPv4Network | IPv6Network, ...]
-    """Where that proxy's connections come from."""
+    """Where a proxy's connections come from: that one's, or of one that lets nobody in by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _add_page(parser: argparse.ArgumentParser, default: Callable[[str, str], str
         action="append",
         default=[],
         metavar="NETWORK",
-        help="where that proxy connects from, as in 10.1.0.0/16; may be repeated, needed with --page-user-header",
+        help="where a reverse proxy connects from, as in 10.1.0.0/16; may be repeated, needed with --page-user-header",
     )
 
 
@@ -252,8 +252,8 @@ def _page(parser: argparse.ArgumentParser, options: argparse.Namespace, variable
         return None
     if not options.page_token_file and not options.page_user_header:
         parser.error("give --page-token-file or --page-user-header with --page-address: the page is shown to nobody unknown")
-    if bool(options.page_user_header) != bool(proxies):
-        parser.error("give --page-user-header and --page-proxy together: a header is believed only from the proxy")
+    if options.page_user_header and not proxies:
+        parser.error("give --page-proxy with --page-user-header: a header is believed only from the proxy")
     if options.page_user_header and _HEADER.fullmatch(options.page_user_header) is None:
         parser.error(f"--page-user-header {options.page_user_header!r} is not a header's name: write X-Forwarded-User")
     return PageSettings(
