@@ -225,8 +225,10 @@
   };
   const COLOURS = { busy: "wait", blind: "lost" };
   const SILENCE_MS = 45000;  // three times the quiet after which the server says that it is there
+  const AGAIN_MS = [1000, 2000, 4000, 8000, 15000];
   let connection = null;
   let heard = 0;
+  let failures = 0;
 
   function sayLive(state) {
     const place = document.getElementById("live");
@@ -242,6 +244,14 @@
     heard = Date.now();
     sayLive("lost");
     connection.reader?.cancel().catch(() => {});
+  }
+
+  // htmx opens again only what was open before: without this a first request that fails would be the last one.
+  function openAgain(view) {
+    sayLive("lost");
+    const wait = AGAIN_MS[Math.min(failures, AGAIN_MS.length - 1)] * (0.7 + 0.6 * Math.random());
+    failures += 1;
+    setTimeout(() => htmx.ajax("GET", view.getAttribute("data-hx-sse:connect"), { source: view }), wait);
   }
 
   function sayTrouble(text) {
@@ -274,6 +284,7 @@
     document.addEventListener("htmx:sse:before:connection", (event) => {
       connection = event.detail.connection;
       heard = Date.now();
+      failures = 0;
       if (document.getElementById("live")?.dataset.kind === "live") sayLive("wait");
     });
     document.addEventListener("htmx:sse:before:message", () => {
@@ -282,6 +293,15 @@
     document.addEventListener("htmx:sse:after:message", () => {
       sayAges();
       if (latest && [...document.querySelectorAll(".plot")].some((place) => !charts.has(place.id))) drawAll();
+    });
+    document.addEventListener("htmx:sse:close", (event) => {
+      connection = null;
+      if (event.detail.reason === "ended") openAgain(view);
+    });
+    document.addEventListener("htmx:finally:request", (event) => {
+      if (connection) return;
+      if (event.detail.ctx.response?.status === 401) location.reload();
+      else openAgain(view);
     });
     document.addEventListener("htmx:sse:error", (event) => {
       if (event.detail.status === 401) location.reload();
