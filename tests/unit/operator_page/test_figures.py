@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sark_operator.core.observation import Missing
-from sark_operator.page.figures import MOST_SERIES, Figures, _few
+from sark_operator.page.figures import AT_ONCE, MOST_SERIES, Figures, _few
 from sark_operator.page.view.curves import Curves
 from sark_operator.page.view.seen import Seen
 from sark_operator.page.view.span import Span
@@ -49,6 +49,46 @@ class HalfDeaf:
 
     def close(self) -> None:
         pass
+
+
+class Busy:
+    """A door that knows how many questions were under way at once."""
+
+    def __init__(self) -> None:
+        self.under_way = self.most = self.asked = 0
+
+    async def over(self, *_: Any, **__: Any) -> Any:
+        self.asked += 1
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(0.001)
+        self.under_way -= 1
+        return []
+
+    async def instant(self, *_: Any, **__: Any) -> Any:
+        return await self.over()
+
+    def close(self) -> None:
+        pass
+
+
+def test_all_who_look_at_whatever_they_look_have_so_many_questions_under_way_together(seen: Callable[..., Seen]) -> None:
+    # Given viewers of many rollouts, and of each over every stretch of time
+    rollouts = [seen("baking", lambda body, uid=f"u{number}": body["metadata"].update(uid=uid)) for number in range(8)]
+    door = Busy()
+
+    async def drawn() -> None:
+        figures: Any = Figures(SystemClock(), PrometheusServers())
+        figures._door.close()
+        figures._door = door
+        # When they all look at once
+        await asyncio.gather(*(figures.of(each, span) for each in rollouts for span in Span))
+        await figures.close()
+
+    asyncio.run(drawn())
+    # Then Prometheus is asked as few questions at once as for one of them
+    assert door.asked > len(rollouts) * AT_ONCE
+    assert door.most == AT_ONCE
 
 
 def test_different_decisions_that_could_not_be_asked_for_are_not_none(seen: Callable[..., Seen]) -> None:
