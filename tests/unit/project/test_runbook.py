@@ -44,3 +44,10 @@ def test_the_tests_a_page_names_exist(page: str):
     known = "\n".join(test.read_text(encoding="utf-8") for test in (ROOT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", text):
         assert f"def {name}(" in known, name
+
+
+def test_the_page_of_failures_names_every_scenario_of_notices():
+    notices = (ROOT / "tests" / "integration" / "operator" / "test_notifications.py").read_text(encoding="utf-8")
+    scenarios = set(re.findall(r"^def (test_\w+)\(", notices, re.MULTILINE))
+    assert scenarios
+    assert scenarios <= set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")))
