@@ -59,8 +59,9 @@ class CallAdapter(HTTPAdapter):
 
     def __init__(self, call: Call, **options: Any) -> None:
         super().__init__(**options)
-        plain = type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": partial(_Plain, call)})
-        secure = type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": partial(_Secure, call)})
+        # Of a class, a function and since Python 3.14 a partial too would be called with the pool before all else.
+        plain = type("_Pool", (HTTPConnectionPool,), {"ConnectionCls": staticmethod(partial(_Plain, call))})
+        secure = type("_SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": staticmethod(partial(_Secure, call))})
         self.poolmanager.pool_classes_by_scheme = {"http": plain, "https": secure}
 
 
