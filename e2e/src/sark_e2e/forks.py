@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import select
@@ -48,6 +49,7 @@ def fork(work: Callable[[], Any], how: Callable[[], int] = os.fork) -> Child:
     said, say = os.pipe()
     pid = how()
     if pid == 0:
+        asyncio.events._set_running_loop(None)  # noqa: SLF001 - that of the parent, of which a child without a word still knows
         try:
             try:
                 words = str(work())
