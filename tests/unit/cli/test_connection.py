@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kubernetes.client.exceptions import ApiException
+from urllib3.util import ssl_
 
 from sark_cli import connection
 from sark_cli.connection import connect
@@ -43,6 +46,26 @@ def test_a_context_is_not_passed_over_in_a_pod_that_has_none(pod: Path):
         f"there is no kubeconfig at {pod} to look up the context 'prod' in: give --kubeconfig, or leave --context out to use "
         "the service account of this pod"
     )
+
+
+@pytest.mark.usefixtures("pod")
+def test_whom_it_trusts_is_the_same_with_every_python(monkeypatch: pytest.MonkeyPatch):
+    # Given the contexts that newer ones make
+    made = ssl_.create_urllib3_context
+
+    def strict(**options: Any) -> ssl.SSLContext:
+        context = made(**options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl_, "create_urllib3_context", strict)
+
+    # When the cluster's own authority was made without the identifier of its key, which they refuse
+    context = connect(options(context="")).api.rest_client.pool_manager.connection_pool_kw["ssl_context"]
+
+    # Then it is trusted, and nobody else
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 def test_a_handshake_that_failed_is_told_by_its_reason():

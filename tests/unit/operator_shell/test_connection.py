@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from kubernetes.aio.config import kube_config
 from sark_e2e.certificates import Authority
 from sark_e2e.kubeconfig import with_token
 from sark_operator.shell import connection
-from sark_operator.shell.connection import ConnectionSettingsError, load_configuration, open_client
+from sark_operator.shell.connection import ConnectionSettingsError, load_configuration, open_client, watch_tls
 from sark_operator.shell.settings import Settings, parse_settings
 
 THREADS = 4
@@ -47,6 +48,31 @@ def test_threads_that_connect_at_once_all_know_the_authority(tmp_path: Path, mon
 
     # Then each of them checks the server's certificate against it
     assert found == [1] * THREADS
+
+
+def test_whom_it_trusts_is_the_same_with_every_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given the contexts that newer ones make, and a cluster whose authority they may refuse for its form
+    made = ssl.create_default_context
+
+    def strict(*purpose: Any, **options: Any) -> ssl.SSLContext:
+        context = made(*purpose, **options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    authority = Authority(tmp_path / "certificates").certificate
+    kubeconfig = with_token(tmp_path / "config", server="https://127.0.0.1:1", authority=authority, token="t", namespace="shop")
+
+    # When our own calls and kopf's watches connect
+    async def contexts() -> list[ssl.SSLContext]:
+        configuration = await load_configuration(settings(kubeconfig))
+        async with open_client(configuration) as client:
+            return [client.rest_client.ssl_context, watch_tls(configuration)]
+
+    # Then it is trusted, and nobody else
+    for context in asyncio.run(contexts()):
+        assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+        assert (context.verify_mode, context.check_hostname, len(context.get_ca_certs())) == (ssl.CERT_REQUIRED, True, 1)
 
 
 @pytest.mark.parametrize("text", ["", "users: 3", "users: [3]", "a: [", "\0", "[]", "3", "users:\n- {name: user, user: 3}"])

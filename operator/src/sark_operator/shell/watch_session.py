@@ -14,7 +14,7 @@ import kopf
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
-from sark_operator.shell.connection import kopf_credentials
+from sark_operator.shell.connection import kopf_credentials, watch_tls
 
 _TRIED_AGAIN: Final = frozenset({403, 429})
 """Refusals that kopf itself takes for what may pass."""
@@ -24,7 +24,6 @@ _BEGUN_ANEW: Final = 410
 
 def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
     """Return connections to the server of `configuration`, as the same user as our own calls."""
-    credentials = kopf_credentials(configuration)
 
     async def asked(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send with the token as it is by now: kopf would take a new one only for what is refused with 401."""
@@ -34,10 +33,9 @@ def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
             raise aiohttp.ClientConnectionError(f"there is no token: {error}") from error
         return await _lasting(await send(request))
 
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ssl=credentials.as_ssl_context()), middlewares=(asked,)
-    )
-    return kopf.AiohttpSession(server=credentials.server, aiohttp_session=session)
+    connector = aiohttp.TCPConnector(limit=0, ssl=watch_tls(configuration))
+    session = aiohttp.ClientSession(connector=connector, middlewares=(asked,))
+    return kopf.AiohttpSession(server=str(configuration.host), aiohttp_session=session)
 
 
 async def _lasting(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
