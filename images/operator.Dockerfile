@@ -1,6 +1,6 @@
 # The operator, and the command `sark-rollout` beside it. Build from the project's folder: `make images`.
 # BASE is any image with Python >= 3.11 and glibc, the same for both stages; pin it by digest for a release.
-ARG BASE=docker.io/library/python:3.12-slim-bookworm
+ARG BASE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -1,6 +1,6 @@
 # The sidecar with the embedded engine. Build from the project's folder: `make images`, which puts the engine's wheel into .cache/wheels.
 # BASE is any image with Python >= 3.11 and a glibc as new as that of the machine that built the wheel, the same for both stages.
-ARG BASE=docker.io/library/python:3.12-slim-bookworm
+ARG BASE=docker.io/library/python:3.13-slim-trixie
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -7,6 +7,7 @@ import ctypes
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -49,7 +50,7 @@ def fork(work: Callable[[], Any], how: Callable[[], int] = os.fork) -> Child:
     said, say = os.pipe()
     pid = how()
     if pid == 0:
-        asyncio.events._set_running_loop(None)  # noqa: SLF001 - that of the parent, of which a child without a word still knows
+        _forget_the_loop()
         try:
             try:
                 words = str(work())
@@ -60,6 +61,14 @@ def fork(work: Callable[[], Any], how: Callable[[], int] = os.fork) -> Child:
             os._exit(0)
     os.close(say)
     return Child(pid, said)
+
+
+def _forget_the_loop() -> None:
+    """Be in no loop and no task: newer Pythons do not see by themselves that those of the parent are not a child's."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - what Python itself does in a child that it knows of
+    if loop is not None and sys.version_info >= (3, 12):
+        asyncio.tasks._swap_current_task(loop, None)  # noqa: SLF001 - likewise
+    asyncio._set_running_loop(None)  # noqa: SLF001 - likewise
 
 
 def _switches() -> dict[str, str]:

@@ -88,8 +88,9 @@ def test_a_handler_that_throws_is_a_500_and_the_page_goes_on():
         eventually(lambda: ask(thread, "/fine") == "fine")
         with pytest.raises(HTTPError) as refusal:
             ask(thread, "/throws")
-        assert refusal.value.code == 500
-        assert "broken handler" not in refusal.value.read().decode()
+        with refusal.value as answer:
+            assert answer.code == 500
+            assert "broken handler" not in answer.read().decode()
         assert ask(thread, "/fine") == "fine"
 
 

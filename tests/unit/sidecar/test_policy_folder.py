@@ -179,7 +179,7 @@ def test_a_scalar_that_readers_take_for_different_things_is_refused(text: str):
         ("[" * 5000, "nests too deeply|expected the node content"),
         ("a: 1\n---\nb: 2", "more than one document, line 2, column 1"),
         ('a: "\\U00110000"', "it is not YAML: ValueError"),
-        ('a: "\\UFFFFFFFF"', "it is not YAML: OverflowError"),
+        ('a: "\\UFFFFFFFF"', "it is not YAML: (OverflowError|ValueError)"),
     ],
 )
 def test_yaml_that_means_more_than_json_is_refused(text: str, sentence: str):

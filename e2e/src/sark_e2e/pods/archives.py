@@ -22,7 +22,7 @@ from sark_e2e.progress import Heartbeat, Report
 
 CACHE: Final = ROOT / ".cache" / "images"
 REGISTRY: Final = "localhost"
-LOCAL_BASE: Final = "localhost/python:bookworm"
+LOCAL_BASE: Final = "localhost/python:trixie"
 _SOURCES: Final = ("crds", "client", "sidecar", "operator", "requirements", "images", ".cache/wheels", "pyproject.toml")
 _NOTE: Final = "archives.json"
 _BUILD_SECONDS: Final = 1_800
