@@ -57,6 +57,19 @@ def test_a_clock_that_was_set_back_hides_nothing():
     assert told(history, untold(history, from_now_on([], NOW))[0].mark) == ["at 10"]
 
 
+def test_a_clock_that_comes_to_the_same_instant_twice_tells_nothing_for_ever():
+    # Given transitions of which two are dated to the same instant, with one before it in between, all of which were told
+    history = [entry(100), entry(10), entry(100)]
+    last = untold(history, from_now_on([], NOW))[-1]
+    assert told(history, last.mark) == []
+
+
+def test_what_happens_in_the_millisecond_in_which_a_rollout_is_first_seen_is_told():
+    # Given a clock that is finer than what a status holds
+    first_seen = NOW + timedelta(microseconds=250)
+    assert told([entry(0)], from_now_on([], first_seen)) == ["at 0"]
+
+
 def test_a_mark_that_has_left_the_history_leaves_what_is_later():
     assert told([entry(5), entry(6)], Notified(until=NOW, count=1)) == ["at 5", "at 6"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sark_api.status import HistoryEntry, Notified
+from sark_api.status import NOTIFIED_LIMIT, HistoryEntry, Notified
 from sark_operator.core.notices import Notice
-from sark_operator.shell.apprise_addresses import AddressFileError, AppriseFile
+from sark_operator.shell.apprise_addresses import AddressFileError, AppriseAddress, AppriseFile
 
 
 def written(folder: Path, text: str) -> Path:
@@ -35,6 +35,31 @@ def test_a_line_is_known_by_its_name_and_else_by_its_scheme_alone(tmp_path: Path
     assert [each.label for each in before] == ["json://", "on-call"]
     assert [each.label for each in after] == ["on-call", "jsons://"]
     assert before[1].key == after[0].key
+
+
+@pytest.mark.parametrize(("warning", "kind"), [(True, "warning"), (False, "info")])
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_notice_is_sent_as_what_it_is_and_taken_only_where_the_service_says_so(warning: bool, kind: str, taken: bool):
+    class Service:
+        def notify(self, **sent: str) -> bool:
+            self.sent = sent
+            return taken
+
+    service = Service()
+    address = AppriseAddress("line 1 (JSON)", "json://", "key", service, only_warnings=False)
+
+    assert address.send("title", "text", warning=warning) is taken
+    assert service.sent == {"title": "title", "body": "text", "notify_type": kind}
+
+
+def test_lines_of_one_url_that_ask_for_different_things_are_two_addresses(tmp_path: Path):
+    lines = "rollouts=shop/* json://127.0.0.1/a\nrollouts=billing/* json://127.0.0.1/a\n"
+    one, other = AppriseFile(written(tmp_path, lines))()
+    assert one.key != other.key
+
+
+def test_as_many_lines_as_the_status_can_tell_apart_are_taken(tmp_path: Path):
+    assert len(AppriseFile(written(tmp_path, "json://127.0.0.1/a\n" * NOTIFIED_LIMIT))()) == NOTIFIED_LIMIT
 
 
 ROUTES = """\

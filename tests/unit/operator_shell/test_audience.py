@@ -101,6 +101,21 @@ def test_those_that_have_gone_are_forgotten(audience: Audience, clock: HandClock
     assert ask(audience, "team/a", "90s") == {"90s"}
 
 
+def test_one_that_goes_on_asking_is_remembered(audience: Audience, clock: HandClock) -> None:
+    ask(audience, "shop/0", "5m")
+    clock.seconds += FORGET_SECONDS - 1
+    ask(audience, "shop/0", "5m")
+    clock.seconds += 2
+    ask(audience, "shop/1", "5m")
+    assert audience._groups["prometheus"].members.keys() == {"shop/0", "shop/1"}
+
+
+def test_nothing_is_kept_of_what_nobody_asks_any_more(audience: Audience) -> None:
+    for window in ("5m", "6m", "7m"):
+        ask(audience, "shop/0", window)
+    assert audience._groups["prometheus"].having == {"7m": 1}
+
+
 def test_those_of_another_server_do_not_count(audience: Audience) -> None:
     for number in range(10 * RARE):
         ask(audience, f"shop/{number}", "5m")

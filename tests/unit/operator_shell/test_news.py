@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sark_api.status import HISTORY_LIMIT, HistoryEntry, Notified
+from sark_api.status import HISTORY_LIMIT, HistoryEntry, Notified, NotifiedAddress
 from sark_operator.core.notices import Notice
 from sark_operator.shell.api import RolloutObject
-from sark_operator.shell.news import News
+from sark_operator.shell.news import MOST, News
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROLLOUT = RolloutObject({"metadata": {"namespace": "shop", "name": "gateway", "uid": "u1", "resourceVersion": "1"}})
@@ -135,3 +135,112 @@ class Deliveries(RuleBasedStateMachine):
 
 TestDeliveries = Deliveries.TestCase
 TestDeliveries.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the file: one without a name shares its label with those of its scheme."""
+
+    key: str
+    label: str
+    wanting: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+    def wants(self, _rollout: str, _notice: Notice) -> bool:
+        return self.wanting
+
+    def send(self, _title: str, _text: str, *, warning: bool) -> bool:
+        raise AssertionError(warning)
+
+
+def history(*seconds: int) -> list[HistoryEntry]:
+    return [
+        HistoryEntry(
+            time=NOW + timedelta(seconds=at),
+            actor="operator",
+            reason="Advanced",
+            from_percent=0,
+            to_percent=5,
+            revision=1,
+            message=str(at),
+        )
+        for at in seconds
+    ]
+
+
+def begun(entries: list[HistoryEntry], *lines: Line, mark: Notified | None = None) -> News:
+    """Return what is told of these transitions by a process that has just read the file."""
+    news = News(ROLLOUT, mark or Notified(until=NOW))
+    news.take_over(entries)
+    news.set_addresses(lines)
+    news.advance()
+    return news
+
+
+def next_of(news: News, *lines: Line) -> list[str]:
+    """Return what each line is to be told next."""
+    return [notice.entry.message if (notice := news.next_for(line.key)) else "" for line in lines]
+
+
+def takes_one(news: News, line: Line) -> None:
+    notice = news.next_for(line.key)
+    assert notice is not None
+    news.settle(line.key, notice)
+    news.advance()
+
+
+def test_lines_that_share_a_label_keep_their_own_places_and_leave_that_of_the_slowest() -> None:
+    # Given two lines without names of their own and one with a name, of which only one has taken anything
+    quick, slow, named = Line("1", "json://"), Line("2", "json://"), Line("3", "on-call")
+    news = begun(history(1, 2), quick, slow, named)
+    for _ in range(2):
+        takes_one(news, quick)
+
+    # When the file is read again, then each goes on where it was
+    news.set_addresses([named, slow, quick])
+    assert next_of(news, quick, slow, named) == ["", "1", "1"]
+    # And what is noted is how far the slowest is: a process that takes over tells one too often, and none too little
+    assert news.mark == Notified(until=NOW)
+    takes_one(news, slow)
+    again = begun(history(1, 2), quick, slow, named, mark=Notified.model_validate(news.mark.to_wire()))
+    assert next_of(again, quick, slow, named) == ["2", "2", "1"]
+
+
+def test_a_line_whose_place_has_left_the_history_is_told_all_that_is_in_it() -> None:
+    # Given two lines that are behind, and a history that has forgotten where either of them was
+    ahead, behind = Line("1", "ahead"), Line("2", "behind")
+    places = [NotifiedAddress(name=name, until=NOW + timedelta(seconds=at)) for name, at in (("ahead", 2), ("behind", 1))]
+
+    news = begun(history(3, 4), ahead, behind, mark=Notified(until=NOW + timedelta(seconds=1), addresses=places))
+
+    assert next_of(news, ahead, behind) == ["3", "3"]
+
+
+def test_what_is_given_up_is_wanted_no_more_and_counts_as_told() -> None:
+    # Given a line that has taken nothing, and one transition more than is kept
+    line = Line("1", "a")
+    news = begun(history(*range(1, MOST + 2)), line)
+    first = news.next_for(line.key)
+    assert first is not None
+    assert news.wanted(line.key, first) is line
+
+    # When the oldest is given up
+    assert [(notice, left) for notice, left in news.give_up_oldest()] == [(first, [line])]
+
+    # Then nobody tries it any longer, and a process that takes over does not begin with it
+    assert news.wanted(line.key, first) is None
+    assert news.mark == first.mark
+
+
+def test_a_line_that_is_edited_to_want_less_is_not_told_what_is_under_way() -> None:
+    before, after = Line("1", "on-call"), Line("1", "on-call", wanting=False)
+    news = begun(history(1), before)
+    notice = news.next_for(before.key)
+    assert notice is not None
+
+    news.set_addresses([after])
+
+    assert news.wanted(after.key, notice) is None

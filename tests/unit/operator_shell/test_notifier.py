@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sark_api.status import HISTORY_LIMIT, HistoryEntry, Leader, SarkRolloutStatus
+from sark_api.status import HISTORY_LIMIT, HistoryEntry, Leader, Notified, SarkRolloutStatus
 from sark_operator.core.notices import Notice, from_now_on, mark_of
 from sark_operator.shell import notifier as module
 from sark_operator.shell.api import RolloutObject
@@ -139,6 +139,13 @@ async def test_each_transition_is_told_once_and_the_mark_moves() -> None:
     await subject.close()
 
 
+async def test_when_notices_are_turned_on_what_has_happened_before_counts_as_told() -> None:
+    subject, _ = notifier(Receiver())
+    seen = status(0, 1).model_copy(update={"notified": None})
+    assert subject.mark(ROLLOUT, seen, NOW) == Notified(until=NOW + timedelta(seconds=1), count=1)
+    await subject.close()
+
+
 async def test_an_address_that_was_reached_is_not_told_again_for_another_one() -> None:
     good, bad = Receiver(), Receiver(failures=2)
     subject, telemetry = notifier(good, bad)
@@ -167,11 +174,17 @@ async def test_one_that_never_takes_it_is_given_up_and_holds_nobody_up(
 async def test_telling_returns_at_once_and_a_receiver_that_hangs_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEND_SECONDS", 0.05)
     release = threading.Event()
-    subject, _ = notifier(Receiver(hang=release))
+    subject, telemetry = notifier(Receiver(hang=release))
     subject.tell(ROLLOUT, status(0))
     async with asyncio.timeout(8):
         await settled(subject)
     release.set()
+    # And one that has not answered by then has not taken it
+    outcomes = {
+        name: telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": name})
+        for name in ("sent", "given up")
+    }
+    assert outcomes == {"sent": None, "given up": 1}
     await subject.close()
 
 
@@ -248,6 +261,27 @@ async def test_nothing_that_waits_in_line_is_told_once_another_process_leads() -
     await subject.close()
 
 
+async def test_what_is_refused_for_the_last_time_when_the_lease_is_lost_is_left_to_the_successor() -> None:
+    # Given an address that takes nothing, and a Lease that is lost while it is tried for the last time
+    leads = Leading()
+
+    class Refusing(Receiver):
+        def send(self, title: str, text: str, *, warning: bool) -> bool:
+            leads.held = self.tries < 2
+            return super().send(title, text, warning=warning)
+
+    receiver = Refusing(failures=99)
+    subject, telemetry = notifier(receiver, leads=lambda: leads)
+    subject.tell(ROLLOUT, status(0))
+    await settled(subject)
+
+    # Then it is not given up here
+    assert receiver.tries == 3
+    assert telemetry.registry.get_sample_value("sark_operator_notifications_total", {"outcome": "given up"}) is None
+    assert subject.mark(ROLLOUT, status(0), NOW) == from_now_on([], NOW)
+    await subject.close()
+
+
 async def test_one_that_does_not_lead_tells_nothing() -> None:
     class Gone(Leading):
         held = False
@@ -261,13 +295,19 @@ async def test_one_that_does_not_lead_tells_nothing() -> None:
 
 
 async def test_an_address_that_was_reached_is_known_again_when_the_file_is_edited_meanwhile() -> None:
-    # Given two addresses, of which the second does not take the notice the first time, and a line put on top of the file then
-    first, second, new = Receiver("first"), Receiver("second", failures=1), Receiver("new")
+    # Given two addresses, of which the second does not take the notice the first time, and a line put on top of the file then,
+    # when it is noted that the first has taken it
+    edited = threading.Event()
+    first, second, new = Receiver("first"), Receiver("second", failures=1, hang=edited), Receiver("new")
     subject = Storing(
-        lambda: (new, first, second) if second.tries else (first, second), Leading(), Telemetry(), waits=(0.0, 0.0)
+        lambda: (new, first, second) if edited.is_set() else (first, second), Leading(), Telemetry(), waits=(0.0, 0.0)
     )
 
     subject.tell(ROLLOUT, status(1))
+    async with asyncio.timeout(5):
+        while mark_of(subject.mark(ROLLOUT, status(1), NOW), first.label).until == NOW:  # noqa: ASYNC110 - it is told in threads
+            await asyncio.sleep(0.01)
+    edited.set()
     await settled(subject)
 
     # Then each is told once, and the new one nothing that another one was told before it came
@@ -287,6 +327,25 @@ async def test_what_is_stored_last_of_a_rollout_that_is_gone_is_told_too() -> No
     hang.set()
     await settled(subject)
     assert [text.split("\n")[0] for _, text in receiver.taken] == ["at 1", "at 2"]
+
+
+async def test_of_a_rollout_that_is_gone_no_notice_waits_for_a_note_that_nobody_stores() -> None:
+    # Given a rollout that goes while a notice is under way, so that its status is stored no more
+    hang = threading.Event()
+    receiver = Receiver(hang=hang)
+    subject, _ = notifier(receiver)
+    subject.tell(ROLLOUT, status(1, 2))
+    await asyncio.sleep(0.01)
+    subject.dead = True
+    subject.forget("u1")
+
+    # When it is taken, then the next one is told as soon
+    hang.set()
+    async with asyncio.timeout(module.STORE_SECONDS / 3):
+        await settled(subject)
+    assert words(receiver) == ["at 1", "at 2"]
+    # And nothing is known of it any more
+    assert (subject._marks, subject._news, subject._gone) == ({}, {}, set())
 
 
 def words(receiver: Receiver) -> list[str]:
@@ -371,6 +430,19 @@ async def test_an_address_that_was_taken_out_of_the_file_is_told_nothing_more() 
 
     assert (removed.tries, len(good.taken)) == (1, 3)
     assert subject.mark(ROLLOUT, status(0, 1, 2), NOW).until == NOW + timedelta(seconds=2)
+    await subject.close()
+
+
+async def test_where_all_addresses_take_a_notice_soon_one_note_is_for_all() -> None:
+    addresses = [Receiver(name) for name in ("one", "two", "three")]
+    subject = Notifier(lambda: addresses, Leading(), Telemetry(), soon_seconds=60)
+    notes: list[str] = []
+    subject.on_told = notes.append
+    subject.tell(ROLLOUT, status(0))
+    await settled(subject)
+
+    assert [len(each.taken) for each in addresses] == [1, 1, 1]
+    assert notes == ["u1"]
     await subject.close()
 
 
