@@ -79,7 +79,8 @@ def test_it_says_why_it_goes_back_though_the_action_is_hold() -> None:
 
 def test_evidence_alone_holds_and_goes_back_only_with_a_window_that_refuses_nearly_everything() -> None:
     assert judged(200, 200, weight=PROVEN).action == Action.HOLD
-    assert judged(20, 1, of=20, weight=PROVEN).action == Action.HOLD  # fewer than the samples that are needed
+    for few, least in ((20, 100), (300, 500)):  # fewer than the samples that are needed
+        assert judged(few, 1, of=few, weight=PROVEN, minSamples=least).action == Action.HOLD
     assert judged(1000, 100, weight=replace(PROVEN, seasoned=False)).action == Action.HOLD
     assert judged(1000, 100, weight=PROVEN).action == Action.REVERT
 

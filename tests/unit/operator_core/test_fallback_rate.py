@@ -10,6 +10,7 @@ from sark_api.spec import FallbackRate
 from sark_api.status import CriterionStatus, Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane
 from sark_operator.core.observation import ArmWindow, Missing
+from sark_operator.core.sequential.weight import Weight
 from sark_operator.core.verdicts.fallback_rate import judge_fallback_rate
 
 WINDOW = timedelta(minutes=5)
@@ -78,6 +79,15 @@ def test_one_window_is_a_breach_only_far_beyond_the_limit(
 @pytest.mark.parametrize(("requests", "fallbacks"), [(nan, 0), (1000, nan), (inf, 0), (1000, inf), (-5, 0), (1000, -1)])
 def test_what_is_no_count_is_unknown(requests: float, fallbacks: float) -> None:
     assert judged(requests, fallbacks).verdict is Verdict.UNKNOWN
+
+
+def test_what_the_windows_have_proven_stays_a_breach_when_requests_get_few() -> None:
+    arms = {ARM_NEW: ArmWindow(20)}
+
+    status = judge_fallback_rate(FallbackRate(), WINDOW, arms, 0, weight=Weight(800, 700, 30, 9000, 60))
+
+    assert status.verdict is Verdict.BREACH
+    assert "evidence 800 to 1 in 30 windows, 700 to 1 needed" in status.message
 
 
 def test_a_limit_of_everything_is_never_breached() -> None:

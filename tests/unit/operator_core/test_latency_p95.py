@@ -9,9 +9,10 @@ import pytest
 from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import LatencyP95
 from sark_api.status import CriterionStatus, Verdict
+from sark_operator.core.buckets import mended
 from sark_operator.core.observation import ArmWindow, Histogram, Missing
 from sark_operator.core.sequential.weight import Weight
-from sark_operator.core.verdicts.latency_p95 import baseline_p95_microseconds, judge_latency_p95
+from sark_operator.core.verdicts.latency_p95 import baseline_p95_microseconds, judge_latency_p95, slow_seconds
 
 WINDOW = timedelta(minutes=5)
 BOUNDS = (0.001, 0.002, 0.004, 0.008, inf)
@@ -126,6 +127,17 @@ def test_a_concurrent_baseline_goes_before_the_stored_one() -> None:
     assert judged(arm(0, 0, 0, 1000, 1000), stored=100_000).verdict is Verdict.BREACH
 
 
+@pytest.mark.parametrize(
+    ("share", "percent", "seconds"),
+    [(25, 200, 0.0039), (25, 150, 0.002925), (100, 200, 0.01)],
+    ids=["twice", "less", "at 100 %"],
+)
+def test_windows_count_as_slow_what_is_above_the_same_limit(share: int, percent: int, seconds: float) -> None:
+    settings = LatencyP95(limit_percent_of_baseline=percent)
+
+    assert slow_seconds(settings, WINDOW, share, {ARM_BASELINE: ONE_TO_TWO_MS}, 5000) == pytest.approx(seconds)
+
+
 def test_the_baseline_worth_storing_has_enough_samples() -> None:
     assert baseline_p95_microseconds(LatencyP95(), {ARM_BASELINE: ONE_TO_TWO_MS}) == 1950
     assert baseline_p95_microseconds(LatencyP95(), {ARM_BASELINE: arm(1, 1, 1, 1, 99)}) is None
@@ -134,4 +146,5 @@ def test_the_baseline_worth_storing_has_enough_samples() -> None:
 
 
 def test_counts_that_fall_by_extrapolation_are_mended() -> None:
+    assert mended(Histogram(BOUNDS, (0, 10, 9.5, 9, 12))).counts == (0, 10, 10, 10, 12)
     assert judged(arm(0, 1000.4, 1000, 1000, 1000.1)).verdict is Verdict.PASS

@@ -122,6 +122,27 @@ def test_a_pod_whose_growth_has_ended_does_not_hide_one_whose_growth_goes_on() -
     assert "pod gw-1" in status.message
 
 
+def test_a_pod_that_grows_too_fast_is_not_hidden_by_one_in_order() -> None:
+    status = judge_memory_growth(MemoryGrowth(), (grown(0), grown(11 * MIB, pod="gw-1"), grown(MIB, pod="gw-2")), ())
+
+    assert status.verdict is Verdict.BREACH
+    assert "pod gw-1 grows 11.0 MiB/h over 1h" in status.message
+
+
+def test_growth_of_which_the_newest_window_does_not_show_the_end_is_a_leak() -> None:
+    # Given growth that has lasted, and a newest window so noisy that it may as well have gone on
+    random = Random(1)
+    points = tuple((60.0 * minute, 1e8 + 1.5e6 * minute / 60 + random.gauss(0, 4e6)) for minute in range(61))
+    noisy = MemorySeries("gw-0", points)
+    slope = noisy.slope()
+    assert slope is not None
+    limit = 2 * MIB * 1024 / 3600
+    assert slope.value < limit < slope.upper
+
+    # Then it is taken back
+    assert judge_memory_growth(MemoryGrowth(), (noisy,), (grown(5 * MIB, 4 * HOUR),)).verdict is Verdict.BREACH
+
+
 def test_a_pod_that_is_gone_takes_nothing_back() -> None:
     status = judge_memory_growth(MemoryGrowth(), (grown(0),), (grown(9 * MIB, 4 * HOUR, "gone"),))
 
@@ -178,7 +199,8 @@ def test_a_pod_known_for_nine_tenths_of_the_window_is_old_enough() -> None:
 
 @pytest.mark.parametrize("series", [(), (MemorySeries("gw-0", ()),), (MemorySeries("gw-0", ((0.0, nan), (4000.0, nan))),)])
 def test_no_points_are_unknown_and_unseen(series: tuple[MemorySeries, ...]) -> None:
-    assert judge_memory_growth(MemoryGrowth(), series).verdict is Verdict.UNKNOWN
+    status = judge_memory_growth(MemoryGrowth(), series)
+    assert (status.verdict, status.seen) == (Verdict.UNKNOWN, False)
     assert not is_seen(series)
 
 
@@ -190,7 +212,9 @@ def test_missing_memory_is_unknown_and_unseen() -> None:
 
 
 def test_young_memory_is_seen() -> None:
-    assert is_seen((grown(0, timedelta(minutes=1)),))
+    young = (grown(0, timedelta(minutes=1)),)
+    assert is_seen(young)
+    assert judge_memory_growth(MemoryGrowth(), young).seen
 
 
 def test_the_trend_of_a_pod_is_reckoned_once():

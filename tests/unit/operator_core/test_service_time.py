@@ -10,6 +10,7 @@ from sark_api.spec import CacheP95, Features, OpaP95, Toggle
 from sark_api.status import CriterionStatus, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, times
 from sark_operator.core.observation import ArmWindow, DataPlane, Histogram, Missing
+from sark_operator.core.sequential.weight import Weight
 from sark_operator.core.verdicts.service_time import judge_service_time
 
 WINDOW = timedelta(minutes=5)
@@ -83,6 +84,16 @@ def test_a_cache_that_answers_nearly_all_leaves_nothing_to_judge(
     status = judged(*counts, requests=requests)
 
     assert (status.verdict, status.message) == (verdict, sentence)
+
+
+@pytest.mark.parametrize("requests", [100, 1000])
+def test_what_the_windows_have_proven_stays_a_breach_when_evaluations_get_few(requests: float) -> None:
+    few, arms = Histogram(BOUNDS, (12, 12, 12, 12)), {ARM_NEW: ArmWindow(requests)}
+
+    status = judge_service_time("opaP95", OpaP95(), WINDOW, arms=arms, times=few, weight=Weight(800, 700, 30, 9000, 900))
+
+    assert status.verdict is Verdict.BREACH
+    assert "evidence 800 to 1 in 30 windows, 700 to 1 needed" in status.message
 
 
 @pytest.mark.parametrize("bad", [Histogram((inf,), (float("nan"),)), Histogram((1.0, 2.0), (1.0, 2.0)), Missing("X", "late")])

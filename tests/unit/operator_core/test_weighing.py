@@ -13,8 +13,10 @@ from sark_api.spec import Criteria, DecisionMismatch
 from sark_api.status import Evidence
 from sark_e2e.simulated_target import arm, times
 from sark_operator.core.observation import ArmWindow, Comparisons, CountedPlane, CountedWindow, Histogram
+from sark_operator.core.sequential.fractions import Counts, limit_beside
 from sark_operator.core.sequential.sides import Setting
 from sark_operator.core.sequential.weighing import Weighing, countable, needed, weigh
+from sark_operator.core.sequential.weight import Weight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(seconds=15)
@@ -56,6 +58,26 @@ def test_counting_in_one_go_or_in_two_is_the_same() -> None:
     assert weighed(*windows[5:], before=first.evidence).evidence == weighed(*windows).evidence
 
 
+def test_a_tick_without_a_window_leaves_the_evidence_as_it_was() -> None:
+    first = weighed(*(window(number, arm(100, 20)) for number in range(4)))
+
+    later = weighed(before=first.evidence)
+
+    assert later.evidence == first.evidence
+    assert later.weights["errorRate"].proven
+
+
+def test_evidence_of_an_operator_that_betted_otherwise_is_begun_anew() -> None:
+    before = [Evidence(name="errorRate", percent=50, windows=3, samples=300, hits=60, pools=[0, 0])]
+
+    assert weighed(window(0), before=before).evidence[0].pools == weighed(window(0)).evidence[0].pools
+
+
+@pytest.mark.parametrize(("odds", "proven"), [(699.0, False), (700.0, True)])
+def test_a_breach_is_proven_by_as_much_evidence_as_is_needed(odds: float, proven: bool) -> None:
+    assert Weight(odds, 700).proven is proven
+
+
 def test_errors_of_the_new_arm_alone_are_evidence() -> None:
     found = weighed(*(window(number, arm(100, 20)) for number in range(4)))
 
@@ -71,6 +93,25 @@ def test_errors_of_both_arms_at_once_are_none(share: float) -> None:
     found = weighed(*(window(number, suffering, suffering) for number in range(240)))
 
     assert not found.weights["errorRate"].doubtful
+
+
+@pytest.mark.parametrize(
+    ("suffering", "limit"),
+    [
+        pytest.param(Counts(200, 2000), 0.15, id="half as much again as it suffers"),
+        pytest.param(Counts(2, 20), 0.15, id="of just enough requests"),
+        pytest.param(Counts(19, 19), 0.01, id="of too few requests to say anything"),
+        pytest.param(Counts(1, 2000), 0.01, id="never less than the limit"),
+    ],
+)
+def test_beside_a_baseline_that_suffers_the_new_arm_may_suffer_a_little_more(suffering: Counts, limit: float) -> None:
+    assert limit_beside(0.01, suffering) == pytest.approx(limit)
+
+
+def test_twice_as_many_errors_as_a_suffering_baseline_are_evidence() -> None:
+    found = weighed(*(window(number, arm(1000, 200), arm(1000, 100)) for number in range(80)))
+
+    assert found.weights["errorRate"].proven
 
 
 def test_at_100_percent_there_is_no_baseline_to_share_the_blame() -> None:
@@ -105,6 +146,22 @@ def test_a_new_arm_that_gets_all_requests_is_evidence_only_once_everybody_serves
 
     assert weigh([], setting, windows, None).weights["sampleRatio"].proven
     assert weigh([], unsettled, windows, None).weights["sampleRatio"].windows == 0
+
+
+def test_a_new_arm_that_gets_hardly_any_requests_is_evidence_too() -> None:
+    windows = [window(number, arm(20), arm(900)) for number in range(40)]
+    setting = Setting(Criteria(), 75, {}, slow_seconds=None, settled_since=NOON)
+
+    assert weigh([], setting, windows, None).weights["sampleRatio"].proven
+
+
+@pytest.mark.parametrize(("lately", "baseline"), [(ArmWindow(), GOOD), (GOOD, ArmWindow())], ids=["lately", "in the window"])
+def test_where_the_baseline_decided_nothing_no_shift_is_looked_for(lately: ArmWindow, baseline: ArmWindow) -> None:
+    setting = Setting(Criteria(), 50, {ARM_BASELINE: lately}, slow_seconds=None)
+
+    found = weigh([], setting, [window(0, arm(1000, refusals=1000), baseline)], None)
+
+    assert found.weights["denyShift"].windows == 0
 
 
 def test_fallbacks_and_slow_parts_of_the_new_arm_are_evidence_each_of_its_own() -> None:
