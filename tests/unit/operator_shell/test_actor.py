@@ -144,6 +144,35 @@ async def test_a_revert_is_stored_though_its_flags_cannot_be_written(error: Clus
     assert cluster.done == ["status Reverting on Auto"]
 
 
+async def test_a_revert_whose_flags_cannot_be_written_is_decided_anew_where_the_spec_was_edited():
+    cluster = RecordingCluster(rollout("2", mode="Paused"))
+    cluster.flags_error = RefusedError("flags")
+    assert await act(cluster, rollout("1"), FLAGS, WriteStatus()) == ["stale status"]
+    assert cluster.done == []
+
+
+RAISED = replace(FLAGS, document=FLAGS.document.model_copy(update={"feature_flags": FeatureFlags(rollout_percentage=5)}))
+
+
+@pytest.mark.parametrize(
+    ("actions", "done"),
+    [
+        pytest.param((FLAGS, WriteStatus()), ["flags shop/gateway-flags"], id="the baseline, and no status"),
+        pytest.param((RAISED,), [], id="another share"),
+        pytest.param((replace(FLAGS, force=False),), [], id="the baseline, in passing"),
+        pytest.param((WriteStatus(), FLAGS), [], id="what is not done first"),
+        pytest.param((), [], id="nothing"),
+    ],
+)
+async def test_where_no_status_can_be_stored_only_a_share_is_taken_back(actions: tuple[Action, ...], done: list[str]):
+    cluster = RecordingCluster(rollout())
+    parts: dict[str, Any] = {"cluster": cluster, "recorder": Told(), "filer": Cabinet(cluster.done)}
+
+    await Actor(**parts).take_back(rollout(), "gateway-flags", decision(*actions))
+
+    assert cluster.done == done
+
+
 async def test_a_refused_write_of_a_revert_that_is_known_ends_it_and_nothing_is_told():
     known = rollout(status={"phase": "Reverting"})
     cluster = RecordingCluster(known)

@@ -156,6 +156,7 @@ async def test_a_breach_that_a_glimpse_shows_waits_for_nothing_else(later: bool)
     assert (memory.verdict, memory.message) == ("Unknown", "memoryGrowth Unknown: not waited for")
     await settle()
     assert around.ended == ["look"]
+    assert not around.looks._under_way
 
 
 async def test_nothing_is_decided_on_a_glimpse_without_a_breach() -> None:

@@ -86,6 +86,7 @@ def entry(reason: str, from_percent: int, to_percent: int) -> HistoryEntry:
     ],
 )
 async def test_a_transition_is_told_once_in_each_way(desk: Desk, of: HistoryEntry, action: str, warning: bool) -> None:
+    desk.clock.seconds = 5.0
     await desk.recorder.record(ROLLOUT, [of])
 
     assert desk.board.events == [("shop/gateway", EventNote(of.reason, action, of.message, warning), NOW)]
@@ -165,11 +166,18 @@ async def test_memory_of_warnings_is_bounded(desk: Desk) -> None:
         await desk.recorder.warn(ROLLOUT, f"Reason{number}", "trouble")
 
     assert len(desk.recorder._warned) <= 1024
+    # And it is the oldest of them that were forgotten
+    events = len(desk.board.events)
+    await desk.recorder.warn(ROLLOUT, "Reason2999", "trouble")
+    assert len(desk.board.events) == events
 
 
 async def test_a_warning_whose_event_could_not_be_posted_is_given_again_soon(desk: Desk) -> None:
     desk.board.broken = UnavailableError("away")
     await desk.recorder.warn(ROLLOUT, "FlagsOwnedByAnother", "lost")
+    desk.clock.seconds += AGAIN_SECONDS / 2
+    await desk.recorder.warn(ROLLOUT, "FlagsOwnedByAnother", "too soon")
+    assert [line["message"] for line in desk.lines if line["event"] == "warning"] == ["lost"]
     desk.board.broken = None
     for _ in range(2):
         desk.clock.seconds += AGAIN_SECONDS

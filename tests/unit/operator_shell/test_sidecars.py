@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -31,7 +32,7 @@ REPORT: dict[str, Any] = {
     "rollout": "shop/gateway",
     "since": "2026-01-01T00:00:00.250Z",
     "policy_revision": "p1",
-    "baseline_policy_revision": "p1",
+    "baseline_policy_revision": "p2",
     "baseline_only_count": 3,
     "baseline_only": [{"path": "authz/remote", "reason": "no http.send"}],
     "added_later": "ignored",
@@ -78,8 +79,15 @@ async def test_a_report_is_read_whole_and_unknown_members_are_ignored(serve: Ser
     (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], port, "shop")
     assert report.error == ""
     assert (report.name, report.percent, report.revision, report.rollout) == ("gateway-0", 25, 7, "shop/gateway")
-    assert (report.sha256, report.policy_revision, report.baseline_policy_revision) == ("ab", "p1", "p1")
+    assert (report.sha256, report.policy_revision, report.baseline_policy_revision) == ("ab", "p1", "p2")
+    assert (report.since, report.expired) == (datetime(2026, 1, 1, 0, 0, 0, 250_000, tzinfo=UTC), False)
     assert (report.baseline_only_count, report.baseline_only) == (3, (("authz/remote", "no http.send"),))
+
+
+async def test_a_sidecar_whose_flags_have_expired_says_so(serve: Serve, session: aiohttp.ClientSession):
+    port = await serve(answering(json.dumps(REPORT | {"state": "expired"}).encode()))
+    (report,) = await SidecarDirectory(session, SidecarAccess()).reports([pod()], port, "shop")
+    assert (report.error, report.expired) == ("", True)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +200,28 @@ async def test_who_is_not_asked_in_time_has_not_confirmed_and_holds_up_nothing(s
     # And whoever is asked next gets a turn
     (report,) = await directory.reports([pod()], await serve(answering(json.dumps(REPORT).encode())), "shop")
     assert report.error == ""
+
+
+async def test_those_that_wait_for_their_turn_take_no_place_from_another_namespace(serve: Serve):
+    # Given a namespace with more sidecars than are asked at once, all of which hang for as long as they may
+    over = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.StreamResponse:
+        await over.wait()
+        return web.Response()
+
+    hanging, answers = await serve(hang), await serve(answering(json.dumps(REPORT).encode()))
+    async with aiohttp.ClientSession() as patient:
+        directory = SidecarDirectory(patient, SidecarAccess(), answer_seconds=60, turn_seconds=60)
+        pods = [pod(f"p-{number}") for number in range(2 * CONCURRENCY)]
+        asked = asyncio.create_task(directory.reports(pods, hanging, "shop"))
+        await asyncio.sleep(0.05)
+
+        # When one of another namespace is asked, then it is its turn before any of those has come to its end
+        (report,) = await asyncio.wait_for(directory.reports([pod()], answers, "billing"), 20)
+        assert (report.error, asked.done()) == ("", False)
+        over.set()
+        await asked
 
 
 async def test_hurried_ones_have_little_time(serve: Serve, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch):

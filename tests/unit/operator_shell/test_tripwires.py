@@ -88,6 +88,22 @@ def test_latency_comparisons_and_alerts_wake_too(stand: Stand) -> None:
     assert stand.woken == ["gateway"] * 3
 
 
+def test_decisions_that_are_alike_wake_nobody(stand: Stand) -> None:
+    stand.wires.put(Tripwire("gateway", "shop/gateway", CRITERIA, 25, compares=True), key)
+    stand.came({"shop/gateway": {"match": 10.0, "mismatch": 0.0}}, key(promql.comparisons(CRITERIA.window)))
+    assert stand.woken == []
+
+
+def test_an_answer_is_held_against_what_the_latest_evaluation_left(stand: Stand) -> None:
+    # Given a rollout that is evaluated with a limit that nothing can be above
+    stand.put("gateway")
+    stand.put("gateway", criteria=Criteria.model_validate({"errorRate": {"limitBasisPoints": 10_000}}))
+
+    # When an answer comes that the limit of before would not have borne, then nobody is woken
+    stand.came({"shop/gateway": FAILS})
+    assert stand.woken == []
+
+
 def test_it_is_woken_once_for_what_goes_on(stand: Stand) -> None:
     # Given a rollout that was woken
     stand.put("gateway")
