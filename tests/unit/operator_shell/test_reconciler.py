@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ import pytest
 
 from sark_api.names import API_VERSION, ARM_BASELINE, ARM_NEW, FINALIZER, KIND
 from sark_api.spec import Mode, SarkRolloutSpec
-from sark_api.status import Leader, Notified, SarkRolloutStatus
+from sark_api.status import Leader, Notified, Phase, SarkRolloutStatus
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decide import decide
 from sark_operator.core.decision import Decision, ReleaseFinalizer, WriteFlags, WriteStatus
@@ -19,8 +19,10 @@ from sark_operator.core.observation import Identity, Missing, Observation
 from sark_operator.shell import standing
 from sark_operator.shell.api import (
     ClusterError,
+    ForeignOwnerError,
     NamespaceEndingError,
     NotLeadingError,
+    ObjectMissingError,
     RefusedError,
     RolloutObject,
     StaleVersionError,
@@ -66,12 +68,18 @@ class Surroundings:
     warned: list[str] = field(default_factory=list)
 
     observed_by: SarkRolloutStatus | None = None
+    guarded: bool = True
+    """Whether the object has our finalizer."""
+    mark_told: Notified | None = None
+    """How far people have been told, if further than is stored."""
+    stored: list[dict[str, Any]] = field(default_factory=list)
+    """Statuses that were written beside decisions."""
 
     async def warn(self, _rollout: RolloutObject, reason: str, message: str) -> None:
         self.warned.append(f"{reason}: {message}")
 
     def mark(self, _rollout: RolloutObject, status: SarkRolloutStatus, _now: datetime) -> Notified | None:
-        return status.notified
+        return self.mark_told or status.notified
 
     def tell(self, _rollout: RolloutObject, status: SarkRolloutStatus) -> None:
         self.told = [entry.reason for entry in status.history]
@@ -83,7 +91,7 @@ class Surroundings:
             "uid": "uid-1",
             "resourceVersion": "7",
             "generation": self.target.identity.generation,
-            "finalizers": [FINALIZER],
+            "finalizers": [FINALIZER] if self.guarded else [],
             "managedFields": self.managed,
         }
         if self.target.identity.deleting:
@@ -99,9 +107,15 @@ class Surroundings:
             }
         )
 
-    async def write_status(self, rollout: RolloutObject, _status: object) -> RolloutObject:
+    async def add_finalizer(self, rollout: RolloutObject) -> RolloutObject:
+        assert not self.decisions
+        self.guarded = True
+        return await self.read_rollout(rollout.namespace, rollout.name)
+
+    async def write_status(self, rollout: RolloutObject, status: dict[str, Any]) -> RolloutObject:
         if self.unsigned is not None:
             raise self.unsigned
+        self.stored.append(status)
         return rollout
 
     async def take_back(self, _rollout: RolloutObject, _name: str, decision: Decision) -> None:
@@ -134,13 +148,17 @@ class Surroundings:
 
     async def tick(self) -> timedelta:
         """Do one tick, and return after how long the next is due."""
+        wait = await self.made().tick("shop", "gateway", "uid-1")
+        assert wait is not None
+        return wait
+
+    def made(self) -> Reconciler:
+        """Return what does the ticks."""
         if self.reconciler is None:
             parts = dict.fromkeys(("cluster", "observer", "actor", "leads", "clock"), self)
             notifier = cast("Any", self) if self.listening else None
             self.reconciler = Reconciler(**parts, recorder=cast("Any", self), notifier=notifier, telemetry=Telemetry())  # type: ignore[arg-type]
-        wait = await self.reconciler.tick("shop", "gateway", "uid-1")
-        assert wait is not None
-        return wait
+        return self.reconciler
 
 
 @pytest.fixture
@@ -339,3 +357,137 @@ async def test_a_breach_in_sight_is_acted_on_while_the_rest_is_still_being_looke
     assert (flags.document.percentage, flags.force) == (0, True)
     assert isinstance(status, WriteStatus)
     assert [record.reason for record in decision.records] == ["CriterionBreached"]
+
+
+async def test_another_object_of_the_same_name_is_none_of_ours(around: Surroundings) -> None:
+    assert await around.made().tick("shop", "gateway", "uid-0") is None
+    assert (around.decisions, around.observed_by) == ([], None)
+
+
+async def test_before_anything_is_done_the_object_cannot_go_without_its_baseline(around: Surroundings) -> None:
+    around.guarded = False
+
+    await around.tick()
+
+    assert around.guarded
+    assert len(around.decisions) == 1
+
+
+async def test_what_a_successor_keeps_is_left_alone(around: Surroundings) -> None:
+    # Given a process under an earlier term of the Lease than the status tells of, and a breach
+    around.term = LEADER.model_copy(update={"identity": "operator-1", "term": 0})
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    with pytest.raises(NotLeadingError, match="operator-0 keeps this rollout under term 1, and ours is 0"):
+        await around.tick()
+    assert (around.decisions, around.taken_back, around.stored) == ([], [], [])
+
+
+async def test_a_new_leader_stores_its_term_before_anything_is_done(around: Surroundings) -> None:
+    around.term = LEADER.model_copy(update={"identity": "operator-1", "term": 2})
+
+    await around.tick()
+
+    assert [status["leader"]["identity"] for status in around.stored] == ["operator-1"]
+
+
+async def test_a_rollout_at_which_nothing_can_happen_is_not_written_for_a_new_leader(around: Surroundings) -> None:
+    around.target.ask(mode=Mode.ROLLBACK)
+    around.target.run(20)
+    assert around.target.status.phase is Phase.REVERTED
+    around.term = LEADER.model_copy(update={"identity": "operator-1", "term": 2})
+
+    await around.tick()
+
+    assert around.stored == []
+
+
+@pytest.mark.parametrize(
+    "refusal", [StaleVersionError("changed"), NotLeadingError("not sent"), ObjectMissingError("gone")], ids=str
+)
+async def test_on_a_state_that_has_changed_nothing_is_taken_back(around: Surroundings, refusal: ClusterError) -> None:
+    # Given a breach, and a new leader whose term is not stored since the object is another one by now, or the leader is
+    around.term = LEADER.model_copy(update={"term": 2})
+    around.unsigned = refusal
+    around.target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
+
+    with pytest.raises(type(refusal)):
+        await around.tick()
+    assert (around.decisions, around.taken_back) == ([], [])
+
+
+async def test_how_far_people_have_been_told_is_stored_though_nothing_else_is_decided(around: Surroundings) -> None:
+    # Given a rollout of which nothing is to be written, and people who have been told something
+    around.listening = True
+    around.mark_told = Notified(until=around.now(), count=1)
+
+    await around.tick()
+
+    # Then that is written, with the decision or beside it
+    (decision,) = around.decisions
+    assert decision.status.notified == around.mark_told
+    assert any(isinstance(action, WriteStatus) for action in decision.actions) or [
+        Notified.model_validate(status["notified"]) for status in around.stored
+    ] == [around.mark_told]
+
+
+async def test_of_a_rollout_that_is_let_go_nothing_more_is_stored(around: Surroundings) -> None:
+    # Given a rollout that was let go, and people who have been told something meanwhile
+    around.listening = True
+    await around.tick()
+    around.target.delete()
+    around.mark_told = Notified(until=around.now(), count=1)
+    stored = around.target.status.model_copy(update={"notified": around.mark_told})
+    released = replace(around.decisions[0], status=stored, actions=(ReleaseFinalizer(),))
+
+    # When they are told the rest, then nothing is written of an object that is gone
+    rollout = await around.read_rollout("shop", "gateway")
+    await around.made()._tell(rollout, rollout.status(), released)
+    assert around.stored == []
+
+
+async def test_a_namespace_that_goes_lets_nothing_go_that_is_not_deleted(around: Surroundings) -> None:
+    around.refusal = NamespaceEndingError("create ConfigMap shop/gateway-flags: the namespace is being terminated")
+
+    with pytest.raises(NamespaceEndingError):
+        await around.tick()
+    assert len(around.decisions) == 1
+
+
+async def test_a_namespace_that_goes_lets_nothing_go_in_another_one(around: Surroundings) -> None:
+    # Given a process that has let go of a rollout whose namespace went
+    around.made()._ending.add("uid-9")
+
+    # When another one is deleted, whose flags cannot be written
+    around.target.lose_config_map()
+    around.target.flags_refused = True
+    around.target.delete()
+    await around.tick()
+
+    # Then its baseline is restored first
+    (decision,) = around.decisions
+    assert ReleaseFinalizer() not in decision.actions
+
+
+async def test_flags_that_another_owns_are_warned_of_and_nothing_counts_as_done(around: Surroundings) -> None:
+    around.refusal = ForeignOwnerError("conflict with kubectl-edit")
+
+    with pytest.raises(ForeignOwnerError):
+        await around.tick()
+    (warning,) = around.warned
+    assert warning.startswith("FlagsOwnedByAnother: ")
+
+
+async def test_a_status_without_news_waits_for_its_write(around: Surroundings) -> None:
+    # Given a rollout that is evaluated every ten seconds and has an hour to go
+    target = around.target
+    steps = [step.model_copy(update={"bake": step.bake * 240}) for step in target.spec.plan()]
+    target.ask(steps=steps, interval=timedelta(seconds=10), valid_for=timedelta(hours=1))
+    target.run(60, every=10)
+    target.now += timedelta(seconds=10)
+
+    await around.tick()
+
+    (decision,) = around.decisions
+    assert decision.actions == ()
+    assert decision.status != target.status
