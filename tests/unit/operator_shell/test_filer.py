@@ -39,6 +39,10 @@ class Shelf:
     """The number of the request that kills; its write has happened already when `after` is set."""
     after: bool = False
     refuse: Exception | None = None
+    keep: bool = False
+    """Whether it lets nothing be deleted."""
+    behind: dict[str, str] = field(default_factory=dict)
+    """By name of a segment: that of the one it was made behind."""
     faster: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """What others write, each just before a write of ours."""
 
@@ -48,10 +52,12 @@ class Shelf:
             raise ObjectMissingError(name)
         return self.segments[name]
 
-    async def create(self, rollout: RolloutObject, name: str, records: Mapping[str, str], _after: StoredSegment | None) -> None:
+    async def create(self, rollout: RolloutObject, name: str, records: Mapping[str, str], after: StoredSegment | None) -> None:
         def write() -> None:
             if name in self.segments:
                 raise StaleVersionError(f"{name} exists")
+            if after is not None:
+                self.behind[name] = after.name
             self.segments[name] = StoredSegment(name, f"u-{name}", "1", rollout.uid, closed=False, records=dict(records))
 
         self._step(write)
@@ -71,6 +77,8 @@ class Shelf:
         self._step(write)
 
     async def delete(self, _namespace: str, segment: StoredSegment) -> None:
+        if self.keep:
+            raise RefusedError(f"delete {segment.name}: forbidden")
         self._step(lambda: self.segments.pop(segment.name))
 
     def _step(self, write: object) -> None:
@@ -127,6 +135,8 @@ async def test_records_fill_config_maps_that_are_closed_when_full():
     ledger, _ = await story(shelf, kill_at=0, after=False)
     assert [(segment.index, segment.first) for segment in ledger.segments] == [(1, 1), (2, 4), (3, 7)]
     assert [segment.closed for segment in shelf.segments.values()] == [True, True, False]
+    first, second, third = shelf.segments
+    assert shelf.behind == {second: first, third: second}
     assert ledger.unfiled == []
     assert verify(UID, ledger, shelf.filed()) is None
 
@@ -245,6 +255,80 @@ async def test_the_oldest_config_map_is_given_up_only_when_the_status_no_longer_
     ledger = settled(ledger, present.filing(UID))
     assert ledger.kept_from == 4
     assert verify(UID, ledger, shelf.filed()) is None
+
+
+async def given_up(shelf: Shelf) -> tuple[Filer, Ledger]:
+    """Return who files the next record of a chain of which the status has just given up the first ConfigMap."""
+    ledger, _ = await story(shelf, kill_at=0, after=False)
+    return filer(shelf), chain(ledger.model_copy(update={"segments": ledger.segments[1:]}), 1)
+
+
+async def test_what_is_given_up_and_cannot_be_deleted_is_tried_again_with_the_next_record():
+    shelf = Shelf()
+    present, ledger = await given_up(shelf)
+    shelf.keep = True
+    await present.file(ROLLOUT, ledger)
+    assert segment_name("gateway", UID, 1) in shelf.segments
+
+    shelf.keep = False
+    ledger = chain(settled(ledger, present.filing(UID)), 1)
+    await present.file(ROLLOUT, ledger)
+    assert segment_name("gateway", UID, 1) not in shelf.segments
+
+
+async def test_what_is_known_to_be_gone_is_not_asked_for_again():
+    shelf = Shelf()
+    present, ledger = await given_up(shelf)
+    await present.file(ROLLOUT, ledger)
+    ledger = chain(settled(ledger, present.filing(UID)), 1)
+    before = shelf.requests
+    await present.file(ROLLOUT, ledger)
+    assert shelf.requests - before == 2  # the open one is read and written
+
+
+async def test_somebody_elses_config_map_under_the_name_of_what_is_given_up_is_left_alone():
+    shelf = Shelf()
+    present, ledger = await given_up(shelf)
+    name = segment_name("gateway", UID, 1)
+    shelf.segments[name] = StoredSegment(name, "u", "1", "", closed=False, records={"notes": "of a person"})
+    await present.file(ROLLOUT, ledger)
+    assert shelf.segments[name].records == {"notes": "of a person"}
+
+
+async def test_trouble_is_over_where_nothing_waits_any_more():
+    # Given a record that is filed, and a second one that cannot be
+    shelf, first = Shelf(), chain(Ledger(), 1)
+    present = filer(shelf)
+    await present.file(ROLLOUT, first)
+    shelf.refuse = UnavailableError("503")
+    await present.file(ROLLOUT, chain(first, 1))
+
+    # When the status says that there is only the first
+    await present.file(ROLLOUT, first)
+    filing = present.filing(UID)
+    assert filing is not None
+    assert filing.problem == ""
+
+
+async def test_a_status_that_was_set_back_writes_nothing_behind_what_was_filed_from_it_before():
+    # Given records in three ConfigMaps, each known to be there, and a status that is set back to before the first
+    shelf, ledger = Shelf(), Ledger()
+    present = filer(shelf)
+    for _ in range(8):
+        ledger = chain(settled(ledger, present.filing(UID)), 1)
+        await present.file(ROLLOUT, ledger)
+    before = shelf.filed()
+    assert len(shelf.segments) == 3
+
+    # When other things are decided than then
+    other = decided(Ledger(), 1, rollout="shop/other", uid=UID)
+    await present.file(ROLLOUT, other)
+
+    # Then nothing of it is put behind the others under a number that is taken
+    filing = present.filing(UID)
+    assert filing is not None
+    assert "another text under 000000001.json" in filing.problem
+    assert shelf.filed() == before
 
 
 async def test_the_log_has_every_record_with_its_digest_before_it_is_filed():
