@@ -10,6 +10,7 @@ from sark_api.spec import Mode
 from sark_api.status import Condition, Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decision import WriteFlags, WriteStatus
+from sark_operator.core.observation import Missing
 
 BAD = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
 
@@ -101,6 +102,18 @@ def test_the_revision_of_what_sidecars_remember_is_surpassed(target: SimulatedTa
 
     assert target.written[0].document.revision == 58
     assert target.status.summary.replicas == "3/3"
+
+
+def test_a_revert_surpasses_the_revision_that_the_status_alone_remembers(baking: SimulatedTarget) -> None:
+    # Given a document that cannot be read, and sidecars that cannot be asked
+    revision = baking.written[-1].document.revision
+    baking.put(None, error="not JSON")
+    baking.pods_missing = Missing("PodsUnavailable", "GET pods: 500")
+
+    # When the share is taken back, then no sidecar that follows the last good one ignores it
+    baking.arms = BAD
+    baking.tick(1)
+    assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (0, revision + 1)
 
 
 def test_an_absurd_revision_reported_by_a_sidecar_is_not_believed(target: SimulatedTarget) -> None:
