@@ -116,6 +116,21 @@ def test_a_revert_surpasses_the_revision_that_the_status_alone_remembers(baking:
     assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (0, revision + 1)
 
 
+def test_an_older_document_of_the_same_share_is_not_taken_for_the_one_in_force(baking: SimulatedTarget) -> None:
+    # Given a ConfigMap that somebody has set back to what it was, which no sidecar follows any more
+    baking.ask(mode=Mode.PAUSED)
+    before = baking.document
+    baking.run(60)
+    renewed = baking.written[-1].document
+    assert before is not None
+    assert before.revision < renewed.revision
+    baking.put(before.model_copy(update={"valid_until": renewed.valid_until}).sealed())
+
+    # When it is seen, then the share is written anew above both
+    baking.tick(1)
+    assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (25, renewed.revision + 1)
+
+
 def test_an_absurd_revision_reported_by_a_sidecar_is_not_believed(target: SimulatedTarget) -> None:
     target.sidecars["gw-0"].document = foreign(0, 2**53 - 1)
 

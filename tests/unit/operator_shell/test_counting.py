@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sark_operator.core.observation import ArmWindow, Histogram
+from sark_api.names import ARM_BASELINE, ARM_NEW
+from sark_operator.core.observation import ArmWindow, Comparisons, CountedPlane, Histogram
 from sark_operator.shell.answers import LatencyByArm, Requests, RequestsByArm, by_time
-from sark_operator.shell.counting import MOST_WINDOWS, Grid, counted_windows
+from sark_operator.shell.counting import MOST_WINDOWS, Grid, counted_windows, plane_windows
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(seconds=15)
@@ -116,3 +117,19 @@ def test_a_time_without_series_is_no_window() -> None:
     windows = counted_windows(grid, {NOON.timestamp(): {"rust": Requests(1, 0, 0)}}, {})
 
     assert [window.end for window in windows] == [NOON]
+
+
+def test_what_happened_inside_the_new_arm_is_of_the_new_arm_and_nothing_where_nobody_counted() -> None:
+    ours, theirs = Histogram((inf,), (5.0,)), Histogram((inf,), (7.0,))
+
+    found = plane_windows(
+        {1.0: 3.0},
+        {1.0: {ARM_NEW: ours, ARM_BASELINE: theirs}},
+        {2.0: {ARM_NEW: ours, ARM_BASELINE: theirs}},
+        {1.0: {"match": 90.0, "mismatch": 1.0}},
+    )
+
+    assert found == {
+        1.0: CountedPlane(3.0, ours, Histogram((), ()), Comparisons(90.0, 1.0)),
+        2.0: CountedPlane(None, Histogram((), ()), ours, None),
+    }

@@ -12,10 +12,10 @@ import pytest
 from sark_api.spec import Criteria
 from sark_e2e.simulated_target import SimulatedTarget, memory
 from sark_operator.core import observation
-from sark_operator.core.observation import MemorySeries, Metrics, Missing, ObservedFlags
+from sark_operator.core.observation import Filing, MemorySeries, Metrics, Missing, ObservedFlags
 from sark_operator.core.verdicts.memory_growth import judge_memory_growth
 from sark_operator.shell import pieces
-from sark_operator.shell.api import RolloutObject
+from sark_operator.shell.api import ClusterError, ObjectMissingError, RolloutObject, UnavailableError
 from sark_operator.shell.observer import UNASKED, Observer
 
 pytestmark = pytest.mark.asyncio
@@ -142,6 +142,56 @@ async def test_a_glimpse_waits_neither_for_silent_sidecars_nor_for_what_takes_pr
     await observer.observe(rollout, target.spec, target.status)
     assert not around.hurried
     assert "unasked" not in around.asked
+
+
+@pytest.mark.parametrize(
+    ("failing", "error", "seen"),
+    [
+        ("read_flags", UnavailableError("503"), Missing("FlagsUnavailable", "503")),
+        ("read_flags", ObjectMissingError("there is none"), Missing("FlagsConfigMapMissing", "there is none")),
+        ("ready_pods", UnavailableError("500"), Missing("PodsUnavailable", "500")),
+    ],
+    ids=["flags that cannot be read", "no flags", "pods that cannot be listed"],
+)
+async def test_what_cannot_be_asked_for_is_missing_and_not_nothing(failing: str, error: ClusterError, seen: Missing) -> None:
+    around = Surroundings()
+
+    async def fails(*_: object) -> None:
+        raise error
+
+    setattr(around, failing, fails)
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": around.target.spec.to_wire()})
+
+    found = await Observer(**parts, version="1").observe(rollout, around.target.spec, around.target.status)
+
+    assert (found.flags if failing == "read_flags" else found.pods) == seen
+
+
+async def test_it_sees_who_holds_the_target_and_what_is_filed_and_counts_on_from_where_the_status_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a rollout whose target another one holds, and which has counted windows
+    monkeypatch.setattr("sark_operator.shell.observer.find_rival", lambda *_: "shop/other")
+    around = Surroundings()
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "pods", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": around.target.spec.to_wire()})
+    filing, started_at = Filing(last="0" * 64), around.now()
+    status = around.target.status.model_copy(update={"started_at": started_at})
+    observer = Observer(**parts, version="1", filing={"uid-1": filing}.get)
+
+    # When it is looked at
+    seen = await observer.observe(rollout, around.target.spec, status)
+
+    # Then all of that is seen
+    assert (seen.rival, seen.filing) == ("shop/other", filing)
+    assert around.asked["counted_until"] == started_at
+
+    counted = status.model_copy(update={"counted_until": started_at + timedelta(minutes=1)})
+    await observer.observe(rollout, around.target.spec, counted)
+    assert around.asked["counted_until"] == started_at + timedelta(minutes=1)
 
 
 async def test_the_trends_of_a_large_fleet_keep_nobody_else_from_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
