@@ -11,6 +11,7 @@ from sark_api.names import ARM_BASELINE, ARM_NEW
 from sark_api.spec import FlagEdits, Mode
 from sark_api.status import Condition
 from sark_e2e.simulated_target import SimulatedTarget, arm
+from sark_operator.core.observation import Missing
 
 WHO = "kubectl-edit"
 BAD = {ARM_NEW: arm(1000, 900), ARM_BASELINE: arm()}
@@ -158,3 +159,21 @@ def test_who_holds_them_is_noted_with_what_happens_to_the_share_not_after_it(bak
     # Then both are noted, and deciding again decides nothing more
     assert [record.reason for record in decision.records] == ["RolledBackByUser", "BaselineRestored", "FlagsHeld"]
     assert baking.decide().records == ()
+
+
+def test_a_revert_under_way_is_written_anew_over_whoever_mangles_its_flags(baking: SimulatedTarget):
+    # Given a user who wants edits of the flags to be left alone, and a revert that no sidecar has confirmed yet
+    baking.ask(flag_edits=FlagEdits.HOLD)
+    baking.arms = BAD
+    baking.pods_missing = Missing("PodsUnavailable", "GET pods: 500")
+    baking.tick(1)
+    assert baking.written[-1].document.percentage == 0
+
+    # When somebody mangles the document that says 0 %
+    revision = baking.written[-1].document.revision
+    baking.put(None, error="not JSON", by=WHO)
+    baking.tick(1)
+
+    # Then it is written anew all the same
+    assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (0, revision + 1)
+    assert baking.written[-1].force
