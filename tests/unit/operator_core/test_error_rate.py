@@ -105,6 +105,13 @@ def test_evidence_from_many_windows_is_a_breach_and_says_how_much_there_is() -> 
     assert (status.evidence, status.evidence_needed, status.windows) == ("480 to 1", "400 to 1", 82)
 
 
+def test_what_a_first_window_alone_shows_is_no_breach() -> None:
+    arms = {ARM_NEW: ArmWindow(1000, 900)}
+
+    assert judge_error_rate(ErrorRate(), WINDOW, arms, weight=Weight(seasoned=False)).verdict is Verdict.UNKNOWN
+    assert judge_error_rate(ErrorRate(), WINDOW, arms).verdict is Verdict.BREACH
+
+
 def test_evidence_needs_no_full_window() -> None:
     assert judge_error_rate(ErrorRate(), WINDOW, {ARM_NEW: ArmWindow(20, 1)}, weight=PROVEN).verdict is Verdict.BREACH
 

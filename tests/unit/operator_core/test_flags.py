@@ -6,7 +6,7 @@ import pytest
 
 from sark_api.flags import FeatureFlags, FlagDocument
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Mode
+from sark_api.spec import Features, Mode, Toggle
 from sark_api.status import Condition, Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm
 from sark_operator.core.decision import WriteFlags, WriteStatus
@@ -129,6 +129,28 @@ def test_an_older_document_of_the_same_share_is_not_taken_for_the_one_in_force(b
     # When it is seen, then the share is written anew above both
     baking.tick(1)
     assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (25, renewed.revision + 1)
+
+
+def test_another_document_of_the_same_share_is_to_be_confirmed_anew(baking: SimulatedTarget) -> None:
+    baking.ask(features=Features(cache=Toggle.DISABLED))
+
+    baking.tick(1)
+
+    assert baking.status.flags is not None
+    assert (baking.status.flags.percent, baking.status.flags.share_revision) == (25, baking.written[-1].document.revision)
+
+
+def test_a_mangled_document_is_mended_where_nothing_is_in_force_either(baking: SimulatedTarget) -> None:
+    # Given a rollout that went back, and somebody who mangles the document that says 0 %
+    baking.ask(mode=Mode.ROLLBACK)
+    baking.run(20)
+    assert baking.status.phase is Phase.REVERTED
+    revision = baking.written[-1].document.revision
+    baking.put(None, error="not JSON")
+
+    # When it is seen, then sidecars that start now are told the same as those that know it
+    baking.tick(1)
+    assert (baking.written[-1].document.percentage, baking.written[-1].document.revision) == (0, revision + 1)
 
 
 def test_an_absurd_revision_reported_by_a_sidecar_is_not_believed(target: SimulatedTarget) -> None:
