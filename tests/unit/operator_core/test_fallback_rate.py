@@ -132,3 +132,5 @@ def test_without_the_series_the_fleet_goes_back_after_blind_for(baking: Simulate
 
     assert baking.status.revert is not None
     assert (baking.status.phase, baking.status.revert.criterion) == (Phase.REVERTED, "fallbackRate")
+    # And a new attempt is not held to how long nothing was seen of this one
+    assert baking.status.blind_since is None
