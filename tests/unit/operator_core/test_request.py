@@ -224,6 +224,7 @@ def test_an_approval_may_be_given_ahead_and_is_void_after_a_revert(target: Simul
     assert [each.percent for each in target.status.approvals] == [50]
     target.arms = {ARM_NEW: arm(1000, 500), ARM_BASELINE: arm()}
     target.run(3)
+    assert target.status.approvals == []  # also where it is tried again by itself
     target.arms = {ARM_NEW: arm(), ARM_BASELINE: arm()}
     target.ask(attempt=2)
     target.run_to(25)
