@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
+from structlog.testing import capture_logs
 
 from sark_api.status import SarkRolloutStatus
 from sark_operator.shell import standing
@@ -152,6 +153,59 @@ async def test_a_crew_that_is_closed_begins_nothing_more() -> None:
     # Then nobody evaluates it: kopf would wait for that task when it stops, until the Lease has run out
     assert ticks.done.empty()
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("rollout ")]
+
+
+class Dying(Worker):
+    """A worker that ends at its first tick in a way that it does not expect of itself."""
+
+    fault: BaseException = RuntimeError("a bug")
+
+    async def run(self) -> None:
+        raise self.fault
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("a bug"), asyncio.CancelledError()])
+async def test_a_worker_that_ends_though_its_rollout_is_there_is_followed_by_another(
+    fault: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a rollout whose worker ends by a fault, or because something in it was cancelled, and of which the watch has no news
+    monkeypatch.setattr("sark_operator.shell.crew.AGAIN_SECONDS", 0.01)
+    ticks, begun = Ticks(), []
+
+    def make(rollout: RolloutObject) -> Worker:
+        place = (rollout.namespace, rollout.name, rollout.uid)
+        kind = Dying if len(begun) < 2 else Worker
+        begun.append(place)
+        made = kind(*place, reconciler=ticks, pacer=Pacer(0), clock=SystemClock(), telemetry=Telemetry())  # type: ignore[arg-type]
+        if isinstance(made, Dying):
+            made.fault = fault
+        return made
+
+    subject = Crew(make, Directory(), Telemetry(), Tripwires(SystemClock()))
+    with capture_logs() as logs:
+        subject.saw(raw())
+        # Then it is evaluated all the same, what happened is told, and who else is there is not forgotten
+        assert await asyncio.wait_for(ticks.done.get(), 10) == "shop/gateway u1"
+    assert begun == [("shop", "gateway", "u1")] * 3
+    assert [each["rollout"] for each in logs if each["log_level"] == "error"] == ["shop/gateway"] * 2
+    assert subject._directory.concerned([{"sark_rollout": "shop/gateway"}]) == ("u1",)
+    await subject.close()
+
+
+@pytest.mark.parametrize("ends", [lambda subject: subject.close(), lambda subject: subject.lost(raw())])
+async def test_a_worker_that_was_ended_is_followed_by_none(
+    ends: Callable[[Crew], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sark_operator.shell.crew.AGAIN_SECONDS", 0.0)
+    subject = crew(ticks := Ticks())
+    subject.saw(raw())
+    await ticks.done.get()
+    if (ended := ends(subject)) is not None:
+        await ended
+    for _ in range(10):
+        await asyncio.sleep(0.001)
+    assert ticks.done.empty()
+    await subject.close()
 
 
 async def test_what_the_user_wrote_wakes_and_our_own_status_does_not() -> None:

@@ -16,6 +16,8 @@ from sark_operator.shell.telemetry import Telemetry
 from sark_operator.shell.tripwires import Tripwires
 from sark_operator.shell.worker import Worker
 
+AGAIN_SECONDS = 5.0
+"""How soon a worker that ended by a fault is followed by another."""
 OVERDUE_SECONDS = 180.0
 """A worker later than this makes the process unhealthy: longer than its longest tick."""
 
@@ -61,14 +63,7 @@ class Crew:
         asked = (rollout.identity().generation, rollout.deleting)
         member = self._members.get(rollout.uid)
         if member is None or member.task.done():
-            worker = self._make_worker(rollout)
-            if rollout.asks_back:
-                worker.turn_back()
-            # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
-            own, who = contextvars.Context(), _named(rollout)
-            task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
-            task.add_done_callback(lambda task: self._ended(who, task), context=own)
-            self._members[rollout.uid] = _Member(worker, task, asked)
+            self._begin(rollout, asked)
         elif member.asked != asked:
             member.asked = asked
             if rollout.asks_back:
@@ -76,6 +71,16 @@ class Crew:
             else:
                 member.worker.wake()
         self._wake_neighbours(rollout)
+
+    def _begin(self, rollout: RolloutObject, asked: tuple[int, bool]) -> None:
+        worker = self._make_worker(rollout)
+        if rollout.asks_back:
+            worker.turn_back()
+        # In a context of its own: kopf's would keep the whole object as it was first seen, for as long as the worker lives.
+        own, who = contextvars.Context(), _named(rollout)
+        task = asyncio.create_task(worker.run(), name=f"rollout {rollout.key}", context=own)
+        task.add_done_callback(lambda task: self._ended(who, task), context=own)
+        self._members[rollout.uid] = _Member(worker, task, asked)
 
     def lost(self, raw: dict[str, Any]) -> None:
         """Take note that a rollout is gone; another one may be waiting for its target."""
@@ -121,11 +126,26 @@ class Crew:
             member.worker.wake(urgent=True)
 
     def _ended(self, rollout: RolloutObject, task: asyncio.Task[None]) -> None:
-        """Take note that a worker found its rollout gone: a watch that begins anew does not report what went meanwhile."""
+        """Take note that a worker has ended, which it does when its rollout is gone: a watch does not always report that."""
+        if not self._is_member(rollout, task):
+            return
+        if task.cancelled() or task.exception() is not None:
+            # Of a rollout that nobody evaluates the watch has no news, for nothing is written to it.
+            fault = None if task.cancelled() else task.exception()
+            _log.error("its worker has ended by a fault, and another one follows", rollout=rollout.key, exc_info=fault)
+            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._follow, rollout, task)
+            return
+        del self._members[rollout.uid]
+        self._forget(rollout)
+
+    def _follow(self, rollout: RolloutObject, task: asyncio.Task[None]) -> None:
+        """Let another worker go on, where it is still `task` that stands for the rollout."""
+        if self._is_member(rollout, task):
+            self._begin(rollout, self._members[rollout.uid].asked)
+
+    def _is_member(self, rollout: RolloutObject, task: asyncio.Task[None]) -> bool:
         member = self._members.get(rollout.uid)
-        if member is not None and member.task is task and not task.cancelled():
-            del self._members[rollout.uid]
-            self._forget(rollout)
+        return member is not None and member.task is task and not self._closed
 
     def _forget(self, rollout: RolloutObject) -> None:
         """Drop all that is known of a rollout that is gone, but for series of one that was made under its name meanwhile."""
