@@ -12,6 +12,8 @@ import pytest
 from sark_api.spec import Criteria
 from sark_e2e.simulated_target import SimulatedTarget, memory
 from sark_operator.core import observation
+from sark_operator.core.decide import decide
+from sark_operator.core.decision import WriteFlags
 from sark_operator.core.observation import Filing, MemorySeries, Metrics, Missing, ObservedFlags
 from sark_operator.core.verdicts.memory_growth import judge_memory_growth
 from sark_operator.shell import pieces
@@ -121,6 +123,32 @@ async def test_the_way_back_does_not_wait_for_silent_sidecars(asked: dict[str, s
     # When it is looked at, then its sidecars have little time only where a share is to be taken down first
     await Observer(**parts, version="1").observe(rollout, target.spec, target.status)
     assert around.hurried is hurried
+
+
+@pytest.mark.parametrize("look", [Observer.observe, Observer.glimpse])
+async def test_the_way_back_does_not_wait_for_a_long_list_of_pods(look: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given an API server that does not come to the end of a list, and a rollout whose user asks for the baseline
+    monkeypatch.setattr("sark_operator.shell.observer.HURRIED_SECONDS", 0.01)
+    target = SimulatedTarget()
+    target.run_to(25)
+    around = Surroundings(target)
+
+    class Endless:
+        async def ready_pods(self, *_: object) -> tuple[()]:
+            await asyncio.Event().wait()
+            return ()
+
+    parts: dict[str, Any] = dict.fromkeys(("cluster", "sidecars", "metrics", "directory", "clock"), around)
+    metadata = {"namespace": "shop", "name": "gateway", "uid": "uid-1"}
+    rollout = RolloutObject({"metadata": metadata, "spec": target.spec.to_wire() | {"mode": "Rollback"}})
+
+    # When it is looked at, then nobody knows its pods, and the way back is decided all the same
+    observer = Observer(**parts, pods=Endless(), version="1")
+    seen = await asyncio.wait_for(look(observer, rollout, target.spec, target.status), 10)
+    assert isinstance(seen.pods, Missing)
+    seen = replace(seen, flags=target.observe().flags)
+    decision = decide(rollout.identity(), rollout.spec(), target.status, seen, target.now)
+    assert [each.document.percentage for each in decision.actions[:1] if isinstance(each, WriteFlags)] == [0]
 
 
 async def test_a_glimpse_waits_neither_for_silent_sidecars_nor_for_what_takes_prometheus_long() -> None:

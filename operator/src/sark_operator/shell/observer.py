@@ -24,7 +24,7 @@ from sark_operator.shell.pieces import Pieces
 from sark_operator.shell.rivalry import find_rival
 
 HURRIED_SECONDS: Final = 1.0
-"""How long metrics are waited for where the baseline is asked for: it needs none."""
+"""How long metrics are waited for where the baseline is asked for, and the list of pods where it may be: it needs neither."""
 NOT_WAITED_FOR: Final = "not waited for: the baseline is asked for"
 UNASKED: Final = Missing(
     reasons.METRICS_TIMEOUT.name, reasons.METRICS_TIMEOUT.sentence(message="not waited for: a breach is in sight")
@@ -148,7 +148,10 @@ class Observer:
         self, rollout: RolloutObject, spec: SarkRolloutSpec, *, hurried: bool
     ) -> tuple[PodReport, ...] | Missing:
         try:
-            pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
+            async with asyncio.timeout(HURRIED_SECONDS if hurried else None):
+                pods = await self._pods.ready_pods(rollout.namespace, spec.target.match_labels)
         except ClusterError as error:
             return Missing(reasons.PODS_UNAVAILABLE.name, str(error))
+        except TimeoutError:
+            return Missing(reasons.PODS_UNAVAILABLE.name, "their list was not waited for: the baseline comes first")
         return await self._sidecars.reports(pods, spec.target.admin_port, rollout.namespace, hurried=hurried)
