@@ -152,6 +152,26 @@ async def test_a_sidecar_that_hangs_holds_up_nobody_else(serve: Serve, session: 
     assert sorted(report.error for report in reports) == ["", f"GET /flags on port {port}: no answer within 0.3 s"]
 
 
+async def test_an_answer_that_nobody_foresaw_is_a_problem_of_that_sidecar_alone(
+    serve: Serve, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+):
+    # Given two sidecars, and a fault in what reads the answer of one
+    port = await serve(answering(json.dumps(REPORT).encode()))
+    asked = SidecarDirectory._fetch
+
+    async def fetch(self: SidecarDirectory, one: ReadyPod, *rest: Any) -> bytes:
+        if one.name == "odd":
+            raise RuntimeError("a bug")
+        return await asked(self, one, *rest)
+
+    monkeypatch.setattr(SidecarDirectory, "_fetch", fetch)
+
+    # When both are asked, then the other is heard, and nobody's evaluation ends for it
+    odd, well = await SidecarDirectory(session, SidecarAccess()).reports([pod("odd"), pod("well")], port, "shop")
+    assert odd.error == f"GET /flags on port {port}: RuntimeError: a bug"
+    assert (well.percent, well.error) == (25, "")
+
+
 async def test_many_pods_are_asked_a_bounded_number_at_a_time(serve: Serve, session: aiohttp.ClientSession):
     under_way = most = 0
 

@@ -92,7 +92,7 @@ class SidecarDirectory:
                 problem += "; if it speaks TLS, --sidecar-config of the operator must name its authority"
         except aiohttp.ClientConnectorError as error:
             problem = f"cannot connect: {_words(error.os_error)}"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever one answers, the others are heard, and the way back is decided
             problem = f"{type(error).__name__}: {error}"
         else:
             return _confirmed(pod, report)
