@@ -17,8 +17,8 @@ from sark_operator.shell.watch_session import watch_session
 class ApiServer:
     """One that gives every request the same status, and keeps what credentials it came with."""
 
-    def __init__(self, status: int = 200) -> None:
-        self.status = status
+    def __init__(self, status: int = 200, kind: str = "application/json") -> None:
+        self.status, self.kind = status, kind
         self.credentials: list[str | None] = []
 
     @asynccontextmanager
@@ -37,7 +37,7 @@ class ApiServer:
 
     async def _answer(self, request: web.Request) -> web.Response:
         self.credentials.append(request.headers.get("Authorization"))
-        return web.Response(status=self.status)
+        return web.Response(status=self.status, headers={"Content-Type": self.kind})
 
 
 async def asked(configuration: Configuration, times: int = 1) -> int:
@@ -56,6 +56,19 @@ async def test_what_would_end_a_watch_counts_as_a_broken_connection(status: int)
     async with ApiServer(status).serving() as configuration:
         with pytest.raises(aiohttp.ClientConnectionError, match=f"refused with HTTP {status} "):
             await asked(configuration)
+
+
+@pytest.mark.asyncio
+async def test_the_page_of_a_proxy_under_repair_counts_as_a_broken_connection():
+    async with ApiServer(200, "text/html; charset=utf-8").serving() as configuration:
+        with pytest.raises(aiohttp.ClientConnectionError, match="answered with text/html in place of JSON"):
+            await asked(configuration)
+
+
+@pytest.mark.asyncio
+async def test_a_stream_of_json_is_json():
+    async with ApiServer(200, "application/json;stream=watch").serving() as configuration:
+        assert await asked(configuration) == 200
 
 
 @pytest.mark.asyncio

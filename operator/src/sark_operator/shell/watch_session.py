@@ -1,8 +1,9 @@
 """The connections of kopf's watches, on which no answer of the API server ends a watch.
 
 kopf tries again what was forbidden, and ends its watches of all namespaces where one is answered with 401 or 404: by an API
-server that cannot look a token up, one that does not serve the CRD just then, or a proxy that knows no such namespace. The
-process would end with them, as often as it begins. Which namespace cannot be served, and why, is told by `rights`.
+server that cannot look a token up, one that does not serve the CRD just then, or a proxy that knows no such namespace. So it
+does where it is shown the page of a proxy under repair. The process would end with them, as often as it begins. Which namespace
+cannot be served, and why, is told by `rights`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kubernetes.aio.config import ConfigException
 
 from sark_operator.shell.connection import kopf_credentials, watch_tls
 
+_JSON: Final = "application/json"
 _TRIED_AGAIN: Final = frozenset({403, 429})
 """Refusals that kopf itself takes for what may pass."""
 _BEGUN_ANEW: Final = 410
@@ -40,7 +42,15 @@ def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
 
 async def _lasting(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
     """Return the answer; one that would end a watch is raised as what kopf takes for a broken connection, and tries again."""
-    if not 400 <= answer.status < 500 or answer.status in _TRIED_AGAIN or answer.status == _BEGUN_ANEW:  # noqa: PLR2004
+    if not (problem := _problem(answer)):
         return answer
     answer.close()
-    raise aiohttp.ClientConnectionError(f"refused with HTTP {answer.status} {answer.reason}")
+    raise aiohttp.ClientConnectionError(problem)
+
+
+def _problem(answer: aiohttp.ClientResponse) -> str:
+    """Return for what in an answer kopf would end its watches; empty where it would not."""
+    if answer.ok:
+        return "" if answer.content_type == _JSON else f"answered with {answer.content_type[:64]} in place of JSON"
+    is_refused = answer.status < 500 and answer.status not in _TRIED_AGAIN and answer.status != _BEGUN_ANEW  # noqa: PLR2004
+    return f"refused with HTTP {answer.status} {answer.reason}" if is_refused else ""
