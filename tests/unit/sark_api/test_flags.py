@@ -57,6 +57,14 @@ def test_every_member_is_under_the_checksum(member: str) -> None:
         parse_flag_document(json.dumps(text))
 
 
+@pytest.mark.parametrize("members", [{"sha256": ""}, {}], ids=["an empty one", "none"])
+def test_a_document_without_a_checksum_is_refused(members: dict[str, str]) -> None:
+    # Given a document whose checksum was taken out, when it is read, then it counts for nothing
+    text = {name: value for name, value in json.loads(document().to_json()).items() if name != "sha256"}
+    with pytest.raises(FlagDocumentError, match="sha256 does not match"):
+        parse_flag_document(json.dumps({**text, **members}))
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
