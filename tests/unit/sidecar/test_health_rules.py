@@ -1,4 +1,4 @@
-"""Health rules are policies, and may take as long as these."""
+"""What `/health` and its rules say: a rule is a policy, may take as long as any, and is healthy when it says true only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sark_engine import EvaluationError
 
 from sark_sidecar.rest import answering
 from sark_sidecar.rest.answering import RestAnswering
+from sark_sidecar.rest.health import health, health_rule
 from sark_sidecar.rest.request import RestRequest
 
 
@@ -46,3 +48,48 @@ async def test_a_health_rule_that_takes_long_holds_up_nobody(monkeypatch: pytest
     # Then the event loop went on meanwhile
     assert engine.had_others
     assert (answer.status, answer.body.strip()) == (200, b"{}")
+
+
+class Deciding:
+    """Decides always the same."""
+
+    def __init__(self, decision: bytes | Exception | None) -> None:
+        self.decision = decision
+
+    def evaluate_aside(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002 - the engine's word
+        del path, input
+        if isinstance(self.decision, Exception):
+            raise self.decision
+        return self.decision
+
+
+def get(target: str) -> RestRequest:
+    return RestRequest("GET", target, [], b"")
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [b"false", b"null", b'"true"', b"1", b'{"allow":true}', None, EvaluationError("no"), ValueError("no path")],
+    ids=lambda decision: repr(decision)[:20],
+)
+def test_only_true_is_healthy(decision: bytes | Exception | None):
+    assert health_rule(get("/health/live"), {}, Deciding(decision)).status == 500
+    assert health_rule(get("/health/live"), {}, Deciding(b"true")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("/health", 200),
+        ("/health?plugins", 500),
+        ("/health?plugins=true&exclude-plugin=flags", 200),
+        ("/health?plugins=true&exclude-plugin=bundle", 500),
+        ("/health?bundles", 200),
+    ],
+)
+def test_a_part_that_is_not_ready_counts_where_it_is_asked_for_and_not_excluded(target: str, status: int):
+    assert health(get(target), {"bundle": "OK", "flags": "NOT_READY"}).status == status
+
+
+def test_policies_that_do_not_serve_are_no_activated_bundle():
+    assert health(get("/health?bundles=true"), {"bundle": "NOT_READY", "flags": "OK"}).status == 500

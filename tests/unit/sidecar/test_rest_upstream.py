@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sark_sidecar.rest.request import RestRequest
-from sark_sidecar.rest.upstream import NothingSent, OpaUpstream, Undetermined
+from sark_sidecar.rest.upstream import AT_A_TIME, NothingSent, OpaUpstream, Undetermined
 from sark_sidecar.settings import OpaSettings
 
 PUT = RestRequest("PUT", "/v1/data/users/a", [("If-None-Match", "*")], b'{"role":"admin"}')
@@ -112,3 +112,97 @@ async def test_nothing_was_sent_where_nobody_listens(change: RestRequest):
         async with OpaUpstream(OpaSettings(url=opa.url), max_answer_bytes=1000) as up:
             with pytest.raises(NothingSent):
                 await up.change(change)
+
+
+@dataclass
+class ScriptedOpa:
+    """An OPA that answers every request alike, or not at all."""
+
+    answer: bytes | None
+    """None: it never answers."""
+    targets: list[bytes] = field(default_factory=list)
+    url: str = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lengths = [
+                    line.partition(b":")[2] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+                ]
+                await reader.readexactly(int(lengths[0]) if lengths else 0)
+                self.targets.append(head.split(b" ")[1])
+                if self.answer is not None:
+                    writer.write(self.answer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def scripted_opa(answer: bytes | None, *, within: str = "5s") -> AsyncIterator[tuple[ScriptedOpa, OpaUpstream]]:
+    opa = ScriptedOpa(answer)
+    server = await asyncio.start_server(opa.serve, "127.0.0.1", 0)
+    opa.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        async with OpaUpstream(OpaSettings(url=opa.url, timeout=within), max_answer_bytes=1000) as up:
+            yield opa, up
+    finally:
+        server.close()
+
+
+TOO_LONG = b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b" " * 1001
+MOVED = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /v1/data/elsewhere\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("answer", [None, TOO_LONG], ids=["none in time", "too long"])
+async def test_a_change_that_opa_has_taken_without_a_whole_answer_is_in_doubt(answer: bytes | None):
+    # Given an OPA that takes a change and gives no answer that can be read
+    async with scripted_opa(answer, within="200ms") as (opa, up):
+        # When it is sent, then nobody is told that nothing was written
+        with pytest.raises(Undetermined):
+            await up.change(PUT)
+    assert opa.targets == [b"/v1/data/users/a"]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("change", [PUT, DELETE, PATCH], ids=lambda change: change.method)
+async def test_what_is_handed_on_as_a_read_changes_nothing(change: RestRequest):
+    async with scripted_opa(b"HTTP/1.1 204 No Content\r\n\r\n") as (opa, up):
+        # When a change comes the way of reads, then it is refused and OPA does not hear of it
+        assert (await up.forward(change)).status == 405
+    assert opa.targets == []
+
+
+@pytest.mark.asyncio
+async def test_a_redirect_is_the_clients_to_follow():
+    # Given an OPA that sends elsewhere
+    async with scripted_opa(MOVED) as (opa, up):
+        # When a read and a change are handed on, then each is asked for once, where the client said
+        assert (await up.forward(READ)).status == 307
+        assert (await up.change(PUT)).status == 307
+    assert opa.targets == [b"/health", b"/v1/data/users/a"]
+
+
+@pytest.mark.asyncio
+async def test_of_a_read_without_an_answer_an_error_comes():
+    async with scripted_opa(None, within="200ms") as (_, up):
+        assert (await up.forward(READ)).status == 500
+    async with scripted_opa(TOO_LONG) as (_, up):
+        assert (await up.forward(READ)).status == 500
+
+
+@pytest.mark.asyncio
+async def test_more_reads_than_may_wait_are_refused_at_once():
+    # Given an OPA that hangs, and as many reads as may be under way and wait
+    async with scripted_opa(None) as (_, up):
+        waiting = [asyncio.ensure_future(up.forward(READ)) for _ in range(2 * AT_A_TIME)]
+        await asyncio.sleep(0)
+        # When one more comes, then it is told so
+        assert (await up.forward(READ)).status == 503
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        # And their places are free again
+        assert up._waiting == 0
