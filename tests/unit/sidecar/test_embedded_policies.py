@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
-from sark_engine import Engine
+from sark_engine import Engine, EngineError
 
 from sark_sidecar.policies.compilation import CompiledPolicies, compile_sources
 from sark_sidecar.policies.embedded import EmbeddedPolicies, first_policies
@@ -35,6 +35,8 @@ class Source:
 
     def __init__(self, *has: CompiledPolicies | Exception) -> None:
         self._has = list(has)
+        self.told: list[CompiledPolicies] = []
+        """What it was told to serve."""
 
     async def stored(self) -> CompiledPolicies | None:
         return None
@@ -46,7 +48,7 @@ class Source:
         return found
 
     async def serves(self, compiled: CompiledPolicies) -> None:
-        pass
+        self.told.append(compiled)
 
     async def pause(self, *, failed: bool) -> None:
         pass
@@ -55,8 +57,9 @@ class Source:
         return {}
 
 
-def compiled(answer: str) -> CompiledPolicies:
-    return compile_sources(policy_sources({"p.rego": f"package p\n\nx := {answer}\n".encode()}), max_memory_bytes=1 << 30)
+def compiled(answer: str, package: str = "p") -> CompiledPolicies:
+    text = f"package {package}\n\nx := {answer}\n"
+    return compile_sources(policy_sources({"p.rego": text.encode()}), max_memory_bytes=1 << 30)
 
 
 @pytest.mark.asyncio
@@ -89,3 +92,63 @@ async def test_at_the_start_such_an_error_is_a_reason_to_wait_or_a_sentence():
     assert problems == ["a fault of the sidecar, see its log: RuntimeError: bug"]
     with pytest.raises(PolicySourceError, match="RuntimeError: bug"):
         await first_policies(Source(RuntimeError("bug")), waits=False, on_problem=problems.append)
+
+
+@pytest.mark.asyncio
+async def test_a_start_tells_the_source_what_serves():
+    good = compiled("1")
+    source = Source(good)
+    await first_policies(source, waits=False, on_problem=lambda _: None)
+    assert source.told == [good]
+
+
+@pytest.mark.asyncio
+async def test_a_set_that_the_engine_does_not_take_serves_nowhere(monkeypatch: pytest.MonkeyPatch):
+    # Given a set that serves, and an engine that fails to take the next one
+    first, other = compiled("1"), compiled("2")
+    source = Source(other, other)
+    policies, engine, telemetry = EmbeddedPolicies(source, first), Engine(first.policies), Telemetry(Metrics())
+
+    class Full:
+        """An engine that takes nothing."""
+
+        def replace_policies(self, _: object) -> None:
+            raise EngineError("no")
+
+    # When the source has it
+    full: Any = Full()
+    await policies.look(full, telemetry)
+    # Then nobody takes its revision for the engine's, by which decisions are kept, and the source is not told that it serves
+    assert (policies.policies, policies.sources, source.told) == (first.policies, first.sources, [])
+    assert policies.problem == "no"
+    # And it is tried again
+    await policies.look(engine, telemetry)
+    assert (policies.policies, source.told, engine.evaluate("p/x")) == (other.policies, [other], b"2")
+
+
+@pytest.mark.asyncio
+async def test_a_set_with_something_where_clients_write_is_refused_later_too():
+    # Given a set that leaves `data.users` to clients
+    first, taking = compiled("1"), compiled("2", package="users.roles")
+    source = Source(taking)
+    policies, engine = EmbeddedPolicies(source, first, written=["users"]), Engine(first.policies)
+    # When the source has one that does not
+    await policies.look(engine, Telemetry(Metrics()))
+    # Then that does not serve
+    assert "lets clients write" in policies.problem
+    assert (policies.policies, source.told) == (first.policies, [])
+
+
+@pytest.mark.asyncio
+async def test_what_clients_wrote_is_served_beside_the_newest_set_of_the_source():
+    # Given written documents beside a set
+    first, second = compiled("data.users.ann"), compiled("[data.users.ann]")
+    policies, engine = EmbeddedPolicies(Source(second), first, written=["users"]), Engine(first.policies)
+    await policies.lay_over(engine, {"users": {"ann": 1}})
+    assert engine.evaluate("p/x") == b"1"
+    # When the source has another set, then they are there still
+    await policies.look(engine, Telemetry(Metrics()))
+    assert engine.evaluate("p/x") == b"[1]"
+    # And what is written after that lies beside the new set, not the first
+    await policies.lay_over(engine, {"users": {"ann": 2}})
+    assert engine.evaluate("p/x") == b"[2]"
