@@ -88,6 +88,8 @@ class Looks:
 class Engine:
     answers: object = b"true"
     inputs: list[bytes | None] = field(default_factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens while it decides."""
 
     def cache_seconds(self, input: bytes | None = None, result: bytes | None = None) -> float:  # noqa: A002, ARG002
         """As the engine: the class stands in the input."""
@@ -95,6 +97,7 @@ class Engine:
 
     def evaluate(self, path: str, input: bytes | None = None) -> bytes | None:  # noqa: A002, ARG002 - the engine's signature
         self.inputs.append(input)
+        self.meanwhile()
         if isinstance(self.answers, Exception):
             raise self.answers
         assert self.answers is None or isinstance(self.answers, bytes)
@@ -290,6 +293,8 @@ async def test_undefined_is_answered_as_opa_does_and_not_kept(parts: Parts):
     parts.opa.answers = UNDEFINED
     data_plane = await parts.serve_and_look(Job(1))
     assert data_plane.completed[1] == (200, {}, "undefined", "")
+    # And counted among the denials
+    assert data_plane.evaluations == [("deny", "")]
     assert parts.decisions.kept == {}
 
 
@@ -579,3 +584,47 @@ async def test_an_undefined_embedded_decision(parts: Parts):
 )
 def test_only_true_and_an_object_that_allows_mean_allow(value: object, outcome: str):
     assert answer.outcome_of(value) == outcome
+
+
+@pytest.mark.parametrize("ahead", ["the engine", "OPA"])
+@pytest.mark.asyncio
+async def test_what_the_engine_decided_by_policies_that_it_no_longer_shares_is_not_found(parts: Parts, ahead: str):
+    # Given a decision of the engine in Redis, while both arms serve the same
+    await parts.serve_and_look(Job(1, opa="rust"))
+    assert len(parts.decisions.kept) == 1
+    # When one of them has others already
+    if ahead == "OPA":
+        parts.opa_revision = "r2"
+    else:
+        parts.embedded_revision = "r2"
+    parts.engine.answers = b"false"
+    # Then the engine decides anew, and nothing of that is kept
+    data_plane = await parts.serve_and_look(Job(2, opa="rust"))
+    assert (data_plane.completed[2][2], data_plane.found) == ("deny", [])
+    assert len(parts.decisions.kept) == 1
+
+
+@pytest.mark.asyncio
+async def test_what_was_asked_while_opa_was_away_is_not_kept_when_it_is_back_by_the_end(parts: Parts):
+    def come_back() -> None:
+        parts.is_current = True
+
+    parts.is_current, parts.opa.meanwhile = False, come_back
+    await parts.serve_and_look(Job(1))
+    assert parts.decisions.kept == {}
+
+
+@pytest.mark.parametrize("job", [Job(1, opa="rust"), Job(1, cache="rust")], ids=["engine and redis", "OPA and in process"])
+@pytest.mark.asyncio
+async def test_a_decision_during_which_the_engine_got_other_policies_is_kept_nowhere(parts: Parts, job: Job):
+    # Given a decision under way that both arms may find, while both serve the same
+    def replace() -> None:
+        parts.embedded_revision = "r2"
+
+    parts.engine.meanwhile = parts.opa.meanwhile = replace
+    # When the engine is given others before it is made
+    data_plane = await parts.serve_and_look(job)
+    # Then it is answered, and nobody finds it
+    assert data_plane.completed[1][0] == 200
+    assert parts.decisions.kept == {}
+    assert (data_plane.completed[1][3] == "no-store") is (job.cache == "rust")

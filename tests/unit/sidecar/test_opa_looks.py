@@ -283,3 +283,52 @@ async def test_an_error_that_nobody_foresaw_distrusts_and_is_told_with_its_stack
     assert (view.known, changes) == (None, ["changed"])
     assert view.problem == "a fault of the sidecar, see its log: RuntimeError: bug"
     assert [(each["log_level"], each["exc_info"]) for each in logs] == [("error", True)]
+
+
+@pytest.mark.asyncio
+async def test_what_decisions_are_kept_under_stands_for_the_policies_before_as_well():
+    # Given an OPA whose policies are replaced, and come back
+    server = Server()
+    view, changes = await seen(server)
+    first = view.known
+    server.answer = policies_with("grants")
+    await view.look()
+    server.answer = Server.answer
+    await view.look()
+    # Then they are the same policies, and nobody looks where decisions of their first time were kept
+    assert first is not None
+    assert view.known is not None
+    assert view.known.revision == first.revision
+    assert view.known.kept_under != first.kept_under
+    assert changes == ["changed", "changed"]
+
+
+class Hanging(Written):
+    """Takes over for as long as it is let."""
+
+    def __init__(self) -> None:
+        self.hangs = asyncio.Event()
+        self.hangs.set()
+
+    async def take_over(self, graph: RuleGraph) -> None:  # noqa: ARG002 - the view's signature
+        await self.hangs.wait()
+
+
+@pytest.mark.asyncio
+async def test_nothing_is_kept_while_the_engine_takes_too_long_over_what_was_written():
+    # Given an engine that takes long to be given what clients wrote
+    written = Hanging()
+    view, _ = await seen(Server(), written)
+    written.hangs.clear()
+    view._longest_look = 0.01
+    # When the look at OPA takes too long for it
+    look = asyncio.create_task(view.look())
+    async with asyncio.timeout(10):
+        while not view.problem:  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await asyncio.sleep(0.001)
+    # Then what was seen before is no longer taken for what is served, and what this look finds is not believed
+    assert view.known is not None
+    assert not view.known.is_current
+    written.hangs.set()
+    await look
+    assert not view.known.is_current

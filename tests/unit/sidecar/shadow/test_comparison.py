@@ -146,3 +146,9 @@ def test_what_cannot_be_read_is_refused(text: bytes):
         read_document(text)
     with pytest.raises(JsonError):
         decision_in(b"[" + text)
+
+
+@pytest.mark.parametrize(("one", "other"), [("1", "-1"), ("0.5", "-0.5"), ("1", "10"), ("1e3", "1e-3"), ("12", "1.2")])
+def test_numbers_of_another_sign_or_size_are_others(one: str, other: str):
+    assert compare(read_document(one.encode()), read_document(other.encode())) is not None
+    assert compare(read_document(b"-0"), read_document(b"0.0")) is None

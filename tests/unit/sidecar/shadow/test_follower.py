@@ -225,3 +225,23 @@ def test_everything_else_is_counted_by_its_name():
     status = found.status()
     assert status["results"] == {"match": 2, "skipped": 1, "unknown": 1, "dropped": 1}
     assert status["last_unknown"]["side"] == "opa"
+
+
+def test_nothing_of_an_input_or_a_decision_is_shown_beyond_what_may_be():
+    # Given places of inputs and of decisions that may be shown, each only there
+    found = Findings(Counted(), inputs=Redactor([("action",)]), decisions=Redactor([("reason",)]))
+    request = Request(input=b'{"action":"read","reason":"secret-a"}')
+    sides = [
+        Decided(read_document(text)) for text in (b'{"action":"secret-b","ann@x.org":1}', b'{"reason":"why","ann@x.org":2}')
+    ]
+    difference = compare(sides[0].document, sides[1].document)
+    assert difference is not None
+    # When a difference is kept and told, and a side that failed quotes what it was given
+    with structlog.testing.capture_logs() as logs:
+        found.add(request, Mismatch(difference, *sides, "r1"))
+        found.add(request, Unknown("engine", "EvaluationError", "to_number: secret-c is none"))
+    # Then nothing else is to be seen, names of members included
+    told = f"{found.status()} {logs}"
+    assert not [word for word in ("secret-a", "secret-b", "secret-c", "ann@x.org") if word in told]
+    shown = found.status()["last_mismatches"][0]
+    assert (shown["input"]["action"], shown["opa"]["decision"]["reason"]) == ("read", "why")
