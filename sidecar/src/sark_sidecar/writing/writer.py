@@ -26,6 +26,7 @@ from .place import ForbiddenPlace, UnclearPlace, place_of
 
 log = structlog.get_logger()
 _DOUBT_SECONDS = 1.0
+_TAKES_LONG = "a write has been under way for more than a second"
 _SETTLE_SECONDS = 1.0
 _WELL = 400
 
@@ -140,15 +141,17 @@ class Writer:
         if request.method != "DELETE" and self._data.size + len(request.body) > self._settings.max_bytes:
             limit = self._settings.max_bytes
             return problem(413, "invalid_parameter", f"with it the written documents could have more than {limit} bytes")
-        doubting = asyncio.get_running_loop().call_later(
-            _DOUBT_SECONDS, self._gate.shut, "a write has been under way for more than a second"
-        )
+        is_open = not self._gate.reason
+        doubting = asyncio.get_running_loop().call_later(_DOUBT_SECONDS, self._take_long)
         take_back = self._view.distrust("data is being written")
         try:
             answer = await self._upstream.change(request)
         except NothingSent as error:
             doubting.cancel()
             take_back()
+            if is_open and self._gate.reason == _TAKES_LONG:
+                # All is as it was before. No look at an OPA that is away would have the engine decide again.
+                self._gate.open()
             log.warning("OPA cannot be reached", target=request.path, reason=str(error))
             return problem(500, "internal_error", "OPA cannot be reached; nothing was written")
         except Undetermined as error:
@@ -158,6 +161,11 @@ class Writer:
             )
             self._data.doubt()
             self._gate.shut("it is not known whether OPA has written what it was sent last")
+        except BaseException:
+            # Now and not in a second: by then another write may be under way, which would know nothing of this one.
+            doubting.cancel()
+            self._gate.shut("a write broke off")
+            raise
         await self._look()
         doubting.cancel()
         if not self._view.matches and not self._gate.reason:
@@ -165,6 +173,11 @@ class Writer:
         if self._gate.reason and (self._settling is None or self._settling.done()):
             self._settling = asyncio.ensure_future(self._settle())
         return answer
+
+    def _take_long(self) -> None:
+        """Set the engine aside; where it is so already, that reason stays."""
+        if not self._gate.reason:
+            self._gate.shut(_TAKES_LONG)
 
     @staticmethod
     def _try_out(body: bytes) -> None:

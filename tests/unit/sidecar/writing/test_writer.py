@@ -165,6 +165,24 @@ async def test_a_write_in_doubt_may_come_late_so_one_look_that_finds_them_alike_
     assert world.engine_decides
 
 
+def test_a_second_doubt_has_to_settle_from_its_own_beginning():
+    # Given a write in doubt, and both alike soon after it
+    world = World()
+    world.gate.shut("in doubt")
+    world.data.doubt()
+    world.data.compared(equal=True)
+    # When another one is in doubt, and both are alike when the first would have settled
+    world.now += 1.5
+    world.data.doubt()
+    world.now += 1.0
+    world.data.compared(equal=True)
+    # Then OPA may still write the second
+    assert not world.engine_decides
+    world.now += 2.0
+    world.data.compared(equal=True)
+    assert world.engine_decides
+
+
 @pytest.mark.asyncio
 async def test_an_opa_that_is_away_was_sent_nothing_and_nothing_is_in_doubt():
     world = World(answer=NothingSent("connection refused"))
@@ -191,14 +209,52 @@ async def test_a_write_that_takes_long_does_not_leave_the_engine_deciding(monkey
 
 
 @pytest.mark.asyncio
-async def test_a_bug_on_the_way_leaves_no_engine_that_is_behind(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "before", ["", "it is not known whether OPA has written what it was sent last"], ids=["it decided", "it was set aside"]
+)
+async def test_what_was_sent_to_nobody_leaves_the_engine_as_it_was(monkeypatch: pytest.MonkeyPatch, before: str):
     monkeypatch.setattr(writer_module, "_DOUBT_SECONDS", 0.01)
+    # Given a write that has been under way for so long that the engine is set aside, if it was not before
+    world = World(answer=NothingSent("no route to host"), held=asyncio.Event())
+    assert world.held is not None
+    if before:
+        world.gate.shut(before)
+    writing = asyncio.create_task(world.writer().answer(put(1)))
+    async with asyncio.timeout(10):
+        while world.engine_decides or "change" not in world.happened:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.005)
+    # When it turns out that OPA was not even reached
+    world.held.set()
+    assert b"nothing was written" in (await writing).body
+    # Then the engine decides as before: there is no look at an OPA that is away which could have it decide again
+    assert (world.engine_decides, world.gate.reason) == (not before, before)
+
+
+@pytest.mark.asyncio
+async def test_a_reason_that_came_meanwhile_stays_when_nothing_was_sent(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer_module, "_DOUBT_SECONDS", 0.05)
+    # Given a write under way, during which a look finds what the engine cannot be given
+    world = World(answer=NothingSent("no route to host"), held=asyncio.Event())
+    assert world.held is not None
+    writing = asyncio.create_task(world.writer().answer(put(1)))
+    async with asyncio.timeout(10):
+        while "change" not in world.happened:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
+    world.gate.shut("too large")
+    # When the write has taken long, and OPA was not reached
+    await asyncio.sleep(0.1)
+    world.held.set()
+    await writing
+    # Then that is why the engine still does not decide
+    assert (world.engine_decides, world.gate.reason) == (False, "too large")
+
+
+@pytest.mark.asyncio
+async def test_a_bug_on_the_way_leaves_no_engine_that_is_behind():
     world = World(answer=ZeroDivisionError("bug"), matches_after=False)
     with pytest.raises(ZeroDivisionError):
         await world.writer().answer(put(1))
-    async with asyncio.timeout(10):
-        while world.engine_decides:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0.005)
+    assert not world.engine_decides
 
 
 @pytest.mark.asyncio
@@ -220,6 +276,22 @@ async def test_looks_that_take_long_are_no_more_than_one_and_the_next(monkeypatc
     # Then one look was under way, and one more began after the last write
     assert world.happened[: world.happened.index("release")].count("look") == 1
     assert world.happened[world.happened.index("release") :].count("look") == 1
+
+
+@pytest.mark.asyncio
+async def test_a_write_is_sent_when_the_one_before_is_over():
+    # Given a write under way, which needed no trial
+    world = World(held=asyncio.Event())
+    assert world.held is not None
+    writer = world.writer()
+    first, second = (asyncio.create_task(writer.answer(put(method="DELETE"))) for _ in range(2))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    # Then another one waits until both have the first
+    assert world.happened == ["distrust", "change"]
+    world.held.set()
+    await asyncio.gather(first, second)
+    assert world.happened == ["distrust", "change", "look"] * 2
 
 
 @pytest.mark.asyncio
