@@ -686,3 +686,20 @@ fn what_can_never_be_right_by_its_types_is_refused_at_load() {
         assert_eq!(refusal(body), None, "{body}");
     }
 }
+
+#[test]
+fn a_function_that_stands_for_data_is_left_to_opa() {
+    let refusal = |body: &str| {
+        let modules = vec![Module { name: "p.rego".into(), source: format!("package a\n{body}\ng(x) := x") }];
+        Policies::compile(modules, b"{}").err().map(|error| error.to_string())
+    };
+    check(&[
+        ("g(x) := x\nr if { true with data.b as g }", "{}", INPUT, Told::InOpa),
+        ("g(x) := x\nh := 1\nr if { not input.zz with h as data.a.g }", "{}", INPUT, Told::InOpa),
+        ("g(x) := x\nr if { count([]) == [] with count as g }", "{}", INPUT, here("true")),
+    ]);
+    for body in ["r if not g", "r := [g]", "r if data.a.g.x == 1", "r if { true with input as g }"] {
+        assert!(refusal(body).is_some_and(|sentence| sentence.ends_with("is not called")), "{body}");
+    }
+    assert_eq!(refusal("r if { g := input.a; g == 1 }"), None);
+}

@@ -13,6 +13,7 @@ use super::{
         tree::Tree,
     },
     Blocked, Lower, Lowering, Steps,
+    call::dotted,
 };
 
 impl Lowering<'_> {
@@ -109,7 +110,7 @@ impl Lowering<'_> {
         let beyond: Vec<Part<'_>> =
             path.iter().skip(followed).map(|key| Part::Key(key.clone())).chain(rest.iter().cloned()).collect();
         match group {
-            Some(group) if is_leaf => self.in_rule(group, &beyond, out),
+            Some(group) if is_leaf => self.in_rule(group, refr, &beyond, out),
             // Rules at the path and below it: the document has both.
             Some(_) => self.along(Expr::Document(node), &beyond, out),
             None if followed < path.len() => {
@@ -144,8 +145,11 @@ impl Lowering<'_> {
         }
     }
 
-    fn in_rule(&mut self, group: u32, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
+    fn in_rule(&mut self, group: u32, refr: &Ref<Ast>, parts: &[Part<'_>], out: &mut Steps) -> Lower<Expr> {
         let kind = self.shared.outline(group).map_or(Kind::Complete, |outline| outline.kind);
+        if kind == Kind::Function {
+            return super::refused(refr.span(), &format!("function {} is not called", dotted(refr)));
+        }
         if let (Kind::Set | Kind::Object, Some((first, rest))) = (kind, parts.split_first()) {
             let key = match first {
                 Part::Key(key) => Some((self.constant(key), Steps::new())),

@@ -142,10 +142,8 @@ impl Lowering<'_> {
             return Ok(Replacement::Input(keys.into(), self.expr(&modifier.r#as, out)?));
         }
         // A rule with a value is part of data.
-        let callee = self.callee_named(&modifier.refr).filter(|callee| match callee {
-            Callee::Builtin(_) => true,
-            Callee::Function(group) => self.shared.outline(*group).is_some_and(|outline| outline.kind == Kind::Function),
-        });
+        let named = self.callee_named(&modifier.refr);
+        let callee = named.filter(|callee| matches!(callee, Callee::Builtin(_)) || self.is_own_function(*callee));
         if let Some(callee) = callee {
             if let Callee::Builtin(id) = callee
                 && is_operator(self.shared.builtins.name(id))
@@ -159,6 +157,12 @@ impl Lowering<'_> {
             return Ok(Replacement::Call(callee, substitute));
         }
         match self.names.meaning(name, &self.shared.rules) {
+            // OPA goes on without a value, whatever the function gives.
+            Some(Meaning::Data(_))
+                if self.function_behind(&modifier.r#as).is_some_and(|callee| self.is_own_function(callee)) =>
+            {
+                super::unsupported(&modifier.span, "a function stands for data")
+            }
             Some(Meaning::Data(mut path)) => {
                 path.extend(keys);
                 Ok(Replacement::Data(path.into(), self.expr(&modifier.r#as, out)?))
@@ -172,6 +176,11 @@ impl Lowering<'_> {
                 &format!("with {}: only input, data and functions can be replaced", super::call::dotted(&modifier.refr)),
             ),
         }
+    }
+
+    /// Whether it is a function of the modules, and no rule with a value.
+    fn is_own_function(&self, callee: Callee) -> bool {
+        matches!(callee, Callee::Function(group) if self.shared.outline(group).is_some_and(|outline| outline.kind == Kind::Function))
     }
 
     /// The function that a bare reference names, unless a local variable hides it.
