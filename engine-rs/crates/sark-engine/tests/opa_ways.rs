@@ -703,3 +703,30 @@ fn a_function_that_stands_for_data_is_left_to_opa() {
     }
     assert_eq!(refusal("r if { g := input.a; g == 1 }"), None);
 }
+
+#[test]
+fn another_way_under_a_key_that_is_no_name_is_left_to_opa() {
+    check(&[
+        ("r[input.s][input.a] := 1 if { input.f } else := 2", "{}", INPUT, Told::InOpa),
+        ("r[1] := 1 if { input.f } else := 2", "{}", INPUT, Told::InOpa),
+        // OPA forgets the second value when it goes through all of `t`.
+        ("r := {x | some x in t}\nt.a := 1 if { input.f } else := 2\nt[k] := 3 if { k := input.s }", "{}", INPUT, Told::InOpa),
+        ("r := t\nt.a := 1 if { input.f } else := 2\nt.b := 3", "{}", INPUT, here(r#"{"a":2,"b":3}"#)),
+        ("r := t.f(1)\nt.f(x) := 1 if { input.f } else := 2\nt[k] := 3 if { k := input.s }", "{}", INPUT, here("2")),
+    ]);
+}
+
+#[test]
+fn a_set_inside_of_rules_with_values_is_left_to_opa() {
+    // OPA adds members to the constant set itself, and has them in later answers too.
+    check(&[
+        ("r := t\nt.a contains 1 if { input.t }\nt[k] := set() if { k := input.s }", "{}", INPUT, Told::InOpa),
+        ("r := t\nt[k] contains 1 if { k := input.s }\nt[k] := set() if { k := input.c.d }", "{}", INPUT, Told::InOpa),
+        (
+            "r := t\nt.a contains 1 if { input.t }\nt[k] contains 2 if { k := input.s }",
+            "{}",
+            INPUT,
+            here(r#"{"a":[1],"str":[2]}"#),
+        ),
+    ]);
+}

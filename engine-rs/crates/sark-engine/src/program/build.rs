@@ -288,6 +288,12 @@ impl Builder {
                     .unsupported
                     .insert(format!("data.{name}: a default of a rule that has others inside of it, or is inside"));
             }
+            if is_otherwise_inside(group, &shared.tree, &groups) {
+                let name = dotted(&group.path);
+                uses.facts
+                    .unsupported
+                    .insert(format!("data.{name}: `else` or `contains` of a rule inside of another with values of its own"));
+            }
         }
         let Closed { facts, order } = close(&uses).map_err(|recursion| {
             let path = groups.get(recursion.0 as usize).map(|group| dotted(&group.path));
@@ -360,6 +366,24 @@ fn place_of(rule: &Rule) -> String {
 fn has_default_inside(node: NodeId, tree: &Tree, groups: &[Group]) -> bool {
     let is_alone = tree.node(node).is_none_or(|node| node.children.is_empty());
     !is_alone && tree.groups_below(node).iter().any(|id| groups.get(*id as usize).is_some_and(|group| group.default.is_some()))
+}
+
+/// Whether a rule that is inside of others, as `p.a` is of `p[k] := v`, has an `else`, which OPA forgets when it goes through all of
+/// them, or `contains`, by which OPA writes into the constant sets that the others give.
+fn is_otherwise_inside(group: &Group, tree: &Tree, groups: &[Group]) -> bool {
+    if group.kind == Kind::Function {
+        return false;
+    }
+    let gives = |group: &Group, is_so: fn(&Leaf) -> bool| {
+        group.definitions.iter().flat_map(|definition| &definition.bodies).any(|body| is_so(&body.yields))
+    };
+    let a_set = |leaf: &Leaf| matches!(leaf, Leaf::Value(Expr::Const(Value::Set(_))));
+    let group_at = |length| tree.node(tree.node_of(group.path.get(..length)?)?)?.group;
+    let mut around = (1..group.path.len()).filter_map(group_at).filter_map(|id| groups.get(id as usize));
+    if group.definitions.iter().any(|definition| definition.bodies.len() > 1) {
+        return around.next().is_some();
+    }
+    gives(group, |leaf| matches!(leaf, Leaf::Element(_))) && (gives(group, a_set) || around.any(|group| gives(group, a_set)))
 }
 
 /// The one constant that every definition gives, if so.

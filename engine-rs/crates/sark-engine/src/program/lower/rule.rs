@@ -28,6 +28,7 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
     };
     let head = Head::of(rule);
     is_one_document(rule, &head)?;
+    has_no_other_way(rule, &head, bodies)?;
     chains(bodies)
         .into_iter()
         .map(|range| {
@@ -56,6 +57,14 @@ fn is_one_document(rule: &Rule, head: &Head<'_>) -> Lower<()> {
         _ => return Ok(()),
     }
     super::unsupported(rule.span(), "a constant in a head that is no string, with more behind it")
+}
+
+/// Leave `else` under a head with a key that is no name to OPA, which evaluates it in some places and not in others.
+fn has_no_other_way(rule: &Rule, head: &Head<'_>, bodies: &[RuleBody]) -> Lower<()> {
+    if head.suffix.is_empty() || !bodies.iter().any(|body| body.is_else) {
+        return Ok(());
+    }
+    super::unsupported(rule.span(), "`else` under a head with a key that is no name")
 }
 
 /// Whether `expr` is written without variables, calls and comprehensions.
