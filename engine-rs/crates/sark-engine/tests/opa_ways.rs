@@ -730,3 +730,29 @@ fn a_set_inside_of_rules_with_values_is_left_to_opa() {
         ),
     ]);
 }
+
+#[test]
+fn a_key_that_comes_again_beside_one_with_the_same_sum_is_left_to_opa() {
+    let members = |input: &str, expected: Told| {
+        check(&[("r := [k | some k, _ in {x: 1 | some x in input.l}]", "{}", input, expected)]);
+    };
+    // OPA has no ["b", "a"], no 0.2 and no null there when it looks for them.
+    members(r#"{"l": [["a", "b"], ["b", "a"], ["a", "b"]]}"#, Told::InOpa);
+    members(r#"{"l": [0.1, 0.2, 0.1]}"#, Told::InOpa);
+    members(r#"{"l": [false, null, false]}"#, Told::InOpa);
+    members(r#"{"l": [1, [1], 1]}"#, Told::InOpa);
+    members(r#"{"l": ["a", ["a"], "a"]}"#, Told::InOpa);
+    members(r#"{"l": [{"a": 1}, {"a": 1.5}, {"a": 1}]}"#, Told::InOpa);
+    members(r#"{"l": [9007199254740993, 9007199254740992, 9007199254740993]}"#, Told::InOpa);
+    members(r#"{"l": [0.1, 0.2]}"#, here("[0.1,0.2]"));
+    members(r#"{"l": ["a", "b", "a"]}"#, here(r#"["a","b"]"#));
+    members(r#"{"l": [1, 2, "a", 1]}"#, here(r#"[1,2,"a"]"#));
+    members(r#"{"l": [["a", "b"], ["a", "c"], ["a", "b"]]}"#, here(r#"[["a","b"],["a","c"]]"#));
+    // What rules make is looked up as it is.
+    check(&[(
+        "r if o[[\"b\", \"a\"]]\no[x] := 1 if some x in input.l",
+        "{}",
+        r#"{"l": [["a","b"],["b","a"],["a","b"]]}"#,
+        here("true"),
+    )]);
+}

@@ -7,6 +7,7 @@ mod group;
 mod input;
 mod measure;
 mod operation;
+mod repeated;
 mod run;
 mod spelling;
 mod value;

@@ -13,7 +13,7 @@ use super::{
     },
     Failure, Flow, Machine, Outcome,
     measure::{COLLECTION, FIELD, ITEM},
-    operation,
+    operation, repeated,
 };
 
 pub(super) static UNDEFINED: Value = Value::Undefined;
@@ -281,6 +281,7 @@ impl<'p> Machine<'p> {
             Yields::Object(key, value) => {
                 self.spend(COLLECTION)?;
                 let mut fields: BTreeMap<Value, Value> = BTreeMap::new();
+                let mut has_repeated = false;
                 self.run(&comprehension.body, &mut |machine| {
                     machine.tick()?;
                     let key = machine.value(key)?;
@@ -295,13 +296,19 @@ impl<'p> Machine<'p> {
                         Some(known) if *known != value => {
                             Err(Failure::Conflict("object comprehension: object keys must be unique".to_owned()))
                         }
-                        Some(_) => Ok(Flow::Continue),
+                        Some(_) => {
+                            has_repeated = true;
+                            Ok(Flow::Continue)
+                        }
                         None => {
                             fields.insert(key, value);
                             Ok(Flow::Continue)
                         }
                     }
                 })?;
+                if has_repeated {
+                    repeated::are_found(&fields)?;
+                }
                 self.made(Value::from(fields))
             }
         }
