@@ -174,9 +174,11 @@ pub(crate) fn components(expr: &Ref<Expr>) -> Path {
 /// Path of a rule, and whether it is a function.
 pub(crate) fn head_of(package: &[String], rule: &Rule) -> (Path, bool) {
     let (refr, is_function) = match rule {
-        Rule::Spec { head: RuleHead::Func { refr, .. }, .. } => (refr, true),
+        // Without arguments it is a rule with a value, which cannot be called.
+        Rule::Spec { head: RuleHead::Func { refr, args, .. }, .. } | Rule::Default { refr, args, .. } => {
+            (refr, !args.is_empty())
+        }
         Rule::Spec { head: RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. }, .. } => (refr, false),
-        Rule::Default { refr, args, .. } => (refr, !args.is_empty()),
     };
     let mut path = package.to_vec();
     path.extend(components(refr));

@@ -756,3 +756,44 @@ fn a_key_that_comes_again_beside_one_with_the_same_sum_is_left_to_opa() {
         here("true"),
     )]);
 }
+
+#[test]
+fn what_opa_does_not_load_is_not_loaded() {
+    let refusal = |body: &str| {
+        let modules = vec![Module { name: "p.rego".into(), source: format!("package a\n{body}") }];
+        Policies::compile(modules, b"{}").err().map(|error| error.to_string())
+    };
+    let recursive = "rule data.a.r is recursive";
+    for (body, sentence) in [
+        ("r := f()\nf() := 1", "undefined function f"),
+        ("r := x if f(x)\nf() := 1", "undefined function f"),
+        ("r := --5", "a minus in front of another, or of a bracket"),
+        ("r := -(-5)", "a minus in front of another, or of a bracket"),
+        ("r if { input.a == - (1) }", "a minus in front of another, or of a bracket"),
+        ("r[\"x\"]", "`contains` keyword is required for partial set rules"),
+        ("r[input.a]", "`contains` keyword is required for partial set rules"),
+        ("default r := input.a", "a default value with references, variables or calls outside of comprehensions"),
+        ("default r := [{\"x\": count([1])}]", "a default value with references, variables or calls outside of comprehensions"),
+        ("default r := h\nh := 1", "a default value with references, variables or calls outside of comprehensions"),
+        ("default r(_) := input.a", "a default value with references, variables or calls outside of comprehensions"),
+        ("r if { true with data.a as 1 }", recursive),
+        ("r if { true with data as {} }", recursive),
+        ("r := [1 | true with data.a.r as 1]", recursive),
+        ("r if { true with h as 1 }\nh if r", "is recursive"),
+        ("r if { true with f as 1 }\nf(x) if { x; r }", "is recursive"),
+        ("r if { true with data.a.h.x as 1 }\nh := {}", "a part of a rule cannot be replaced"),
+    ] {
+        assert!(refusal(body).is_some_and(|told| told.ends_with(sentence)), "{body}: {:?}", refusal(body));
+    }
+    check(&[
+        ("f() := 1\nr := f", "{}", INPUT, here("1")),
+        ("r := 1--input.a", "{}", INPUT, here("2")),
+        ("r[\"x\"] if true", "{}", INPUT, here(r#"{"x":true}"#)),
+        ("r[input.s] contains 1", "{}", INPUT, here(r#"{"str":[1]}"#)),
+        ("default r := [x | x := input.a]", "{}", INPUT, here("[1]")),
+        ("default r[1] := 2", "{}", INPUT, Told::InOpa),
+        ("r if { h with data.a.b as 1 }\nh if b\nb if not c\nc := 1", "{}", INPUT, here("true")),
+        ("r if { not input.zz with data.a.t.x as 1 }\nt[k] := 1 if k := input.s", "{}", INPUT, Told::InOpa),
+    ]);
+    assert_eq!(told("package a\nf() := 1", "{}", "a/f", INPUT), here("1"));
+}

@@ -40,6 +40,8 @@ impl Facts {
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     pub groups: BTreeSet<GroupId>,
+    /// What `with` replaces. It is not evaluated, but to OPA a rule that replaces what needs the rule is recursive.
+    replaced: BTreeSet<GroupId>,
     pub facts: Facts,
 }
 
@@ -58,7 +60,7 @@ impl Uses {
             Expr::Builtin(id, _) => self.call(*id, builtins),
             // What stands for a function inside of it is no expression, so that nobody else sees it.
             Expr::Comprehension(comprehension) => {
-                visit::substitutes(&comprehension.body, &mut |replacement| self.replaced(replacement, builtins));
+                visit::substitutes(&comprehension.body, &mut |replacement| self.replaced(replacement, tree, builtins));
             }
             _ => {}
         }
@@ -71,7 +73,16 @@ impl Uses {
         }
     }
 
-    fn replaced(&mut self, replacement: &Replacement, builtins: &BuiltinTable) {
+    fn replaced(&mut self, replacement: &Replacement, tree: &Tree, builtins: &BuiltinTable) {
+        match replacement {
+            Replacement::Data(path, _) => {
+                self.replaced.extend(tree.node_of(path).map(|node| tree.groups_below(node)).unwrap_or_default());
+            }
+            Replacement::Call(Callee::Function(group), _) => {
+                self.replaced.insert(*group);
+            }
+            _ => {}
+        }
         match replacement {
             Replacement::Call(_, Substitute::Callee(Callee::Function(group))) => {
                 self.groups.insert(*group);
@@ -88,7 +99,7 @@ impl Uses {
                 visit::pattern(param, &mut |expr| uses.see(expr, tree, builtins));
             }
             for body in &definition.bodies {
-                visit::substitutes(&body.steps, &mut |replacement| uses.replaced(replacement, builtins));
+                visit::substitutes(&body.steps, &mut |replacement| uses.replaced(replacement, tree, builtins));
                 visit::body(body, &mut |expr| uses.see(expr, tree, builtins));
             }
         }
@@ -141,7 +152,7 @@ pub(crate) fn close(uses: &[Uses]) -> Result<Closed, Recursion> {
                 State::New => {
                     *state = State::Open;
                     stack.push((at, true));
-                    for used in &of.groups {
+                    for used in of.groups.union(&of.replaced) {
                         match states.get(*used as usize) {
                             Some(State::New) => stack.push((*used as usize, false)),
                             Some(State::Open) => return Err(Recursion(*used)),

@@ -88,6 +88,9 @@ impl Lowering<'_> {
             Ast::ObjectCompr { key, value, query, .. } => self.comprehension(&Term::Object(key, value), query),
             Ast::Call { .. } => self.call(expr, out),
             Ast::UnaryExpr { span, expr, .. } => {
+                if span.text().get(1..).is_some_and(|operand| operand.trim_start().starts_with(['-', '('])) {
+                    return super::refused(span, "a minus in front of another, or of a bracket");
+                }
                 // OPA takes one term for the operand, and the parser here all that follows.
                 if !matches!(
                     expr.as_ref(),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regorus::{
     Value,
-    unstable::{BinOp, Expr as Ast, Literal, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead},
+    unstable::{BinOp, Expr as Ast, Literal, LiteralStmt, Ref, Rule, RuleAssign, RuleBody, RuleHead, Span},
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
         names::{Head, Names, Part},
     },
     Blocked, Lower, Lowering, Shared, Steps,
+    children::any_child,
 };
 
 /// A definition, and which of the rule's bodies it is made of: bodies without `else` are definitions of their own.
@@ -27,6 +28,9 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
         return Ok(Vec::new());
     };
     let head = Head::of(rule);
+    if names.is_current {
+        is_said_to_contain(rule)?;
+    }
     is_one_document(rule, &head)?;
     has_no_other_way(rule, &head, bodies)?;
     chains(bodies)
@@ -45,6 +49,21 @@ pub(crate) fn definition(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
             Ok(Lowered { definition, bodies: range })
         })
         .collect()
+}
+
+/// Refuse `p["x"]` alone, as OPA does: the old language had it for `p contains "x"`.
+fn is_said_to_contain(rule: &Rule) -> Lower<()> {
+    match rule {
+        Rule::Spec { head: RuleHead::Set { span, refr, .. }, .. } if is_followed_by_bracket(span, refr) => {
+            super::refused(span, "`contains` keyword is required for partial set rules")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a head that begins with `refr` goes on with a bracket.
+fn is_followed_by_bracket(head: &Span, refr: &Ref<Ast>) -> bool {
+    head.text().strip_prefix(refr.span().text()).is_some_and(|rest| rest.trim_start().starts_with('['))
 }
 
 /// Leave to OPA a constant in a head that is no string, as in `p[1] contains x`, with more behind it: up to there OPA sees
@@ -67,6 +86,12 @@ fn has_no_other_way(rule: &Rule, head: &Head<'_>, bodies: &[RuleBody]) -> Lower<
     super::unsupported(rule.span(), "`else` under a head with a key that is no name")
 }
 
+/// Whether `expr` has no reference, variable or call but inside of comprehensions.
+fn is_written_out(expr: &Ref<Ast>) -> bool {
+    let is_other = matches!(expr.as_ref(), Ast::Var { .. } | Ast::RefDot { .. } | Ast::RefBrack { .. } | Ast::Call { .. });
+    !is_other && !any_child(expr, &mut |child| !is_written_out(child))
+}
+
 /// Whether `expr` is written without variables, calls and comprehensions.
 fn is_ground(expr: &Ref<Ast>) -> bool {
     match expr.as_ref() {
@@ -82,6 +107,12 @@ pub(crate) fn of_default(shared: &mut Shared, names: &Names, rule: &Rule) -> Low
     let Rule::Default { value, .. } = rule else {
         return Ok(None);
     };
+    if !is_written_out(value) {
+        return super::refused(value.span(), "a default value with references, variables or calls outside of comprehensions");
+    }
+    if !Head::of(rule).suffix.is_empty() {
+        return super::unsupported(rule.span(), "a default under a key that is no name");
+    }
     let mut lowering = Lowering::new(shared, names);
     lowering.scopes.push();
     let mut steps = Steps::new();

@@ -165,6 +165,7 @@ impl Lowering<'_> {
             }
             Some(Meaning::Data(mut path)) => {
                 path.extend(keys);
+                self.is_no_part_of_a_rule(modifier, &path)?;
                 Ok(Replacement::Data(path.into(), self.expr(&modifier.r#as, out)?))
             }
             Some(Meaning::Input(mut path)) => {
@@ -175,6 +176,17 @@ impl Lowering<'_> {
                 &modifier.span,
                 &format!("with {}: only input, data and functions can be replaced", super::call::dotted(&modifier.refr)),
             ),
+        }
+    }
+
+    /// OPA refuses to replace what is below a rule. That may be base data where the rule's head has a constant that is no string.
+    fn is_no_part_of_a_rule(&self, modifier: &WithModifier, path: &[Value]) -> Lower<()> {
+        let (node, followed) = self.first_rule(path);
+        let group = self.shared.tree.node(node).and_then(|node| node.group).filter(|_| followed < path.len());
+        match group.and_then(|group| self.shared.outline(group)).map(|outline| outline.kind) {
+            None => Ok(()),
+            Some(Kind::Object) => super::unsupported(&modifier.span, "a part of a rule is replaced"),
+            Some(_) => super::refused(&modifier.span, "a part of a rule cannot be replaced"),
         }
     }
 
