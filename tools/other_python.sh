@@ -9,9 +9,9 @@ command -v debootstrap >/dev/null || { echo "error: debootstrap is not on PATH: 
 [ "$(id -u)" = 0 ] || { echo "error: another root can only be entered by root" >&2; exit 1; }
 mkdir -p .cache
 root=$(mktemp -d "$PWD/.cache/python-$suite-XXXXXX")
-trap 'umount "$root/proc" "$root/dev" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
+trap 'umount --lazy "$root/proc" "$root/dev" 2>/dev/null || true; rm -rf --one-file-system "$root"' EXIT
 trap 'exit 130' INT TERM
-packages=python3,python3-venv,python3-dev,ca-certificates,gcc,libc6-dev,git,procps,redis-server
+packages=python3,python3-venv,python3-dev,ca-certificates,gcc,libc6-dev,git,make,procps,redis-server
 echo "== Debian $suite with Python (about two minutes)"
 debootstrap --variant=minbase --include="$packages" "$suite" "$root" >"$root.log" 2>&1 || { tail -20 "$root.log" >&2; exit 1; }
 rm -f "$root.log"

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sark_engine import Engine, Policies, UnsupportedInput
+from sark_engine import Engine, Policies, UnsupportedInput, UnsupportedPath
 
 SOURCE = """package p
 all := input
@@ -51,6 +51,10 @@ def test_an_object_is_decided_on_as_its_text_is(document: Any):
     for path in ("p/types", "p/sorted", "p/set", "p/keyed", "p/told", "p"):
         try:
             answer = ENGINE.evaluate(path, text)
+        except UnsupportedPath:
+            # OPA loses a key that comes twice beside one that it files under the same number, as null and [null].
+            assert outcome(lambda path=path: ENGINE.evaluate_object(path, document)) is UnsupportedPath
+            continue
         except UnsupportedInput:
             # A whole number such as 1e+16 is refused in text only: there OPA does not take it for an index. A text made of a
             # number that is spelled otherwise than the engine spells it is refused of objects as well.
@@ -63,7 +67,7 @@ def outcome(ask: Callable[[], Any]) -> Any:
     """Return the answer, or the class of the error."""
     try:
         return ask()
-    except UnsupportedInput as error:
+    except (UnsupportedInput, UnsupportedPath) as error:
         return type(error)
 
 
@@ -77,5 +81,5 @@ def test_a_decision_on_an_object_is_that_on_its_text_whoever_asks_first(document
         assert decided == [evaluated, evaluated]
         by_bytes = [outcome(lambda path=path, engine=engine: engine.decide(path, text)) for _ in range(2)]
         if UnsupportedInput not in by_bytes:
-            assert [json.loads(answer) for answer in by_bytes] == decided
+            assert [answer if answer is UnsupportedPath else json.loads(answer) for answer in by_bytes] == decided
         assert outcome(lambda path=path, engine=engine: engine.decide_object(path, document)) == evaluated
