@@ -14,6 +14,7 @@ from sark_client import (
     decision_in,
     refusal,
 )
+from sark_client.asking import read_decision
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,10 @@ def test_every_other_status_is_an_error(status: int, kind: type[DecisionError]):
 def test_one_name_catches_them_all_and_only_a_busy_one_may_be_asked_again():
     assert issubclass(BusyError, NoDecisionError)
     assert all(issubclass(kind, DecisionError) for kind in (QuestionError, NoDecisionError, ClosedError))
+
+
+@pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 299, 304])
+def test_only_200_decides_whatever_stands_in_the_body(status: int):
+    assert read_decision(200, b'{"result":true}', "authz/allow").allow
+    with pytest.raises(NoDecisionError):
+        read_decision(status, b'{"result":true}', "authz/allow")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sark_client import QuestionError
-from sark_client.wire import header_name, question, request
+from sark_client.wire import BadAnswerError, head, header_name, question, request
 
 
 @pytest.mark.parametrize(
@@ -135,3 +135,11 @@ def test_a_header_has_the_names_that_a_sidecar_takes():
     for name in ("", "X Subject", "X-Subject:", "X-Subject\r\n", "X-Sübject", "(x)"):
         with pytest.raises(ValueError, match="no name of a header"):
             header_name(name)
+
+
+@pytest.mark.parametrize("lengths", [(b"5", b"41"), (b"41", b"5"), (b"41", b"41")])
+def test_an_answer_that_says_twice_how_long_it_is_is_none(lengths: tuple[bytes, bytes]):
+    # Given a length that another reader on the way may take otherwise, whichever comes first
+    raw = b"HTTP/1.1 200 OK\r\n" + b"\r\n".join(b"Content-Length: " + length for length in lengths)
+    with pytest.raises(BadAnswerError):
+        head(raw, 1000)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sark_sidecar.baseline.decisions import RedisDecisions
+from sark_sidecar.breaker import BreakerState
 from sark_sidecar.guard import Guard
 from sark_sidecar.settings import CacheSettings
 
@@ -101,3 +102,36 @@ async def test_values_are_found_in_the_order_of_their_keys() -> None:
         async with RedisDecisions(settings, counts, Guard("redis", settings.redis_breaker.rule(), counts)) as decisions:  # type: ignore[arg-type]
             assert await decisions.get(["a", "b"]) == [b"true", None]
     assert counts.results == ["hit", "miss"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"),
+    [(60.0, [60_000]), (1.5, [1500]), (0.0011, [1]), (0.0009, []), (0.0, []), (-5.0, [])],
+)
+async def test_a_decision_is_kept_for_as_long_as_it_may_be_and_no_longer(
+    seconds: float, kept: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts, lives = Counts(), []
+
+    async def take(key: str, value: bytes, *, px: int) -> None:
+        del key, value
+        lives.append(px)
+
+    settings = CacheSettings.model_validate({"redis_url": "redis://127.0.0.1:1/0"})
+    async with RedisDecisions(settings, counts, Guard("redis", settings.redis_breaker.rule(), counts)) as decisions:  # type: ignore[arg-type]
+        monkeypatch.setattr(decisions._redis, "set", take)
+        # When it is put there for so long, then for so many milliseconds; for less than one not at all
+        await decisions.set("a", b"true", seconds)
+    assert lives == kept
+
+
+async def test_a_redis_that_refuses_is_no_redis_that_is_away() -> None:
+    # Given a Redis that is full: it answers, and finds what it has
+    async with answering(b"-OOM command not allowed\r\n", b"SET") as (url, _):
+        counts = Counts()
+        settings = CacheSettings.model_validate({"redis_url": url, "redis_timeout": "5s"})
+        guard = Guard("redis", settings.redis_breaker.rule(), counts)  # type: ignore[arg-type]
+        async with RedisDecisions(settings, counts, guard) as decisions:  # type: ignore[arg-type]
+            for _ in range(3 * settings.redis_breaker.rule().failures):
+                await decisions.set("a", b"true", 60.0)
+    assert guard.state is BreakerState.CLOSED

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -119,3 +122,71 @@ async def test_the_result_of_a_large_answer_stays_as_opa_wrote_it(
     assert decided.body == b'{"result":' + (handed_on or result) + b"}\n"
     assert (decided.outcome, decided.keep) == (outcome, True)
     assert bool(read) is (handed_on is not None)
+
+
+@asynccontextmanager
+async def opa_that_answers(status: int, body: bytes, *, most: int = 1000) -> AsyncIterator[OpaServer]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with (
+        TestServer(app) as server,
+        OpaServer(OpaSettings(url=str(server.make_url("/"))), max_decision_bytes=most) as opa,
+    ):
+        yield opa
+
+
+@pytest.mark.asyncio
+async def test_a_path_without_a_value_is_undefined_and_one_of_null_is_a_denial():
+    async with opa_that_answers(200, b"{}\n") as opa:
+        undefined = await opa.decide(A_QUESTION)
+    assert (undefined.body, undefined.outcome, undefined.keep) == (b"{}\n", "undefined", False)
+    async with opa_that_answers(200, b'{"result":null}\n') as opa:
+        null = await opa.decide(A_QUESTION)
+    assert (null.body, null.outcome) == (b'{"result":null}\n', "deny")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("fill", [b"", FILL[1:-1]], ids=["small", "large"])
+async def test_an_answer_with_an_explanation_is_handed_on_as_it_is_and_not_kept(fill: bytes):
+    body = b'{"explanation":["' + fill + b'"],"result":true}\n'
+    async with opa_that_answers(200, body, most=100_000) as opa:
+        decided = await opa.decide(parse_question("authz/allow", b'{"input":{}}', "explain=full"))
+    assert (decided.body, decided.outcome, decided.keep) == (body, "allow", False)
+
+
+@pytest.mark.asyncio
+async def test_a_question_that_opa_refuses_is_an_error_whatever_the_body_says():
+    async with opa_that_answers(400, b'{"result":true}') as opa:
+        refused = await opa.decide(A_QUESTION)
+    assert (refused.status, refused.outcome, refused.keep) == (400, "error", False)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("status", "body", "is_outage"),
+    [
+        (500, b'{"code":"internal_error","message":"disk"}', True),
+        (500, b'{"code":"internal_error","message":"conflict","errors":[]}', False),
+        (401, b'{"code":"unauthorized"}', False),
+        (404, b"not here", False),
+        (200, b'{"result":"' + b"x" * 1000 + b'"}', False),
+    ],
+    ids=["OPA fails", "the question fails", "refused", "not found", "too long"],
+)
+async def test_only_a_server_that_fails_is_an_outage(status: int, body: bytes, is_outage: bool):
+    async with opa_that_answers(status, body) as opa:
+        with pytest.raises(OpaFailure) as failure:
+            await opa.decide(A_QUESTION)
+    assert failure.value.is_outage is is_outage
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("value", [b"false", b"0", b"null", b"{}", b"[]", b'""'])
+async def test_a_document_that_is_empty_is_one(value: bytes):
+    async with opa_that_answers(200, b'{"result":' + value + b"}") as opa:
+        assert await opa.documents([("limits",)]) == [(("limits",), exact_json.loads(value))]
+    async with opa_that_answers(200, b"{}") as opa:
+        assert await opa.documents([("limits",)]) == []

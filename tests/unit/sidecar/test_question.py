@@ -150,3 +150,14 @@ def test_segments_are_encoded_for_http():
 def test_what_is_no_question_is_refused(path: str, body: bytes, query: str, sentence: str):
     with pytest.raises(BadQuestion, match=sentence):
         parse_question(path, body, query)
+
+
+def test_no_input_an_empty_one_and_null_have_keys_of_their_own():
+    questions = [Question("authz/allow", None), Question("authz/allow", b""), Question("authz/allow", b"null")]
+    assert len({question.key("r1", "table") for question in questions}) == len(questions)
+
+
+@pytest.mark.parametrize("path", ["authz/./allow", "authz/../allow", ".", ".."])
+def test_a_dot_in_a_path_is_refused(path: str):
+    with pytest.raises(BadQuestion, match="a segment of the path"):
+        parse_question(path, b"{}", "")
