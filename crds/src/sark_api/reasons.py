@@ -288,7 +288,7 @@ CRITERION_HOLDS: Final = _reason(
     "CriterionHolds",
     _W,
     "Holding at {percent}%: {verdicts}",
-    "A criterion with action Hold is breached; the bake is frozen until it passes.",
+    "A criterion with action Hold is breached and freezes the bake until it passes, or latencyP95 would be at 100%.",
 )
 TARGET_TAKEN: Final = _reason(
     "TargetTaken",

@@ -421,7 +421,8 @@ class SarkRolloutStatus(ApiModel):
     observed_basis_points: int | None = None
     """Share of requests the new arm had in the last window, in basis points; absent without data."""
     baseline_p95_microseconds: int | None = None
-    """Last p95 of the baseline arm with enough samples, in microseconds; the reference at 100%."""
+    """p95 of the baseline arm, in microseconds; the reference at 100%. Follows the measured one by a tenth in each criteria.window at
+    most, so that a slow hour of both arms does not become the measure of the new one."""
     step: StepProgress | None = None
     """The step the rollout is in; absent before the first."""
     flags: FlagsApplied | None = None

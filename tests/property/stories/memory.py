@@ -28,7 +28,7 @@ class Memory:
     lasting: tuple[str, int, int] = ("", 0, 0)
     """A criterion that looks bad, the share at which it does, and the counting windows that have shown it since it began."""
     slow_baseline: bool = False
-    """Whether the baseline arm was slow itself when both were seen last."""
+    """Whether the baseline arm was slow itself when it was measured first in this attempt."""
     counted_until: datetime | None = None
     """End of the last counting window that can have been counted."""
     promoted: int | None = None

@@ -28,6 +28,8 @@ SETTLING = timedelta(minutes=1)
 CLOCKS_MAY_DIFFER = timedelta(seconds=30)
 ROUNDING = 1
 """Milliseconds."""
+FOLLOWED = 50_000
+"""Microseconds of the stored p95 from which on a slow arm may pass."""
 RESTARTS = {"AttemptRaised", "Retried"}
 GRACE = 4
 """Counting windows, criteria.window and a minute for which they may fail to come before nothing is proven any more."""
@@ -220,14 +222,14 @@ class Moment:
         alone = not self.target.rival and not self.target.unscraped and not self.target.foreign
         together = abs(self.metrics.clock_ahead) <= CLOCKS_MAY_DIFFER
         going = self.spec.mode is not Mode.PAUSED
-        return going and alone and together and self.converged and counted and not self.troubled(self.share)
+        troubled = self.troubled(self.share) - ({"latencyP95"} if self.uncompared else set())
+        return going and alone and together and self.converged and counted and not troubled
 
     @cached_property
     def sure(self) -> bool:
         """Whether time must be proven: nobody and nothing may hold this step, be it by what it has suffered before."""
         calm = self.spec.mode is Mode.AUTO and not self.target.identity.deleting and not self.reasons and not self.writes
         phases = (self.before.phase, self.after.phase) == (Phase.PROGRESSING, Phase.PROGRESSING)
-        compared = self.share < 100 or self.before.baseline_p95_microseconds is not None
         doubtful = {one for one in self.known.suffered if self.action(one) is not Action.WARN}
         found = self.after.convergence is not None and self.after.convergence.since is not None
         untouched = not isinstance(self.target.flags, Missing) and not self.target.flags.owners
@@ -235,7 +237,7 @@ class Moment:
             self.proven
             and calm
             and phases
-            and compared
+            and not self.uncompared
             and untouched
             and found
             and self.share > 0
@@ -330,15 +332,19 @@ class Moment:
 
     @property
     def uncompared(self) -> bool:
-        """Whether there is no p95 of a healthy baseline that latencies at the present share could be compared with."""
-        unknown = self.before.baseline_p95_microseconds is None or self.known.slow_baseline
-        return self.share == 100 and unknown
+        """Whether there is no p95 of a healthy baseline that latencies at the present share could be compared with.
+
+        A baseline that was slow for minutes has become what is compared with; one that was slow for seconds has not.
+        """
+        stored = self.before.baseline_p95_microseconds
+        return self.share == 100 and (stored is None or stored > FOLLOWED or self.known.slow_baseline)
 
     @property
     def _slow_baseline(self) -> bool:
         arms = self.metrics.arms
         seen = not isinstance(arms, Missing) and arms.get(ARM_BASELINE, ArmWindow()).requests >= 100
-        return self.symptom.slow_baseline if seen and self.running and 0 < self.share < 100 else self.known.slow_baseline
+        first = self.running and 0 < self.share < 100 and self.before.baseline_p95_microseconds is None
+        return self.symptom.slow_baseline if seen and first else self.known.slow_baseline
 
     @property
     def bake_is_over(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from sark_api.names import ARM_BASELINE, ARM_NEW
-from sark_api.spec import Mode, SchedulePreset, Step
+from sark_api.spec import Action, LatencyP95, Mode, SchedulePreset, Step
 from sark_api.status import Phase
 from sark_e2e.simulated_target import SimulatedTarget, arm, quick_spec
 from sark_operator.core.decision import WriteFlags, WriteStatus
@@ -217,3 +217,51 @@ def test_the_observed_share_stands_beside_the_wanted_one(target: SimulatedTarget
     target.tick(1)
 
     assert target.status.summary.traffic == traffic
+
+
+def test_what_slows_both_arms_holds_the_step_that_leaves_no_baseline(target: SimulatedTarget) -> None:
+    # Given half of the fleet moved, and a time in which both arms are slow: neither is slower than the other
+    target.run_to(50)
+    stored = target.status.baseline_p95_microseconds
+    assert stored is not None
+    target.arms = {ARM_NEW: arm(seconds=0.2), ARM_BASELINE: arm(seconds=0.2)}
+    target.run(20)
+    assert target.status.bake is not None
+    assert target.status.bake.proven_milliseconds >= target.status.bake.required_seconds * 1000
+
+    # Then it does not go on: beside nobody, the new arm would be slow by what is stored
+    assert (target.percent, target.status.reason) == (50, "CriterionHolds")
+    assert target.status.message.startswith("Holding at 50%: at 100%, beside no baseline, latencyP95 100.0% > 5.0% of 1,000")
+    assert target.status.baseline_p95_microseconds is not None
+    assert stored < target.status.baseline_p95_microseconds < stored * 1.3
+
+    # When it is over, then it goes on, and is measured by about what it was measured by before
+    target.arms = {ARM_NEW: arm(), ARM_BASELINE: arm()}
+    target.tick(1)
+    assert target.percent == 100
+    assert target.status.baseline_p95_microseconds < stored * 1.3
+
+
+def test_what_slows_both_arms_for_good_holds_until_the_stored_p95_has_followed(target: SimulatedTarget) -> None:
+    target.run_to(50)
+    target.arms = {ARM_NEW: arm(seconds=0.02), ARM_BASELINE: arm(seconds=0.02)}
+    target.run(60)
+    assert target.percent == 50
+
+    while target.percent == 50:
+        target.tick(1)
+
+    assert (target.percent, target.status.phase) == (100, Phase.PROGRESSING)
+    target.run(20)
+    assert target.status.phase is Phase.COMPLETED
+
+
+@pytest.mark.parametrize("action", Action)
+def test_the_last_step_waits_for_a_quick_arm_where_slowness_would_do_something(target: SimulatedTarget, action: Action) -> None:
+    latency = LatencyP95(action=action, min_samples=target.spec.criteria.latency_p95.min_samples)
+    target.ask(criteria=target.spec.criteria.model_copy(update={"latency_p95": latency}))
+    target.run_to(50)
+    target.arms = {ARM_NEW: arm(seconds=0.2), ARM_BASELINE: arm(seconds=0.2)}
+    target.run(20)
+
+    assert target.percent == (100 if action is Action.WARN else 50)

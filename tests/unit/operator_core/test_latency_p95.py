@@ -12,7 +12,7 @@ from sark_api.status import CriterionStatus, Verdict
 from sark_operator.core.buckets import mended
 from sark_operator.core.observation import ArmWindow, Histogram, Missing
 from sark_operator.core.sequential.weight import Weight
-from sark_operator.core.verdicts.latency_p95 import baseline_p95_microseconds, judge_latency_p95, slow_seconds
+from sark_operator.core.verdicts.latency_p95 import baseline_p95_microseconds, followed, judge_latency_p95, slow_seconds
 
 WINDOW = timedelta(minutes=5)
 BOUNDS = (0.001, 0.002, 0.004, 0.008, inf)
@@ -120,7 +120,7 @@ def test_at_100_percent_stragglers_of_the_baseline_arm_are_not_compared_with() -
     status = judged(arm(0, 0, 0, 1000, 1000), stragglers, share=100, stored=1950)
 
     assert status.verdict is Verdict.BREACH
-    assert "last measured p95 of 1.95 ms" in status.message
+    assert "the baseline's stored p95 of 1.95 ms" in status.message
 
 
 def test_a_concurrent_baseline_goes_before_the_stored_one() -> None:
@@ -143,6 +143,28 @@ def test_the_baseline_worth_storing_has_enough_samples() -> None:
     assert baseline_p95_microseconds(LatencyP95(), {ARM_BASELINE: arm(1, 1, 1, 1, 99)}) is None
     assert baseline_p95_microseconds(LatencyP95(), {}) is None
     assert baseline_p95_microseconds(LatencyP95(), Missing("MetricsUnreachable", "no answer")) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "measured", "windows", "followed_by"),
+    [
+        (None, None, 1.0, None),
+        (None, 5_000, 0.0, 5_000),
+        (5_000, None, 1.0, 5_000),
+        (5_000, 5_100, 1.0, 5_100),
+        (5_000, 9_000, 1.0, 5_500),
+        (5_500, 100, 1.0, 5_000),
+        (5_000, 9_000, 0.5, 5_244),
+        (5_000, 9_000, 0.0, 5_000),
+        (5, 9, 0.01, 6),
+        (5, 1, 0.01, 4),
+        (1, 1, 1.0, 1),
+    ],
+)
+def test_the_stored_p95_follows_by_a_tenth_in_a_window(
+    stored: int | None, measured: int | None, windows: float, followed_by: int | None
+) -> None:
+    assert followed(stored, measured, windows) == followed_by
 
 
 def test_counts_that_fall_by_extrapolation_are_mended() -> None:

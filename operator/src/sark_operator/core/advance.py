@@ -13,10 +13,12 @@ from .figures import progress, sentences, span
 from .finding import Finding, found
 from .flag_document import is_ours, readable_document
 from .gates import used_up, why_shut
-from .judgement import judge, spoken, with_verdict
+from .judgement import judge, seeing, spoken, with_verdict
 from .ledger import not_filed
+from .lifecycle import FULL, is_split
 from .plan import first, fresh_bake, needs, position, upcoming
 from .tick import OPERATOR, Tick
+from .verdicts.latency_p95 import judge_latency_p95
 
 
 def advance(tick: Tick) -> None:
@@ -68,9 +70,26 @@ def _go_on(tick: Tick) -> None:
     if step is None:
         _complete(tick)
         return
-    tick.hold = why_shut(tick, step)
+    tick.hold = _why_not_alone(tick, step.percent) or why_shut(tick, step)
     if tick.hold is None:
         _enter(tick, step.percent, reasons.ADVANCED)
+
+
+def _why_not_alone(tick: Tick, percent: int) -> Finding | None:
+    """Return why the new arm cannot serve by itself yet: by the p95 that nobody will measure any more it is too slow already.
+
+    Where something slows both arms, each is as slow as the other, and nothing is wrong but the hour. At 100 % nothing tells
+    that from an arm that is slow by itself, and all would go back.
+    """
+    criteria, arms = tick.spec.criteria, tick.observation.metrics.arms
+    stored = tick.status.baseline_p95_microseconds
+    if percent < FULL or not is_split(tick.percent):
+        return None
+    alone = judge_latency_p95(criteria.latency_p95, criteria.window, FULL, arms, stored_microseconds=stored)
+    if seeing([alone]):
+        return None
+    reason = reasons.CRITERION_HOLDS if alone.verdict is Verdict.BREACH else reasons.CRITERION_UNKNOWN
+    return found(reason, percent=tick.percent, verdicts=f"at {FULL}%, beside no baseline, {alone.message}")
 
 
 def _why_not_further(tick: Tick) -> Finding | None:

@@ -23,7 +23,7 @@ from .lifecycle import is_split
 from .observation import Metrics, Missing, PodReport
 from .revert import revert
 from .tick import Tick
-from .verdicts.latency_p95 import baseline_p95_microseconds
+from .verdicts.latency_p95 import baseline_p95_microseconds, followed
 
 
 def safety(tick: Tick) -> None:
@@ -39,11 +39,10 @@ def safety(tick: Tick) -> None:
 
 
 def _evaluate(tick: Tick) -> None:
-    """Judge, and keep what later ticks need: since when we cannot see, and the baseline's last p95."""
+    """Judge, and keep what later ticks need: since when we cannot see, and the baseline's p95."""
     metrics, percent = tick.observation.metrics, tick.percent
     if is_split(percent):
-        p95 = baseline_p95_microseconds(tick.spec.criteria.latency_p95, metrics.arms)
-        tick.change(baseline_p95_microseconds=p95 or tick.status.baseline_p95_microseconds)
+        tick.change(baseline_p95_microseconds=_baseline_p95(tick))
     weighing = weigh_windows(
         tick.spec, percent, metrics, tick.status, now=tick.now, settled_since=tick.sighting.convergence.since
     )
@@ -59,6 +58,14 @@ def _evaluate(tick: Tick) -> None:
         observed_basis_points=_observed_basis_points(metrics),
         blind_since=_blind_since(tick, verdicts),
     )
+
+
+def _baseline_p95(tick: Tick) -> int | None:
+    """Return the baseline's p95 that 100 % will be compared with, by what is measured now."""
+    criteria, last = tick.spec.criteria, tick.status.evaluated_at
+    measured = baseline_p95_microseconds(criteria.latency_p95, tick.observation.metrics.arms)
+    windows = (tick.now - last) / criteria.window if last is not None else 0.0
+    return followed(tick.status.baseline_p95_microseconds, measured, min(max(windows, 0.0), 1.0))
 
 
 def _blind_since(tick: Tick, criteria: Sequence[CriterionStatus]) -> datetime | None:

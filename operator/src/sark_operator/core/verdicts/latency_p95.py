@@ -2,11 +2,13 @@
 
 "p95 above twice the baseline's" is decided as "more than 5 % of the new arm's requests are slower than twice the baseline's
 p95": the same thing, but a count of requests instead of a guess inside a bucket. A concurrent baseline is used wherever there
-is one, because time is the largest source of change; at 100 % nobody is left in it, and the last one measured stands in.
+is one, because time is the largest source of change; at 100 % nobody is left in it, and what was measured before stands in.
+That follows the measured one slowly: minutes in which both arms were slow must not become what is compared with for days.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,6 +30,8 @@ from .ruling import Ruling
 from .share import Share, judge_share
 
 NAME: Final = "latencyP95"
+FOLLOWS_IN_A_WINDOW: Final = 1.1
+"""By how many times the stored p95 changes in one `criteria.window` at most."""
 _EMPTY: Final = Histogram((), ())
 
 
@@ -48,6 +52,19 @@ def baseline_p95_microseconds(settings: LatencyP95, arms: Mapping[str, ArmWindow
     if readable(histogram) or histogram.total < settings.min_samples:
         return None
     return max(1, round(quantile(mended(histogram), 0.95).seconds * 1_000_000))
+
+
+def followed(stored: int | None, measured: int | None, windows: float) -> int | None:
+    """Return the p95 to store when `windows` (0 to 1) of `criteria.window` have passed since the last one, all in microseconds.
+
+    The first one measured is taken as it is. Where too little changes for a whole microsecond, it is one.
+    """
+    if stored is None or measured is None:
+        return measured or stored
+    factor = math.pow(FOLLOWS_IN_A_WINDOW, windows)
+    least = 1 if windows > 0 else 0
+    lowest, highest = min(round(stored / factor), stored - least), max(round(stored * factor), stored + least)
+    return max(1, min(max(measured, lowest), highest))
 
 
 def judge_latency_p95(
@@ -122,7 +139,7 @@ def _reference(
     if stored_microseconds is None:
         return "there is no baseline to compare with: its arm served nothing and no earlier p95 of it is stored"
     seconds = stored_microseconds / 1_000_000
-    return Reference(seconds, f"the baseline's last measured p95 of {milliseconds(seconds)}")
+    return Reference(seconds, f"the baseline's stored p95 of {milliseconds(seconds)}")
 
 
 def _problem(arm: str, histogram: Histogram, min_samples: int, over: str) -> str:
