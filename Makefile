@@ -204,6 +204,10 @@ $(STAMPS)/docs: requirements/docs.txt $(STAMPS)/environment
 	$(DOCS)/bin/python -m pip install --quiet --require-hashes -r requirements/docs.txt
 	@touch $@
 
+pgo: setup ## Build the engine anew with what its runs have shown, and install it: some 15 % faster to evaluate (llvm-profdata of rustc's LLVM; cold about 15 min)
+	sh tools/pgo.sh $(CURDIR)/$(BIN)/python
+	@touch $(STAMPS)/engine
+
 $(STAMPS)/performance: requirements/performance.txt $(STAMPS)/requirements
 	@echo "== installing requirements/performance.txt"
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/performance.txt
@@ -225,4 +229,4 @@ rust-toolchain:
 	@sh tools/rust.sh
 
 .PHONY: bench bench-engine bench-operator check check-contract check-python check-rust clean crds dashboards demo differential docs e2e e2e-kind false-reverts faults format fuzz golden help images invariants \
-	leak lock long-calls manifests page-assets performance-gate performance-tools report report-full rules rust-toolchain sanitize setup signatures test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools
+	leak lock long-calls manifests page-assets performance-gate performance-tools pgo report report-full rules rust-toolchain sanitize setup signatures test test-conformance test-differential test-integration test-page test-property test-rust test-unit tools

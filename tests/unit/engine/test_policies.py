@@ -85,7 +85,7 @@ def test_bucket_is_that_of_the_shared_rule(salt: str):
 
 def test_the_build_says_what_it_is():
     # Nobody may measure a debug build without noticing.
-    assert sark_engine.build_profile in {"release", "thin", "debug"}
+    assert sark_engine.build_profile in {"release", "pgo", "thin", "debug"}
     manifest = (Path(__file__).parents[3] / "engine-rs" / "Cargo.toml").read_text()
     assert f'regorus = {{ version = "={sark_engine.regorus_version}"' in manifest
     assert f'version = "{sark_engine.__version__}"' in manifest

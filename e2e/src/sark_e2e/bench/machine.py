@@ -16,7 +16,8 @@ from sark_e2e.program import parse_version, show_version
 
 from .failure import BenchError
 
-RELEASE: Final = "release"
+RELEASES: Final = ("release", "pgo")
+"""What `make setup` builds, and `make pgo`."""
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 _MEMORY_INFO: Final = Path("/proc/meminfo")
 _VERSION_SECONDS: Final = 20
@@ -57,9 +58,10 @@ def describe(programs: Mapping[str, tuple[Path, str]]) -> Machine:
 
 def require_release(profile: str) -> None:
     """Refuse to measure anything but a release build. Raises BenchError."""
-    if profile != RELEASE:
+    if profile not in RELEASES:
+        known = " and ".join(map(repr, RELEASES))
         raise BenchError(
-            f"the engine's build_profile is {profile!r}; only {RELEASE!r} is measured: run `make setup`, which builds it so"
+            f"the engine's build_profile is {profile!r}; only {known} are measured: run `make setup` or `make pgo`"
         )
 
 

@@ -25,13 +25,15 @@ def test_memory_is_read_in_gib():
     assert memory_gib("") == 0.0
 
 
-def test_a_release_build_is_measured():
-    require_release("release")
+@pytest.mark.parametrize("profile", ["release", "pgo"])
+def test_a_release_build_is_measured(profile: str):
+    require_release(profile)
 
 
 @pytest.mark.parametrize("profile", ["debug", "", "thin"])
 def test_another_build_is_refused(profile: str):
-    with pytest.raises(BenchError, match=f"build_profile is '{profile}'; only 'release' is measured: run `make setup`"):
+    sentence = f"build_profile is '{profile}'; only 'release' and 'pgo' are measured: run `make setup` or `make pgo`"
+    with pytest.raises(BenchError, match=sentence):
         require_release(profile)
 
 
