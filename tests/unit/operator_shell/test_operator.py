@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -123,6 +124,8 @@ class ApiServer:
         self.status = 403
         """What a namespace that is refused is answered with."""
         self.refusals = 0
+        self.watched = (200, '{"type": "ERROR", "object": {"code": 410}}')
+        """What a watch is answered with: it has expired, and begins with a list again."""
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Configuration]:
@@ -160,8 +163,7 @@ class ApiServer:
             self.refusals += 1
             return web.json_response({"kind": "Status", "code": self.status, "message": "no"}, status=self.status)
         if "watch" in request.query:
-            # It has expired: the watch begins with a list again.
-            return web.json_response({"type": "ERROR", "object": {"code": 410}})
+            return web.json_response(status=self.watched[0], text=self.watched[1])
         metadata = {"namespace": namespace, "name": "gateway", "uid": namespace, "resourceVersion": "7"}
         return web.json_response({"metadata": {"resourceVersion": "7"}, "items": [{"metadata": metadata}]})
 
@@ -211,3 +213,50 @@ async def test_a_namespace_that_is_refused_keeps_no_other_from_being_watched(mon
         finally:
             halt.set()
             await ended(watch)
+
+
+def _error(code: int) -> str:
+    status = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no"}
+    return json.dumps({"type": "ERROR", "object": status})
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        pytest.param(200, _error(500), id="a fault of the API server"),
+        pytest.param(200, _error(429), id="one that has too much to do"),
+        pytest.param(200, _error(403), id="a right that was taken away"),
+        pytest.param(200, '{"type": "ERROR", "object": {"message": "no"}}', id="an error without a number"),
+        pytest.param(200, '{"type": "ERROR"}', id="an error without an object"),
+        pytest.param(200, '{"type": "ADDED", "object": {"metada', id="half a line"),
+        pytest.param(200, '{"type": "ADDED", "object": {"kind": "Sark"}}', id="an object without a name"),
+        pytest.param(200, "[]", id="no event"),
+        pytest.param(200, "\xff", id="no text"),
+        pytest.param(410, '{"kind": "Status", "code": 410}', id="expired before it began"),
+    ],
+)
+async def test_a_watch_that_breaks_off_with_an_error_begins_anew(monkeypatch: pytest.MonkeyPatch, status: int, body: str):
+    # Given an API server whose watches end with an error, whichever
+    monkeypatch.setattr(patience, "FIRST_SECONDS", ())
+    monkeypatch.setattr(patience, "LONGEST_SECONDS", 0.02)
+    server, crew, halt = ApiServer(), Crew(), asyncio.Event()
+    server.watched = (status, body)
+    state = state_of(crew=crew)
+    settings = parse_settings(["--namespace=shop", "--identity=pod-1"], {})
+
+    async with server.serving() as configuration:
+        watch = asyncio.create_task(operator._watch(settings, configuration, state, halt))
+        try:
+            # When that has happened more than once, then kopf still watches, and has listed what there is each time
+            async with asyncio.timeout(30):
+                while len(crew.seen) < 4:
+                    assert not watch.done(), watch.exception()
+                    await asyncio.sleep(0.01)
+        finally:
+            halt.set()
+            await ended(watch)
+
+    # And each time was counted
+    labels = {"verb": "watch", "error": "StreamError"}
+    assert (state.telemetry.registry.get_sample_value("sark_operator_api_errors_total", labels) or 0) >= 3

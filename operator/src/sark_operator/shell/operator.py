@@ -307,7 +307,7 @@ async def _take_back_signals(watching: asyncio.Event, stop: asyncio.Event) -> No
 async def _watch(settings: Settings, configuration: Configuration, state: _State, halt: asyncio.Event) -> None:
     """Run kopf as nothing but a watch."""
     await kopf.operator(
-        registry=_handlers(configuration, state.crew),
+        registry=_handlers(configuration, state.crew, state.telemetry),
         settings=_kopf_settings(state.telemetry),
         standalone=True,
         clusterwide=settings.cluster_wide,
@@ -319,12 +319,12 @@ async def _watch(settings: Settings, configuration: Configuration, state: _State
     )
 
 
-def _handlers(configuration: Configuration, crew: Crew) -> kopf.OperatorRegistry:
+def _handlers(configuration: Configuration, crew: Crew, telemetry: Telemetry) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return watch_session(configuration)
+        return watch_session(configuration, lambda: telemetry.api_error("watch", "StreamError"))
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def seen(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name

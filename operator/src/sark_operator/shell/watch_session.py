@@ -8,7 +8,9 @@ cannot be served, and why, is told by `rights`.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, cast
 
 import aiohttp
 import kopf
@@ -16,16 +18,19 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException
 
 from sark_operator.shell.connection import kopf_credentials, watch_tls
+from sark_operator.shell.watch_events import Breaks, Events
 
 _JSON: Final = "application/json"
 _TRIED_AGAIN: Final = frozenset({403, 429})
 """Refusals that kopf itself takes for what may pass."""
-_BEGUN_ANEW: Final = 410
-"""Asked again, what has expired is answered in the same way."""
 
 
-def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
-    """Return connections to the server of `configuration`, as the same user as our own calls."""
+def watch_session(configuration: Configuration, failed: Callable[[], None]) -> kopf.AiohttpSession:
+    """Return connections to the server of `configuration`, as the same user as our own calls.
+
+    `failed` is called for each watch that breaks off in the middle.
+    """
+    breaks = Breaks(failed)
 
     async def asked(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         """Send with the token as it is by now: kopf would take a new one only for what is refused with 401."""
@@ -33,14 +38,20 @@ def watch_session(configuration: Configuration) -> kopf.AiohttpSession:
             request.headers.update(kopf_credentials(configuration).as_http_headers())
         except (ConfigException, OSError) as error:
             raise aiohttp.ClientConnectionError(f"there is no token: {error}") from error
-        return await _lasting(await send(request))
+        answer = await send(request)
+        if request.url.query.get("watch") != "true":
+            return _lasting(answer)
+        if answer.status == HTTPStatus.GONE:
+            answer.status = HTTPStatus.OK  # what it says instead of events is taken for the end of the stream
+        answer.content = cast("aiohttp.StreamReader", Events(answer.content, request.url.path, breaks))
+        return _lasting(answer)
 
     connector = aiohttp.TCPConnector(limit=0, ssl=watch_tls(configuration))
     session = aiohttp.ClientSession(connector=connector, middlewares=(asked,))
     return kopf.AiohttpSession(server=str(configuration.host), aiohttp_session=session)
 
 
-async def _lasting(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
+def _lasting(answer: aiohttp.ClientResponse) -> aiohttp.ClientResponse:
     """Return the answer; one that would end a watch is raised as what kopf takes for a broken connection, and tries again."""
     if not (problem := _problem(answer)):
         return answer
@@ -52,5 +63,5 @@ def _problem(answer: aiohttp.ClientResponse) -> str:
     """Return for what in an answer kopf would end its watches; empty where it would not."""
     if answer.ok:
         return "" if answer.content_type == _JSON else f"answered with {answer.content_type[:64]} in place of JSON"
-    is_refused = answer.status < 500 and answer.status not in _TRIED_AGAIN and answer.status != _BEGUN_ANEW  # noqa: PLR2004
+    is_refused = answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _TRIED_AGAIN
     return f"refused with HTTP {answer.status} {answer.reason}" if is_refused else ""
