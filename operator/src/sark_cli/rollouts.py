@@ -13,11 +13,14 @@ from sark_api.names import GROUP, KIND, PLURAL, VERSION
 from .connection import AGENT, Connection
 from .exit_code import ExitCode
 from .failure import CommandError, StaleError, UnavailableError
+from .whole import EndlessError, within
 
 _NOT_TRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 
 CALL_SECONDS: Final = (5.0, 20.0)
 """Deadlines of one request: to connect, and for each part of the answer."""
+WHOLE_SECONDS: Final = 60.0
+"""Deadline of one request as a whole, with its answer: long enough for a page of the largest rollouts over a slow line."""
 PAGE: Final = 500
 
 Change = list[dict[str, Any]]
@@ -108,7 +111,10 @@ def asked(server: str, what: str, call: Callable[[], Any]) -> Any:
     from urllib3.exceptions import HTTPError
 
     try:
-        return call()
+        return within(WHOLE_SECONDS, call)
+    except EndlessError as error:
+        said = f"does not come to an end of its answer within {WHOLE_SECONDS:g} s"
+        raise UnavailableError(f"cannot {what}: the API server at {server} {said}") from error
     except ApiException as error:
         if not error.status:  # nobody answered: so the client tells of a TLS handshake that failed, in its reason alone
             said = f"cannot {what}: the API server at {server} cannot be reached: {_said(error.reason)}"

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 from urllib3.util import ssl_
 
-from sark_cli import connection
-from sark_cli.connection import connect
+from sark_cli import connection, rollouts
+from sark_cli.connection import Connection, connect
+from sark_cli.exit_code import ExitCode
 from sark_cli.failure import CommandError, UnavailableError
-from sark_cli.rollouts import asked
+from sark_cli.lint.server import ask_server
+from sark_cli.rollouts import Rollouts, asked
 
 
 def options(context: str) -> argparse.Namespace:
@@ -96,3 +103,50 @@ def test_a_handshake_that_is_broken_off_may_be_tried_again(reason: str, is_repea
     with pytest.raises(CommandError) as failed:
         asked("https://kubernetes", "change it", fail)
     assert isinstance(failed.value, UnavailableError) is is_repeated
+
+
+class DrippingServer(BaseHTTPRequestHandler):
+    """One whose answers have no end: a byte now and then, in the head or in the body."""
+
+    def _drip(self) -> None:
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + (b"" if self.server.in_head else b"\r\n"))  # type: ignore[attr-defined]
+            while not self.server.over.wait(0.02):  # type: ignore[attr-defined]
+                self.wfile.write(b"X: 1\r\n" if self.server.in_head else b" ")  # type: ignore[attr-defined]
+
+    do_GET = do_PATCH = do_POST = _drip  # noqa: N815 - the library's names
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's signature
+        """Say nothing."""
+
+
+@pytest.fixture(params=[False, True], ids=["body", "head"])
+def dripping(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    monkeypatch.setattr(rollouts, "WHOLE_SECONDS", 0.3)
+    with ExitStack() as stack:
+        server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), DrippingServer))
+        server.in_head, server.over = request.param, threading.Event()  # type: ignore[attr-defined]
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        stack.callback(server.shutdown)
+        stack.callback(server.over.set)  # type: ignore[attr-defined]
+        configuration = client.Configuration(host=f"http://127.0.0.1:{server.server_port}")
+        configuration.retries = False  # type: ignore[assignment]
+        yield Connection(client.ApiClient(configuration), "shop", configuration.host)
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    ("what", "ask"),
+    [
+        ("get SarkRollout gateway in namespace shop", lambda door: Rollouts(door).get("shop", "gateway")),
+        ("list SarkRollouts in all namespaces", lambda door: Rollouts(door).all("")),
+        ("change SarkRollout gateway in namespace shop", lambda door: Rollouts(door).patch("shop", "gateway", [])),
+        ("try SarkRollout gateway in namespace shop", lambda door: ask_server(door, {"metadata": {"name": "gateway"}})),
+    ],
+)
+def test_an_api_server_that_drips_holds_no_command(dripping: Connection, what: str, ask: Callable[[Connection], Any]):
+    # When a call's answer comes byte by byte, then it is given up, and may be asked again
+    with pytest.raises(UnavailableError) as failed:
+        ask(dripping)
+    said = f"cannot {what}: the API server at {dripping.server} does not come to an end of its answer within 0.3 s"
+    assert (str(failed.value), failed.value.code) == (said, ExitCode.FAILED)
