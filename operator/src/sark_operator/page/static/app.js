@@ -222,13 +222,15 @@
     lost: "connection lost, trying again",
     busy: "not live: too many viewers",
     blind: "not live: it cannot be read now",
+    foreign: "not live: signed out",
   };
-  const COLOURS = { busy: "wait", blind: "lost" };
+  const COLOURS = { busy: "wait", blind: "lost", foreign: "lost" };
   const SILENCE_MS = 45000;  // three times the quiet after which the server says that it is there
   const AGAIN_MS = [1000, 2000, 4000, 8000, 15000];
   let connection = null;
   let heard = 0;
   let failures = 0;
+  let foreign = false;
 
   function sayLive(state) {
     const place = document.getElementById("live");
@@ -238,29 +240,53 @@
     place.textContent = LIVE[state];
   }
 
+  function sayLost() {
+    sayLive(foreign ? "foreign" : "lost");
+  }
+
   // A connection of which nothing is heard any more looks like a quiet one. It is given up, and another one is opened.
   function endSilence() {
     if (document.hidden || !connection || Date.now() - heard < SILENCE_MS) return;
     heard = Date.now();
-    sayLive("lost");
+    sayLost();
     connection.reader?.cancel().catch(() => {});
   }
 
   // htmx opens again only what was open before: without this a first request that fails would be the last one.
   function openAgain(view) {
-    sayLive("lost");
+    sayLost();
     const wait = AGAIN_MS[Math.min(failures, AGAIN_MS.length - 1)] * (0.7 + 0.6 * Math.random());
     failures += 1;
     setTimeout(() => htmx.ajax("GET", view.getAttribute("data-hx-sse:connect"), { source: view }), wait);
   }
 
-  function sayTrouble(text) {
+  function sayTrouble(...text) {
     const place = document.getElementById("trouble");
     if (place) {
-      place.textContent = text;
-      place.hidden = !text;
+      place.replaceChildren(...text);
+      place.hidden = !place.textContent;
     }
   }
+
+  function sayForeign() {
+    const again = document.createElement("a");
+    again.href = "";
+    again.textContent = "Reload to sign in again";
+    sayTrouble("Not this page answers, but what stands before it: most likely you are signed out there. Nothing new is shown. ", again, ".");
+  }
+
+  // A proxy's page in place of the stream would be shown as if it were a rollout. Neither htmx nor its extension looks at what it
+  // is that was answered, and no redirect is followed: the stream has none of its own.
+  const ask = window.fetch.bind(window);
+  window.fetch = async (request, how) => {
+    const answer = await ask(request, { ...how, redirect: "manual" });
+    const isPage = answer.ok && !answer.headers.get("Content-Type")?.includes("text/event-stream");
+    foreign = isPage || answer.type === "opaqueredirect" || answer.status === 403;
+    if (!foreign) return answer;
+    sayForeign();
+    answer.body?.cancel().catch(() => {});
+    throw new Error("what was answered is not the page's stream");
+  };
 
   document.addEventListener("DOMContentLoaded", () => {
     const view = document.getElementById("view");
@@ -268,7 +294,10 @@
     setInterval(sayAges, 1000);
     if (!view) return;
     setInterval(endSilence, 1000);
-    view.addEventListener("busy", () => sayLive("busy"));
+    view.addEventListener("busy", () => {
+      sayTrouble();
+      sayLive("busy");
+    });
     view.addEventListener("problem", (event) => {  // an empty one comes after the state, and says that this is how things are
       sayTrouble(event.detail.data);
       sayLive(event.detail.data ? "blind" : "live");
@@ -305,7 +334,7 @@
     });
     document.addEventListener("htmx:sse:error", (event) => {
       if (event.detail.status === 401) location.reload();
-      sayLive("lost");
+      sayLost();
     });
     document.addEventListener("toggle", (event) => {
       const table = latest && event.target.querySelector?.(".plot-table");
