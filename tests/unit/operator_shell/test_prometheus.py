@@ -625,6 +625,57 @@ async def test_every_part_is_missing_when_the_server_is_not_well(
     assert counted == 15
 
 
+def _raw(labels: bytes = b"{}", value: bytes = b'"1"') -> Reply:
+    """An answer of one series, of either kind, whose bytes are as they are here."""
+    series = b'{"metric": %s, "value": [1700000000.5, %s], "values": [[1700000000.5, %s]]}' % (labels, value, value)
+    return Reply(b'{"status": "success", "data": {"resultType": "vector", "result": [%s]}}' % series)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(_raw(labels=rb'{"sark_rollout": "\ud800"}'), id="half a pair in a label"),
+        pytest.param(_raw(labels=rb'{"\udfff": "a"}'), id="half a pair in the name of a label"),
+        pytest.param(_raw(labels=b'{"sark_rollout": "\xed\xa0\x80"}'), id="half a pair as bytes"),
+        pytest.param(_raw(labels=b'{"sark_rollout": "\xff"}'), id="no UTF-8"),
+        pytest.param(_raw(value=b"1e400"), id="a number beyond all"),
+        pytest.param(_raw(value=rb'"\ud800"'), id="half a pair as a number"),
+        pytest.param(Reply(rb'{"status": "success", "warnings": ["\ud800"], "data": {"result": []}}'), id="a warning"),
+        pytest.param(Reply(b'{"status": "success", "warnings": ["\xff"], "data": {"result": []}}'), id="a warning in bytes"),
+        pytest.param(Reply(b'{"status": "\xff", "data": {"result": []}}'), id="a status"),
+        pytest.param(Reply(rb'{"status": "error", "error": "\ud800"}', 422), id="an error"),
+        pytest.param(Reply(b'{"status": "error", "error": "\xff"}', 422), id="an error in bytes"),
+        pytest.param(Reply(b'{"status": "error", "error": "\xff"}', 503), id="an error of a proxy in bytes"),
+        pytest.param(Reply(b'{"status": "\xff", "error": 1e400}', 400), id="an error that is a number"),
+    ],
+)
+async def test_what_is_no_text_or_no_number_is_told_as_the_answer_of_a_stranger(
+    source: PrometheusMetrics, server: Script, reply: Reply
+) -> None:
+    # Given a server that answers all questions with half a character or with a number that is none
+    server.all_metrics(reply)
+    since = datetime.now(UTC) - timedelta(minutes=5)
+
+    # When a rollout is read
+    metrics = await source.read(ROLLOUT, spec(server.url, custom="queue_length"), expected=True, counted_until=since)
+
+    # Then nothing is known of it, for a reason that can be stored, and none of them is what nobody foresaw
+    plane = metrics.data_plane
+    inside = (plane.fallbacks, plane.evaluations, plane.lookups, plane.cpu, plane.shadow)
+    for part in (
+        metrics.arms,
+        metrics.memory,
+        metrics.windows,
+        metrics.foreign,
+        metrics.custom["queue"],
+        metrics.alerts,
+        *inside,
+    ):
+        assert server.url in missing(part).message
+        assert missing(part).message.encode()
+        assert "cannot be reckoned with" not in missing(part).message
+
+
 @pytest.mark.parametrize("broken", ["RequestsByArm", "firing"])
 async def test_an_answer_that_nobody_foresaw_is_missing(
     source: PrometheusMetrics, server: Script, monkeypatch: pytest.MonkeyPatch, broken: str

@@ -61,6 +61,9 @@ class _Answer(msgspec.Struct, rename="camel"):
     warnings: msgspec.Raw = _NOTHING
 
 
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What comes of what is not JSON. Bytes that are no UTF-8 within a text are the decoder's last thought, and another error."""
+
 _ANSWER = msgspec.json.Decoder(_Answer)
 _OUTLINE = msgspec.json.Decoder(_Outline)
 _SAID = msgspec.json.Decoder(_Said)
@@ -87,7 +90,7 @@ class Series(Sequence[Any]):
         try:
             _look_over(body)
             answer = _ANSWER.decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise SeriesError(str(error)) from error
         return cls(
             answer.data.result,
@@ -115,7 +118,7 @@ def said(body: bytes) -> tuple[str | None, str | None]:
     try:
         found = _SAID.decode(body)
         return _text(found.status), _text(found.error)
-    except (msgspec.DecodeError, RecursionError, SeriesError):
+    except (*_UNREADABLE, SeriesError):
         return None, None
 
 
@@ -152,5 +155,5 @@ def _small(part: msgspec.Raw) -> Any:
 def _read(part: msgspec.Raw) -> Any:
     try:
         return _ONE.decode(part)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise SeriesError(str(error)) from error
