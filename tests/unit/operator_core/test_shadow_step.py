@@ -8,10 +8,24 @@ from datetime import timedelta
 import pytest
 
 from sark_api.names import ARM_BASELINE
-from sark_api.spec import Action, Approval, Approvals, Mode, OnExpiry, Request, RequestAction, Retry, Rollback, Step, StepShadow
+from sark_api.spec import (
+    Action,
+    Approval,
+    Approvals,
+    DecisionMismatch,
+    Mode,
+    OnExpiry,
+    Request,
+    RequestAction,
+    Retry,
+    Rollback,
+    Step,
+    StepShadow,
+)
 from sark_api.status import Phase, Verdict
 from sark_e2e.simulated_target import SimulatedTarget, arm, healthy_plane, quick_spec
-from sark_operator.core.observation import Comparisons
+from sark_operator.core.decide import decide
+from sark_operator.core.observation import Comparisons, CountedPlane, CountedWindow, Missing
 
 STEPS = [
     Step(percent=0, bake=timedelta(seconds=15), shadow=StepShadow(sample_percent=10)),
@@ -181,3 +195,43 @@ def test_the_migration_preset_begins_with_it() -> None:
     assert [step.percent for step in plan] == [0, 5, 25, 50, 100]
     assert plan[0].shadow.sample_percent == 10
     assert all(timedelta(hours=24) <= step.bake <= timedelta(hours=48) for step in plan)
+
+
+@pytest.mark.parametrize(
+    "shadow", [Comparisons(matches=1000), Missing("MetricsTimeout", "late")], ids=["seen again", "half seen"]
+)
+@pytest.mark.parametrize("limit", [0, 500])
+def test_what_differed_while_nobody_could_look_is_not_forgotten_with_its_window(
+    comparing: SimulatedTarget, limit: int, shadow: Comparisons | Missing
+) -> None:
+    # Given comparisons, of which one differed while nothing could be read, longer ago than criteria.window
+    mismatch = DecisionMismatch(limit_parts_per_million=limit)
+    comparing.ask(criteria=comparing.spec.criteria.model_copy(update={"decision_mismatch": mismatch}))
+    comparing.run(10)
+    counted_until = comparing.status.counted_until
+    assert counted_until is not None
+    length = comparing.spec.criteria.counting()
+    comparing.now = counted_until + 40 * length
+    plane = CountedPlane(compared=Comparisons(matches=99, mismatches=1))
+    alike = CountedPlane(compared=Comparisons(matches=100))
+    windows = tuple(
+        CountedWindow(
+            counted_until + place * length,
+            counted_until + (place + 1) * length,
+            {ARM_BASELINE: arm()},
+            plane if place == 3 else alike,
+        )
+        for place in range(40)
+    )
+
+    # When it can be read again
+    seen = comparing.observe()
+    metrics = replace(seen.metrics, windows=windows, data_plane=replace(seen.metrics.data_plane, shadow=shadow))
+    decision = decide(comparing.identity, comparing.spec, comparing.status, replace(seen, metrics=metrics), comparing.now)
+
+    # Then it is a breach where none may differ; where some may, it is one among thousands
+    (found,) = [each for each in decision.status.criteria if each.name == "decisionMismatch"]
+    assert (decision.status.reason == "CriterionBreached") is (limit == 0)
+    if limit == 0:
+        assert found.verdict is Verdict.BREACH
+        assert "1 differed while nobody looked, by the counting windows since; at most 0 ppm may" in found.message

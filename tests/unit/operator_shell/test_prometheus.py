@@ -1529,3 +1529,26 @@ async def test_one_failed_question_leaves_the_others(
     metrics = await read(source, spec(server.url), expected=True)
     missing(lost(metrics))
     assert not isinstance(kept(metrics), Missing)
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit", "asked"),
+    [
+        pytest.param([{"percent": 100}], 0, False, id="nothing is compared"),
+        pytest.param(
+            [{"percent": 0, "bake": "1m", "shadow": {"samplePercent": 10}}, {"percent": 100}], 0, True, id="none may differ"
+        ),
+        pytest.param([{"percent": 100}], 10, True, id="some may"),
+    ],
+)
+async def test_comparisons_are_counted_by_window_where_there_may_be_any(
+    source: PrometheusMetrics, server: Script, steps: list[dict[str, Any]], limit: int, asked: bool
+) -> None:
+    wire = spec(server.url).to_wire()
+    wire["steps"] = steps
+    wire["criteria"]["decisionMismatch"] = {"limitPartsPerMillion": limit}
+    given = SarkRolloutSpec.model_validate(wire)
+    await source.read(ROLLOUT, given, expected=True, counted_until=datetime.now(UTC) - timedelta(minutes=5))
+
+    ranges = [each["query"] for each in server.asked if each["path"].endswith("query_range")]
+    assert any("sark_shadow_comparisons_total" in query for query in ranges) is asked

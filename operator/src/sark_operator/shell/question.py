@@ -97,6 +97,10 @@ class Question:
         self._passage, self._rollout = passage, rollout
         self._namespace = rollout.partition("/")[0]
         self._criteria = spec.criteria
+        self._compares = bool(spec.criteria.decision_mismatch.limit_parts_per_million) or any(
+            step.shadow.sample_percent for step in spec.plan()
+        )
+        """Whether some decisions may differ, or some step compares them: else they are not weighed."""
         self._interval = spec.interval.total_seconds()
         self._meanwhile = min(
             MOST_MEANWHILE_SECONDS,
@@ -221,10 +225,7 @@ class Question:
             self._grown(promql.counted_fallbacks, grid, answers.NumberByRollout),
             self._grown(promql.counted_evaluations, grid, answers.LatencyByArm),
             self._grown(promql.counted_lookups, grid, answers.LatencyByArm),
-            # Asked for only where some may differ: else they are not weighed.
-            self._grown(promql.counted_comparisons, grid, answers.ResultsByRollout)
-            if self._criteria.decision_mismatch.limit_parts_per_million
-            else None,
+            self._grown(promql.counted_comparisons, grid, answers.ResultsByRollout) if self._compares else None,
         )
 
     def _grown(

@@ -54,6 +54,8 @@ class Weighing:
     weights: Mapping[str, Weight]
     """By criterion."""
     counted_until: datetime | None
+    differing: float = 0.0
+    """Decisions that differ in the windows added in this tick: criteria.window may have lost them while nobody looked."""
 
 
 def needed(criteria: Criteria, sides_of_criterion: int) -> float:
@@ -100,7 +102,7 @@ def weigh(
             found.append(weight)
         weight = heavier(tuple(found))
         weights[criterion] = replace(weight, seasoned=setting.lasting or weight.windows >= SEASONED)
-    return Weighing(stored, weights, windows[-1].end if windows else counted_until)
+    return Weighing(stored, weights, windows[-1].end if windows else counted_until, _differing(windows))
 
 
 def _added(
@@ -122,6 +124,12 @@ def _added(
         hits += round(fraction.counts.hits)
     evidence = Evidence(name=name, percent=percent, windows=windows, samples=samples, hits=hits, pools=list(pools))
     return evidence, Weight(odds, enough, windows, samples, hits)
+
+
+def _differing(windows: Iterable[CountedWindow]) -> float:
+    """Return how many decisions differ in all windows; a number that is no count, as after a restart, takes none away."""
+    numbers = (window.plane.compared.mismatches for window in windows if window.plane.compared is not None)
+    return sum(number for number in numbers if plausible_count(number))
 
 
 def _is_sound(window: CountedWindow) -> bool:

@@ -62,6 +62,21 @@ def judge_decision_mismatch(
     return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
 
 
+def judge_counted(
+    settings: DecisionMismatch, differing: float, shadow: Comparisons | Missing, query: str = ""
+) -> CriterionStatus | None:
+    """Return Breach when none may differ and `differing` do in the counting windows that are new, though `shadow` shows none.
+
+    criteria.window has lost them while nothing could be read. None where there is nothing to say beyond what it shows.
+    """
+    is_shown = not isinstance(shadow, Missing) and shadow.mismatches > 0
+    if settings.limit_parts_per_million or not differing > 0 or is_shown:
+        return None
+    message = f"{_decimal(differing)} differed while nobody looked, by the counting windows since; at most 0 ppm may"
+    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons)
+    return ruling.measured(breach=True, message=message, value="", limit="0 ppm", samples=differing)
+
+
 def is_seen(shadow: Comparisons | Missing) -> bool:
     """Return whether decisions are being compared, however few they are; numbers that are no counts are none of it."""
     return not isinstance(shadow, Missing) and not _uncounted(shadow, "")
