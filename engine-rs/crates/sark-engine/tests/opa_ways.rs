@@ -797,3 +797,69 @@ fn what_opa_does_not_load_is_not_loaded() {
     ]);
     assert_eq!(told("package a\nf() := 1", "{}", "a/f", INPUT), here("1"));
 }
+
+#[test]
+fn an_object_that_opa_puts_together_is_a_member_or_a_key_only_in_opa() {
+    const RULES: &str = "p[x][y] := 1 if { some x in [\"a\"]; some y in [\"u\"] }\nq[x] contains \"u\" if { some x in [\"a\"] }\n\
+        n := object.union_n([{\"a\": {\"x\": 1}}, {\"a\": {\"y\": 2}}])\nw if { input in {{\"c\": {\"d\": 1, \"e\": null}}} }\n";
+    let of = |body: &str| told_of(&format!("{RULES}{body}"), r#"{"c": {"d": 2, "e": null}, "k": {"a": {"u": 1}}}"#);
+    for body in [
+        "r if { p in {{\"a\": {\"u\": 1}}} }",
+        "r if { q in {{\"a\": {\"u\"}}} }",
+        "r if { n in {{\"a\": {\"x\": 1, \"y\": 2}}} }",
+        "r if { object.union_n([{\"b\": n}, {\"c\": 1}]) in {{\"b\": {\"a\": {\"x\": 1, \"y\": 2}}, \"c\": 1}} }",
+        "r if { [p] in {[{\"a\": {\"u\": 1}}]} }",
+        "r := count({p, input.k})",
+        "r := count({x | some x in [p, input.k]})",
+        "r := count({p} | {input.k})",
+        "r := y if { x := {input.k: 1}; y := x[p] }",
+        "r := x[p] if { x := {input.k: 1} }",
+        "r if { some x in [p]; s[x] }\ns contains input.k",
+        "r := object.get({input.k: 5}, p, 6)",
+        "r := object.subset([p], {input.k})",
+        "r if { w with input as {\"c\": {\"d\": 2, \"e\": null}} with input.c.d as 1 }",
+    ] {
+        assert_eq!(of(body), Told::InOpa, "{body}");
+    }
+    for (body, expected) in [
+        ("r := p", "{\"a\":{\"u\":1}}"),
+        ("r := p.a.u", "1"),
+        ("r if { p[\"a\"][\"u\"] == 1; \"u\" in q.a }", "true"),
+        ("r if { p == {\"a\": {\"u\": 1}}; n == {\"a\": {\"x\": 1, \"y\": 2}} }", "true"),
+        ("r if { p in [{\"a\": {\"u\": 1}}] }", "true"),
+        ("r if { p.a in {{\"u\": 1}}; q.a in {{\"u\"}} }", "true"),
+        ("r := count({p.a, {\"u\": 1}})", "1"),
+        ("r := object.get(p, [\"a\", \"u\"], 0)", "1"),
+        ("r if { {\"a\": {\"u\": 2}} in {{\"a\": {\"u\": 2}}}; p }", "true"),
+        (
+            "r if { object.union_n([{\"a\": {\"x\": 1}}, {\"b\": {\"y\": 2}}]) in {{\"a\": {\"x\": 1}, \"b\": {\"y\": 2}}} }",
+            "true",
+        ),
+        ("r := graph.reachable(q, {\"a\"})", "[\"a\"]"),
+    ] {
+        assert_eq!(of(body), here(expected), "{body}");
+    }
+}
+
+#[test]
+fn constants_into_which_opa_writes_are_left_to_opa() {
+    for body in [
+        "p[k] := q if { some k in [\"a\", \"b\"] }\nq := {1}\np.a contains 3\nr := q",
+        "p[k] := q if { some k in [\"a\", \"b\"] }\nq := {1}\np.a contains 3\nr := p.b",
+        "p[k] := f(k) if { some k in [\"a\", \"b\"] }\nf(x) := {1}\np.a contains 3\nr := f(1)",
+        "p[k] := x.s if { some k in [\"a\", \"b\"]; x := q }\nq := {\"s\": {1}}\np.a contains 3\nr := q",
+        "p.a[k] := q if { some k in [\"x\"] }\nq := {1}\np.a.x contains 3\nr := q",
+        "p[k] := x if { some k in [\"a\", \"b\"]; x := {1} }\np.a contains 3\nr := p.b",
+    ] {
+        assert_eq!(told_of(body, INPUT), Told::InOpa, "{body}");
+    }
+    for (body, expected) in [
+        ("p[k] := k if { some k in [\"b\"] }\nq := {1}\np.a contains 3\nr := q", "[1]"),
+        ("p[k] := r if { k := \"b\"; r := \"c\" }\np.a contains 3\nr := p", "{\"a\":[3],\"b\":\"c\"}"),
+        ("p[k] := v if { some k, v in input.c }\nq := {1}\np.a contains 3\nr := q", "[1]"),
+        ("p[k] := input.b if { some k in [\"b\"] }\np.a contains 3\nr := p", "{\"a\":[3],\"b\":[1,2,3]}"),
+        ("p[k] := q if { some k in [\"a\", \"b\"] }\nq := {1}\ns.a contains 3\nr := p.b", "[1]"),
+    ] {
+        assert_eq!(told_of(body, INPUT), here(expected), "{body}");
+    }
+}

@@ -20,7 +20,7 @@ use super::{
     builtin_table::BuiltinTable,
     facts::{Closed, Uses, close},
     index::Index,
-    ir::{Definition, Expr, Group, GroupId, Kind, Leaf, NodeId},
+    ir::{Body, Definition, Expr, Group, GroupId, Kind, Leaf, NodeId, Pattern, Slot, Step},
     lower::{self, Blocked, Outline, Shared},
     names::{Head, Names, PackageRules},
     place,
@@ -295,6 +295,7 @@ impl Builder {
                     .insert(format!("data.{name}: `else` or `contains` of a rule inside of another with values of its own"));
             }
         }
+        leave_changed_sets(&groups, &shared.tree, &mut uses);
         let Closed { facts, order } = close(&uses).map_err(|recursion| {
             let path = groups.get(recursion.0 as usize).map(|group| dotted(&group.path));
             PolicyError(format!("rule data.{} is recursive", path.unwrap_or_default()))
@@ -374,16 +375,92 @@ fn is_otherwise_inside(group: &Group, tree: &Tree, groups: &[Group]) -> bool {
     if group.kind == Kind::Function {
         return false;
     }
-    let gives = |group: &Group, is_so: fn(&Leaf) -> bool| {
-        group.definitions.iter().flat_map(|definition| &definition.bodies).any(|body| is_so(&body.yields))
-    };
     let a_set = |leaf: &Leaf| matches!(leaf, Leaf::Value(Expr::Const(Value::Set(_))));
-    let group_at = |length| tree.node(tree.node_of(group.path.get(..length)?)?)?.group;
-    let mut around = (1..group.path.len()).filter_map(group_at).filter_map(|id| groups.get(id as usize));
+    let mut around = around(group, tree).filter_map(|id| groups.get(id as usize));
     if group.definitions.iter().any(|definition| definition.bodies.len() > 1) {
         return around.next().is_some();
     }
-    gives(group, |leaf| matches!(leaf, Leaf::Element(_))) && (gives(group, a_set) || around.any(|group| gives(group, a_set)))
+    has_elements(group) && (gives(group, a_set) || around.any(|group| gives(group, a_set)))
+}
+
+/// Leave to OPA the rules into whose sets it writes: where a rule with `contains` is inside of one with values, those of the latter
+/// may be sets that stand in other rules as constants, and have the new members from then on wherever they are read.
+fn leave_changed_sets(groups: &[Group], tree: &Tree, uses: &mut [Uses]) {
+    let mut open: Vec<GroupId> = Vec::new();
+    for inner in groups.iter().filter(|group| has_elements(group)) {
+        let bodies =
+            |outer: &Group| outer.definitions.iter().flat_map(|definition| &definition.bodies).any(may_give_shared_set);
+        let may_share = |id: &GroupId| groups.get(*id as usize).is_some_and(bodies);
+        open.extend(around(inner, tree).filter(may_share));
+    }
+    let mut changed = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if let (true, Some(uses)) = (changed.insert(id), uses.get(id as usize)) {
+            open.extend(&uses.groups);
+        }
+    }
+    for id in changed {
+        if let (Some(group), Some(uses)) = (groups.get(id as usize), uses.get_mut(id as usize)) {
+            let name = dotted(&group.path);
+            uses.facts
+                .unsupported
+                .insert(format!("data.{name}: sets of it may have members of a `contains` inside of another rule"));
+        }
+    }
+}
+
+/// The rules that a rule is inside of.
+fn around<'a>(group: &'a Group, tree: &'a Tree) -> impl Iterator<Item = GroupId> + 'a {
+    (1..group.path.len()).filter_map(|length| tree.node(tree.node_of(group.path.get(..length)?)?)?.group)
+}
+
+/// Whether one of the values that a rule gives is of a kind.
+fn gives(group: &Group, is_so: impl Fn(&Leaf) -> bool) -> bool {
+    group.definitions.iter().flat_map(|definition| &definition.bodies).any(|body| is_so(&body.yields))
+}
+
+fn has_elements(group: &Group) -> bool {
+    gives(group, |leaf| matches!(leaf, Leaf::Element(_)))
+}
+
+/// Whether a body may give a set that others have too: not one that was made for it.
+fn may_give_shared_set(body: &Body) -> bool {
+    matches!(&body.yields, Leaf::Value(expr) if may_be_shared_set(expr, &body.steps))
+}
+
+fn may_be_shared_set(expr: &Expr, steps: &[Step]) -> bool {
+    match expr {
+        Expr::Const(value) => matches!(value, Value::Set(_)),
+        Expr::Fixed(_, inner) => may_be_shared_set(inner, steps),
+        Expr::Index(collection, _) => may_have_sets(collection),
+        Expr::Slot(slot) => steps.iter().find_map(|step| is_set_of(step, *slot, steps)).unwrap_or(true),
+        Expr::Group(_) | Expr::Entry(..) | Expr::Document(_) | Expr::Below(..) | Expr::Builtin(..) | Expr::Function(..) => true,
+        _ => false,
+    }
+}
+
+/// Whether the variable that a step binds may be such a set; None where it binds another one.
+fn is_set_of(step: &Step, slot: Slot, steps: &[Step]) -> Option<bool> {
+    let binds = |pattern: &Pattern| matches!(pattern, Pattern::Bind(bound) if *bound == slot);
+    match step {
+        Step::Let(bound, expr) | Step::Front(bound, expr) if *bound == slot => Some(may_be_shared_set(expr, steps)),
+        Step::Scan(scan) if binds(&scan.key) || binds(&scan.value) => Some(may_have_sets(&scan.collection)),
+        _ => None,
+    }
+}
+
+/// Whether a part of a collection may be a set: what is read as JSON has none.
+fn may_have_sets(collection: &Expr) -> bool {
+    fn is_scalar(value: &Value) -> bool {
+        !matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
+    }
+    match collection {
+        Expr::Input(..) | Expr::Base(_) | Expr::BasePart(_) => false,
+        Expr::Const(Value::Array(items)) => !items.iter().all(is_scalar),
+        Expr::Const(Value::Set(items)) => !items.iter().all(is_scalar),
+        Expr::Index(collection, _) => may_have_sets(collection),
+        _ => true,
+    }
 }
 
 /// The one constant that every definition gives, if so.

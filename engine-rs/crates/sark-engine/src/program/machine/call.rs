@@ -39,6 +39,7 @@ impl<'p> Machine<'p> {
             self.has_none_beyond_floats()?;
             self.program.builtins.spelled_operands(id, &args).iter().try_for_each(|operand| self.spell(operand))?;
         }
+        self.filed_by(id, &args)?;
         let is_bounded = self.copied(id, &args)?;
         // Chance and time are the same for a whole query.
         if !self.program.builtins.is_deterministic(id) {
@@ -73,6 +74,7 @@ impl<'p> Machine<'p> {
             self.notes += 1;
         }
         self.answered_with(id, &answer, is_bounded)?;
+        self.misfiled_by(id, args, &answer);
         if matches!(answer, Value::Number(_)) {
             self.calculated(&answer, self.program.builtins.may_be_negative_zero(id))?;
         }

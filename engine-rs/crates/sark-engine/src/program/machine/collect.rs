@@ -28,6 +28,11 @@ impl Part {
         }
     }
 
+    /// Whether it has more than one level of what rules give.
+    pub(super) fn is_nested(&self) -> bool {
+        matches!(self, Self::Branch(fields) if fields.values().any(|part| !matches!(part, Self::Leaf(_))))
+    }
+
     /// Whether it holds a value with parts.
     pub(super) fn is_collection(&self) -> bool {
         match self {

@@ -144,7 +144,7 @@ impl Machine<'_> {
             if node.children.is_empty() {
                 return self.group_value(group);
             }
-            let whole = self.part(id)?.map_or(Value::Undefined, Part::into_value);
+            let whole = self.part(id)?.map_or(Value::Undefined, |part| self.put_together(part));
             return self.made(whole);
         }
         let mut whole = node.base.clone().unwrap_or_else(Value::new_object);

@@ -26,7 +26,7 @@ impl<'p> Machine<'p> {
         let is_fixed = self.scope.is_plain() && self.program.facts_of(id).is_some_and(super::super::Facts::is_fixed);
         if is_fixed {
             if let Some(Some(known)) = self.state.fixed_groups.get(at) {
-                return Ok(known.clone());
+                return Ok(self.state.misfiled.read(known).clone());
             }
         } else if let Some((scope, known)) = self.state.memo.get(at)
             && *scope == self.scope.id
@@ -34,7 +34,7 @@ impl<'p> Machine<'p> {
             return Ok(known.clone());
         }
         self.refuse_unsupported(id)?;
-        let noted = self.notes;
+        let (noted, begun) = (self.notes, self.state.misfiled.begin());
         let value = if self.scope.covers(&group.path) {
             self.patched(&group.path, &Value::Undefined, Value::Undefined)?
         } else {
@@ -51,12 +51,14 @@ impl<'p> Machine<'p> {
                 && let Some(slot) = self.state.fixed_groups.get_mut(at)
             {
                 self.state.weighed.keep(&value, &self.program.weights);
-                *slot = Some(value.clone());
+                *slot = Some(self.state.misfiled.keep(begun, value.clone()));
+                return Ok(value);
             }
         } else if let Some(slot) = self.state.memo.get_mut(at) {
             *slot = (self.scope.id, value.clone());
             self.state.touched.push(id);
         }
+        self.state.misfiled.end(begun);
         Ok(value)
     }
 
@@ -73,7 +75,10 @@ impl<'p> Machine<'p> {
             Kind::Complete => self.single(group, &[]),
             Kind::Function => Ok(Value::Undefined),
             Kind::Set => self.set_of(group),
-            Kind::Object => Ok(self.object_of(group)?.into_value()),
+            Kind::Object => {
+                let part = self.object_of(group)?;
+                Ok(self.put_together(part))
+            }
         }
     }
 
@@ -190,6 +195,7 @@ impl<'p> Machine<'p> {
                         let value = machine.value(term)?;
                         if value != Value::Undefined {
                             machine.has_none_beyond_floats()?;
+                            machine.filed(&value)?;
                             machine.placed(&value, ITEM)?;
                             elements.insert(value);
                         }
@@ -241,6 +247,10 @@ impl<'p> Machine<'p> {
         if keys.len() > MAX_LEVELS {
             return Err(Failure::Depth);
         }
+        keys.iter().try_for_each(|key| self.filed(key))?;
+        if let Part::Elements(elements) = &leaf {
+            elements.iter().try_for_each(|element| self.filed(element))?;
+        }
         self.spend((COLLECTION + FIELD) * (keys.len() + 1))?;
         self.compared(keys.iter().any(is_collection) || leaf.is_collection())?;
         Ok(Part::along(keys, leaf))
@@ -264,6 +274,7 @@ impl<'p> Machine<'p> {
         let Some(group) = self.program.group(id) else {
             return Ok(Value::Undefined);
         };
+        self.filed(key)?;
         let known = self.state.memo.get(id as usize).is_some_and(|(scope, _)| *scope == self.scope.id);
         let is_fixed = self.program.facts_of(id).is_some_and(super::super::Facts::is_fixed);
         if known || is_fixed || !self.scope.is_plain() || group.definitions.iter().any(|definition| definition.keyed.is_none())
@@ -319,7 +330,17 @@ impl<'p> Machine<'p> {
                 Ok(())
             })
         })?;
-        Ok(found.map_or(Value::Undefined, Part::into_value))
+        Ok(found.map_or(Value::Undefined, |part| self.put_together(part)))
+    }
+
+    /// The value of what rules give.
+    pub(super) fn put_together(&mut self, part: Part) -> Value {
+        let is_nested = part.is_nested();
+        let value = part.into_value();
+        if is_nested {
+            self.misfiles(&value);
+        }
+        value
     }
 }
 

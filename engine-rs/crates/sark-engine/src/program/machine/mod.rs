@@ -6,6 +6,7 @@ mod document;
 mod group;
 mod input;
 mod measure;
+mod misfiled;
 mod operation;
 mod repeated;
 mod run;
@@ -28,6 +29,7 @@ use crate::{
     limits::EvaluationLimits,
 };
 use input::{Sighted, Tables};
+use misfiled::{Kept, Misfiled};
 use with::Scope;
 
 /// Work between two looks at the clock.
@@ -82,8 +84,8 @@ pub(crate) struct State {
     memo: Vec<(u64, Value)>,
     touched: Vec<GroupId>,
     /// Values that are one for all questions.
-    fixed_groups: Vec<Option<Value>>,
-    fixed_exprs: Vec<Option<Value>>,
+    fixed_groups: Vec<Option<Kept>>,
+    fixed_exprs: Vec<Option<Kept>>,
     /// Values that are one for an input, with the scope they were computed in.
     scoped_exprs: Vec<(u64, Value)>,
     touched_exprs: Vec<u32>,
@@ -92,6 +94,7 @@ pub(crate) struct State {
     entered: Vec<(Box<[String]>, NodeId, usize)>,
     tables: Tables,
     weighed: Weighed,
+    misfiled: Misfiled,
 }
 
 impl State {
@@ -108,12 +111,14 @@ impl State {
             entered: Vec::new(),
             tables: Tables::default(),
             weighed: Weighed::default(),
+            misfiled: Misfiled::default(),
         }
     }
 
     fn forget(&mut self) {
         self.stack.clear();
         self.weighed.forget();
+        self.misfiled.forget();
         for group in self.touched.drain(..) {
             if let Some(slot) = self.memo.get_mut(group as usize) {
                 *slot = (0, Value::Undefined);

@@ -22,7 +22,7 @@ pub(super) fn are_found(fields: &BTreeMap<Value, Value>) -> Outcome<()> {
     if fields.keys().all(|key| matches!(key, Value::String(_))) {
         return Ok(());
     }
-    let mut sums: Vec<u64> = fields.keys().map(sum).collect();
+    let mut sums: Vec<u64> = fields.keys().map(|key| sum(key, &mut |_, _| {})).collect();
     sums.sort_unstable();
     if sums.windows(2).any(|pair| matches!(pair, [one, other] if one == other)) {
         return Err(Failure::Unsupported(LOST.to_owned()));
@@ -30,10 +30,12 @@ pub(super) fn are_found(fields: &BTreeMap<Value, Value>) -> Outcome<()> {
     Ok(())
 }
 
-/// As OPA adds a value up, but for what it makes of a text.
+/// As OPA adds a value up, but for what it makes of a text. `see` is shown each part with its own sum, the whole last.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)] // OPA takes numbers for doubles, and cuts them, too
-fn sum(value: &Value) -> u64 {
-    match value {
+pub(super) fn sum(value: &Value, see: &mut dyn FnMut(&Value, u64)) -> u64 {
+    let mut added = 0_u64;
+    let mut add = |part: &Value| added = added.wrapping_add(sum(part, see));
+    let sum = match value {
         Value::Null | Value::Undefined | Value::Bool(false) => 0,
         Value::Bool(true) => 1,
         // The whole number in front of the point, with the digits that a double has.
@@ -42,8 +44,22 @@ fn sum(value: &Value) -> u64 {
             float.filter(|float| float.abs() < BEYOND).map_or(1 << 63, |float| (float as i64).cast_unsigned())
         }
         Value::String(text) => BuildHasherDefault::<DefaultHasher>::default().hash_one(text.as_ref()),
-        Value::Array(items) => items.iter().map(sum).fold(0, u64::wrapping_add),
-        Value::Set(items) => items.iter().map(sum).fold(0, u64::wrapping_add),
-        Value::Object(fields) => fields.iter().map(|(key, value)| sum(key).wrapping_add(sum(value))).fold(0, u64::wrapping_add),
-    }
+        Value::Array(items) => {
+            items.iter().for_each(add);
+            added
+        }
+        Value::Set(items) => {
+            items.iter().for_each(add);
+            added
+        }
+        Value::Object(fields) => {
+            for (key, value) in fields.iter() {
+                add(key);
+                add(value);
+            }
+            added
+        }
+    };
+    see(value, sum);
+    sum
 }

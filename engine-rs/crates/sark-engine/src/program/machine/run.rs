@@ -42,6 +42,7 @@ impl<'p> Machine<'p> {
                 Step::Scan(scan) => {
                     let collection = self.value(&scan.collection)?;
                     self.is_scanned_as_in_opa(scan, &collection)?;
+                    self.filed_in(&scan.key)?;
                     return self.deeper(|machine| machine.scan(scan, &collection, rest, solution));
                 }
                 Step::Walk(expr, pattern) => {
@@ -281,6 +282,7 @@ impl<'p> Machine<'p> {
                 }
                 for (key, pattern) in patterns {
                     let key = self.value(key)?;
+                    self.filed(&key)?;
                     let Some(part) = place::element(value, &key) else {
                         return Ok(false);
                     };

@@ -27,11 +27,18 @@ impl<'p> Machine<'p> {
             Expr::Input(path, number) => self.input(path, *number),
             Expr::Base(base) if self.scope.is_plain() => Some(&base.value),
             // What is one for all questions, once it was computed.
-            Expr::Group(group) if self.scope.is_plain() => self.state.fixed_groups.get(*group as usize)?.as_ref(),
-            Expr::Fixed(number, _) if self.scope.is_plain() => self.state.fixed_exprs.get(*number as usize)?.as_ref(),
+            Expr::Group(group) if self.scope.is_plain() => {
+                Some(self.state.misfiled.read(self.state.fixed_groups.get(*group as usize)?.as_ref()?))
+            }
+            Expr::Fixed(number, _) if self.scope.is_plain() => {
+                Some(self.state.misfiled.read(self.state.fixed_exprs.get(*number as usize)?.as_ref()?))
+            }
             Expr::Index(collection, key) => {
                 let found = self.place(collection)?;
                 let key = self.place(key)?;
+                if !self.is_surely_found(key) {
+                    return None;
+                }
                 if collection.is_in_base()
                     && (place::is_found_by_text(found, key)
                         || (matches!(key, Value::Number(_)) && !self.is_sure_of_base(collection)))
@@ -94,6 +101,7 @@ impl<'p> Machine<'p> {
                 if collection.is_in_base() {
                     self.is_found_in_base(collection, &found, &key)?;
                 }
+                self.filed(&key)?;
                 Ok(part(collection, &found, &key).cloned().unwrap_or(Value::Undefined))
             }
             Expr::Array(items) => {
@@ -107,10 +115,13 @@ impl<'p> Machine<'p> {
                 if has_parts { self.made(array) } else { Ok(array) }
             }
             Expr::Set(items) => {
-                let Some(items) = self.values(items)? else {
+                // OPA takes them in an order of its own, in which the first that is undefined may come after one that fails.
+                let items = items.iter().map(|item| self.value(item)).collect::<Outcome<Vec<_>>>()?;
+                if items.contains(&Value::Undefined) {
                     return Ok(Value::Undefined);
-                };
+                }
                 self.has_none_beyond_floats()?;
+                items.iter().try_for_each(|item| self.filed(item))?;
                 self.spend(COLLECTION + ITEM * items.len())?;
                 self.made(Value::from(items.into_iter().collect::<BTreeSet<_>>()))
             }
@@ -191,18 +202,25 @@ impl<'p> Machine<'p> {
         let mut object = BTreeMap::new();
         let mut has_parts = false;
         self.spend(COLLECTION + FIELD * fields.len())?;
+        let mut has_undefined = false;
         for (key, value) in fields {
             let key = self.value(key)?;
             let value = self.value(value)?;
-            if key == Value::Undefined || value == Value::Undefined {
-                return Ok(Value::Undefined);
+            // The others are evaluated too: OPA takes them in an order of its own, and one of them may fail.
+            has_undefined |= key == Value::Undefined || value == Value::Undefined;
+            if has_undefined {
+                continue;
             }
             self.has_none_beyond_floats()?;
+            self.filed(&key)?;
             has_parts |= is_collection(&key) || is_collection(&value);
             // OPA has two fields then, also where their values are equal.
             if object.insert(key, value).is_some() {
                 return Err(Failure::EqualKeys);
             }
+        }
+        if has_undefined {
+            return Ok(Value::Undefined);
         }
         let object = Value::from(object);
         if has_parts { self.made(object) } else { Ok(object) }
@@ -229,7 +247,9 @@ impl<'p> Machine<'p> {
     }
 
     fn member(&mut self, key: Option<&'p Expr>, value: &'p Expr, collection: &'p Expr) -> Outcome<Value> {
-        if let (None, Some(value), Some(collection)) = (key, self.place(value), self.place(collection)) {
+        if let (None, Some(value), Some(collection)) = (key, self.place(value), self.place(collection))
+            && self.is_surely_found(value)
+        {
             let (answer, is_long) = (operation::member(value, collection), is_collection(value));
             self.compared(is_long)?;
             return Ok(answer);
@@ -241,6 +261,12 @@ impl<'p> Machine<'p> {
         let value = self.value(value)?;
         let collection = self.value(collection)?;
         self.compared(is_collection(&value))?;
+        if matches!(collection, Value::Set(_)) {
+            self.filed(&value)?;
+        }
+        if let Some(key) = &key {
+            self.filed(key)?;
+        }
         Ok(match key {
             Some(key) => operation::member_at(&key, &value, &collection),
             None => operation::member(&value, &collection),
@@ -271,6 +297,7 @@ impl<'p> Machine<'p> {
                     let value = machine.value(term)?;
                     if value != Value::Undefined {
                         machine.has_none_beyond_floats()?;
+                        machine.filed(&value)?;
                         machine.placed(&value, ITEM)?;
                         items.insert(value);
                     }
@@ -290,6 +317,7 @@ impl<'p> Machine<'p> {
                         return Ok(Flow::Continue);
                     }
                     machine.has_none_beyond_floats()?;
+                    machine.filed(&key)?;
                     machine.placed(&key, FIELD)?;
                     machine.compared(is_collection(&value))?;
                     match fields.get(&key) {
@@ -319,15 +347,17 @@ impl<'p> Machine<'p> {
         let at = number as usize;
         if self.scope.is_plain() && self.program.fixed.get(at) == Some(&Keep::Always) {
             if let Some(Some(known)) = self.state.fixed_exprs.get(at) {
-                return Ok(known.clone());
+                return Ok(self.state.misfiled.read(known).clone());
             }
-            let noted = self.notes;
+            let (noted, begun) = (self.notes, self.state.misfiled.begin());
             let value = self.value(inner)?;
             if noted == self.notes
                 && let Some(slot) = self.state.fixed_exprs.get_mut(at)
             {
                 self.state.weighed.keep(&value, &self.program.weights);
-                *slot = Some(value.clone());
+                *slot = Some(self.state.misfiled.keep(begun, value.clone()));
+            } else {
+                self.state.misfiled.end(begun);
             }
             return Ok(value);
         }

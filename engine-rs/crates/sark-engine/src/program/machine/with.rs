@@ -215,7 +215,9 @@ impl<'p> Machine<'p> {
                     let mut copied = 0;
                     let input = place::with_part(before, path, value, &mut copied);
                     self.changed(copied)?;
-                    scope.input = Some(self.made(input)?);
+                    let input = self.made(input)?;
+                    self.misfiles_around(&input, path);
+                    scope.input = Some(input);
                     scope.laid_over.push(path.clone());
                 }
                 Replacement::Data(path, expr) => {
@@ -225,6 +227,12 @@ impl<'p> Machine<'p> {
                     }
                     if scope.goes_into_a_replacement(path) {
                         return Err(Failure::Unsupported(INSIDE.to_owned()));
+                    }
+                    // OPA makes one document of them all, into which it puts one after the other.
+                    if let Some(shared) = path.get(..2)
+                        && scope.overrides.iter().any(|(target, _)| target.starts_with(shared))
+                    {
+                        self.misfiles_some();
                     }
                     scope.overrides.push((path.clone(), value));
                 }
