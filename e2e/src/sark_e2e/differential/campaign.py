@@ -16,14 +16,14 @@ from .case import Case
 from .comparison import Comparison, Disagreement, Result
 from .corpus import Specimen
 from .finding import as_text, signature
-from .grammar import calls, guards, numerals, overlap, policy, replaced, tangle
+from .grammar import calls, guards, merged, numerals, overlap, policy, replaced, tangle
 from .known import Known, recognised, recognised_at
 from .minimiser import Minimiser
 from .mutation import mutant
 from .parts import without_rows
 from .tally import Tally
 
-SOURCES: Final = ("corpus", "mutated", "grammar", "builtins", "tangle", "numerals", "guards", "overlap", "replaced")
+SOURCES: Final = ("corpus", "mutated", "grammar", "builtins", "tangle", "numerals", "guards", "overlap", "replaced", "merged")
 _REPAIRS: Final = 6
 _REPORT_SECONDS: Final = 10.0
 
@@ -134,6 +134,7 @@ def cases(plan: Plan) -> Iterator[tuple[str, Case]]:
         "guards": lambda: guards(chance, plan.inputs),
         "overlap": lambda: overlap(chance, plan.inputs),
         "replaced": lambda: replaced(chance, plan.inputs),
+        "merged": lambda: merged(chance, plan.inputs),
     }
     if plan.specimens:
         makers["corpus"] = lambda: chance.choice(plan.specimens).case(chance, plan.inputs)

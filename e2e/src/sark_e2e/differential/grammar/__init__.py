@@ -2,10 +2,11 @@
 
 from .call import calls
 from .guard import guards
+from .merged import merged
 from .module import policy
 from .numeral import numerals
 from .overlap import overlap
 from .replaced import replaced
 from .tangle import tangle
 
-__all__ = ["calls", "guards", "numerals", "overlap", "policy", "replaced", "tangle"]
+__all__ = ["calls", "guards", "merged", "numerals", "overlap", "policy", "replaced", "tangle"]
