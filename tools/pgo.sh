@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build the engine's wheel with what its runs have shown (profile-guided optimisation), and install it: `make pgo PYTHON=.venv/bin/python`.
-# It is built twice; in between an instrumented one answers what sark_e2e.training asks. llvm-profdata must be of the LLVM that rustc has.
+# Count what the engine's runs take (profile-guided optimisation), into .cache/pgo/engine.profdata, for `make pgo`: sh tools/pgo.sh PYTHON
+# An instrumented engine answers what sark_e2e.training asks. llvm-profdata must be of the LLVM that rustc has.
 set -eu
 python=$1
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
@@ -22,20 +22,12 @@ if [ -z "$profdata" ]; then
     exit 1
 fi
 
-build() {
-    RUSTFLAGS=$1 "$maturin" build --profile pgo --locked --manifest-path "$manifest" --interpreter "$python" \
-        --target-dir "$root/engine-rs/target/pgo-$2" --out "$3"
-}
-
 echo "== building the engine's wheel that counts (1 of 2)"
 rm -rf "$kept/wheels" "$kept/site" "$kept/counts"
-build "-Cprofile-generate=$kept/counts" generate "$kept/wheels"
+RUSTFLAGS=-Cprofile-generate=$kept/counts "$maturin" build --profile pgo --locked --manifest-path "$manifest" --interpreter "$python" \
+    --target-dir "$root/engine-rs/target/pgo-generate" --out "$kept/wheels"
 "$python" -m pip install --quiet --no-deps --no-index --target "$kept/site" "$kept"/wheels/*.whl
 echo "== letting it answer"
 rm -rf "$kept/counts" # what build scripts counted
 PYTHONPATH=$kept/site "$python" -m sark_e2e.training
 "$profdata" merge --output "$kept/engine.profdata" "$kept"/counts/*.profraw
-echo "== building the engine's wheel with what was counted (2 of 2)"
-rm -rf "$root/.cache/wheels"
-build "-Cprofile-use=$kept/engine.profdata" use "$root/.cache/wheels"
-"$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$root"/.cache/wheels/*.whl

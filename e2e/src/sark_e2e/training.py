@@ -11,8 +11,8 @@ import http.client
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from typing import Final, Self
+from contextlib import closing, contextmanager
+from typing import Final
 
 from sark_engine import Engine, EngineError, Policies, Server
 
@@ -37,13 +37,14 @@ def train(specimens: Sequence[Specimen], rounds: int, report: Callable[[str], No
         case = specimen.case(random.Random(_SEED), _INPUTS)
         modules, data = list(case.modules), case.data.encode()
         inputs = [text.encode() for text in case.inputs if text is not None and text.strip().startswith("{")]
-        with _Asked(Policies(modules, data)) as asked:
+        served = Policies(modules, data)
+        paths = [path for path in case.paths if served.verdict(path).tier]
+        with _served(served) as post:
             for number in range(rounds):
                 engine = Engine(Policies(modules, data))
-                paths = [path for path in case.paths if asked.policies.verdict(path).tier]
                 for given in _fresh(inputs, number):
                     answered = [path for path in paths if _evaluated(engine, path, given)]
-                    answers += sum(asked.post(path, given) for path in answered[:_PATHS] for _ in range(1 + _AGAIN))
+                    answers += sum(post(path, given) for path in answered[:_PATHS] for _ in range(1 + _AGAIN))
         report(f"{specimen.name}: {answers - before:,} answers")
     return answers
 
@@ -66,30 +67,23 @@ def _evaluated(engine: Engine, path: str, given: bytes) -> bool:
     return True
 
 
-class _Asked:
-    """The data plane with some policies, and one connection to it."""
+@contextmanager
+def _served(policies: Policies) -> Iterator[Callable[[str, bytes], bool]]:
+    """Give what asks the data plane with `policies`, over one connection, and returns whether there was a decision."""
+    server = Server(Engine(policies), host="127.0.0.1", port=0, subject_header=_SUBJECT)
+    server.set_flags(rollout="training/pgo", revision=1, percentage=100, salt="pgo", rust_opa=True, rust_cache=True)
+    headers = {"Content-Type": "application/json", _SUBJECT: "anybody"}
+    with closing(http.client.HTTPConnection("127.0.0.1", server.start(), timeout=30)) as connection:
 
-    def __init__(self, policies: Policies) -> None:
-        self.policies = policies
-        self._server = Server(Engine(policies), host="127.0.0.1", port=0, subject_header=_SUBJECT)
+        def post(path: str, given: bytes) -> bool:
+            connection.request("POST", f"/v1/data/{path}", body=b'{"input": ' + given + b"}", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status == http.HTTPStatus.OK
 
-    def __enter__(self) -> Self:
-        self._server.set_flags(rollout="training/pgo", revision=1, percentage=100, salt="pgo", rust_opa=True, rust_cache=True)
-        self._connection = http.client.HTTPConnection("127.0.0.1", self._server.start(), timeout=30)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with closing(self._connection):
-            self._server.metrics()
-        self._server.drain(0.1)
-
-    def post(self, path: str, given: bytes) -> bool:
-        """Ask, and return whether there was a decision."""
-        headers = {"Content-Type": "application/json", _SUBJECT: "anybody"}
-        self._connection.request("POST", f"/v1/data/{path}", body=b'{"input": ' + given + b"}", headers=headers)
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status == http.HTTPStatus.OK
+        yield post
+        server.metrics()
+    server.drain(0.1)
 
 
 def main(arguments: list[str] | None = None) -> int:

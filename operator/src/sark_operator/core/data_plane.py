@@ -14,7 +14,7 @@ from .verdicts import cpu, decision_mismatch, fallback_rate, service_time, throu
 
 
 def judge_data_plane(
-    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight], *, differing: float = 0.0
+    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
 ) -> Iterator[CriterionStatus]:
     """Yield what these criteria say at a share of `percent`; `weight` gives the evidence of one by its name.
 
@@ -39,11 +39,11 @@ def judge_data_plane(
         yield service_time.judge_service_time(
             name, criteria.cache_p95, window, arms=metrics.arms, times=plane.lookups, query=query(name), weight=weight(name)
         )
-    yield from judge_beside(spec, percent, metrics, weight, differing=differing)
+    yield from judge_beside(spec, percent, metrics, weight)
 
 
 def judge_beside(
-    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight], *, differing: float = 0.0
+    spec: SarkRolloutSpec, percent: int, metrics: Metrics, weight: Callable[[str], Weight]
 ) -> Iterator[CriterionStatus]:
     """Yield what is said of the shadow and of the sidecars, which needs no request of the new arm."""
     criteria, window, plane = spec.criteria, spec.criteria.window, metrics.data_plane
@@ -52,10 +52,10 @@ def judge_beside(
         return metrics.queries.get(name, "")
 
     if needs(spec, percent).shadow.sample_percent:
-        name, settings = decision_mismatch.NAME, criteria.decision_mismatch
-        yield decision_mismatch.judge_counted(
-            settings, differing, plane.shadow, query(name)
-        ) or decision_mismatch.judge_decision_mismatch(settings, window, plane.shadow, query(name), weight=weight(name))
+        name = decision_mismatch.NAME
+        yield decision_mismatch.judge_decision_mismatch(
+            criteria.decision_mismatch, window, plane.shadow, query(name), weight=weight(name)
+        )
     if criteria.throughput.min_requests_per_second:
         yield throughput.judge_throughput(criteria.throughput, window, metrics.arms, query(throughput.NAME))
     yield cpu.judge_cpu(criteria.cpu, window, plane.cpu, query(cpu.NAME))

@@ -36,13 +36,11 @@ def judge(
     weights: Mapping[str, Weight] = MappingProxyType({}),
     *,
     settled: bool = False,
-    differing: float = 0.0,
 ) -> tuple[CriterionStatus, ...]:
     """Return what every criterion of `spec` says of `metrics` at a share of `percent`, in the order of the spec.
 
     `weights` is the evidence of those with a sequential test. `settled` tells that every sidecar has served the share in all of
-    criteria.window: before, the requests of each arm are no measure of it. `differing` is how many decisions differ in the
-    counting windows that are new. At 0 % the new arm serves nobody, so what is judged
+    criteria.window: before, the requests of each arm are no measure of it. At 0 % the new arm serves nobody, so what is judged
     is what the shadow compares and what the sidecars themselves use; and, once it is settled, that it is so.
     """
     criteria, window = spec.criteria, spec.criteria.window
@@ -56,7 +54,7 @@ def judge(
     if percent == 0:
         nobody = judge_nobody(criteria.sample_ratio, window, metrics.arms, query(error_rate.NAME))
         memory = _memory(criteria, metrics)
-        beside = judge_beside(spec, percent, metrics, weight, differing=differing)
+        beside = judge_beside(spec, percent, metrics, weight)
         firing = judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME))
         return (*((nobody,) if settled else ()), memory, *beside, firing)
 
@@ -80,7 +78,7 @@ def judge(
         ),
         *(_comparisons(criteria, window, percent, metrics, weight, settled=settled) if is_split(percent) else ()),
         _memory(criteria, metrics),
-        *judge_data_plane(spec, percent, metrics, weight, differing=differing),
+        *judge_data_plane(spec, percent, metrics, weight),
         judge_alerts(criteria.alerts, metrics.alerts, query(alerts.NAME)),
         *(judge_custom(custom, metrics.custom.get(custom.name)) for custom in criteria.custom),
     )

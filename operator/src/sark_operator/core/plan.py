@@ -32,6 +32,11 @@ def following(spec: SarkRolloutSpec, percent: int) -> Step | None:
     return next((step for step in spec.plan() if step.percent > percent), None)
 
 
+def compares(spec: SarkRolloutSpec) -> bool:
+    """Return whether any step compares decisions in the shadow."""
+    return any(step.shadow.sample_percent for step in spec.plan())
+
+
 def first(spec: SarkRolloutSpec) -> Step:
     """Return the first step of the plan."""
     return spec.plan()[0]

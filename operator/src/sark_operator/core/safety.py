@@ -49,7 +49,7 @@ def _evaluate(tick: Tick) -> None:
     since = tick.sighting.convergence.since
     settled = since is not None and tick.now - since >= tick.spec.criteria.window + metrics.age
     p95_known = tick.status.baseline_p95_microseconds
-    verdicts = judge(tick.spec, percent, metrics, p95_known, weighing.weights, settled=settled, differing=weighing.differing)
+    verdicts = judge(tick.spec, percent, metrics, p95_known, weighing.weights, settled=settled)
     tick.change(
         evidence=weighing.evidence,
         counted_until=weighing.counted_until,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from sark_api.spec import SarkRolloutSpec
 from sark_operator.core.alerts import FiringAlerts
 from sark_operator.core.observation import CountedWindow, Histogram, Missing
+from sark_operator.core.plan import compares
 from sark_operator.core.problems import CLOCKS_MAY_DIFFER
 from sark_operator.shell import answers, promql
 from sark_operator.shell.answers import AnswerError, Gathering, Requests
@@ -97,9 +98,7 @@ class Question:
         self._passage, self._rollout = passage, rollout
         self._namespace = rollout.partition("/")[0]
         self._criteria = spec.criteria
-        self._compares = bool(spec.criteria.decision_mismatch.limit_parts_per_million) or any(
-            step.shadow.sample_percent for step in spec.plan()
-        )
+        self._compares = bool(spec.criteria.decision_mismatch.limit_parts_per_million) or compares(spec)
         """Whether some decisions may differ, or some step compares them: else they are not weighed."""
         self._interval = spec.interval.total_seconds()
         self._meanwhile = min(

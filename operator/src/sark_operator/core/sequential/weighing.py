@@ -54,8 +54,6 @@ class Weighing:
     weights: Mapping[str, Weight]
     """By criterion."""
     counted_until: datetime | None
-    differing: float = 0.0
-    """Decisions that differ in the windows added in this tick: criteria.window may have lost them while nobody looked."""
 
 
 def needed(criteria: Criteria, sides_of_criterion: int) -> float:
@@ -102,7 +100,8 @@ def weigh(
             found.append(weight)
         weight = heavier(tuple(found))
         weights[criterion] = replace(weight, seasoned=setting.lasting or weight.windows >= SEASONED)
-    return Weighing(stored, weights, windows[-1].end if windows else counted_until, _differing(windows))
+    weights["decisionMismatch"] = replace(weights["decisionMismatch"], differing=_differing(windows))
+    return Weighing(stored, weights, windows[-1].end if windows else counted_until)
 
 
 def _added(

@@ -24,6 +24,9 @@ class Weight:
     """Whether there is enough behind the numbers of criteria.window for a breach by the floor."""
     quiet: str = ""
     """For how long no window has come, where that is too long to call anything proven good; empty while they come."""
+    differing: float = 0.0
+    """Decisions that differ in the windows counted in this tick, for decisionMismatch: criteria.window may have lost them while
+    nobody looked."""
 
     @property
     def proven(self) -> bool:

@@ -36,6 +36,26 @@ def judge_decision_mismatch(
     weight: Weight = UNWEIGHED,
 ) -> CriterionStatus:
     """Return Breach when more comparisons differ than the limit allows: one with a limit of 0, else proven by `weight`."""
+    return _forgotten(settings, shadow, query, weight) or _shown(settings, window, shadow, query, weight)
+
+
+def _forgotten(settings: DecisionMismatch, shadow: Comparisons | Missing, query: str, weight: Weight) -> CriterionStatus | None:
+    """Return Breach when none may differ and some do in the counting windows that are new, though `shadow` shows none.
+
+    criteria.window has lost them while nothing could be read. None where there is nothing to say beyond what it shows.
+    """
+    is_shown = not isinstance(shadow, Missing) and shadow.mismatches > 0
+    if settings.limit_parts_per_million or not weight.differing > 0 or is_shown:
+        return None
+    message = f"{_decimal(weight.differing)} differed while nobody looked, by the counting windows since; at most 0 ppm may"
+    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons)
+    return ruling.measured(breach=True, message=message, value="", limit="0 ppm", samples=weight.differing)
+
+
+def _shown(
+    settings: DecisionMismatch, window: timedelta, shadow: Comparisons | Missing, query: str, weight: Weight
+) -> CriterionStatus:
+    """Return what the comparisons in criteria.window say."""
     ruling = Ruling(NAME, settings.action, query, settings.min_comparisons, weight)
     limit, limit_text = settings.limit_parts_per_million / _MILLION, f"{settings.limit_parts_per_million:,} ppm"
     if isinstance(shadow, Missing):
@@ -60,21 +80,6 @@ def judge_decision_mismatch(
 
     found = Counts(shadow.mismatches, total)
     return judge_share(ruling, Share(found, limit, noun="comparison"), sentence, value=value, limit=limit_text)
-
-
-def judge_counted(
-    settings: DecisionMismatch, differing: float, shadow: Comparisons | Missing, query: str = ""
-) -> CriterionStatus | None:
-    """Return Breach when none may differ and `differing` do in the counting windows that are new, though `shadow` shows none.
-
-    criteria.window has lost them while nothing could be read. None where there is nothing to say beyond what it shows.
-    """
-    is_shown = not isinstance(shadow, Missing) and shadow.mismatches > 0
-    if settings.limit_parts_per_million or not differing > 0 or is_shown:
-        return None
-    message = f"{_decimal(differing)} differed while nobody looked, by the counting windows since; at most 0 ppm may"
-    ruling = Ruling(NAME, settings.action, query, settings.min_comparisons)
-    return ruling.measured(breach=True, message=message, value="", limit="0 ppm", samples=differing)
 
 
 def is_seen(shadow: Comparisons | Missing) -> bool:

@@ -20,6 +20,7 @@ from sark_api.names import (
     METRIC_SHADOW_MISMATCHES,
 )
 from sark_api.spec import Criteria, Toggle
+from sark_operator.core.plan import compares
 
 from .seen import Seen
 from .span import Stretch
@@ -61,7 +62,7 @@ def questions(seen: Seen, stretch: Stretch) -> dict[str, str]:
         asked[ENGINE] = _p95(METRIC_OPA_SECONDS, new, window)
     if features.cache is Toggle.ENABLED:
         asked[CACHE] = _p95(METRIC_CACHE_SECONDS, lookups, window)
-    if any(step.shadow.sample_percent for step in seen.spec.plan()):
+    if compares(seen.spec):
         asked[COMPARISONS] = f"sum by (result) (increase({METRIC_SHADOW_COMPARISONS}{own}[{window}]))"
     return asked | {f"{CUSTOM}{criterion.name}": criterion.query for criterion in criteria.custom}
 
